@@ -1,0 +1,50 @@
+"""lbj: reference library of the listed-bin journal, a format for multi-frame spectrum images."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .errors import DamagedError, LbjError, StorageError, TruncatedError, UnsupportedError, UsageError
+from .signal import Signal
+
+if TYPE_CHECKING:
+    from .events import Events
+    from .reader import Frame, Journal, open
+    from .writer import Writer, append, create
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DamagedError",
+    "Events",
+    "Frame",
+    "Journal",
+    "LbjError",
+    "Signal",
+    "StorageError",
+    "TruncatedError",
+    "UnsupportedError",
+    "UsageError",
+    "Writer",
+    "append",
+    "create",
+    "open",
+]
+
+# What needs numpy is imported when first named, so that `lbj info` starts quickly.
+_HOMES = {
+    "Events": ".events",
+    "Frame": ".reader",
+    "Journal": ".reader",
+    "open": ".reader",
+    "Writer": ".writer",
+    "append": ".writer",
+    "create": ".writer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lbj' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)

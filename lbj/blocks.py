@@ -1,0 +1,276 @@
+"""Blocks: cut the data of one signal of one frame into blocks, and put it together again (spec/lbj.md 5.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import codings, layout
+from .errors import DamagedError, UnsupportedError, UsageError
+from .events import Events
+from .framing import Record, build, fields
+from .signal import Signal
+
+EVENTS_PER_BLOCK = 65536
+MAX_BLOCKS = 4096
+
+Window = tuple[tuple[int, int], ...]
+
+
+class Block(NamedTuple):
+    """A block's fields and its coded bytes."""
+
+    record: Record
+    signal: int
+    coding: int
+    voxels: int
+    events: int
+    window: Window
+    data: memoryview
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the window."""
+        return tuple(stop - start for start, stop in self.window)
+
+
+def _whole(signal: Signal) -> Window:
+    return tuple((0, size) for size in signal.shape)
+
+
+def _record(number: int, frame: int, coding: int, counts: tuple[int, int], window: Window | None, data: bytes) -> bytes:
+    fixed = layout.pack_blok(frame, number, coding, layout.HAS_WINDOW if window else 0, *counts)
+    bounds = b"".join(layout.pack_bounds(start, stop) for start, stop in window or ())
+    return build(layout.BLOK, fixed + bounds + data)
+
+
+def write(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+    """Yield the BLOK records of one signal of one frame, each with its counts."""
+    if signal.kind == "events":
+        yield from _write_events(number, signal, frame, value)
+    else:
+        yield from _write_array(number, signal, frame, value)
+
+
+def _write_events(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+    events = value if isinstance(value, Events) else Events.from_dense(value)
+    _same_shape(signal, events.shape)
+    if events.count.size and signal.dtype != "uint32" and int(events.count.max()) > np.iinfo(signal.dtype).max:
+        raise UsageError(
+            f"signal {signal.name!r}: a voxel holds {events.count.max()} counts, more than {signal.dtype} can; "
+            "declare a wider dtype"
+        )
+    coding = codings.module(codings.NAMES[signal.coding])
+    whole = _whole(signal)
+    total = events.total
+    target = max(EVENTS_PER_BLOCK, total // (MAX_BLOCKS // 4))
+    fits = total <= target and math.prod(events.shape) <= codings.MAX_BLOCK
+    for part, window in [(events, whole)] if fits else _cut(events, whole, target):
+        shape = tuple(stop - start for start, stop in window)
+        pixels = np.uint32(math.prod(shape[:-1]))
+        voxel = part.channel * pixels + part.pixel
+        counts = (len(part), total if part is events else part.total)
+        data = coding.encode_counts(voxel, part.count, shape, np.dtype(signal.dtype), counts[1])
+        yield _record(number, frame, coding.NUMBER, counts, None if window == whole else window, data), counts[1]
+
+
+def _cut(events: Events, window: Window, target: int) -> Iterator[tuple[Events, Window]]:
+    """Halve, by channels while there are several, until a block is decodable on its own and not too large."""
+    voxels, total = math.prod(events.shape), events.total
+    start, stop = window[-1]
+    large = total > target and len(events) > 1 and stop - start > 1
+    if voxels <= codings.MAX_BLOCK and total <= codings.MAX_BLOCK and not large:
+        yield events, window
+        return
+    if stop - start > 1:
+        # Events are sorted by channel: the channel of the middle one halves them.
+        middle = (stop - start) // 2 if voxels > codings.MAX_BLOCK else int(events.channel[len(events) // 2]) + 1
+        middle = min(middle, stop - start - 1)
+        place = int(np.searchsorted(events.channel, middle))
+        for side, a, b in ((slice(place), 0, middle), (slice(place, None), middle, stop - start)):
+            half = Events._trusted(
+                events.pixel[side],
+                events.channel[side] - np.uint32(a),
+                events.count[side],
+                (*events.shape[:-1], b - a),
+            )
+            yield from _cut(half, (*window[:-1], (start + a, start + b)), target)
+        return
+    axis = next(i for i, size in enumerate(events.shape) if size > 1)
+    start, stop = window[axis]
+    middle = (stop - start) // 2
+    row = math.prod(events.shape[axis + 1 : -1])
+    for a, b in ((0, middle), (middle, stop - start)):
+        keep = (events.pixel >= a * row) & (events.pixel < b * row)
+        shape = (*events.shape[:axis], b - a, *events.shape[axis + 1 :])
+        part = Events._trusted(events.pixel[keep] - np.uint32(a * row), events.channel[keep], events.count[keep], shape)
+        yield from _cut(part, (*window[:axis], (start + a, start + b), *window[axis + 1 :]), target)
+
+
+def _write_array(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+    array = np.asarray(value)
+    _same_shape(signal, array.shape)
+    array = _as_dtype(signal, array)
+    coding = codings.module(codings.NAMES[signal.coding])
+    rows = max(1, codings.MAX_BLOCK // math.prod(signal.shape[1:]))
+    if math.prod(signal.shape[1:]) > codings.MAX_BLOCK:
+        raise UsageError(f"signal {signal.name!r}: one row of shape {signal.shape} has more than 2^32-1 elements")
+    for start in range(0, signal.shape[0], rows):
+        stop = min(start + rows, signal.shape[0])
+        window = ((start, stop), *_whole(signal)[1:])
+        data = coding.encode_array(array[start:stop])
+        part = None if stop - start == signal.shape[0] else window
+        yield _record(number, frame, coding.NUMBER, (0, 0), part, data), 0
+
+
+def _same_shape(signal: Signal, shape: tuple[int, ...]) -> None:
+    if tuple(shape) != signal.shape:
+        raise UsageError(
+            f"signal {signal.name!r} was declared with shape {signal.shape}, the frame has {tuple(shape)}; "
+            "navigation axes come first, (Y, X, C)"
+        )
+
+
+def _as_dtype(signal: Signal, array: np.ndarray) -> np.ndarray:
+    dtype = np.dtype(signal.dtype)
+    if array.dtype == dtype:
+        return array
+    with np.errstate(invalid="ignore"):
+        out = array.astype(dtype) if array.dtype.kind in "biuf" else None
+        same = out is not None and np.array_equal(out, array, equal_nan=array.dtype.kind == "f")
+    if out is None or not same:
+        raise UsageError(
+            f"signal {signal.name!r} was declared as {signal.dtype}; the frame is {array.dtype} and would change when "
+            f"converted. Declare it as they are: lbj.Signal({signal.name!r}, …, dtype={array.dtype.name!r})"
+        )
+    return out
+
+
+def parse(record: Record, payload: bytes, signals: list[Signal], frame: int) -> Block:
+    """Read a BLOK payload and check every field that can be checked before decoding (clause 5.3)."""
+    head = fields(layout.blok, payload[: layout.BLOK_SIZE], record)
+
+    def fault(what: str, clause: str) -> DamagedError:
+        return DamagedError(what, offset=record.offset, clause=clause)
+
+    if head.frame != frame:
+        raise fault(f"a block of frame {head.frame} stands in frame {frame}", "5.3.1")
+    if head.signal >= len(signals):
+        raise fault(f"a block names signal {head.signal}, the header declares {len(signals)}", "5.3.2")
+    if head.flags & ~layout.HAS_WINDOW:
+        raise UnsupportedError(
+            f"block at byte {record.offset} has the reserved flags {head.flags:#x} set; upgrade lbj [clause 5.3.3]"
+        )
+    signal = signals[head.signal]
+    at = layout.BLOK_SIZE
+    window = _whole(signal)
+    if head.flags & layout.HAS_WINDOW:
+        pairs = []
+        for _ in signal.shape:
+            pair = fields(layout.bounds, payload[at : at + layout.BOUNDS_SIZE], record)
+            pairs.append((pair.start, pair.stop))
+            at += layout.BOUNDS_SIZE
+        window = tuple(pairs)
+        if any(not 0 <= a < b <= size for (a, b), size in zip(window, signal.shape, strict=True)):
+            raise fault(f"window {window} lies outside the signal's shape {signal.shape}", "5.3.4")
+    voxels = math.prod(stop - start for start, stop in window)
+    if voxels > codings.MAX_BLOCK:
+        raise fault(f"a block of {voxels} voxels is larger than 2^32-1", "5.3.5")
+    if signal.kind == "events":
+        if head.voxels > min(voxels, head.events) or (head.events > 0) != (head.voxels > 0):
+            raise fault(f"{head.voxels} voxels of {voxels} cannot hold {head.events} counts", "5.3.6")
+    elif head.voxels or head.events:
+        raise fault("a dense block states voxels or events", "5.3.6")
+    return Block(record, head.signal, head.coding, head.voxels, head.events, window, memoryview(payload)[at:])
+
+
+def join_events(signal: Signal, blocks: list[Block]) -> Events:
+    """Events of one signal from all its blocks."""
+    _check_cover(signal, blocks)
+    pixel, channel, count = [], [], []
+    for block in blocks:
+        shape = block.shape
+        voxel, counts = _located(
+            block,
+            codings.module(block.coding),
+            "decode_counts",
+            shape,
+            np.dtype(signal.dtype),
+            block.voxels,
+            block.events,
+        )
+        pixels = np.uint32(math.prod(shape[:-1]))
+        c = voxel // pixels
+        p = voxel - c * pixels
+        if shape[:-1] != signal.shape[:-1]:
+            index = np.unravel_index(p, shape[:-1])
+            shifted = [i + a for i, (a, _) in zip(index, block.window, strict=False)]
+            p = np.ravel_multi_index(tuple(shifted), signal.shape[:-1]).astype(np.uint32)
+        pixel.append(p)
+        if signal.dtype != "uint32" and counts.size and int(counts.max()) > np.iinfo(signal.dtype).max:
+            raise DamagedError(
+                f"a voxel holds {counts.max()} counts, more than {signal.dtype} can",
+                offset=block.record.offset,
+                clause="5.3.6",
+            )
+        channel.append(c + np.uint32(block.window[-1][0]))
+        count.append(counts)
+    if len(blocks) == 1:
+        return Events._trusted(pixel[0], channel[0], count[0], signal.shape)
+    pixels_all, channels_all, counts_all = np.concatenate(pixel), np.concatenate(channel), np.concatenate(count)
+    firsts = [block.window[-1][0] for block in blocks]
+    if firsts == sorted(firsts) and all(block.window[:-1] == _whole(signal)[:-1] for block in blocks):
+        return Events._trusted(pixels_all, channels_all, counts_all, signal.shape)
+    order = np.lexsort((pixels_all, channels_all))
+    return Events._trusted(pixels_all[order], channels_all[order], counts_all[order], signal.shape)
+
+
+def join_array(signal: Signal, blocks: list[Block]) -> np.ndarray:
+    """Dense array of one signal from all its blocks."""
+    _check_cover(signal, blocks)
+    dtype = np.dtype(signal.dtype)
+    parts = [_located(block, codings.module(block.coding), "decode_array", block.shape, dtype) for block in blocks]
+    out = np.empty(signal.shape, dtype)
+    for block, part in zip(blocks, parts, strict=True):
+        out[tuple(slice(start, stop) for start, stop in block.window)] = part
+    return out
+
+
+def _located(block: Block, coding: Any, function: str, *args: Any) -> Any:
+    decode = getattr(coding, function, None)
+    if decode is None:
+        raise DamagedError(
+            f"coding {coding.NAME!r} cannot hold a block of this kind", offset=block.record.offset, clause="5.3.2"
+        )
+    try:
+        return decode(block.data, *args)
+    except DamagedError as error:
+        raise type(error)(error.reason, offset=block.record.offset, clause=error.clause) from error
+
+
+def _check_cover(signal: Signal, blocks: list[Block]) -> None:
+    """Windows are disjoint and together the whole array (clause 5.3.7)."""
+    if len(blocks) == 1 and blocks[0].window == _whole(signal):
+        return
+    at = blocks[0].record.offset
+    if len(blocks) > MAX_BLOCKS:
+        raise DamagedError(
+            f"{len(blocks)} blocks of one signal in one frame; at most {MAX_BLOCKS}", offset=at, clause="5.3.7"
+        )
+    bounds = np.array([block.window for block in blocks], np.int64)
+    for i in range(len(blocks) - 1):
+        apart = (bounds[i + 1 :, :, 0] >= bounds[i, :, 1]) | (bounds[i + 1 :, :, 1] <= bounds[i, :, 0])
+        if not apart.any(axis=1).all():
+            raise DamagedError(
+                f"two blocks of signal {signal.name!r} overlap", offset=blocks[i].record.offset, clause="5.3.7"
+            )
+    covered = sum(math.prod(block.shape) for block in blocks)
+    if covered != math.prod(signal.shape):
+        raise DamagedError(
+            f"the blocks of signal {signal.name!r} cover {covered} of {math.prod(signal.shape)} voxels",
+            offset=at,
+            clause="5.3.7",
+        )

@@ -1,0 +1,70 @@
+"""Check one frame group that was found by salvage: decode everything and compare with what is stated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import blocks, layout
+from .errors import DamagedError, LbjError
+from .events import Events
+from .framing import Bytes, fields, parse_json
+from .salvage import Piece
+from .signal import Signal
+
+
+def decode(source: Bytes, piece: Piece, signals: list[Signal]) -> tuple[dict[str, Any], dict[str, Any], list[LbjError]]:
+    """Decode a group completely.
+
+    Returns
+    -------
+    data : dict
+        Signal name -> Events or array, of what could be decoded.
+    attributes : dict
+        The frame's attributes.
+    faults : list of LbjError
+        Everything that is wrong with the group, `piece.faults` first.
+    """
+    faults: list[LbjError] = list(piece.faults)
+    data: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    if faults:
+        return data, attributes, faults
+    parsed: dict[int, list[blocks.Block]] = {}
+    events = 0
+    for record in piece.records:
+        try:
+            payload = source.payload(record)
+            if record.type == layout.BLOK:
+                block = blocks.parse(record, payload, signals, piece.number)
+                parsed.setdefault(block.signal, []).append(block)
+                events += block.events
+            elif record.type == layout.DONE:
+                done = fields(layout.done, payload, record)
+                attributes = parse_json(done.json, record) if done.json else {}
+                if done.events != events:
+                    faults.append(
+                        DamagedError(
+                            f"DONE states {done.events} counts, the blocks {events}",
+                            offset=record.offset,
+                            clause="5.4.3",
+                        )
+                    )
+        except LbjError as error:
+            faults.append(error)
+    for number, found in parsed.items():
+        signal = signals[number]
+        try:
+            data[signal.name] = (blocks.join_events if signal.kind == "events" else blocks.join_array)(signal, found)
+            if isinstance(data[signal.name], Events):
+                data[signal.name]._check()
+            if signal.static != (piece.number == layout.STATIC):
+                faults.append(
+                    DamagedError(
+                        f"signal {signal.name!r} stands in the wrong kind of frame",
+                        offset=found[0].record.offset,
+                        clause="5.3.8",
+                    )
+                )
+        except LbjError as error:
+            faults.append(error)
+    return data, attributes, faults

@@ -1,0 +1,211 @@
+"""The `lbj` command.
+
+Exit codes: 0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 3 done with loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from . import __version__
+from .command import run
+from .errors import LbjError, UsageError
+
+EPILOG = """examples:
+  lbj info series.lbj
+  lbj convert series.emd -o series.lbj
+  lbj convert SI_*.dm3 HAADF_*.dm3 -o series.lbj --coding EDX=leb128
+  lbj verify series.lbj
+  lbj recover broken.lbj -o whole.lbj
+  lbj export series.lbj -o series.hspy --frames 0:10
+
+exit codes: 0 done, 1 the answer is no or the input is unusable, 2 wrong usage, 3 done with loss (recover)
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(_parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lbj",
+        description="Journals of multi-frame spectrum images (.lbj).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lbj {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    info = commands.add_parser("info", help="what a journal holds")
+    info.add_argument("file")
+    info.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    info.set_defaults(run=_info)
+
+    convert = commands.add_parser("convert", help="make a journal from vendor files, arrays or a journal")
+    convert.add_argument("source", nargs="+", help="several are successive frames; a folder stands for its files")
+    convert.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
+    convert.add_argument(
+        "--coding",
+        action="append",
+        default=[],
+        type=_coding,
+        metavar="SIGNAL=CODING",
+        help="for example EDX=leb128; repeatable",
+    )
+    convert.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    convert.set_defaults(run=_convert)
+
+    verify = commands.add_parser("verify", help="check every digest and every cross-reference")
+    verify.add_argument("file", nargs="+")
+    verify.set_defaults(run=_verify)
+
+    recover = commands.add_parser("recover", help="save every completed frame of a damaged journal")
+    recover.add_argument("file")
+    recover.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
+    recover.set_defaults(run=_recover)
+
+    export = commands.add_parser("export", help="write .hspy, .npz, .h5, .rpl or .tif")
+    export.description = (
+        ".hspy: frames as a dense (frame, y, x, energy) stack, images beside; .npz and .h5: lossless, counts as lists; "
+        ".rpl: the frames' plain sum, not aligned; .tif: images only. For an aligned sum see 'mfsi accumulate'."
+    )
+    export.add_argument("file")
+    export.add_argument("-o", "--output", required=True, metavar="OUT")
+    export.add_argument("--frames", type=_frames, metavar="A:B", help="frames A to B-1; all when absent")
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _coding(text: str) -> tuple[str, str]:
+    name, equals, coding = text.partition("=")
+    if not (name and equals and coding):
+        raise argparse.ArgumentTypeError(f"SIGNAL=CODING is expected, got {text!r}")
+    return name, coding
+
+
+def _frames(text: str) -> slice:
+    first, colon, last = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return slice(int(first) if first else None, int(last) if last else None)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"A:B is expected, as 0:10, got {text!r}") from None
+
+
+def _open(path: str) -> Any:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise LbjError(f"cannot open {path!r}: {error.strerror}") from error
+
+
+def _info(args: argparse.Namespace) -> int:
+    # The scan module alone, without numpy, so that the answer comes at once.
+    from .framing import Bytes
+    from .scan import Contents, read_header, read_index, scan
+
+    with _open(args.file) as file:
+        source = Bytes(file)
+        header, size = read_header(source), source.size()
+        found = read_index(source, header, size) or scan(source, header, Contents(header.end), size)
+    signals: list[dict[str, Any]] = [
+        {
+            "name": signal.name,
+            "kind": signal.kind,
+            "shape": list(signal.shape),
+            "dtype": signal.dtype,
+            "coding": signal.coding,
+            "events": events if signal.kind == "events" else None,
+            "bytes": stored,
+        }
+        for signal, (events, stored) in zip(header.signals, found.totals, strict=True)
+    ]
+    version = ".".join(map(str, header.version))
+    if args.json:
+        out = {"version": version, "complete": found.closed, "frames": len(found.frames), "bytes": size}
+        print(json.dumps({**out, "signals": signals}, indent=1))
+        return 0
+    frames = len(found.frames)
+    print(f"{args.file}: .lbj {version}, {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")
+    title = header.json.get("metadata", {}).get("title")
+    if title:
+        print(f"  {title}")
+    if found.tail is not None:
+        print(f"  not closed: {found.tail.reason} at byte {found.tail.offset}; all frames before are whole")
+    elif not found.closed:
+        print("  not closed: still being written, or its writer ended early; all frames are whole")
+    for signal in signals:
+        shape = " x ".join(map(str, signal["shape"]))
+        counts = "" if signal["events"] is None else f"  {signal['events']:>14,} counts"
+        name, kind, coding = signal["name"], signal["kind"], signal["coding"]
+        print(
+            f"  {name:<12} {kind:<8} {shape:<18} {signal['dtype']:<8} {coding:<13} {signal['bytes']:>13,} bytes{counts}"
+        )
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from .convert import store
+    from .importing import open_source
+
+    try:
+        source = open_source(args.source)
+    except UsageError as error:
+        raise LbjError(str(error)) from error
+    if not args.output.endswith(".lbj"):
+        raise UsageError(f"a journal's name ends in .lbj, got {args.output!r}; 'lbj export' writes other formats")
+    frames, notes = store(source, args.source, args.output, dict(args.coding), quiet=args.quiet)
+    if not args.quiet:
+        size = os.path.getsize(args.output)
+        print(f"{args.output}: {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")
+        for note in notes:
+            print(f"  note: {note}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from .verify import verify
+
+    worst = 0
+    for path in args.file:
+        with _open(path) as file:
+            findings = 0
+            for finding in verify(file):
+                at = "" if finding.offset is None else f" at byte {finding.offset}"
+                print(f"{path}: {finding.code}{at}: {finding.message}")
+                findings += 1
+        if findings:
+            worst = 1
+        else:
+            print(f"{path}: conforms")
+    return worst
+
+
+def _recover(args: argparse.Namespace) -> int:
+    from .recover import recover
+
+    with _open(args.file) as file:
+        kept, lost = recover(file, args.output, lambda line: print(f"lost: {line}"))
+    print(f"{args.output}: {kept} frame{'s' if kept != 1 else ''} kept, {lost or 'nothing'} lost")
+    return 3 if lost else 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from .exporting import export
+    from .reader import open as open_journal
+
+    with _open(args.file) as file, open_journal(file) as journal:
+        export(journal, args.output, args.frames)
+    print(f"{args.output}: {os.path.getsize(args.output):,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Codings: how the voxels of one block become bytes.
+
+A coding is a module with ``NAME``, ``NUMBER`` and one or both pairs of functions:
+
+- ``encode_counts(voxel, count, shape, dtype, events) -> bytes`` and
+  ``decode_counts(data, shape, dtype, voxels, events) -> (voxel, count)`` for blocks of kind ``events``, where ``voxel``
+  is sorted and channel-major within the block's window of ``shape``;
+- ``encode_array(array) -> bytes`` and ``decode_array(data, shape, dtype) -> array`` for the dense kinds.
+
+Codings know nothing of files. The registry is in spec/registry.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from types import ModuleType
+
+from ..errors import UnsupportedError, UsageError
+
+MODULES = {0: "raw", 1: "leb128", 2: "split_rice", 3: "shuffle_zstd"}
+NAMES = {name.replace("_", "-"): number for number, name in MODULES.items()}
+COUNTS = ("raw", "leb128", "split-rice")
+ARRAYS = ("raw", "shuffle-zstd")
+
+MAX_BLOCK = 2**32 - 1
+
+
+def check(coding: str, kind: str, signal: str) -> None:
+    """Refuse a coding string that a signal of this kind cannot be written with.
+
+    Raises
+    ------
+    UsageError
+        Naming the coding found and those expected.
+    """
+    match = re.fullmatch(r"([a-z0-9-]+)(?:\((.*)\))?", coding)
+    allowed = COUNTS if kind == "events" else ARRAYS
+    if not match or match[1] not in allowed:
+        raise UsageError(f"signal {signal!r} of kind {kind!r} can be coded with {', '.join(allowed)}; got {coding!r}")
+    if match[2] is not None:
+        raise UsageError(f"signal {signal!r}: coding {match[1]!r} takes no parameters, got {coding!r}")
+
+
+def module(number: int) -> ModuleType:
+    """Return the coding's module; imported on first use, so that compiled ones cost nothing before."""
+    if number not in MODULES:
+        kind = "private" if number >= 0x8000 else "unknown"
+        raise UnsupportedError(
+            f"a block uses the {kind} coding number {number}; this reader knows 0 to {max(MODULES)}. "
+            "Upgrade lbj, or ask the writer of the file for its decoder"
+        )
+    return importlib.import_module(f".{MODULES[number]}", __name__)
+
+
+def name(number: int) -> str:
+    """Return the name of a coding number, for people."""
+    return MODULES[number].replace("_", "-") if number in MODULES else f"coding {number}"

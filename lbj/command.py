@@ -1,0 +1,34 @@
+"""Run a command line: what every command of the package does with errors and pipes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from .errors import LbjError, UsageError
+
+
+def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
+    """Parse the arguments, call ``args.run(args)`` and return the exit code.
+
+    0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 3 done with loss.
+    """
+    args = parser.parse_args(argv)
+    title = f"{parser.prog} {args.command}"
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except UsageError as error:
+        print(f"{title}: {error}", file=sys.stderr)
+        return 2
+    except (LbjError, OSError) as error:
+        print(f"{title}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{title}: interrupted", file=sys.stderr)
+        return 1
+    return code

@@ -1,0 +1,51 @@
+"""The errors of `lbj`, all under one base.
+
+LbjError
+├── UnsupportedError    the file needs a newer reader: upgrade
+├── DamagedError        the bytes are wrong: refetch, or `lbj recover`
+│   └── TruncatedError  the bytes end early: wait for the writer, or `lbj recover`
+├── UsageError          the call is wrong: fix the call
+└── StorageError        the file cannot be opened or the disk refused: completed frames are safe
+"""
+
+from __future__ import annotations
+
+
+class LbjError(Exception):
+    """Base of every error that `lbj` raises on purpose."""
+
+
+class UnsupportedError(LbjError):
+    """The file is sound but needs something this version does not know; upgrading helps."""
+
+
+class DamagedError(LbjError):
+    """The bytes contradict the specification.
+
+    Attributes
+    ----------
+    offset : int or None
+        Byte offset in the file of the record or field at fault.
+    clause : str
+        Number of the clause of the specification that is broken.
+    """
+
+    def __init__(self, message: str, *, offset: int | None = None, clause: str = "") -> None:
+        where = "" if offset is None else f" at byte {offset}"
+        law = f" [clause {clause}]" if clause else ""
+        super().__init__(f"{message}{where}{law}")
+        self.reason = message
+        self.offset = offset
+        self.clause = clause
+
+
+class TruncatedError(DamagedError):
+    """The bytes end before the thing they announce; more may still be written."""
+
+
+class UsageError(LbjError, ValueError):
+    """The call cannot be carried out as given; the message says what to change."""
+
+
+class StorageError(LbjError, OSError):
+    """The operating system refused to open the file or to store the bytes; what was completed before is intact."""

@@ -1,0 +1,78 @@
+"""Export: a journal, or some of its frames, in the formats that other programs read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import StorageError, UsageError
+from .series import Series
+
+__all__ = ["export"]
+
+WRITABLE = (".h5", ".hspy", ".npz", ".rpl", ".tif", ".tiff")
+
+
+def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = None) -> None:
+    """Write a journal's frames to a file whose suffix names the format.
+
+    Parameters
+    ----------
+    journal : Journal
+    path : path
+        ====== ================================================================================================
+        .npz   every signal of every frame, lossless and sparse (layout: `lbj.importing.listed`); `lbj convert`
+               and `numpy.load` read it back
+        .h5    the same arrays in HDF5
+        .hspy  HyperSpy: one dataset per signal, dense, compressed and filled bit by bit; (Y, X, C) for one frame,
+               (frame, Y, X, C) for several; detectors of a group as their sum. Live and real times are totals
+               over the exported frames
+        .rpl   Lispix: the sum over the frames, a ``.rpl`` and a ``.raw`` file per signal; the first spectrum signal
+               under the name given, the others with ``_NAME`` added; detectors of a group as their sum
+        .tif   OME-TIFF: every image signal as a stack of frames
+        ====== ================================================================================================
+    frames : slice, optional
+        Which frames; all when absent.
+
+    Raises
+    ------
+    UsageError
+        If the suffix is none of these, the slice selects nothing, or the journal has nothing for the format.
+    StorageError
+        If the file cannot be written; nothing is left behind.
+    """
+    out = Path(path)
+    series = Series(journal, frames)
+    writer = _writer(out)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".lbj-", dir=out.parent) as folder:
+            writer(series, Path(folder, out.name))
+            for made in Path(folder).iterdir():
+                os.replace(made, out.with_name(made.name))
+    except OSError as error:
+        raise StorageError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
+
+
+Writer = Callable[[Series, Path], None]
+
+
+def _writer(path: Path) -> Writer:
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise UsageError(
+            f"{str(path)!r}: no export to {path.suffix or 'a file without suffix'}; use {', '.join(WRITABLE)}"
+        )
+    from . import hspy, listed, rpl, tif
+
+    writers: dict[str, Writer] = {
+        ".h5": listed.h5,
+        ".hspy": hspy.write,
+        ".npz": listed.npz,
+        ".rpl": rpl.write,
+        ".tif": tif.write,
+        ".tiff": tif.write,
+    }
+    return writers[suffix]

@@ -1,0 +1,111 @@
+"""Export to Lispix ripple: the sum over the frames, a text header and a raw file per signal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UsageError
+from .series import dense_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ..signal import Signal
+    from .series import Series
+
+
+def write(series: Series, path: Path) -> None:
+    """Write the sum of every signal; the first with spectra gets the name given."""
+    signals = [signal for signal in series.summed if any(True for _ in series.frames(signal.name))]
+    signals.sort(key=lambda signal: signal.kind == "image")
+    if not signals:
+        raise UsageError("the selected frames hold no signal")
+    for i, signal in enumerate(signals):
+        header = path.with_stem(f"{path.stem}_{signal.name.replace('/', '_')}") if i else path
+        dtype = _write_raw(series, signal, header.with_suffix(".raw"))
+        lines = (f"{key}\t{value}\n" for key, value in _header(series, signal, dtype).items())
+        header.write_text("".join(lines), encoding="latin-1", errors="replace")
+
+
+def _write_raw(series: Series, signal: Signal, path: Path) -> np.dtype:
+    if signal.kind == "events":
+        total = series.sum_events(signal)
+        dtype = np.min_scalar_type(int(total.count.max(initial=0)))
+        with open(path, "wb") as file:
+            file.writelines(
+                block.astype(dtype.newbyteorder("<")).tobytes() for _, block in dense_rows(total, dtype.name)
+            )
+        return dtype
+    dtype = _sum_dtype(signal, sum(1 for _ in series.frames(signal.name)))
+    summed = np.memmap(path, dtype.newbyteorder("<"), "w+", shape=signal.shape)
+    for value in series.data(signal):
+        summed += value
+    summed.flush()
+    return dtype
+
+
+def _sum_dtype(signal: Signal, depth: int) -> np.dtype:
+    """Return an element type that holds the sum of `depth` frames exactly, or as nearly as a float can."""
+    own = np.dtype(signal.dtype)
+    if own.kind == "f":
+        return own if depth == 1 else np.dtype("float64")
+    limits = np.iinfo(own)
+    for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32"):
+        room = np.iinfo(name)
+        if room.min <= limits.min * depth and limits.max * depth <= room.max:
+            return np.dtype(name)
+    return np.dtype("float64")
+
+
+def _header(series: Series, signal: Signal, dtype: np.dtype) -> dict[str, Any]:
+    image = signal.kind == "image"
+    nav = signal.shape if image else signal.shape[:-1]
+    out: dict[str, Any] = {
+        "key": "value",
+        "width": nav[-1],
+        "height": math.prod(nav[:-1]),
+        "depth": signal.channels,
+        "offset": 0,
+        "data-length": dtype.itemsize,
+        "data-type": {"u": "unsigned", "i": "signed", "f": "float"}[dtype.kind],
+        "byte-order": "little-endian" if dtype.itemsize > 1 else "dont-care",
+        "record-by": "dont-care" if image else "vector",
+        "title": signal.name,
+    }
+    for key, axis in (("width", signal.axes[len(nav) - 1]), ("height", signal.axes[0])):
+        if "scale" in axis and axis.get("units") == "m":
+            out |= {f"{key}-origin": axis["offset"] * 1e9, f"{key}-scale": axis["scale"] * 1e9, f"{key}-units": "nm"}
+    if not image:
+        out.update(_spectrum(series, signal))
+    return out
+
+
+def _spectrum(series: Series, signal: Signal) -> Iterator[tuple[str, Any]]:
+    axis = signal.axes[-1]
+    if "scale" in axis and axis.get("units") == "eV":
+        yield "depth-origin", axis["offset"]
+        yield "depth-scale", axis["scale"]
+        yield "depth-units", "eV"
+        yield "depth-name", "Energy"
+        yield "ev-per-chan", axis["scale"]
+    x_ray = signal.kind == "events" or signal.name.startswith("EDX")
+    energy = series.journal.metadata.get("beam_energy")
+    if x_ray:
+        yield "signal", "EDS_SEM" if energy and energy <= 30e3 else "EDS_TEM"
+    elif signal.name.startswith("EELS"):
+        yield "signal", "EELS"
+    if energy:
+        yield "beam-energy", energy / 1e3
+    live = series.total(signal.name, "live_time")
+    if live is not None:
+        yield "live-time", live
+    detector = series.detector(signal.name) if x_ray else {}
+    for key, name in (("elevation-angle", "elevation"), ("azimuth-angle", "azimuth")):
+        if name in detector:
+            yield key, math.degrees(detector[name])
+    if "energy_resolution" in detector:
+        yield "detector-peak-width-ev", detector["energy_resolution"]

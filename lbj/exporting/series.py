@@ -1,0 +1,132 @@
+"""Series: the selected frames of a journal, as the exporters see them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..events import Events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..signal import Signal
+
+BLOCK = 1 << 26  # bytes of a dense array made at once
+PENDING = 1 << 22  # entries collected before they are added up
+
+
+class Series:
+    """Some frames of a journal.
+
+    Attributes
+    ----------
+    journal : Journal
+    numbers : list of int
+        The frames, in order.
+    """
+
+    def __init__(self, journal: Any, frames: slice | None) -> None:
+        self.journal = journal
+        self.numbers = list(range(len(journal))[frames or slice(None)])
+        if not self.numbers:
+            raise UsageError(f"no frame selected: the journal has {len(journal)} frames")
+
+    @property
+    def stored(self) -> list[Signal]:
+        """The signals as they are declared."""
+        groups = {signal.group for signal in self.journal.signals.values() if signal.group}
+        return [signal for name, signal in self.journal.signals.items() if name not in groups]
+
+    @property
+    def summed(self) -> list[Signal]:
+        """The ordinary signals, each group of detectors as one signal."""
+        out: dict[str, Signal] = {}
+        for signal in self.stored:
+            if not signal.static:
+                name = signal.group or signal.name
+                out.setdefault(name, self.journal.signals[name])
+        return list(out.values())
+
+    def members(self, name: str) -> list[str]:
+        """Names of the declared signals that `name` stands for."""
+        return [s.name for s in self.stored if name in (s.name, s.group)]
+
+    def detector(self, name: str) -> dict[str, Any]:
+        """What is known of a detector, or what all detectors of a group share."""
+        known = [self.journal.signals[member].metadata for member in self.members(name)]
+        return {key: value for key, value in known[0].items() if all(other.get(key) == value for other in known)}
+
+    def frames(self, name: str) -> Iterator[Any]:
+        """Yield the selected frames that hold the signal."""
+        needed = set(self.members(name))
+        for number in self.numbers:
+            frame = self.journal[number]
+            if needed <= set(frame.names):
+                yield frame
+
+    def data(self, signal: Signal) -> Iterator[Any]:
+        """Yield the signal's data, Events or array, of each frame that holds it."""
+        for frame in self.frames(signal.name):
+            yield frame.events(signal.name) if signal.kind == "events" else frame.array(signal.name)
+
+    def count_dtype(self, signal: Signal) -> str:
+        """Smallest element type that holds every count of an events signal in one frame."""
+        top = max((int(events.count.max(initial=0)) for events in self.data(signal)), default=0)
+        return np.min_scalar_type(top).name
+
+    def total(self, name: str, attribute: str) -> float | None:
+        """Sum of a time over the frames, the mean over a group's detectors; None if a frame lacks it."""
+        values = [_of(frame.attributes.get(attribute), self.members(name)) for frame in self.frames(name)]
+        return sum(v for v in values if v is not None) if values and None not in values else None
+
+    def mean(self, attribute: str) -> float | None:
+        """Mean of a frame's own attribute over the frames that have it."""
+        values = [self.journal[number].attributes.get(attribute) for number in self.numbers]
+        values = [value for value in values if value is not None]
+        return sum(values) / len(values) if values else None
+
+    def sum_events(self, signal: Signal) -> Events:
+        """Add up the events of all frames, a few frames at a time."""
+        total = Events([], [], [], signal.shape)
+        parts: list[Events] = []
+        for events in self.data(signal):
+            parts.append(events)
+            if sum(map(len, parts)) > max(PENDING, len(total)):
+                total, parts = Events.sum([total, *parts]), []
+        return Events.sum([total, *parts])
+
+
+def _of(value: Any, members: list[str]) -> float | None:
+    if not isinstance(value, dict):
+        return None if value is None else float(value)
+    found = [value[name] for name in members if name in value]
+    return sum(found) / len(found) if len(found) == len(members) else None
+
+
+def dense_rows(events: Events, dtype: str, step: int = 1) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first row, dense rows) of a frame's events.
+
+    Parameters
+    ----------
+    events : Events
+        Of shape (…, Y, X, C); the rows are those of the first axis.
+    dtype : str
+        Element type of the rows.
+    step : int
+        The number of rows is a multiple of this, but for the last.
+    """
+    rows = events.shape[0]
+    width = math.prod(events.shape[1:-1])
+    size = width * events.channels * np.dtype(dtype).itemsize
+    height = max(step, BLOCK // size // step * step)
+    order = np.argsort(events.pixel, kind="stable")
+    pixel, channel, count = events.pixel[order], events.channel[order], events.count[order]
+    for row in range(0, rows, height):
+        begin, end = np.searchsorted(pixel, [row * width, (row + height) * width])
+        block = np.zeros((min(height, rows - row) * width, events.channels), dtype)
+        block[pixel[begin:end] - row * width, channel[begin:end]] = count[begin:end]
+        yield row, block.reshape(-1, *events.shape[1:])

@@ -1,0 +1,253 @@
+"""Records: the framed, checksummed units of a journal (spec/lbj.md section 4)."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from construct import ConstructError
+
+from . import layout
+from .errors import DamagedError, TruncatedError, UnsupportedError
+
+MAX_JSON = 16 * 2**20
+MAX_DEPTH = 32
+MAX_LENGTH = 2**62
+
+
+class Record(NamedTuple):
+    """A record's header and where it stands."""
+
+    offset: int
+    type: bytes
+    flags: int
+    length: int
+    payload_crc: int
+
+    @property
+    def body(self) -> int:
+        """Offset of the payload."""
+        return self.offset + layout.RECORD_SIZE
+
+    @property
+    def end(self) -> int:
+        """Offset of the next record."""
+        return self.body + padded(self.length)
+
+    @property
+    def critical(self) -> bool:
+        """Whether a reader that does not know the type must refuse the file."""
+        return self.type[:1].isupper()
+
+
+def padded(length: int) -> int:
+    """Round a payload's length up to whole 8 bytes."""
+    return (length + 7) // 8 * 8
+
+
+def build(kind: bytes, payload: bytes) -> bytes:
+    """Bytes of one record with payload digest and padding."""
+    crc = zlib.crc32(payload)
+    start = layout.pack_record(layout.MARKER, layout.HAS_DIGEST, kind, len(payload), crc, 0)[:-4]
+    return b"".join(
+        (start, zlib.crc32(start).to_bytes(4, "little"), payload, bytes(padded(len(payload)) - len(payload)))
+    )
+
+
+def parse_header(raw: bytes, offset: int) -> Record:
+    """Read a record's 24 header bytes that stand at `offset`.
+
+    Raises
+    ------
+    DamagedError
+        If marker, digest, type or length contradict clause 4.2.
+    UnsupportedError
+        If reserved flags are set.
+    """
+    if raw[:3] != layout.MARKER:
+        raise DamagedError(
+            f"no record starts here: expected marker {layout.MARKER.hex(' ')}, found {raw[:3].hex(' ')}; "
+            "'lbj recover' saves the frames that are whole",
+            offset=offset,
+            clause="4.2.1",
+        )
+    crc = zlib.crc32(raw[:20])
+    fields = layout.record.parse(raw)
+    if crc != fields.header_crc:
+        raise DamagedError(
+            f"record header's CRC-32 is {crc:08x}, stored {fields.header_crc:08x}; 'lbj recover' saves whole frames",
+            offset=offset,
+            clause="4.2.2",
+        )
+    if not (fields.type.isalpha() and fields.type.isascii()):
+        raise DamagedError(f"record type {fields.type!r} is not four letters", offset=offset, clause="4.3.1")
+    if not fields.type[2:3].isupper():
+        raise UnsupportedError(
+            f"record type {fields.type.decode()!r} at byte {offset} has its third letter in lower case, which is "
+            "reserved; upgrade lbj [clause 4.3.1]"
+        )
+    if fields.flags & ~layout.HAS_DIGEST:
+        raise UnsupportedError(
+            f"record at byte {offset} has the reserved flags {fields.flags:#04x} set; upgrade lbj [clause 4.2.4]"
+        )
+    if not fields.flags and fields.payload_crc:
+        raise DamagedError("a record without payload digest stores one", offset=offset, clause="4.2.5")
+    if fields.length > MAX_LENGTH:
+        raise DamagedError(f"record length {fields.length} is above 2^62", offset=offset, clause="4.2.3")
+    return Record(offset, bytes(fields.type), fields.flags, fields.length, fields.payload_crc)
+
+
+class Bytes:
+    """Random access to a seekable file; safe to share between threads."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self._lock = threading.Lock()
+
+    def size(self) -> int:
+        """Size of the file now."""
+        with self._lock:
+            return self.file.seek(0, 2)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`; the caller has checked them against `size`."""
+        with self._lock:
+            self.file.seek(offset)
+            out = self.file.read(length)
+            while len(out) < length:
+                more = self.file.read(length - len(out))
+                if not more:
+                    raise TruncatedError(
+                        f"the file ends {length - len(out)} bytes early", offset=offset + len(out), clause="4.4.1"
+                    )
+                out += more
+        return out
+
+    def header(self, offset: int, size: int) -> Record:
+        """Header of the record at `offset` of a file of `size` bytes, proved to be whole.
+
+        Raises
+        ------
+        TruncatedError
+            If the file ends inside the record, or holds only zeros from here on.
+        DamagedError
+            If what stands here is no record header.
+        """
+        raw = self.read(offset, min(layout.RECORD_SIZE, size - offset))
+        if len(raw) < layout.RECORD_SIZE:
+            if any(raw) and not raw.startswith(layout.MARKER[: len(raw)]):
+                raise DamagedError(f"{len(raw)} bytes that begin no record", offset=offset, clause="4.4.1")
+            raise TruncatedError("the file ends inside a record header", offset=offset, clause="4.4.1")
+        try:
+            record = parse_header(raw, offset)
+        except DamagedError as error:
+            if raw[-1] == 0 and self._zeros(offset + len(raw), size):
+                raise TruncatedError("the file holds only zeros from here on", offset=offset, clause="4.4.2") from error
+            raise
+        if record.end > size:
+            raise TruncatedError(
+                f"the file ends inside a {record.type.decode()} record of {record.length} bytes",
+                offset=offset,
+                clause="4.4.1",
+            )
+        return record
+
+    def _zeros(self, offset: int, size: int) -> bool:
+        step = 2**20
+        return not any(any(self.read(at, min(step, size - at))) for at in range(offset, size, step))
+
+    def payload(self, record: Record) -> bytes:
+        """Return the payload, its digest checked where it has one."""
+        data = self.read(record.body, record.length)
+        if record.flags & layout.HAS_DIGEST and zlib.crc32(data) != record.payload_crc:
+            raise DamagedError(
+                f"payload of {record.type.decode()} has CRC-32 {zlib.crc32(data):08x}, stored {record.payload_crc:08x}",
+                offset=record.offset,
+                clause="4.2.5",
+            )
+        return data
+
+    def records(self, offset: int, size: int) -> Iterator[Record]:
+        """Walk from record to record; raises at the first that is not whole."""
+        while offset < size:
+            record = self.header(offset, size)
+            yield record
+            offset = record.end
+
+
+def fields(declared: Any, data: bytes, record: Record) -> Any:
+    """Parse a payload by its layout; a short one is damage, not an exception of the parser."""
+    try:
+        return declared.parse(data)
+    except (ConstructError, struct.error) as error:
+        raise DamagedError(
+            f"payload of {record.type.decode()} ({record.length} bytes) is shorter than its layout",
+            offset=record.offset,
+            clause="4.3.4",
+        ) from error
+
+
+def parse_json(data: bytes, record: Record) -> dict[str, Any]:
+    """Parse a JSON object (I-JSON, bounded); raises DamagedError naming the fault."""
+
+    def fault(what: str) -> DamagedError:
+        return DamagedError(f"JSON of {record.type.decode()}: {what}", offset=record.offset, clause="4.5")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        out = dict(pairs)
+        if len(out) != len(pairs):
+            raise fault("a name stands twice in one object")
+        return out
+
+    def whole(text: str) -> int:
+        finite(text)
+        return int(text)
+
+    def finite(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise fault(f"{text} is not a finite number")
+        return value
+
+    if len(data) > MAX_JSON:
+        raise fault(f"{len(data)} bytes are more than {MAX_JSON}")
+    try:
+        out = json.loads(
+            data.decode(), object_pairs_hook=unique, parse_float=finite, parse_int=whole, parse_constant=finite
+        )
+        json.dumps(out, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise fault(f"cannot be read: {error}") from error
+    if not isinstance(out, dict):
+        raise fault(f"an object is expected, found {type(out).__name__}")
+    if _depth(out) > MAX_DEPTH:
+        raise fault(f"nested more than {MAX_DEPTH} deep")
+    return out
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        below = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+        level = [child for child in below if isinstance(child, (dict, list))]
+    return depth
+
+
+def dump_json(value: dict[str, Any]) -> bytes:
+    """Bytes of a JSON object, compact; nothing for an empty one."""
+    if not value:
+        return b""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Return a numpy scalar or array as plain numbers."""
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"{value!r} of {type(value).__name__} is no JSON value")
+    return value.tolist()

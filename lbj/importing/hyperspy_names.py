@@ -1,0 +1,113 @@
+"""HyperSpy's metadata names beside the journal's; used to read and to write them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .elements import symbols
+from .units import number, positive
+
+DEGREE = math.pi / 180
+
+# HyperSpy's path below Acquisition_instrument.TEM (or .SEM), the journal's name, what to multiply HyperSpy's value by
+SERIES = (
+    ("beam_energy", "beam_energy", 1e3),
+    ("magnification", "magnification", 1.0),
+    ("convergence_angle", "convergence_angle", 1e-3),
+    ("camera_length", "camera_length", 1e-3),
+    ("Detector.EELS.collection_angle", "collection_angle", 1e-3),
+)
+DETECTOR = (
+    ("Detector.EDS.elevation_angle", "elevation", DEGREE),
+    ("Detector.EDS.azimuth_angle", "azimuth", DEGREE),
+    ("Detector.EDS.energy_resolution_MnKa", "energy_resolution", 1.0),
+)
+TIMES = (
+    ("Detector.EDS.live_time", "live_time", 1.0),
+    ("Detector.EDS.real_time", "real_time", 1.0),
+    ("Detector.EELS.dwell_time", "dwell_time", 1.0),
+    ("Detector.EELS.exposure", "exposure", 1.0),
+    ("dwell_time", "dwell_time", 1.0),
+)
+BEAM_CURRENT = ("beam_current", "beam_current", 1e-9)
+TILTS = ("Stage.tilt_alpha", "Stage.tilt_beta")
+
+
+def dig(item: Any, path: str) -> Any:
+    """Return the member at the dotted `path`, or None."""
+    for key in path.split("."):
+        item = item.get(key) if isinstance(item, dict) else None
+    return item
+
+
+def put(item: dict[str, Any], path: str, value: Any) -> None:
+    """Set the member at the dotted `path`."""
+    *parents, last = path.split(".")
+    for key in parents:
+        item = item.setdefault(key, {})
+    item[last] = value
+
+
+def instrument(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of HyperSpy's `metadata` that tells of the microscope."""
+    parts = dig(metadata, "Acquisition_instrument") or {}
+    found = parts.get("TEM") or parts.get("SEM") or {}
+    return found if isinstance(found, dict) else {}
+
+
+def with_vendor_tags(item: dict[str, Any]) -> dict[str, Any]:
+    """Return HyperSpy's metadata with what rosettasciio maps from the vendor's tags, no personal data among it."""
+    out = dict(item.get("metadata") or {})
+    wanted = ("Acquisition_instrument.", "General.date", "General.time")
+    for path, (target, convert) in (item.get("mapping") or {}).items():
+        value = dig(item.get("original_metadata"), path)
+        if value is None or not target.startswith(wanted):
+            continue
+        try:
+            value = convert(value) if convert else value
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+            continue
+        if value is not None:
+            put(out, target, value)
+    return out
+
+
+def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the journal's metadata that HyperSpy's `metadata` states."""
+    microscope = instrument(metadata)
+    out: dict[str, Any] = {}
+    for path, name, factor in SERIES:
+        value = positive(dig(microscope, path))
+        if value is not None:
+            out[name] = value * factor
+    tilt = [number(dig(microscope, path)) for path in TILTS]
+    if tilt[0] is not None:
+        out["stage_tilt"] = [value * DEGREE for value in tilt if value is not None]
+    elements = dig(metadata, "Sample.elements")
+    if elements is not None and not isinstance(elements, str) and symbols(elements):
+        out["elements"] = symbols(elements)
+    texts = {"microscope": microscope.get("microscope"), "title": dig(metadata, "General.title")}
+    out.update((name, text) for name, text in texts.items() if isinstance(text, str) and text)
+    day, time = dig(metadata, "General.date"), dig(metadata, "General.time")
+    if isinstance(day, str) and isinstance(time, str):
+        out["local_start_time"] = f"{day}T{time}"
+    return out
+
+
+def detector_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what HyperSpy's `metadata` states of the X-ray detector: angles (rad), resolution (eV)."""
+    microscope = instrument(metadata)
+    found = {name: number(dig(microscope, path)) for path, name, _ in DETECTOR}
+    return {name: value * factor for _, name, factor in DETECTOR if (value := found[name]) is not None}
+
+
+def times(metadata: dict[str, Any]) -> dict[str, float]:
+    """Return live, real, dwell and exposure time (s) that HyperSpy's `metadata` states."""
+    microscope = instrument(metadata)
+    out: dict[str, float] = {}
+    for path, name, _ in TIMES:
+        value = positive(dig(microscope, path))
+        if value is not None:
+            out.setdefault(name, value)
+    return out

@@ -1,0 +1,28 @@
+"""A journal as a source: to store it again with other codings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..reader import open as open_journal
+from .source import Frame, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def read(path: Path) -> Source:
+    """Open a journal; see `lbj.importing.open_source`."""
+    with open_journal(path) as journal:
+        signals = list(journal.signals.values())
+        static = {signal.name: journal.static(signal.name) for signal in signals if signal.static}
+        return Source(signals, _frames(path), len(journal), static, journal.metadata)
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    with open_journal(path) as journal:
+        for frame in journal:
+            kinds = {name: journal.signals[name].kind for name in frame.names}
+            data = {n: frame.events(n) if kind == "events" else frame.array(n) for n, kind in kinds.items()}
+            yield data, frame.attributes

@@ -1,0 +1,365 @@
+"""Reading: an opened journal and its frames."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, BinaryIO, overload
+
+import numpy as np
+
+from . import blocks, layout
+from .attributes import NAMES
+from .errors import DamagedError, LbjError, StorageError, UsageError
+from .events import Events
+from .framing import Bytes, Record, fields, parse_json
+from .scan import Contents, Group, merge_patch, read_header, read_index, scan
+from .signal import Signal
+
+MAX_BYTES = 2**32
+MAX_AMENDMENTS = 4096
+FIXED = ("name", "kind", "shape", "dtype", "coding", "group", "role", "of")
+
+
+def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Journal:  # noqa: A001
+    """Open a journal for reading; it may still be growing.
+
+    Parameters
+    ----------
+    path : path or seekable binary file
+    max_bytes : int
+        Largest dense array, in bytes, that the journal may make this process allocate.
+
+    Returns
+    -------
+    Journal
+        Use it as a context manager.
+
+    Raises
+    ------
+    DamagedError
+        If the file is no journal, or its chain of records is broken and no valid index bridges the damage.
+    UnsupportedError
+        If it needs a newer reader.
+    StorageError
+        If the file cannot be opened.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        return Journal(path, max_bytes, owns=False)
+    try:
+        file = builtins.open(path, "rb")
+    except OSError as error:
+        raise StorageError(f"cannot open {os.fspath(path)!r}: {error.strerror}") from error
+    try:
+        return Journal(file, max_bytes, owns=True)
+    except BaseException:
+        file.close()
+        raise
+
+
+class Signals(dict[str, Signal]):
+    """The declared signals by name; a group's name also answers, as one signal that reads as the members' sum."""
+
+    def group(self, name: str) -> list[str]:
+        """Names of the signals that `name` stands for: itself, or the members of the group."""
+        if dict.__contains__(self, name):
+            return [name]
+        return [signal.name for signal in self.values() if signal.group == name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.group(name))
+
+    def __missing__(self, name: str) -> Signal:
+        members = self.group(name)
+        if not members:
+            raise UsageError(f"the journal has no signal {name!r}; it has {', '.join(self)}")
+        item = {**self[members[0]].to_json(), "name": name}
+        item.pop("group")
+        return Signal.from_json(item)
+
+
+class Journal:
+    """An opened journal: a sequence of completed frames.
+
+    Attributes
+    ----------
+    signals : Signals
+        Mapping of name to Signal; a group's name is a key too.
+    metadata : dict
+        Description of the series, amendments applied: ``beam_energy`` (eV), ``elements``, …
+    version : tuple of int
+        Format version, (major, minor).
+    header : dict
+        The header's whole JSON object, amendments applied.
+    complete : bool
+        Whether the journal was closed properly: it ends with a valid footer.
+    tail : TruncatedError or None
+        Why the last bytes are no completed frame, where they are not.
+    """
+
+    def __init__(self, file: BinaryIO, max_bytes: int, *, owns: bool) -> None:
+        self._file, self._owns, self._max_bytes = file, owns, max_bytes
+        self._bytes = Bytes(file)
+        self._head = read_header(self._bytes)
+        self.version = self._head.version
+        size = self._bytes.size()
+        self._contents = read_index(self._bytes, self._head, size) or scan(
+            self._bytes, self._head, Contents(self._head.end), size
+        )
+        self._size = size
+        self._describe()
+
+    def _describe(self) -> None:
+        self.header = dict(self._head.json)
+        items = {signal.name: signal.to_json() for signal in self._head.signals}
+        for patch in self._amendments():
+            for name in ("metadata", "source"):
+                if name in patch:
+                    self.header[name] = merge_patch(self.header.get(name, {}), patch[name])
+            for name, change in patch.get("signals", {}).items():
+                if name in items:
+                    free = {key: value for key, value in change.items() if key not in FIXED}
+                    items[name] = merge_patch(items[name], free)
+        try:
+            self._signals = [Signal.from_json(item) for item in items.values()]
+        except UsageError as error:
+            raise DamagedError(f"an amendment spoils a signal: {error}", clause="7.1.2") from error
+        self.signals = Signals({signal.name: signal for signal in self._signals})
+        self.metadata: dict[str, Any] = self.header.get("metadata", {})
+
+    def _amendments(self) -> Iterator[dict[str, dict[str, Any]]]:
+        offsets = [offset for kind, offset in self._contents.others if kind == layout.AMND]
+        if len(offsets) > MAX_AMENDMENTS:
+            raise DamagedError(f"{len(offsets)} amendments are more than {MAX_AMENDMENTS}", clause="7.1.3")
+        for offset in offsets:
+            record = self._bytes.header(offset, self._size)
+            patch = parse_json(self._bytes.payload(record), record)
+            parts = [patch.get(name, {}) for name in ("metadata", "source", "signals")]
+            parts += list(parts[2].values()) if isinstance(parts[2], dict) else []
+            if not all(isinstance(part, dict) for part in parts):
+                raise DamagedError("the parts of an amendment must be objects", offset=offset, clause="7.1.1")
+            yield patch
+
+    @property
+    def complete(self) -> bool:  # noqa: D102
+        return self._contents.closed
+
+    @property
+    def tail(self) -> LbjError | None:  # noqa: D102
+        return self._contents.tail
+
+    @property
+    def bytes(self) -> int:
+        """Size of the file when it was last looked at."""
+        return self._size
+
+    def totals(self, name: str) -> tuple[int, int]:
+        """Counts and stored bytes of a declared signal over all completed frames."""
+        events, size = self._contents.totals[[signal.name for signal in self._signals].index(name)]
+        return events, size
+
+    def refresh(self) -> int:
+        """Look for frames completed since; returns how many are new. For a journal that is still being written."""
+        before, size = len(self), self._bytes.size()
+        if size != self._size:
+            scan(self._bytes, self._head, self._contents, size)
+            self._size = size
+            self._describe()
+        return len(self) - before
+
+    def __len__(self) -> int:
+        return len(self._contents.frames)
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        number = index + len(self) if index < 0 else index
+        if not 0 <= number < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        return Frame(self, number, self._contents.frames[number])
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(len(self)):
+            yield self[number]
+
+    def static(self, name: str) -> Any:
+        """Data of a static signal, the last stored: Events or array."""
+        for group in reversed(self._contents.statics):
+            frame = Frame(self, layout.STATIC, group)
+            if name in frame.names:
+                return frame._read(name)
+        raise UsageError(f"the journal holds no static data of {name!r}")
+
+    def content_digest(self) -> str:
+        """SHA-256 of the canonical decoded content (clause 7.3): the same whatever the codings and block layout."""
+        digest = hashlib.sha256()
+        for frame in self:
+            digest.update(frame.content_digest())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file, if it was opened here."""
+        if self._owns:
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Journal {len(self)} frames of {', '.join(self.signals)}>"
+
+
+class Frame:
+    """One completed frame.
+
+    The frame's attributes (``live_time``, ``real_time``, ``dwell_time``, ``exposure``, ``energy_shift``,
+    ``scanned_pixels``: a number or a dict by signal; ``beam_current``, ``start_time``, ``region``, …) read as they
+    were given to the writer, None where absent; `attributes` has them all.
+    """
+
+    def __init__(self, journal: Journal, number: int, group: Group) -> None:
+        self._journal, self.index, self._group = journal, number, group
+        self._loaded: tuple[dict[str, Any], dict[int, list[Record]]] | None = None
+
+    def _load(self) -> tuple[dict[str, Any], dict[int, list[Record]]]:
+        if self._loaded is not None:
+            return self._loaded
+        source, size, group = self._journal._bytes, self._journal._size, self._group
+        begin = record = source.header(group.fram, size)
+        if begin.type != layout.FRAM or fields(layout.fram, source.payload(begin), begin).frame != self.index:
+            raise DamagedError(f"no frame {self.index} begins here", offset=group.fram, clause="6.3.3")
+        found: dict[int, list[Record]] = {}
+        count = 0
+        for record in source.records(begin.end, size):
+            if record.type == layout.BLOK:
+                block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
+                found.setdefault(block.signal, []).append(record)
+                count += 1
+            elif record.type == layout.DONE or record.critical:
+                break
+        done = fields(layout.done, source.payload(record), record) if record.type == layout.DONE else None
+        if done is None or record.offset != group.done or done.frame != self.index or done.blocks != count:
+            raise DamagedError(f"frame {self.index} is not completed here", offset=record.offset, clause="5.4.2")
+        attributes = parse_json(done.json, record) if done.json else {}
+        self._loaded = attributes, found
+        return self._loaded
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """All attributes that were stored with the frame."""
+        return self._load()[0]
+
+    @property
+    def region(self) -> int:
+        """Number of the area that the frame belongs to; 0 unless said."""
+        return int(self.attributes.get("region", 0))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the signals that the frame holds."""
+        found = self._load()[1]
+        return [signal.name for i, signal in enumerate(self._journal._signals) if i in found]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in NAMES:
+            return self.attributes.get(name)
+        raise AttributeError(f"a frame has no attribute {name!r}")
+
+    def events(self, name: str) -> Events:
+        """Events of a signal, or the sum over the detectors of a group.
+
+        Raises
+        ------
+        UsageError
+            If there is no such signal, or it holds no counts.
+        DamagedError
+            If a block fails its digest or contradicts its header.
+        """
+        if self._journal.signals[name].kind != "events":
+            raise UsageError(f"signal {name!r} is of kind {self._journal.signals[name].kind!r}; read it with array()")
+        events: Events = self._read(name)
+        return events
+
+    def array(self, name: str) -> np.ndarray:
+        """Dense array of a signal in the signal's dtype; counts of an events signal as uint32.
+
+        Raises
+        ------
+        UsageError
+            If there is no such signal, or it is larger than the journal's `max_bytes`.
+        DamagedError
+            If a block fails its digest or contradicts its header.
+        """
+        signal = self._journal.signals[name]
+        self._bound(signal, 4 if signal.kind == "events" else np.dtype(signal.dtype).itemsize)
+        data = self._read(name)
+        return data.dense() if isinstance(data, Events) else data
+
+    def _bound(self, signal: Signal, itemsize: int) -> None:
+        need = signal.pixels * signal.channels * itemsize
+        if need > self._journal._max_bytes:
+            raise UsageError(
+                f"signal {signal.name!r} needs {need} bytes, more than max_bytes={self._journal._max_bytes}; "
+                "open the journal with a larger max_bytes if the file is to be trusted"
+            )
+
+    def _read(self, name: str) -> Any:
+        members = self._journal.signals.group(name)
+        if not members:
+            self._journal.signals[name]
+        parts = [self._member(member) for member in members]
+        if len(parts) == 1:
+            return parts[0]
+        return Events.sum(parts) if isinstance(parts[0], Events) else np.sum(parts, axis=0, dtype=parts[0].dtype)
+
+    def _member(self, name: str) -> Any:
+        journal = self._journal
+        number = list(dict.keys(journal.signals)).index(name)
+        signal, records = journal.signals[name], self._load()[1].get(number)
+        if not records:
+            for record in (record for found in self._load()[1].values() for record in found):
+                journal._bytes.payload(record)  # a damaged block may be the one that is missed
+            raise UsageError(f"frame {self.index} holds no {name!r}; it holds {', '.join(self.names) or 'nothing'}")
+        parsed = [
+            blocks.parse(record, journal._bytes.payload(record), journal._signals, self.index) for record in records
+        ]
+        if signal.kind == "events":
+            return blocks.join_events(signal, parsed)
+        self._bound(signal, np.dtype(signal.dtype).itemsize)
+        return blocks.join_array(signal, parsed)
+
+    def content_digest(self) -> bytes:
+        """SHA-256 of this frame's canonical content (clause 7.3)."""
+        digest = hashlib.sha256()
+        for name in self.names:
+            digest.update(content_digest(self._journal.signals[name], self._member(name)))
+        return digest.digest()
+
+    def __repr__(self) -> str:
+        return f"<Frame {self.index}>"
+
+
+def content_digest(signal: Signal, data: Any) -> bytes:
+    """SHA-256 of one signal's canonical content (clause 7.3)."""
+    title = f"{signal.name}\n{signal.kind}\n{signal.dtype}\n{','.join(map(str, signal.shape))}\n"
+    digest = hashlib.sha256(title.encode())
+    if isinstance(data, Events):
+        for values in (data.channel, data.pixel, data.count):
+            digest.update(values.astype("<u4").tobytes())
+    else:
+        digest.update(np.ascontiguousarray(data, data.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()

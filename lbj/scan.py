@@ -1,0 +1,324 @@
+"""Scan: find the completed frames of a journal by its index or by walking its records (spec/lbj.md 5 and 6)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from . import layout
+from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
+from .framing import Bytes, Record, fields, padded, parse_json
+from .signal import Signal
+
+SIGNATURES = {
+    b"\x89HDF": "HDF5 (Velox, hyperspy)",
+    b"PK\x03\x04": "zip",
+    b"II*\x00": "TIFF",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+
+
+@dataclass
+class Header:
+    """What the HEAD record says."""
+
+    version: tuple[int, int]
+    json: dict[str, Any]
+    signals: list[Signal]
+    end: int
+
+
+@dataclass
+class Group:
+    """A completed frame, or the static signals' pseudo-frame: offsets of its FRAM and DONE records."""
+
+    fram: int
+    done: int
+
+
+@dataclass
+class Contents:
+    """What a journal holds up to `end`."""
+
+    end: int
+    frames: list[Group] = field(default_factory=list)
+    statics: list[Group] = field(default_factory=list)
+    others: list[tuple[bytes, int]] = field(default_factory=list)
+    totals: list[list[int]] = field(default_factory=list)
+    closed: bool = False
+    tail: TruncatedError | None = None
+
+
+def read_header(source: Bytes) -> Header:
+    """Read signature and HEAD.
+
+    Raises
+    ------
+    DamagedError, TruncatedError
+        If the file is no journal or its HEAD is not whole.
+    UnsupportedError
+        If its major version is larger than this reader's.
+    """
+    size = source.size()
+    raw = source.read(0, min(size, 8))
+    if raw != layout.SIGNATURE:
+        if layout.SIGNATURE.startswith(raw):
+            raise TruncatedError(f"the file ends after {size} bytes, inside the signature", offset=size, clause="4.1")
+        hint = SIGNATURES.get(raw[:4])
+        raise DamagedError(
+            "not an .lbj journal"
+            + (f" but, it seems, {hint}: 'lbj convert' imports vendor files" if hint else "")
+            + f"; expected signature {layout.SIGNATURE.hex(' ')}, found {raw.hex(' ')}",
+            offset=0,
+            clause="4.1",
+        )
+    record = source.header(8, size)
+    if record.type != layout.HEAD:
+        raise DamagedError(f"the first record must be HEAD, found {record.type.decode()}", offset=8, clause="5.1.1")
+    if record.length > 8 + 16 * 2**20:
+        raise DamagedError(f"HEAD of {record.length} bytes is larger than 16 MiB", offset=8, clause="4.5")
+    head = fields(layout.head, source.payload(record), record)
+    if head.major > layout.MAJOR:
+        raise UnsupportedError(
+            f"the journal has format version {head.major}.{head.minor}, this reader knows up to "
+            f"{layout.MAJOR}.x; upgrade lbj [clause 5.1.2]"
+        )
+    description = parse_json(head.json, record)
+    items = description.get("signals")
+    if not isinstance(items, list) or not 1 <= len(items) <= 65535:
+        raise DamagedError("the header's 'signals' must be an array of 1 to 65,535", offset=8, clause="5.1.4")
+    try:
+        signals = [Signal.from_json(item) for item in items]
+        check_names(signals)
+    except UsageError as error:
+        raise DamagedError(f"header: {error}", offset=8, clause="5.1.4") from error
+    if not isinstance(description.get("metadata", {}), dict):
+        raise DamagedError("the header's 'metadata' must be an object", offset=8, clause="5.1.4")
+    return Header((head.major, head.minor), description, signals, record.end)
+
+
+def check_names(signals: list[Signal]) -> None:
+    """Names are unique; a group's name is no signal's, and its members are alike."""
+    names = [signal.name for signal in signals]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise UsageError(f"two signals are named {twice[0]!r}; names must be unique")
+    first: dict[str, Signal] = {}
+    for signal in signals:
+        if signal.group is None:
+            continue
+        if signal.group in names:
+            raise UsageError(f"group {signal.group!r} has the name of a signal; rename one")
+        other = first.setdefault(signal.group, signal)
+        if (other.kind, other.shape) != (signal.kind, signal.shape):
+            raise UsageError(f"group {signal.group!r}: {other.name!r} and {signal.name!r} differ in kind or shape")
+
+
+def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Contents:
+    """Walk the records from `contents.end` to `size`, adding what is completed to `contents`.
+
+    `contents.end` is left after the last record that belongs to no unfinished frame; `contents.tail` says why the walk
+    ended before `size`, if it did.
+
+    Raises
+    ------
+    DamagedError
+        If the chain of records is broken or a frame contradicts clause 5.
+    UnsupportedError
+        If a critical record is unknown.
+    """
+    if not contents.totals:
+        contents.totals = [[0, 0] for _ in header.signals]
+    contents.closed, contents.tail = False, None
+    start: Record | None = None
+    number: int | None = None
+    blocks, totals = 0, [[0, 0] for _ in header.signals]
+    try:
+        for record in source.records(contents.end, size):
+            contents.closed = False
+            if record.type == layout.FRAM:
+                number = _fram_number(source, record)
+                start, blocks, totals = record, 0, [[0, 0] for _ in header.signals]
+                continue
+            if record.type == layout.BLOK:
+                if start is None:
+                    raise DamagedError("a block stands outside its frame", offset=record.offset, clause="5.3.1")
+                _add_block(source, record, number, totals)
+                blocks += 1
+                continue
+            if record.type == layout.DONE:
+                done = fields(layout.done, source.payload(record), record)
+                if start is None or number not in (None, done.frame) or done.blocks != blocks:
+                    raise DamagedError(
+                        f"DONE of frame {done.frame} with {done.blocks} blocks ends frame {number} with {blocks}",
+                        offset=record.offset,
+                        clause="5.4.2",
+                    )
+                _complete(contents, Group(start.offset, record.offset), done.frame)
+                for sums, more in zip(contents.totals, totals, strict=True):
+                    sums[0] += more[0]
+                    sums[1] += more[1]
+                start = None
+            elif record.type == layout.HEAD:
+                raise DamagedError("a second HEAD", offset=record.offset, clause="5.1.1")
+            elif record.critical:
+                raise unknown(record.type, record.offset)
+            elif record.type not in (layout.INDX, layout.FOOT) and start is None:
+                contents.others.append((record.type, record.offset))
+            if start is None:
+                contents.end = record.end
+                contents.closed = record.type == layout.FOOT and _sound(source, record)
+    except TruncatedError as error:
+        contents.tail = error
+    if start is not None:
+        contents.closed = False
+        contents.tail = contents.tail or TruncatedError(
+            f"frame {number} was begun and not completed", offset=start.offset, clause="5.4.1"
+        )
+    if contents.tail is not None:
+        contents.closed = False
+    return contents
+
+
+def _fram_number(source: Bytes, record: Record) -> int | None:
+    """Return the frame number that FRAM states; None where its digest is wrong, which reading the frame will say."""
+    if record.length != layout.FRAM_SIZE:
+        raise DamagedError(f"FRAM of {record.length} bytes; 16 are expected", offset=record.offset, clause="5.2.1")
+    try:
+        number: int = fields(layout.fram, source.payload(record), record).frame
+    except DamagedError:
+        return None
+    return number
+
+
+def _sound(source: Bytes, record: Record) -> bool:
+    try:
+        source.payload(record)
+    except DamagedError:
+        return False
+    return True
+
+
+def _add_block(source: Bytes, record: Record, number: int | None, totals: list[list[int]]) -> None:
+    """Add a block to its signal's counts and bytes.
+
+    Only the fixed fields are read. Where they contradict the frame, the payload's digest tells a wrong field, which
+    breaks the journal, from wrong bytes, which reading the frame will report.
+    """
+    block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
+    if number in (None, block.frame) and block.signal < len(totals):
+        totals[block.signal][0] += block.events
+        totals[block.signal][1] += layout.RECORD_SIZE + padded(record.length)
+        return
+    if not _sound(source, record):
+        return
+    if block.signal < len(totals):
+        raise DamagedError(
+            f"a block of frame {block.frame} stands in frame {number}", offset=record.offset, clause="5.3.1"
+        )
+    raise DamagedError(
+        f"a block names signal {block.signal}, the header declares {len(totals)}", offset=record.offset, clause="5.3.2"
+    )
+
+
+def unknown(kind: bytes, offset: int) -> UnsupportedError:
+    """Error for a critical record that this reader does not know."""
+    return UnsupportedError(
+        f"critical record {kind.decode()!r} at byte {offset} is unknown to this reader; upgrade lbj [clause 4.3.2]"
+    )
+
+
+def _complete(contents: Contents, group: Group, number: int) -> None:
+    if number == layout.STATIC:
+        contents.statics.append(group)
+        return
+    if number != len(contents.frames):
+        raise DamagedError(
+            f"frame {number} stands where frame {len(contents.frames)} is expected", offset=group.fram, clause="5.2.2"
+        )
+    contents.frames.append(group)
+
+
+def read_index(source: Bytes, header: Header, size: int) -> Contents | None:
+    """Contents by footer and index, or None where they are absent or prove wrong (clause 6.3)."""
+    at = size - layout.RECORD_SIZE - layout.FOOT_SIZE
+    if at < header.end:
+        return None
+    try:
+        record = source.header(at, size)
+        if record.type != layout.FOOT or record.length != layout.FOOT_SIZE or not record.flags:
+            return None
+        foot = fields(layout.foot, source.payload(record), record)
+        if foot.size != size or not header.end <= foot.index < at:
+            return None
+        record = source.header(foot.index, size)
+        if record.type != layout.INDX or not record.flags or record.end != at:
+            return None
+        index = fields(layout.indx, source.payload(record), record)
+    except UnsupportedError:
+        raise
+    except LbjError:
+        return None
+    entries = layout.INDX_SIZE + 16 * (index.signals + index.frames + index.statics + index.others)
+    offsets = [offset for group in index.groups for offset in (group.fram, group.done)]
+    elsewhere = [entry.offset for entry in index.other]
+    if (
+        record.length != entries
+        or index.signals != len(header.signals)
+        or index.frames != foot.frames
+        or any(offset % 8 or not header.end <= offset < foot.index for offset in offsets + elsewhere)
+        or not _rising(offsets[: 2 * index.frames])
+        or not _rising(offsets[2 * index.frames :])
+    ):
+        return None
+    groups = [Group(group.fram, group.done) for group in index.groups]
+    others = [(bytes(entry.type), entry.offset) for entry in index.other]
+    for kind, offset in others:
+        if kind[:1].isupper():
+            raise unknown(kind, offset)
+    return Contents(
+        end=size,
+        frames=groups[: index.frames],
+        statics=groups[index.frames :],
+        others=others,
+        totals=[[total.events, total.bytes] for total in index.totals],
+        closed=True,
+    )
+
+
+def _rising(offsets: list[int]) -> bool:
+    return all(a < b for a, b in pairwise(offsets))
+
+
+def build_index(contents: Contents, at: int) -> tuple[bytes, bytes]:
+    """Payloads of the iNDX record to stand at `at` and of the fOOT record after it."""
+    groups = contents.frames + contents.statics
+    index = layout.indx.build(
+        {
+            "frames": len(contents.frames),
+            "signals": len(contents.totals),
+            "statics": len(contents.statics),
+            "others": len(contents.others),
+            "unused": 0,
+            "totals": [{"events": events, "bytes": size} for events, size in contents.totals],
+            "groups": [{"fram": group.fram, "done": group.done} for group in groups],
+            "other": [{"type": kind, "unused": 0, "offset": offset} for kind, offset in contents.others],
+        }
+    )
+    size = at + 2 * layout.RECORD_SIZE + padded(len(index)) + layout.FOOT_SIZE
+    return index, layout.foot.build({"index": at, "frames": len(contents.frames), "size": size})
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """JSON merge patch, RFC 7396."""
+    if not isinstance(patch, dict):
+        return json.loads(json.dumps(patch))
+    out = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            out.pop(name, None)
+        else:
+            out[name] = merge_patch(out.get(name), value)
+    return out

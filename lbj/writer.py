@@ -1,0 +1,292 @@
+"""Writing: create a journal, append frames to it, continue an existing one."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import datetime
+import os
+import uuid
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from . import __version__, attributes, blocks, codings, layout
+from .errors import LbjError, StorageError, UsageError
+from .framing import build, dump_json
+from .locking import lock
+from .reader import MAX_AMENDMENTS, Journal
+from .scan import Contents, Group, build_index, check_names
+from .signal import Signal
+
+
+def create(
+    path: str | os.PathLike | BinaryIO,
+    signals: list[Signal],
+    metadata: dict[str, Any] | None = None,
+    *,
+    source: dict[str, Any] | None = None,
+    sync: bool = True,
+) -> Writer:
+    """Begin a new journal.
+
+    Parameters
+    ----------
+    path : path or seekable binary file
+        A file that exists already and is not empty is refused: a journal is never overwritten.
+    signals : list of Signal
+    metadata : dict, optional
+        Description of the series: ``beam_energy`` (eV), ``elements``, ``title``, …
+    source : dict, optional
+        For imports: the source's ``name``, ``sha256`` and ``notes`` on what was dropped or changed.
+    sync : bool
+        Whether `append` returns only when the frame is on the disk (fsync). Without, a completed frame survives the
+        death of the process but not a loss of power.
+
+    Raises
+    ------
+    UsageError
+        If the signals contradict each other, the file exists, or another process writes it.
+    StorageError
+        If the file cannot be written.
+    """
+    signals = list(signals)
+    if not 1 <= len(signals) <= 65535:
+        raise UsageError(f"a journal has 1 to 65,535 signals, got {len(signals)}")
+    check_names(signals)
+    for signal in signals:
+        codings.check(signal.coding, signal.kind, signal.name)
+    header: dict[str, Any] = {
+        "uuid": str(uuid.uuid4()),
+        "writer": {"name": "lbj", "version": __version__},
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z"),
+        "signals": [signal.to_json() for signal in signals],
+        "metadata": metadata or {},
+    }
+    if source:
+        header["source"] = source
+    try:
+        text = dump_json(header)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"metadata must be plain JSON values (no NaN, no arrays, no dates): {error}") from error
+    fixed = layout.head.build({"major": layout.MAJOR, "minor": layout.MINOR, "unused": 0, "json": text})
+    file, owns = (_open(path, "x+b"), True) if isinstance(path, (str, os.PathLike)) else (path, False)
+    writer = Writer(file, signals, Contents(0, totals=[[0, 0] for _ in signals]), fixed, sync=sync, owns=owns)
+    writer._store(layout.SIGNATURE + build(layout.HEAD, fixed))
+    return writer
+
+
+def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
+    """Continue an existing journal; only bytes after its last completed frame are cut off.
+
+    Raises
+    ------
+    DamagedError, UnsupportedError
+        If the journal cannot be read to its end; it is left as it was.
+    UsageError
+        If there is no such file, or another process writes it.
+    """
+    file, owns = (_open(path, "r+b"), True) if isinstance(path, (str, os.PathLike)) else (path, False)
+    try:
+        journal = Journal(file, 2**32, owns=False)
+        if journal.version[1] > layout.MINOR:
+            raise UsageError(
+                f"the journal has minor version {journal.version[1]}, newer than this writer's {layout.MINOR}; "
+                "upgrade lbj to continue it"
+            )
+        for signal in journal._signals:
+            codings.check(signal.coding, signal.kind, signal.name)
+    except BaseException:
+        if owns:
+            file.close()
+        raise
+    head = journal._bytes.payload(journal._bytes.header(8, journal.bytes))
+    writer = Writer(file, journal._signals, journal._contents, head, sync=sync, owns=owns)
+    writer._cut()
+    return writer
+
+
+def _open(path: str | os.PathLike, mode: str) -> BinaryIO:
+    name = os.fspath(path)
+    try:
+        if mode == "x+b" and os.path.exists(name) and os.path.getsize(name) == 0:
+            mode = "r+b"
+        file = builtins.open(path, mode, buffering=0)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{name!r} exists and a journal is never overwritten; continue it with lbj.append(), choose another name, "
+            "or remove it"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"cannot write {name!r}: {error.strerror}") from error
+    try:
+        lock(file, str(name))  # type: ignore[arg-type]
+    except BaseException:
+        file.close()
+        raise
+    return file  # type: ignore[return-value]
+
+
+class Writer:
+    """The one writer of a journal; use it as a context manager.
+
+    Leaving the context writes index and footer, which make opening quick; a journal without them is valid too.
+    """
+
+    def __init__(
+        self, file: BinaryIO, signals: list[Signal], contents: Contents, head: bytes, *, sync: bool, owns: bool
+    ) -> None:
+        self._file, self._owns, self._sync, self._head = file, owns, sync, head
+        self._signals = signals
+        self._numbers = {signal.name: i for i, signal in enumerate(signals)}
+        self._contents = contents
+        self._open = True
+        self._torn = False
+
+    def __len__(self) -> int:
+        """Return the number of completed frames."""
+        return len(self._contents.frames)
+
+    def append(self, data: dict[str, Any], **given: Any) -> int:
+        """Store one frame; on return it is completed and durable.
+
+        Parameters
+        ----------
+        data : dict
+            Signal name -> Events, dense counts (Y, X, C), spectra (Y, X, C) or image (Y, X).
+        **given
+            Attributes of the frame: per signal, a number for all or a dict by signal name, ``live_time``,
+            ``real_time``, ``dwell_time`` (per pixel), ``exposure`` (all in s), ``energy_shift`` (eV),
+            ``scanned_pixels``; per frame ``beam_current``, ``screen_current`` (A), ``start_time`` (RFC 3339, UTC),
+            ``time_offset`` (s), ``rotation`` (rad), ``region``, ``scan`` and ``metadata`` (dict).
+
+        Returns
+        -------
+        int
+            The frame's number.
+
+        Raises
+        ------
+        UsageError
+            If a signal is unknown or its data do not fit the declaration; nothing was stored.
+        StorageError
+            If the disk refused; the journal holds all frames completed before and takes further ones.
+        """
+        if not data:
+            raise UsageError(f"a frame needs data of at least one of the signals {', '.join(self._numbers)}")
+        number = len(self._contents.frames)
+        stored = attributes.checked(given, list(self._numbers))
+        self._group(number, data, stored, static=False)
+        return number
+
+    def put_static(self, name: str, value: Any) -> None:
+        """Store a static signal (survey image, dark or gain reference); the last one stored is read."""
+        self._group(layout.STATIC, {name: value}, {}, static=True)
+
+    def amend(self, patch: dict[str, Any]) -> None:
+        """Amend descriptions without rewriting: JSON merge patches (RFC 7396) of metadata, source and signals by name.
+
+        ``{"metadata": {"title": "…"}, "signals": {"EDX": {"axes": […]}}}``; name, kind, shape, dtype, coding, group and
+        role of a signal cannot change.
+        """
+        unknown = sorted(set(patch) - {"metadata", "source", "signals"})
+        unknown += sorted(set(patch.get("signals", {})) - set(self._numbers))
+        if unknown:
+            raise UsageError(
+                f"an amendment names 'metadata', 'source' or 'signals' with signals of the journal, got {unknown[0]!r}"
+            )
+        for name, change in patch.get("signals", {}).items():
+            Signal.from_json({**self._signals[self._numbers[name]].to_json(), **change})
+        if sum(kind == layout.AMND for kind, _ in self._contents.others) >= MAX_AMENDMENTS:
+            raise UsageError(f"a journal takes {MAX_AMENDMENTS} amendments; copy it with 'lbj convert' to merge them")
+        offset = self._contents.end
+        self._store(build(layout.AMND, dump_json(patch)))
+        self._contents.others.append((layout.AMND, offset))
+
+    def _group(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:
+        parts = [build(layout.FRAM, layout.pack_fram(number, 0))]
+        totals = [[0, 0] for _ in self._signals]
+        for name, value in data.items():
+            if name not in self._numbers:
+                raise UsageError(f"the journal has no signal {name!r}; it has {', '.join(self._numbers)}")
+            at = self._numbers[name]
+            signal = self._signals[at]
+            if signal.static != static:
+                call = "put_static" if signal.static else "append"
+                raise UsageError(f"signal {name!r} is stored with {call}()")
+            for record, events in blocks.write(at, signal, number, value):
+                parts.append(record)
+                totals[at][0] += events
+                totals[at][1] += len(record)
+        done = layout.pack_done(number, len(parts) - 1, 0, sum(total[0] for total in totals))
+        try:
+            text = dump_json(stored)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"attributes must be plain JSON values: {error}") from error
+        start = self._contents.end
+        done_at = start + sum(map(len, parts))
+        parts.append(build(layout.DONE, done + text))
+        self._store(b"".join(parts))
+        group = Group(start, done_at)
+        (self._contents.statics if static else self._contents.frames).append(group)
+        for sums, more in zip(self._contents.totals, totals, strict=True):
+            sums[0] += more[0]
+            sums[1] += more[1]
+
+    def _store(self, data: bytes) -> None:
+        if not self._open:
+            raise UsageError("the writer is closed; continue the journal with lbj.append()")
+        try:
+            if self._torn:
+                self._file.truncate(self._contents.end)
+            self._torn = True
+            self._file.seek(self._contents.end)
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) or 0 :]
+            self._file.flush()
+            if self._sync:
+                with contextlib.suppress(AttributeError, OSError) if not self._owns else contextlib.nullcontext():
+                    os.fsync(self._file.fileno())
+            self._torn = False
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._contents.end)
+                self._torn = False
+            raise StorageError(
+                f"the disk refused {len(data)} bytes at byte {self._contents.end}: {error.strerror or error}; the "
+                f"{len(self)} frames completed before are safe. Free space and append the frame again"
+            ) from error
+        self._contents.end += len(data)
+
+    def _cut(self) -> None:
+        try:
+            self._file.truncate(self._contents.end)
+        except OSError as error:
+            raise StorageError(f"cannot cut the unfinished end off: {error}") from error
+
+    def close(self) -> None:
+        """Write index and footer and release the file."""
+        if not self._open:
+            return
+        try:
+            if layout.RECORD_SIZE + len(self._head) <= self._contents.end // 1000:
+                self._contents.others.append((layout.COPY, self._contents.end))
+                self._store(build(layout.COPY, self._head))
+            index, foot = build_index(self._contents, self._contents.end)
+            self._store(build(layout.INDX, index) + build(layout.FOOT, foot))
+        finally:
+            self._open = False
+            if self._owns:
+                self._file.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except LbjError:
+            if error is None:
+                raise

@@ -1,0 +1,330 @@
+"""Accumulate: one spectrum image, or image, out of all frames of a registered series."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+
+from . import gather, splat
+from .registration import Registration
+from .sources import Series, series
+from .warp import Warp
+
+Array = NDArray[Any]
+Filler = Callable[[int, int, Array], float]  # fills rows of the output into an array, returns the largest voxel
+
+EXACT = 2**24  # largest whole number up to which float32 counts
+BAND_BYTES = 2**27
+BLOCK_ROWS = 16
+BLOCK_BYTES = 2**24
+STRIP_BYTES = 2**20  # of float64 sums, which should stay in cache
+
+
+def accumulate(
+    source: Any,
+    registration: Registration,
+    signal: Any = "EDX",
+    upsampling: int = 1,
+    region: tuple[slice, slice] | None = None,
+    channels: slice | None = None,
+    method: str = "pull",
+    out: Any = None,
+) -> Any:
+    """Sum all frames of a series on the undistorted grid.
+
+    Parameters
+    ----------
+    source : journal, sequence of Events or dense frames
+        See `sources.series`.
+    registration : Registration
+        One displacement for each frame; frames left out are skipped.
+    signal : str or Signal
+        Name of a journal's signal; a Signal declares the data of another source.
+    upsampling : int
+        s >= 1: output pixels per frame pixel and direction.
+    region : (slice, slice), optional
+        Rows and columns of the output, in output pixels; all by default.
+    channels : slice, optional
+        Channels of the output; all by default.
+    method : {"pull", "push"}
+        ``pull``: every output pixel at scene position p samples each frame bilinearly at the q that solves
+        q + u(q) = p (u bilinear, edge-extended; of several solutions the one scanned first; where there is none, or q
+        lies outside the frame, the frame gives nothing). ``push``: every count is splatted bilinearly where it was
+        sampled; the sum and what left the field are all events.
+    out : HDF5 or zarr dataset, or array, optional
+        Filled tile by tile instead of allocating the result; of the result's shape.
+
+    Returns
+    -------
+    (rows, columns, C) or (rows, columns) array
+        Plain sums over the frames, divided by neither coverage nor s²; output index i is scene position
+        (i + 1/2) / s - 1/2. float32, summed in float64; float64 where a voxel passes 2^24. `out` where given.
+
+    Raises
+    ------
+    UsageError
+        If registration and frames do not fit, or an argument is out of range.
+
+    Notes
+    -----
+    The result is the same to the last bit whatever the number of threads (`numba.set_num_threads`), tile or region.
+    The warp acts on the sorted events of every frame, a sparse operator (L. Jones et al. 2018 align dense frames before
+    summing); it equals linear interpolation of the dense frames.
+    """
+    given = series(source, signal)
+    registration = registration_on(given, registration)
+    kept = np.flatnonzero(~registration.left_out)
+    if 0 < kept.size < len(registration):
+        given, registration = given.subset(kept), Registration(registration.displacement[kept])
+    scale = _scale(upsampling)
+    if method not in ("pull", "push"):
+        raise UsageError(f"method must be 'pull' or 'push', got {method!r}")
+    rows, columns = _rectangle(region, registration.shape, scale)
+    window = bounds(channels or slice(None), given.signal.channels, "channels")
+    size = (rows[1] - rows[0], columns[1] - columns[0], window[1] - window[0])
+    shape = size[:2] if given.signal.kind == "image" else size
+    if out is not None and (tuple(out.shape) != shape or np.dtype(out.dtype).kind != "f"):
+        raise UsageError(f"out must hold floats of the result's shape {shape}, got {out.dtype} {tuple(out.shape)}")
+    warp = Warp(registration.displacement, scale, rows, columns)
+    result = np.zeros(shape, np.float32) if out is None else out
+    if 0 in shape:
+        return result
+    if not kept.size:
+        result[:] = 0
+        return result
+    filler = (_sparse if given.sparse else _dense)(given, registration, warp, window, method)
+    largest = _fill(filler, result, size)
+    if largest > EXACT and np.dtype(result.dtype) == np.float32:
+        if out is not None:
+            warnings.warn(f"a voxel holds {largest:.0f}, beyond 2^24: give out as float64 to keep it", stacklevel=2)
+            return result
+        result = np.zeros(shape, np.float64)
+        _fill(filler, result, size)
+    return result
+
+
+def result_shape(
+    signal: Signal, upsampling: int = 1, region: tuple[slice, slice] | None = None, channels: slice | None = None
+) -> tuple[int, ...]:
+    """Shape of what `accumulate` returns for a signal."""
+    return tuple(stop - start for start, stop in _part(signal, upsampling, region, channels))
+
+
+def result_axes(
+    signal: Signal, upsampling: int = 1, region: tuple[slice, slice] | None = None, channels: slice | None = None
+) -> list[dict[str, Any]]:
+    """Axes of what `accumulate` returns for a signal, calibrated as `Signal.axes`."""
+    part, axes = _part(signal, upsampling, region, channels), []
+    for number, (axis, (start, stop)) in enumerate(zip(signal.axes, part, strict=True)):
+        scale = _scale(upsampling) if number < 2 else 1
+        position = (np.arange(start, stop) + 0.5) / scale - 0.5
+        new = {**axis, "size": stop - start}
+        if "values" in axis:
+            new["values"] = np.interp(position, np.arange(axis["size"]), axis["values"]).tolist()
+        elif "scale" in axis:
+            new["offset"] = axis["offset"] + axis["scale"] * ((start + 0.5) / scale - 0.5)
+            new["scale"] = axis["scale"] / scale
+        axes.append(new)
+    return axes
+
+
+def _part(signal: Signal, upsampling: int, region: Any, channels: slice | None) -> list[tuple[int, int]]:
+    """First and past-the-last index of every axis of the result."""
+    ends = _rectangle(region, signal.shape, _scale(upsampling))
+    if signal.kind != "image":
+        ends.append(bounds(channels or slice(None), signal.channels, "channels"))
+    return ends
+
+
+def registration_on(given: Series, registration: Registration) -> Registration:
+    """Registration in the signal's pixels, one displacement for each frame."""
+    if len(registration) != len(given):
+        raise UsageError(f"the registration has {len(registration)} frames, the source {len(given)}")
+    return registration.on(given.signal)
+
+
+def _scale(upsampling: Any) -> int:
+    if not hasattr(upsampling, "__index__") or isinstance(upsampling, bool) or int(upsampling) < 1:
+        raise UsageError(f"upsampling must be a whole number from 1 on, got {upsampling!r}")
+    return int(upsampling)
+
+
+def _rectangle(region: Any, shape: tuple[int, ...], scale: int) -> list[tuple[int, int]]:
+    """First and past-the-last row and column of a region of the output."""
+    spans = (slice(None), slice(None)) if region is None else region
+    if not isinstance(spans, (tuple, list)) or len(spans) != 2:
+        raise UsageError(f"region must be two slices (rows, columns), got {region!r}")
+    names = ("region's rows", "region's columns")
+    return [bounds(part, size * scale, name) for part, size, name in zip(spans, shape, names, strict=False)]
+
+
+def bounds(part: Any, size: int, name: str) -> tuple[int, int]:
+    """First and past-the-last index of a slice without steps."""
+    if not isinstance(part, slice) or part.step not in (None, 1):
+        raise UsageError(f"the {name} must be a slice without a step, got {part!r}")
+    try:
+        start, stop, _ = part.indices(size)
+    except TypeError:
+        raise UsageError(f"the {name} must be whole numbers, got {part!r}") from None
+    return start, max(start, stop)
+
+
+def _fill(filler: Filler, result: Any, size: tuple[int, int, int]) -> float:
+    """Fill an array or a dataset band by band."""
+    step = max(1, min(size[0], BAND_BYTES // (size[1] * size[2] * 8)))
+    chunk = (getattr(result, "chunks", None) or (1,))[0]
+    step = max(step - step % chunk, 1)
+    direct = isinstance(result, np.ndarray)
+    largest = 0.0
+    for top in range(0, size[0], step):
+        bottom = min(top + step, size[0])
+        band = result[top:bottom] if direct else np.zeros((bottom - top, *result.shape[1:]), result.dtype)
+        largest = max(largest, filler(top, bottom, band[..., None] if band.ndim == 2 else band))
+        if not direct:
+            result[top:bottom] = band
+    return largest
+
+
+def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: int) -> float:
+    """Deal blocks of rows to threads."""
+    starts = range(top, bottom, rows)
+    with ThreadPoolExecutor(numba.get_num_threads()) as pool:
+        return max(pool.map(lambda start: work(start, min(start + rows, bottom)), starts), default=0.0)
+
+
+def _sparse(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
+    listed = gather.by_pixel(given, window)
+    fill = (_pull if method == "pull" else _push)(listed, registration, warp)
+    ends = np.append(listed.frame[1:], listed.count.size)
+    peaks = [int(listed.count[i:j].max(initial=0)) for i, j in zip(listed.frame, ends, strict=True)]
+    bound = sum(peaks) if method == "pull" else int(listed.count.sum(dtype=np.uint64))
+    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (len(registration) * (warp.columns[1] - warp.columns[0]) * 24)))
+
+    def filler(top: int, bottom: int, view: Array) -> float:
+        def work(start: int, stop: int) -> float:
+            part = view[start - top : stop - top]
+            if bound <= EXACT:
+                fill(start, stop, part)
+                return 0.0
+            exact = np.zeros(part.shape)
+            fill(start, stop, exact)
+            part[:] = exact
+            return float(exact.max(initial=0.0))
+
+        return _in_blocks(work, top, bottom, rows)
+
+    return filler
+
+
+def _pull(listed: gather.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
+    everything, width = slice(None), registration.shape[1]
+    if not warp.rigid:
+        lists = (listed.start, listed.frame, listed.channel, listed.count)
+        return lambda start, stop, part: gather.pull_field(*lists, width, *warp.corners(start, stop, everything), part)
+    whole, fraction, seen = warp.strides()
+    columns = (listed.start, listed.frame, listed.column, listed.channel, listed.count)
+
+    def fill(start: int, stop: int, part: Array) -> None:
+        corners = warp.corners(start, stop, everything)
+        strip = max(1, STRIP_BYTES // 8 // part.shape[2])
+        rows = (np.ascontiguousarray(corners.iy[:, :, 0]), np.ascontiguousarray(corners.fy[:, :, 0]))
+        gather.pull_rigid(*columns, width, *rows, whole, fraction, seen, warp.columns[0], strip, part)
+
+    return fill
+
+
+def _push(listed: gather.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
+    field = registration.displacement
+    order = splat.by_row(field, warp.upsampling, registration.shape[0] * warp.upsampling)
+    lists = (listed.start, listed.frame, listed.channel, listed.count)
+
+    def fill(start: int, _stop: int, part: Array) -> None:
+        strip = max(1, STRIP_BYTES // 8 // part.shape[2])
+        for left in range(0, part.shape[1], strip):
+            corner = (warp.rows[0] + start, warp.columns[0] + left)
+            splat.push_events(*lists, field, warp.upsampling, *order, *corner, part[:, left : left + strip])
+
+    return fill
+
+
+def _dense(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
+    width, channels = warp.columns[1] - warp.columns[0], window[1] - window[0]
+    step = max(1, 2 * BAND_BYTES // (width * channels * 8))
+
+    def fill(top: int, bottom: int, view: Array) -> float:
+        largest = 0.0
+        for first in range(top, bottom, step):
+            last = min(first + step, bottom)
+            total = np.zeros((last - first, width, channels))
+            for n, frame in enumerate(given):
+                data = np.asarray(frame).reshape((*registration.shape, -1))
+
+                def work(
+                    start: int, stop: int, n: int = n, data: Array = data, first: int = first, total: Array = total
+                ) -> float:
+                    part = total[start - first : stop - first]
+                    if method == "pull":
+                        gather.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, part)
+                    else:
+                        corner = (warp.rows[0] + start, warp.columns[0])
+                        field = registration.displacement[n]
+                        splat.push_dense(data, window[0], field, warp.upsampling, *corner, part)
+                    return 0.0
+
+                _in_blocks(work, first, last, max(1, -(-(last - first) // numba.get_num_threads())))
+            largest = max(largest, float(np.nanmax(np.abs(total), initial=0.0)))
+            view[first - top : last - top] = total
+        return largest
+
+    return fill
+
+
+def coverage(registration: Registration, upsampling: int = 1) -> NDArray[np.uint32]:
+    """Count the frames that saw each output pixel.
+
+    Returns
+    -------
+    (Y*s, X*s) uint32
+        Frames whose sampled field holds the pixel, by the rule of `accumulate`'s ``pull``.
+    """
+    scale = _scale(upsampling)
+    rows, columns = registration.shape[0] * scale, registration.shape[1] * scale
+    warp = Warp(registration.displacement, scale, (0, rows), (0, columns))
+    total = np.zeros((rows, columns), np.uint32)
+    for n in np.flatnonzero(~registration.left_out):
+        corners = warp.corners(0, rows, slice(n, n + 1))
+        total += ((corners.iy >= 0) & (corners.ix >= 0))[0]
+    return total
+
+
+def common_region(registration: Registration) -> tuple[slice, slice]:
+    """Largest rectangle of pixels that all frames saw.
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns, at upsampling 1; empty slices where no pixel was seen by all.
+    """
+    seen = coverage(registration) == np.count_nonzero(~registration.left_out)
+    height = np.zeros(seen.shape[1], int)
+    best, found = 0, (slice(0, 0), slice(0, 0))
+    for row, line in enumerate(seen):
+        height = np.where(line, height + 1, 0)
+        open_at: list[tuple[int, int]] = []
+        for column, high in enumerate([*height, 0]):
+            start = column
+            while open_at and open_at[-1][1] >= high:
+                start, tall = open_at.pop()
+                if tall * (column - start) > best:
+                    best = tall * (column - start)
+                    found = (slice(row + 1 - tall, row + 1), slice(start, column))
+            open_at.append((start, int(high)))
+    return found

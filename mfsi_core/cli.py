@@ -1,0 +1,199 @@
+"""The `mfsi` command.
+
+Exit codes: 0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 3 done with loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lbj import UsageError, __version__
+from lbj.command import run
+
+if TYPE_CHECKING:
+    from .results import Results
+
+EPILOG = """examples:
+  mfsi demo -o demo
+  mfsi run series.lbj -o report --elements Ti,Ca,O
+  mfsi run series.emd -o report
+  mfsi register series.lbj -o registration.csv
+  mfsi accumulate series.lbj -o sum.h5 --upsampling 2 --region 0:100,0:100
+  mfsi maps series.lbj -o maps --elements Ti,Ca,O
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run(_parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mfsi",
+        description="Align, accumulate and map multi-frame spectrum images.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mfsi {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, example: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=text, description=text, epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+
+    def choices(one: argparse.ArgumentParser) -> None:
+        one.add_argument("--image", metavar="NAME", help="image to register; default HAADF or the first")
+        one.add_argument("--signal", metavar="NAME", help="spectra to sum; default EDX or the first")
+
+    run = command("run", "from files to a report", "mfsi run series.lbj -o report --elements Ti,Ca,O")
+    run.add_argument("input", nargs="+", help="a journal, vendor files, or one folder of numbered frames")
+    run.add_argument("-o", "--output", required=True, metavar="DIR")
+    run.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
+    run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
+    choices(run)
+    run.set_defaults(run=_run)
+
+    demo = command("demo", "simulate a small series and run it", "mfsi demo -o demo")
+    demo.add_argument("-o", "--output", required=True, metavar="DIR")
+    demo.add_argument("--seed", type=int, default=1, help="of the simulation; default 1")
+    demo.set_defaults(run=_demo)
+
+    register = command("register", "write the shift of every frame", "mfsi register series.lbj -o registration.csv")
+    register.add_argument("file", help="a journal")
+    register.add_argument("-o", "--output", required=True, metavar="OUT.csv")
+    choices(register)
+    register.set_defaults(run=_register)
+
+    accumulate = command(
+        "accumulate",
+        "sum the frames, aligned",
+        "mfsi accumulate series.lbj -o sum.h5 --upsampling 2 --region 0:100,0:100",
+    )
+    accumulate.add_argument("file", help="a journal")
+    accumulate.add_argument("-o", "--output", required=True, metavar="OUT.h5")
+    accumulate.add_argument("--upsampling", type=int, default=1, metavar="S", help="output pixels per frame pixel")
+    accumulate.add_argument("--region", metavar="A:B,C:D", help="rows and columns of the output")
+    accumulate.add_argument("--channels", metavar="A:B")
+    accumulate.add_argument("--method", choices=["pull", "push"], default="pull")
+    choices(accumulate)
+    accumulate.set_defaults(run=_accumulate)
+
+    maps = command("maps", "map elements", "mfsi maps series.lbj -o maps --elements Ti,Ca,O")
+    maps.add_argument("file", help="a journal")
+    maps.add_argument("-o", "--output", required=True, metavar="DIR")
+    maps.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
+    choices(maps)
+    maps.set_defaults(run=_maps)
+    return parser
+
+
+def _symbols(text: str) -> list[str]:
+    return [symbol.strip() for symbol in text.split(",") if symbol.strip()]
+
+
+def _slice(text: str, name: str) -> slice:
+    first, colon, last = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return slice(int(first) if first else None, int(last) if last else None)
+    except ValueError:
+        raise UsageError(f"--{name} takes A:B, as 0:100, got {text!r}") from None
+
+
+def _run(args: argparse.Namespace) -> int:
+    from .pipeline import run
+
+    summary = run(
+        args.input, args.output, elements=args.elements, image=args.image, signal=args.signal, region=args.region
+    )
+    return _report(summary, args.output)
+
+
+def _report(summary: dict[str, Any], output: str) -> int:
+    print(Path(output) / "report.html")
+    for note in summary["notes"]:
+        print(f"  note: {note}")
+    return 3 if summary["registration"]["left_out"] else 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .pipeline import run
+    from .simulate import simulate
+
+    folder = Path(args.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "demo.lbj"
+    path.unlink(missing_ok=True)
+    simulate((96, 96), 12, 2048, args.seed, counts=30000, image_counts=20.0, jitter=(0.1, 0.15)).save(path)
+    return _report(run([str(path)], folder), args.output)
+
+
+def _register(args: argparse.Namespace) -> int:
+    import lbj
+
+    from .pipeline import registered
+    from .report import registration_csv
+
+    with lbj.open(args.file) as journal:
+        _, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+    registration_csv(results, Path(args.output))
+    return _done(results, args.output)
+
+
+def _accumulate(args: argparse.Namespace) -> int:
+    import lbj
+
+    from .pipeline import registered, write_cube
+
+    if not args.output.endswith((".h5", ".hdf5")):
+        raise UsageError(f"the sum is written as HDF5: -o must end in .h5, got {args.output!r}")
+
+    rows, comma, columns = (args.region or "").partition(",")
+    if args.region and not comma:
+        raise UsageError(f"--region takes A:B,C:D, as 0:100,0:100, got {args.region!r}")
+    region = (_slice(rows, "region"), _slice(columns, "region")) if args.region else None
+    channels = _slice(args.channels, "channels") if args.channels else None
+    with lbj.open(args.file) as journal:
+        _, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        write_cube(
+            journal, results, Path(args.output), upsampling=args.upsampling, region=region, channels=channels,
+            method=args.method,
+        )  # fmt: skip
+    return _done(results, args.output)
+
+
+def _maps(args: argparse.Namespace) -> int:
+    import lbj
+
+    from .pipeline import mapped, registered
+    from .report import map_pictures, write_maps
+
+    folder = Path(args.output)
+    with lbj.open(args.file) as journal:
+        view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        mapped(view, results, args.elements)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_maps(results, folder)
+    for name, data in map_pictures(results).items():
+        (folder / f"{name}.png").write_bytes(data)
+        results.files.append(f"{name}.png")
+    return _done(results, ", ".join(sorted(results.files)) or "no map")
+
+
+def _done(results: Results, made: str) -> int:
+    print(made)
+    for note in results.notes:
+        print(f"  note: {note}")
+    assert results.registration is not None
+    return 3 if results.registration.left_out.any() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""Consensus: one position per frame from the candidate shifts of all pairs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .pairs import Pairs
+
+Floats = NDArray[np.float64]
+
+NEAR = 15  # frames; pairs not farther apart decide which lattice period is meant
+TOLERANCE = 0.5  # misfit, in widths of the correlation peaks, at which a candidate's support falls to one half
+SPAN = 15.0  # loss of log-likelihood that lets a candidate's weight fall to 1/e
+STEP_WEIGHT = 0.03  # of the step's prior, against the support of all near pairs of a frame
+SHORTEST_STEP = 0.2  # in widths of the correlation peaks
+STRONG = 0.8  # of a pair's best score; candidates above it are taken for possible by the chain
+SWEEPS = 20
+ROUNDS = 20
+
+
+def consensus(pairs: Pairs, frames: int) -> Floats:
+    """Find the positions on which most pairs agree.
+
+    First the pairs near in time settle which of several candidates are meant: the positions maximise the sum over
+    pairs of ``weight / (1 + |misfit|²/tolerance²)`` of the best-supported candidate (a redescending M-estimate: a pair
+    that hopped a lattice period has no pull), less a heavy-tailed prior on the steps from frame to frame, without which
+    a perfect lattice would leave them undetermined. Frames, and all frames from one on, are moved to where other
+    candidates want them as long as that helps. Then all pairs, near and far, place the frames by iteratively
+    reweighted least squares.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Candidates for u_first - u_second.
+    frames : int
+        Number of frames.
+
+    Returns
+    -------
+    (N, 2) float64
+        Positions u, px, zero mean.
+    """
+    if pairs.first.size == 0:
+        return np.zeros((frames, 2))
+    shift, score = pairs.shift, _weights(pairs, frames)
+    chain = _chain(pairs, frames)
+    tolerance = TOLERANCE * pairs.width
+    steps = np.hypot(*np.diff(chain, axis=0).T)
+    step = max(float(np.median(steps)), SHORTEST_STEP * pairs.width)
+    weight = STEP_WEIGHT * 2 * min(NEAR, frames - 1)
+    near = pairs.second - pairs.first <= NEAR
+    close = Pairs(pairs.first[near], pairs.second[near], shift[near], score[near], pairs.width)
+    best, found = -np.inf, chain
+    for position in (chain, _tree(pairs, frames), np.zeros((frames, 2))):
+        for width in (8 * tolerance, tolerance):
+            _solve(close, position, width)
+        for _ in range(SWEEPS):
+            moved = _hop(shift, score, position, step, weight, tolerance)
+            moved += _slide(shift, score, position, step, weight, tolerance)
+            if not moved:
+                break
+            _solve(close, position, tolerance)
+        value = _support(close, position, tolerance) - weight * _roughness(position, step)
+        if value > best:
+            best, found = value, position
+    _solve(Pairs(pairs.first, pairs.second, shift, score, pairs.width), found, tolerance)
+    return np.asarray(found - found.mean(axis=0))
+
+
+def _weights(pairs: Pairs, frames: int) -> Floats:
+    """Weight of every candidate: how little its score falls behind the best that its worse frame reaches."""
+    best = pairs.score.max(axis=1)
+    reached = np.zeros(frames)
+    np.maximum.at(reached, pairs.first, best)
+    np.maximum.at(reached, pairs.second, best)
+    reference = np.minimum(reached[pairs.first], reached[pairs.second])
+    return np.asarray(np.where(pairs.score > 0, np.exp((pairs.score - reference[:, None]) / SPAN), 0))
+
+
+def _chain(pairs: Pairs, frames: int) -> Floats:
+    """Small steps: of a neighbour pair's strong candidates the shortest."""
+    position = np.zeros((frames, 2))
+    for pair in np.flatnonzero(pairs.second - pairs.first == 1):
+        strong = (pairs.score[pair] > STRONG * pairs.score[pair].max()) & (pairs.score[pair] > 0)
+        length = np.where(strong, np.hypot(*pairs.shift[pair].T), np.inf)
+        step = pairs.shift[pair, np.argmin(length)] if strong.any() else np.zeros(2)
+        position[pairs.second[pair]] = position[pairs.first[pair]] - step
+    return position
+
+
+def _tree(pairs: Pairs, frames: int) -> Floats:
+    """Strongest candidates along the maximum spanning tree."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+    cost = 1 / (1e-9 + pairs.score.max(axis=1))
+    tree = minimum_spanning_tree(coo_array((cost, (pairs.first, pairs.second)), shape=(frames, frames)))
+    order, parent = breadth_first_order(tree, 0, directed=False)
+    position = np.zeros((frames, 2))
+    for frame in order[1:]:
+        before = int(parent[frame])
+        pair = _pair_index(min(before, frame), max(before, frame), frames)
+        step = pairs.shift[pair, np.argmax(pairs.score[pair])]
+        position[frame] = position[before] + (step if frame < before else -step)
+    return position
+
+
+def _solve(pairs: Pairs, position: Floats, tolerance: float) -> None:
+    """Iteratively reweighted least squares; updates the positions in place."""
+    frames = len(position)
+    first, second = pairs.first, pairs.second
+    pair = np.arange(first.size)
+    for _ in range(ROUNDS):
+        misfit = pairs.shift - (position[first] - position[second])[:, None]
+        support = pairs.score / (1 + (misfit**2).sum(axis=2) / tolerance**2)
+        best = np.argmax(support, axis=1)
+        weight = support[pair, best] ** 2 / np.maximum(pairs.score[pair, best], 1e-12)
+        matrix = np.zeros((frames, frames))
+        np.add.at(matrix, (first, first), weight)
+        np.add.at(matrix, (second, second), weight)
+        np.add.at(matrix, (first, second), -weight)
+        np.add.at(matrix, (second, first), -weight)
+        pull = np.zeros((frames, 2))
+        np.add.at(pull, first, weight[:, None] * misfit[pair, best])
+        np.add.at(pull, second, -weight[:, None] * misfit[pair, best])
+        step = np.linalg.lstsq(matrix, pull, rcond=1e-10)[0]
+        position += step
+        if np.abs(step).max() < 1e-3:
+            return
+
+
+def _support(pairs: Pairs, position: Floats, tolerance: float) -> float:
+    misfit = pairs.shift - (position[pairs.first] - position[pairs.second])[:, None]
+    return float((pairs.score / (1 + (misfit**2).sum(axis=2) / tolerance**2)).max(axis=1).sum())
+
+
+def _roughness(position: Floats, step: float) -> float:
+    return float(np.log1p(np.square(np.diff(position, axis=0)).sum(axis=1) / step**2).sum())
+
+
+@njit(cache=True, nogil=True)
+def _pair_index(i: int, j: int, frames: int) -> int:
+    return i * (2 * frames - i - 1) // 2 + j - i - 1
+
+
+@njit(cache=True, nogil=True)
+def _best(shift: Any, score: Any, y: float, x: float, tolerance: float) -> float:
+    """Support of a pair for the shift (y, x)."""
+    best = 0.0
+    for k in range(len(score)):
+        misfit = (shift[k, 0] - y) ** 2 + (shift[k, 1] - x) ** 2
+        best = max(best, score[k] / (1 + misfit / tolerance**2))
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _between(shift: Any, score: Any, position: Any, i: int, j: int, y: float, x: float, tolerance: float) -> float:
+    """Support for frames i < j, j standing (y, x) farther on than it does."""
+    pair = _pair_index(i, j, len(position))
+    dy, dx = position[i, 0] - position[j, 0] - y, position[i, 1] - position[j, 1] - x
+    return _best(shift[pair], score[pair], dy, dx, tolerance)
+
+
+@njit(cache=True, nogil=True)
+def _prior(position: Any, i: int, y: float, x: float, step: float) -> float:
+    """Log-prior of the step from frame i to the next, which stands (y, x) farther on than it does."""
+    dy, dx = position[i + 1, 0] + y - position[i, 0], position[i + 1, 1] + x - position[i, 1]
+    return -math.log1p((dy * dy + dx * dx) / step**2)
+
+
+@njit(cache=True, nogil=True)
+def _frame_value(
+    shift: Any, score: Any, position: Any, frame: int, y: float, x: float, step: float, weight: float, tolerance: float
+) -> float:
+    """Value of moving one frame by (y, x)."""
+    frames = len(position)
+    total = 0.0
+    for other in range(max(0, frame - NEAR), frame):
+        total += _between(shift, score, position, other, frame, y, x, tolerance)
+    for other in range(frame + 1, min(frames, frame + NEAR + 1)):
+        total += _between(shift, score, position, frame, other, -y, -x, tolerance)
+    if frame > 0:
+        total += weight * _prior(position, frame - 1, y, x, step)
+    if frame < frames - 1:
+        total += weight * _prior(position, frame, -y, -x, step)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _hop(shift: Any, score: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
+    """Move every frame to where most of its pairs want it; return how many moved."""
+    frames = len(position)
+    moved = 0
+    for frame in range(frames):
+        start = _frame_value(shift, score, position, frame, 0.0, 0.0, step, weight, tolerance)
+        best, best_y, best_x = start + 1e-3 * weight, 0.0, 0.0
+        for other in range(max(0, frame - NEAR), min(frames, frame + NEAR + 1)):
+            if other == frame:
+                continue
+            pair = _pair_index(min(frame, other), max(frame, other), frames)
+            sign = 1.0 if frame < other else -1.0
+            for k in range(score.shape[1]):
+                y = position[other, 0] + sign * shift[pair, k, 0] - position[frame, 0]
+                x = position[other, 1] + sign * shift[pair, k, 1] - position[frame, 1]
+                if score[pair, k] < 0.1 or y * y + x * x < tolerance**2:
+                    continue
+                value = _frame_value(shift, score, position, frame, y, x, step, weight, tolerance)
+                if value > best:
+                    best, best_y, best_x = value, y, x
+        if best_y != 0 or best_x != 0:
+            moved += 1
+            position[frame, 0] += best_y
+            position[frame, 1] += best_x
+    return moved
+
+
+@njit(cache=True, nogil=True)
+def _slide(shift: Any, score: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
+    """Move all frames from one on by the same amount where that helps; return how often."""
+    frames = len(position)
+    moved = 0
+    for frame in range(1, frames):
+        neighbours = _pair_index(frame - 1, frame, frames)
+        start, best, best_y, best_x = 0.0, -np.inf, 0.0, 0.0
+        for k in range(-1, score.shape[1]):
+            y, x = 0.0, 0.0
+            if k >= 0:
+                y = position[frame - 1, 0] - shift[neighbours, k, 0] - position[frame, 0]
+                x = position[frame - 1, 1] - shift[neighbours, k, 1] - position[frame, 1]
+                if score[neighbours, k] < 0.1 or y * y + x * x < tolerance**2:
+                    continue
+            value = weight * _prior(position, frame - 1, y, x, step)
+            for i in range(max(0, frame - NEAR), frame):
+                for j in range(frame, min(frames, i + NEAR + 1)):
+                    value += _between(shift, score, position, i, j, y, x, tolerance)
+            if k < 0:
+                start = value
+            elif value > best:
+                best, best_y, best_x = value, y, x
+        if best > start + 1e-3 * weight:
+            moved += 1
+            position[frame:, 0] += best_y
+            position[frame:, 1] += best_x
+    return moved

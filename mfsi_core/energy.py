@@ -1,0 +1,52 @@
+"""Energy: channels of an axis that lie in a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+
+Floats = NDArray[np.float64]
+Window = tuple[float, float]
+
+STROBE = 150.0  # eV; below it lies the zero-strobe peak of a detector
+
+
+def centres(signal: Signal) -> Floats:
+    """Centre of every channel in the axis's unit; the channel's number where the axis is not calibrated."""
+    axis = signal.axes[-1]
+    if "values" in axis:
+        return np.asarray(axis["values"], float)
+    return np.asarray(axis.get("offset", 0.0) + axis.get("scale", 1.0) * np.arange(signal.channels))
+
+
+def width(axis: Floats) -> float:
+    """Mean distance of two channels."""
+    return float(axis[-1] - axis[0]) / (axis.size - 1) if axis.size > 1 else 1.0
+
+
+def window_channels(axis: Floats, window: Any, name: str = "window") -> slice:
+    """Channels whose centre lies in a window, its lower end included and its upper not.
+
+    Raises
+    ------
+    UsageError
+        If the window is no pair, reversed, empty or not wholly on the axis.
+    """
+    try:
+        low, high = (float(value) for value in window)
+    except (TypeError, ValueError):
+        raise UsageError(f"the {name} must be a pair (low, high) of numbers, got {window!r}") from None
+    half = abs(width(axis)) / 2
+    first, last = float(axis[0]) - half, float(axis[-1]) + half
+    if not low < high:
+        raise UsageError(f"the {name} must run from low to high, got ({low:g}, {high:g})")
+    if low < first - 1e-9 * abs(first) or high > last + 1e-9 * abs(last):
+        raise UsageError(f"the {name} ({low:g}, {high:g}) leaves the axis, which runs from {first:g} to {last:g}")
+    start, stop = (int(i) for i in np.searchsorted(axis, [low, high]))
+    if start == stop:
+        raise UsageError(f"the {name} ({low:g}, {high:g}) holds no channel; channels are {2 * half:g} apart")
+    return slice(start, stop)

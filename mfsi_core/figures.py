@@ -1,0 +1,270 @@
+"""Figures of the report, drawn with matplotlib without a screen."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import UsageError
+
+Floats = NDArray[np.float64]
+
+INK = "#1f2933"
+BLUE, ORANGE, GREY = "#1f5fa8", "#c8641b", "#8a949e"
+DPI = 150
+STROBE = 0.15  # keV; below it a detector's zero-strobe peak lies
+
+
+def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
+    """Return an empty figure, sizes in inches."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError("pictures need matplotlib: pip install mfsi[report]") from error
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout)
+
+
+def png(figure: Any) -> bytes:
+    """Return the figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white")
+    return buffer.getvalue()
+
+
+def bar_length(field: float) -> float:
+    """Longest of 1, 2, 5, 10, … that fills at most a quarter of the field."""
+    target = field / 4
+    power = 10.0 ** math.floor(math.log10(target))
+    return max(step * power for step in (1, 2, 5) if step * power <= target * 1.0001)
+
+
+def length_label(length: float) -> str:
+    """Write a length in m with the unit that suits it."""
+    for unit, size in (("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9), ("pm", 1e-12)):
+        if length >= size * (1 - 1e-9):
+            return f"{length / size:g} {unit}"
+    return f"{length:.2g} m"
+
+
+def scale_bar(axes: Any, columns: int, rows: int, pixel: float | None) -> None:
+    """Draw a scale bar below the picture, at its left end: in m where the pixel is known, else in pixels."""
+    if pixel is not None:
+        length = bar_length(columns * pixel)
+        label, across = length_label(length), length / pixel
+    else:
+        across = max(bar_length(columns), 1.0) if columns > 3 else 1.0
+        label = f"{across:g} px"
+    from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
+    from matplotlib.patches import Rectangle
+
+    box = AuxTransformBox(axes.transData)
+    box.add_artist(Rectangle((0, 0), across, max(rows, columns) * 0.012, color=INK, linewidth=0))
+    text = TextArea(label, textprops={"color": INK, "fontsize": 8})
+    packed = VPacker(children=[box, text], align="center", pad=0, sep=2)
+    anchored = AnchoredOffsetbox(
+        "upper left", child=packed, frameon=False, pad=0, borderpad=0.2, bbox_to_anchor=(0, 0),
+        bbox_transform=axes.transAxes,
+    )  # fmt: skip
+    axes.add_artist(anchored)
+
+
+def picture(
+    axes: Any,
+    image: Floats,
+    pixel: float | None,
+    title: str,
+    label: str,
+    colours: str,
+    limits: tuple[float, float],
+    width: float,
+) -> None:
+    """Draw a picture, `width` inches wide, with title, scale bar and colour bar."""
+    shown = axes.imshow(image, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title, fontsize=9, color=INK, loc="left")
+    low, high = np.nanmin(image) < limits[0], np.nanmax(image) > limits[1]
+    extend = "both" if low and high else "min" if low else "max" if high else "neither"
+    beside = axes.inset_axes([1.0 + 0.1 / width, 0.0, 0.13 / width, 1.0])
+    bar = axes.figure.colorbar(shown, cax=beside, extend=extend, extendfrac=0.03)
+    bar.set_label(label, fontsize=8, color=INK)
+    bar.ax.tick_params(labelsize=7)
+    scale_bar(axes, image.shape[1], image.shape[0], pixel)
+
+
+def limits_of(image: Floats, low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
+    """Limits of the colour scale: percentiles, apart by something."""
+    finite = image[np.isfinite(image)]
+    if not finite.size:
+        return 0.0, 1.0
+    start, stop = (float(value) for value in np.percentile(finite, [low, high]))
+    return (start, stop) if stop > start else (start - 0.5, start + 0.5)
+
+
+def _panels(shape: tuple[int, ...], edge: float, count: int) -> tuple[Any, list[Any], float]:
+    """Figure with panels whose longer side is `edge` inches; returns figure, panels and a picture's width."""
+    width = edge * min(1.0, shape[1] / shape[0])
+    height = edge * min(1.0, shape[0] / shape[1])
+    figure = new_figure(count * max(width + 1.1, 1.9), height + 0.75, "none")
+    total_width, total_height = figure.get_size_inches()
+    step = total_width / count
+    panels = [
+        figure.add_axes(
+            ((i * step + 0.1) / total_width, 0.4 / total_height, width / total_width, height / total_height)
+        )
+        for i in range(count)
+    ]
+    return figure, panels, width
+
+
+def before_after(before: Floats, after: Floats, pixel: float | None, name: str) -> bytes:
+    """Draw the mean image as recorded and as registered, on one grey scale."""
+    figure, panels, width = _panels(before.shape, 4.0, 2)
+    limits = limits_of(before)
+    for axes, image, title in zip(panels, (before, after), ("Mean as recorded", "Mean registered"), strict=True):
+        picture(axes, image, pixel, title, f"{name} intensity", "gray", limits, width)
+    return png(figure)
+
+
+def single_image(image: Floats, pixel: float | None, name: str) -> bytes:
+    """Draw one image."""
+    figure, panels, width = _panels(image.shape, 4.0, 1)
+    picture(panels[0], image, pixel, name, f"{name} intensity", "gray", limits_of(image), width)
+    return png(figure)
+
+
+def shifts(shift: Floats, error: Floats, pixel: float | None) -> bytes:
+    """Draw the shift of every frame, and the path in the plane."""
+    figure = new_figure(8.6, 3.2)
+    series, path = figure.subplots(1, 2, width_ratios=[1.7, 1])
+    frame, bars = np.arange(len(shift)), np.where(np.isfinite(error), error, 0)
+    for axis, (name, colour) in enumerate((("y", BLUE), ("x", ORANGE))):
+        series.errorbar(
+            frame, shift[:, axis], yerr=bars, color=colour, marker="o", markersize=3, linewidth=1,
+            label=f"$u_{name}$",
+        )  # fmt: skip
+    series.set_xlabel("frame")
+    series.xaxis.get_major_locator().set_params(integer=True)
+    series.set_ylabel("shift (px)")
+    series.legend(frameon=False, fontsize=8)
+    series.axhline(0, color=GREY, linewidth=0.6)
+    if pixel is not None:
+        other = series.secondary_yaxis("right", functions=(lambda v: v * pixel * 1e9, lambda v: v / pixel / 1e9))
+        other.set_ylabel("shift (nm)", fontsize=9)
+        other.tick_params(labelsize=8)
+    path.plot(shift[:, 1], shift[:, 0], color=GREY, linewidth=0.8)
+    points = path.scatter(shift[:, 1], shift[:, 0], c=frame, cmap="viridis", s=14, zorder=3)
+    path.set_xlabel("$u_x$ (px)")
+    path.set_ylabel("$u_y$ (px)")
+    path.set_aspect("equal", adjustable="datalim")
+    path.invert_yaxis()
+    path.locator_params(nbins=5)
+    if len(shift) > 1:
+        bar = figure.colorbar(points, ax=path, shrink=0.9)
+        bar.locator.set_params(integer=True)
+        bar.update_ticks()
+        bar.set_label("frame", fontsize=9)
+        bar.ax.tick_params(labelsize=8)
+    for axes in (series, path):
+        _plain(axes)
+    return png(figure)
+
+
+def sum_spectrum(
+    energy: Floats,
+    counts: Floats,
+    labels: list[tuple[float, str]],
+    unit: str,
+    windows: list[tuple[float, float]],
+    label: str,
+) -> bytes:
+    """Draw the sum spectrum, energy in keV where the axis is in eV, logarithmic counts, lines labelled.
+
+    Parameters
+    ----------
+    energy, counts : (C,) arrays
+    labels : list of (energy, text)
+        Lines to mark.
+    unit : str
+        Unit of the axis.
+    windows : list of (low, high)
+        Windows of the maps, shaded.
+    label : str
+        Of the vertical axis.
+    """
+    electronvolts = unit == "eV"
+    factor = 1e-3 if electronvolts else 1.0
+    x = energy * factor
+    figure = new_figure(9.6, 3.9)
+    axes = figure.subplots()
+    values = np.where(counts > 0, counts, np.nan)
+    axes.step(x, values, where="mid", color=BLUE, linewidth=0.8)
+    axes.set_yscale("log")
+    inside = (x >= STROBE) | (not electronvolts)
+    right = _last_energy(x[inside], counts[inside], [place * factor for place, _ in labels])
+    left = max(float(x[0]), -0.25) if electronvolts else float(x[0])
+    axes.set_xlim(left, right if right > left else left + 1)
+    named = [float(counts[int(np.argmin(np.abs(energy - place)))]) for place, _ in labels]
+    axes.set_ylim(0.7, max(3 * float(counts.max(initial=1)), 400 * max(named, default=0.0)))
+    if electronvolts and counts[~inside].sum() > 0.01 * counts.sum():
+        axes.axvspan(
+            min(x[0], 0), STROBE, color=GREY, alpha=0.25, linewidth=0, label="below 0.15 keV: zero-strobe peak"
+        )
+    for low, high in windows:
+        axes.axvspan(low * factor, high * factor, color=ORANGE, alpha=0.15, linewidth=0, label="windows of the maps")
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    if handles:
+        axes.legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper right")
+    _label_lines(axes, x, counts, [(place * factor, text) for place, text in labels])
+    axes.set_xlabel("energy (keV)" if electronvolts else f"energy ({unit})" if unit else "channel")
+    axes.set_ylabel(label)
+    _plain(axes)
+    return png(figure)
+
+
+def _last_energy(x: Floats, counts: NDArray[Any], labels: list[float]) -> float:
+    """Where the plot ends: it holds 99.8 % of the counts and all labels."""
+    if not x.size or not counts.sum() > 0:
+        return float(x[-1]) if x.size else 1.0
+    share = np.cumsum(counts) / counts.sum()
+    end = max([float(x[int(np.searchsorted(share, 0.998))]), *labels]) * 1.06
+    return min(end, float(x[-1]))
+
+
+def _label_lines(axes: Any, x: Floats, counts: NDArray[Any], labels: list[tuple[float, str]]) -> None:
+    """Write each line's name above its peak, moved aside where the name before it stands."""
+    left, right = axes.get_xlim()
+    low, high = (math.log10(v) for v in axes.get_ylim())
+    last = -math.inf
+    for place, text in sorted(labels):
+        if not left <= place <= right:
+            continue
+        at = int(np.argmin(np.abs(x - place)))
+        peak = max(float(counts[max(at - 3, 0) : at + 4].max(initial=1)), 1.0)
+        last = max(place, last + 0.017 * (right - left))
+        near = counts[(x > place - 0.01 * (right - left)) & (x < last + 0.01 * (right - left))]
+        height = math.log10(max(float(near.max(initial=1)), peak)) + 0.05 * (high - low)
+        axes.annotate(
+            text, (place, peak * 1.15), (last, 10**height), rotation=90, fontsize=7, ha="center", va="bottom",
+            color=INK, arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+
+
+def map_picture(values: Floats, pixel: float | None, title: str) -> bytes:
+    """Draw a map of net counts; the scale begins at zero, negative counts being noise."""
+    figure, panels, width = _panels(values.shape, 2.25, 1)
+    high = limits_of(values, 0, 99.8)[1]
+    limits = (0.0, high if high > 0 else 1.0)
+    picture(panels[0], values, pixel, title, "net counts", "inferno", limits, width)
+    return png(figure)
+
+
+def _plain(axes: Any) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)

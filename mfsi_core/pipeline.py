@@ -1,0 +1,286 @@
+"""Pipeline: a series from its files to a report, with everything that applies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import lbj
+from lbj import UsageError
+from lbj.progress import track
+
+from .accumulate import accumulate, result_axes, result_shape
+from .lines import symbols
+from .registration import Registration
+from .results import Results, pixel_size
+from .rigid import register
+from .selection import View, image_signal, picture, spectra_signal
+from .spectral import add_maps, add_spectrum
+
+Floats = NDArray[np.float64]
+
+LARGEST_CUBE = 2**32  # bytes of the aligned spectrum image that a run writes
+WORST_ERROR = 0.5  # px; counts that register worse are no guide
+LARGEST_ERROR = 3.0  # px; nor are images
+ELECTRON = 1.602176634e-19  # C
+
+
+def run(
+    inputs: list[str],
+    output: str | os.PathLike[str],
+    *,
+    elements: list[str] | None = None,
+    image: str | None = None,
+    signal: str | None = None,
+    region: int | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Register, accumulate and map a series, and write a report.
+
+    Parameters
+    ----------
+    inputs : list of path
+        One journal, or vendor files, or one folder; what is no journal is converted to ``series.lbj`` first.
+    output : path
+        Folder for ``report.html``, ``summary.json``, ``registration.csv``, ``accumulated.h5`` and the maps.
+    elements : list of str, optional
+        Symbols; default: those the series names, else the peaks found in the sum spectrum are mapped.
+    image, signal : str, optional
+        Image to register and signal to accumulate; default HAADF or the first image, EDX or the first of its kind.
+    region : int, optional
+        Use only the frames of this area.
+    quiet : bool
+        No progress.
+
+    Returns
+    -------
+    dict
+        The content of ``summary.json``.
+
+    Raises
+    ------
+    UsageError
+        If a name or element is unknown; LbjError if the input cannot be read.
+    """
+    from .report import write
+
+    _check_elements(elements)
+    folder = _folder(output)
+    seconds: dict[str, float] = {}
+    path = _journal(inputs, folder, seconds, quiet=quiet)
+    with lbj.open(path) as journal:
+        view, results = registered(journal, inputs, image=image, signal=signal, region=region, quiet=quiet)
+        results.seconds = {**seconds, **results.seconds}
+        _sizes(journal, results, path)
+        mapped(view, results, elements, quiet=quiet)
+        if results.signal is not None:
+            size = math.prod(results.signal.shape) * 4
+            if size > LARGEST_CUBE:
+                results.notes.append(
+                    f"The aligned spectrum image would take {size / 1e9:.1f} GB and was not written; "
+                    "`mfsi accumulate` writes it, or a part of it."
+                )
+            else:
+                write_cube(view, results, folder / "accumulated.h5")
+        return write(results, folder)
+
+
+def registered(
+    journal: Any,
+    inputs: list[str],
+    *,
+    image: str | None = None,
+    signal: str | None = None,
+    region: int | None = None,
+    quiet: bool = False,
+) -> tuple[Any, Results]:
+    """Choose frames and signals and register; returns the chosen frames of the journal and the results so far."""
+    frames = [frame.index for frame in journal if region is None or frame.region == region]
+    if not frames:
+        raise UsageError(f"the series holds no frame of region {region}" if len(journal) else "it holds no frame")
+    view = journal if len(frames) == len(journal) else View(journal, frames)
+    title = str(journal.metadata.get("title") or Path(inputs[0]).stem)
+    names = [os.path.basename(os.path.abspath(name)) for name in inputs]
+    results = Results(title, names, len(frames), dict(journal.metadata))
+    if journal.tail is not None:
+        results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
+    results.notes += [f"Import: {note}" for note in journal.header.get("source", {}).get("notes", [])]
+    regions = {view[i].region for i in range(len(view))}
+    if len(regions) > 1:
+        results.notes.append(
+            f"The frames come from {len(regions)} areas, which were registered onto one another as one lattice; choose "
+            "one area with --region where they show different things."
+        )
+    results.signal = spectra_signal(view, signal)
+    _align(view, results, image, quiet=quiet)
+    return view, results
+
+
+def mapped(journal: Any, results: Results, elements: list[str] | None, *, quiet: bool = False) -> None:
+    """Sum the spectra and map the elements."""
+    _check_elements(elements)
+    if results.signal is None:
+        results.notes.append("The series holds no spectra.")
+        return
+    add_spectrum(journal, results, quiet=quiet)
+    if results.signal.kind == "events":
+        add_maps(journal, results, elements)
+    else:
+        results.notes.append(f"{results.signal.name} is not of X-ray counts: no line maps were made.")
+
+
+def _check_elements(elements: list[str] | None) -> None:
+    unknown = sorted(set(elements or []) - set(symbols()))
+    if unknown:
+        raise UsageError(f"no X-ray lines are known for {', '.join(unknown)}; expected symbols from B to U")
+
+
+def _folder(output: Any) -> Path:
+    """Make the folder; the files that an earlier run left there, by its summary, are removed."""
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"the results need a folder, and {str(folder)!r} is a file; choose another -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = folder / "summary.json"
+    if summary.exists():
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            for name in json.loads(summary.read_text(encoding="utf-8")).get("files", []):
+                (folder / os.path.basename(name)).unlink(missing_ok=True)
+    return folder
+
+
+def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quiet: bool) -> Path:
+    if len(inputs) == 1 and str(inputs[0]).endswith(".lbj"):
+        return Path(inputs[0])
+    from lbj.convert import convert
+
+    start = time.perf_counter()
+    part, path = folder / "series.lbj.part", folder / "series.lbj"
+    part.unlink(missing_ok=True)
+    convert([str(name) for name in inputs], part, quiet=quiet)
+    part.replace(path)
+    seconds["convert"] = time.perf_counter() - start
+    return path
+
+
+def _align(journal: Any, results: Results, name: str | None, *, quiet: bool) -> None:
+    """Register by the image, or by the X-ray counts where there is none."""
+    guide, signal = image_signal(journal, name), results.signal
+    source = guide or signal
+    if source is None:
+        raise UsageError("the series holds neither images nor spectra")
+    shape = (source.shape[0], source.shape[1])
+    with results.timed("read images"):
+        stack = np.empty((len(journal), *shape))
+        for i in track(range(len(journal)), "images", quiet=quiet):
+            stack[i] = picture(journal[i], guide, signal)
+    results.image_name = guide.name if guide is not None else "X-ray counts"
+    results.pixel_image = pixel_size(source)
+    registration = Registration.rigid(np.zeros((len(stack), 2)), shape)
+    if len(stack) == 1:
+        results.notes.append("One frame: there is nothing to register.")
+    else:
+        with results.timed("register"), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = register(stack, to_field=None if guide is None else guide.to_field)
+        if found.left_out.all():
+            results.notes.append(
+                f"{results.image_name}: every frame is blank, missing or not finite; the frames were "
+                "summed as they are."
+            )
+        elif not found.predicted_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
+            results.notes.append(
+                f"{results.image_name}: too noisy to register by (predicted error {found.predicted_error:.2g} px rms); "
+                "the frames were summed as they are."
+            )
+        else:
+            results.notes += [str(item.message) + "." for item in caught if item.category is UserWarning]
+            registration, results.guide = found, results.image_name
+    usable = np.flatnonzero(np.isfinite(stack).all(axis=(1, 2)))
+    if usable.size:
+        seen = np.maximum(accumulate(np.ones_like(stack[usable]), _part(registration, usable)), 1e-9)
+        results.before = stack[usable].mean(axis=0)
+        results.after = accumulate(stack[usable], _part(registration, usable)) / np.where(seen > 0.5, seen, np.nan)
+    results.registration = registration
+    if signal is not None:
+        results.pixel = pixel_size(signal)
+        try:
+            results.registration.on(signal)
+        except UsageError as error:
+            results.notes.append(f"The spectra were summed as they are: {error}.")
+            results.registration = Registration.rigid(np.zeros((len(stack), 2)), (signal.shape[0], signal.shape[1]))
+
+
+def _part(registration: Registration, kept: NDArray[Any]) -> Registration:
+    return Registration(registration.displacement[kept], left_out=registration.left_out[kept])
+
+
+def _sizes(journal: Any, results: Results, path: Path) -> None:
+    """Sizes, times and dose."""
+    figures = results.figures
+    figures["journal_bytes"] = path.stat().st_size
+    dense = stored = counts = 0
+    for signal in journal.signals.values():
+        if signal.kind == "events" and not signal.static:
+            number, size = journal.totals(signal.name)
+            dense += signal.pixels * signal.channels * np.dtype(signal.dtype).itemsize * len(journal)
+            stored, counts = stored + size, counts + number
+    if dense:
+        figures.update(dense_bytes=dense, events_bytes=stored, size_ratio=dense / stored)
+        figures["bytes_per_event"] = stored / counts if counts else None
+    attributes = journal[0].attributes
+    dwell = _first(attributes.get("dwell_time"))
+    figures["dwell_time_s"] = dwell
+    current, source = attributes.get("beam_current"), "probe current"
+    if current is None:
+        current, source = attributes.get("screen_current"), "screen current"
+    size = results.pixel or results.pixel_image
+    if current and dwell and size:
+        dose = current * dwell / ELECTRON / (size * 1e10) ** 2
+        figures.update(current_A=current, current_is=source, dose_per_frame=dose, total_dose=dose * results.frames)
+
+
+def _first(value: Any) -> float | None:
+    if isinstance(value, dict):
+        value = next(iter(value.values()), None)
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def write_cube(
+    journal: Any,
+    results: Results,
+    path: Path,
+    *,
+    upsampling: int = 1,
+    region: tuple[slice, slice] | None = None,
+    channels: slice | None = None,
+    method: str = "pull",
+) -> None:
+    """Write the aligned sum of the spectra to an HDF5 file, as a compressed dataset of the signal's name."""
+    import h5py
+
+    signal, registration = results.signal, results.registration
+    if signal is None or registration is None:
+        raise UsageError("the series holds no spectra to sum")
+    shape = result_shape(signal, upsampling, region, channels)
+    if 0 in shape:
+        raise UsageError(f"the part asked for is empty: {shape}")
+    with results.timed("accumulate"), h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            signal.name, shape, "f4", chunks=(1, min(shape[1], 64), shape[2]), compression="lzf", shuffle=True
+        )
+        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
+        data.attrs["axes"] = json.dumps(result_axes(signal, upsampling, region, channels))
+        data.attrs["upsampling"] = upsampling
+        data.attrs["frames"] = int((~registration.left_out).sum())
+        data.attrs["method"] = method
+    results.files.append(path.name)

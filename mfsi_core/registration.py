@@ -1,0 +1,128 @@
+"""Registration: where each pixel of each frame sampled the scene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+
+Affine = NDArray[np.float64]
+
+
+class Registration:
+    """Displacement of every pixel of every frame.
+
+    Parameters
+    ----------
+    displacement : (N, 2, Y, X) array
+        (uy, ux), px: frame pixel q sampled the scene at q + u(q).
+    predicted_error : float, optional
+        Error of one component of the displacement that the noise lets expect, px rms; NaN (unknown) by default.
+    frame_error : (N,) array, optional
+        The same, frame by frame.
+    left_out : (N,) array of bool, optional
+        Frames that could not be registered; they are neither accumulated nor counted in the coverage.
+    to_field : 2x3 array, optional
+        `Signal.to_field` of the images registered; identity when absent.
+
+    Attributes
+    ----------
+    displacement : (N, 2, Y, X) float32
+    shift : (N, 2) float64
+        Mean displacement of each frame (y, x), px.
+
+    Raises
+    ------
+    UsageError
+        If the displacement is not (N, 2, Y, X) or not finite.
+    """
+
+    def __init__(
+        self,
+        displacement: Any,
+        *,
+        predicted_error: float = float("nan"),
+        frame_error: Any = None,
+        left_out: Any = None,
+        to_field: Any = None,
+    ) -> None:
+        field = np.asarray(displacement)
+        if field.ndim != 4 or field.shape[1] != 2 or 0 in field.shape or field.dtype.kind not in "iuf":
+            raise UsageError(f"displacement must be numbers of shape (N, 2, Y, X), got {field.dtype} {field.shape}")
+        if not np.isfinite(field).all():
+            raise UsageError("displacement must be finite; mark frames that could not be registered in left_out")
+        self.displacement: NDArray[np.float32] = field.astype(np.float32, copy=False)
+        self.shift: NDArray[np.float64] = field.mean(axis=(2, 3), dtype=np.float64)
+        self.predicted_error = float(predicted_error)
+        frames = len(field)
+        self.frame_error = np.full(frames, np.nan) if frame_error is None else np.asarray(frame_error, float)
+        self.left_out = np.zeros(frames, bool) if left_out is None else np.asarray(left_out, bool)
+        if self.frame_error.shape != (frames,) or self.left_out.shape != (frames,):
+            raise UsageError(f"frame_error and left_out must have one entry for each of the {frames} frames")
+        self.to_field = None if to_field is None else np.asarray(to_field, float)
+
+    @classmethod
+    def rigid(cls, shift: Any, shape: tuple[int, int], **options: Any) -> Registration:
+        """Registration of frames that moved as a whole: shift (N, 2), px, frames of the shape (Y, X)."""
+        shift = np.asarray(shift, np.float32)
+        return cls(np.broadcast_to(shift[:, :, None, None], (*shift.shape, *shape)), **options)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a frame."""
+        return (self.displacement.shape[2], self.displacement.shape[3])
+
+    def __len__(self) -> int:
+        return len(self.displacement)
+
+    def on(self, signal: Signal) -> Registration:
+        """Return the registration in the pixels of another signal of the same scan.
+
+        Both signals' `to_field` lead from their pixels to the field's coordinates; displacements between the
+        registered image's pixels are interpolated linearly.
+
+        Raises
+        ------
+        UsageError
+            If the signal has other sizes and neither signal says how its pixels lie in the field.
+        """
+        shape = signal.shape[:2]
+        if shape == self.shape and signal.to_field is None and self.to_field is None:
+            return self
+        if signal.to_field is None and self.to_field is None:
+            raise UsageError(
+                f"displacements of {self.shape} pixels do not fit signal {signal.name!r} of {shape}; "
+                "declare to_field for the finer of the two signals"
+            )
+        from scipy.ndimage import map_coordinates
+
+        mine, other = _affine(self.to_field), _affine(signal.to_field)
+        grid = np.indices(shape, float)
+        field = np.tensordot(other[:, :2], grid, 1) + other[:, 2, None, None]
+        inverse = np.linalg.inv(mine[:, :2])
+        pixel = np.tensordot(inverse, field - mine[:, 2, None, None], 1)
+        turn = np.linalg.inv(other[:, :2]) @ mine[:, :2]
+        out = np.empty((len(self), 2, *shape), np.float32)
+        for index, (uy, ux) in enumerate(self.displacement):
+            moved = np.stack([map_coordinates(u, pixel, order=1, mode="nearest", output=float) for u in (uy, ux)])
+            out[index] = np.tensordot(turn, moved, 1)
+        scale = float(np.sqrt(np.abs(np.linalg.det(turn))))
+        return Registration(
+            out,
+            predicted_error=self.predicted_error * scale,
+            frame_error=self.frame_error * scale,
+            left_out=self.left_out,
+            to_field=signal.to_field,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Registration of {len(self)} frames of {self.shape}, predicted error {self.predicted_error:.3g} px rms>"
+        )
+
+
+def _affine(matrix: Any) -> Affine:
+    return np.eye(2, 3) if matrix is None else np.asarray(matrix, float)

@@ -1,0 +1,179 @@
+"""Report: pictures, tables and one self-contained page of a run."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import math
+import struct
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lbj import UsageError
+
+from . import figures
+from .energy import centres
+from .results import Results
+from .wording import facts, greek, number
+
+
+def write(results: Results, folder: Path) -> dict[str, Any]:
+    """Write every file of a run and return the summary.
+
+    Parameters
+    ----------
+    results : Results
+    folder : Path
+        An existing folder.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib or jinja2 are not installed.
+    """
+    with results.timed("report"):
+        pictures = _pictures(results)
+        for name, data in pictures.items():
+            (folder / f"{name}.png").write_bytes(data)
+            results.files.append(f"{name}.png")
+        write_maps(results, folder)
+        registration_csv(results, folder / "registration.csv")
+        results.files += ["registration.csv", "summary.json", "report.html"]
+    summary = _summary(results)
+    (folder / "report.html").write_text(_page(results, summary, pictures), encoding="utf-8")
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return summary
+
+
+def _pictures(results: Results) -> dict[str, bytes]:
+    out = {}
+    registration = results.registration
+    if results.before is not None and results.after is not None:
+        if results.frames > 1:
+            out["images"] = figures.before_after(results.before, results.after, results.pixel_image, results.image_name)
+        else:
+            out["images"] = figures.single_image(results.before, results.pixel_image, results.image_name)
+    if registration is not None and results.guide:
+        out["shifts"] = figures.shifts(registration.shift, registration.frame_error, results.pixel_image)
+    if results.spectrum is not None and results.signal is not None:
+        windows = [one.window for one in results.maps.values()]
+        unit = str(results.signal.axes[-1].get("units", ""))
+        kind = "counts" if results.signal.kind == "events" else "intensity"
+        out["spectrum"] = figures.sum_spectrum(
+            centres(results.signal), results.spectrum, results.labels, unit, windows, f"{kind} per channel"
+        )
+    return out | map_pictures(results)
+
+
+def write_maps(results: Results, folder: Path) -> None:
+    """Write one npy per map."""
+    for name, one in results.maps.items():
+        np.save(folder / f"{name}.npy", one.values)
+        results.files.append(f"{name}.npy")
+
+
+def map_pictures(results: Results) -> dict[str, bytes]:
+    """Draw every map."""
+    return {
+        name: figures.map_picture(one.values, results.pixel, map_title(name, one.line, results.titles))
+        for name, one in results.maps.items()
+    }
+
+
+def map_title(name: str, line: str, titles: dict[str, str]) -> str:
+    """Title of a map: its line, or the energy of its peak with a guess."""
+    return greek(line) if line else titles.get(name, name)
+
+
+def registration_csv(results: Results, path: Path) -> None:
+    """Write the shift of every frame."""
+    registration = results.registration
+    assert registration is not None
+    size = results.pixel_image
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["frame", "uy_px", "ux_px", "uy_nm", "ux_nm", "predicted_error_px", "left_out"])
+        for n, (uy, ux) in enumerate(registration.shift):
+            metric = ["", ""] if size is None else [f"{uy * size * 1e9:.5f}", f"{ux * size * 1e9:.5f}"]
+            error = registration.frame_error[n]
+            text = f"{error:.5f}" if math.isfinite(error) else ""
+            writer.writerow([n, f"{uy:.5f}", f"{ux:.5f}", *metric, text, int(registration.left_out[n])])
+
+
+def _summary(results: Results) -> dict[str, Any]:
+    registration = results.registration
+    assert registration is not None
+    shape = registration.shape
+    error = registration.predicted_error if results.guide else math.nan
+    return {
+        "title": results.title,
+        "inputs": results.inputs,
+        "frames": results.frames,
+        "pixels": list(shape),
+        "pixel_m": results.pixel or results.pixel_image,
+        **results.figures,
+        "registration": {
+            "guide": results.guide or None,
+            "predicted_error_px": error if math.isfinite(error) else None,
+            "range_px": [float(v) for v in np.ptp(registration.shift, axis=0)],
+            "left_out": [int(i) for i in np.flatnonzero(registration.left_out)],
+        },
+        "maps": {
+            name: {
+                "line": one.line or None,
+                "window_eV": list(one.window),
+                "background_eV": [list(pair) for pair in one.background],
+                "net_counts": float(one.values.sum()),
+                "snr": _finite(results.snr.get(name)),
+            }
+            for name, one in results.maps.items()
+        },
+        "notes": results.notes,
+        "seconds": {step: round(time, 3) for step, time in results.seconds.items()},
+        "files": sorted(results.files),
+    }
+
+
+def _inlined(png: bytes) -> dict[str, Any]:
+    """Data URI and width on the page of a PNG, at its true size in inches."""
+    (pixels,) = struct.unpack(">I", png[16:20])
+    return {"data": "data:image/png;base64," + base64.b64encode(png).decode(), "width": pixels * 96 // figures.DPI}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes]) -> str:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise UsageError("the report needs jinja2: pip install mfsi[report]") from error
+    template = resources.files("mfsi_core").joinpath("report.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    inlined = {name: _inlined(data) for name, data in pictures.items()}
+    rows = [
+        {
+            "title": map_title(name, one.line, results.titles),
+            "window": f"{one.window[0] / 1000:.3f} – {one.window[1] / 1000:.3f}",
+            "background": ", ".join(f"{a / 1000:.3f} – {b / 1000:.3f}" for a, b in one.background),
+            "net": f"{one.values.sum():,.0f}",
+            "snr": number(results.snr.get(name) or None),
+        }
+        for name, one in results.maps.items()
+    ]
+    return environment.from_string(template).render(
+        results=results,
+        summary=summary,
+        pictures=inlined,
+        facts=facts(results, summary),
+        map_names=[name for name in pictures if name.startswith("map-")],
+        rows=rows,
+        steps=[(step, f"{time:.2f}") for step, time in results.seconds.items()],
+    )

@@ -1,0 +1,91 @@
+"""Results: what a run found, before it is written down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal
+
+from .maps import Map
+from .registration import Registration
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class Results:
+    """Everything a report shows.
+
+    Attributes
+    ----------
+    title, inputs, frames, metadata
+        Of the series.
+    image_name, before, after : str, (Y, X) arrays
+        Registering image; its mean as recorded and registered.
+    registration : Registration
+    guide : str
+        What was registered: an image's name, the X-ray counts, or nothing.
+    signal : Signal
+        The spectra, if any.
+    spectrum : (C,) array
+        Sum over all frames and pixels.
+    labels : list of (energy, text)
+        Lines to write into the spectrum.
+    maps : dict of Map
+        By file name.
+    titles : dict of str
+        Titles of the maps of unnamed peaks, by file name.
+    snr : dict of float
+        Signal-to-noise ratio of each map, from two halves of the series.
+    figures : dict
+        Numbers for the summary.
+    pixel : float or None
+        Edge of a pixel, m.
+    pixel_image : float or None
+        Of the registering image.
+    """
+
+    title: str
+    inputs: list[str]
+    frames: int
+    metadata: dict[str, Any]
+    image_name: str = ""
+    before: Floats | None = None
+    after: Floats | None = None
+    registration: Registration | None = None
+    guide: str = ""
+    signal: Signal | None = None
+    spectrum: NDArray[Any] | None = None
+    labels: list[tuple[float, str]] = field(default_factory=list)
+    maps: dict[str, Map] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    snr: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    pixel: float | None = None
+    pixel_image: float | None = None
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Measure a step, s."""
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+
+def pixel_size(signal: Signal) -> float | None:
+    """Edge of a signal's pixels in m, where the axes tell; of x, where x and y differ."""
+    navigation = signal.axes if signal.kind == "image" else signal.axes[:-1]
+    for axis in reversed(navigation[-2:]):
+        if axis.get("units") == "m" and axis.get("scale"):
+            return abs(float(axis["scale"]))
+    return None

@@ -1,0 +1,73 @@
+"""Selection: which frames and signals of a journal a run works on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+
+from .energy import STROBE, centres
+
+Floats = NDArray[np.float64]
+
+
+class View:
+    """Some frames of a journal."""
+
+    def __init__(self, journal: Any, frames: list[int]) -> None:
+        self._journal, self._frames = journal, frames
+        self.signals, self.metadata = journal.signals, journal.metadata
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._journal[self._frames[index]]
+
+
+def spectra_signal(journal: Any, name: str | None) -> Signal | None:
+    """Return the signal to accumulate: the one named, EDX, or the first of counts or spectra."""
+    if name is not None:
+        chosen: Signal = journal.signals[name]
+        if chosen.kind == "image":
+            raise UsageError(f"signal {name!r} is an image; --signal names X-ray counts or spectra")
+        return chosen
+    if "EDX" in journal.signals:
+        return journal.signals["EDX"]  # type: ignore[no-any-return]
+    for kind in ("events", "spectra"):
+        for item in journal.signals.values():
+            if item.kind == kind and not item.static:
+                return item  # type: ignore[no-any-return]
+    return None
+
+
+def image_signal(journal: Any, name: str | None) -> Signal | None:
+    """Return the image to register: the one named, HAADF, or the first."""
+    if name is not None:
+        chosen: Signal = journal.signals[name]
+        if chosen.kind != "image":
+            raise UsageError(f"signal {name!r} is no image; --image names one")
+        return chosen
+    images = [item for item in journal.signals.values() if item.kind == "image" and not item.static]
+    images = [item for item in images if len(item.shape) == 2]
+    return next((item for item in images if item.name == "HAADF"), images[0] if images else None)
+
+
+def picture(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
+    """Image of one frame; NaN where it has none."""
+    if guide is not None:
+        if guide.name not in frame.names:
+            return np.full(guide.shape, np.nan)
+        return np.asarray(frame.array(guide.name), float)
+    assert signal is not None
+    if signal.kind == "spectra":
+        return np.asarray(frame.array(signal.name).sum(axis=-1, dtype=np.float64))
+    events = frame.events(signal.name)
+    axis = centres(signal)
+    start = int(np.searchsorted(axis, STROBE)) if signal.axes[-1].get("units") == "eV" else 0
+    first = int(np.searchsorted(events.channel, start))
+    counts = np.bincount(events.pixel[first:], events.count[first:], events.pixels)
+    return np.asarray(counts, float).reshape(signal.shape[:2])

@@ -1,0 +1,124 @@
+"""Spectral part of a run: sum spectrum, peaks and maps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj.progress import track
+
+from .energy import STROBE, centres
+from .lines import best_line, line_energy, lines_of, symbols
+from .maps import element_maps, line_window, map_snr, window_maps
+from .peaks import Peak, find_peaks
+from .results import Results
+from .sources import series
+from .wording import greek
+
+FOUND_PEAKS = 6
+MANY = 12
+
+
+def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
+    """Sum the spectra of all frames and pixels."""
+    signal = results.signal
+    assert signal is not None
+    axis = centres(signal)
+    with results.timed("sum spectrum"):
+        if signal.kind == "events":
+            total: NDArray[Any] = np.zeros(signal.channels, np.uint64)
+            for i in track(range(len(journal)), "spectra", quiet=quiet):
+                events = journal[i].events(signal.name)
+                total += np.bincount(events.channel, events.count, signal.channels).astype(np.uint64)
+        else:
+            total = np.zeros(signal.channels)
+            for i in track(range(len(journal)), "spectra", quiet=quiet):
+                total += journal[i].array(signal.name).sum(axis=(0, 1), dtype=np.float64)
+    results.spectrum = total
+    if signal.kind == "events":
+        results.figures["counts"] = int(total.sum())
+        if signal.axes[-1].get("units") == "eV":
+            results.figures["counts_above_0.15_keV"] = int(total[axis >= STROBE].sum())
+        voxels = signal.pixels * signal.channels * results.frames
+        results.figures["counts_per_voxel"] = int(total.sum()) / voxels
+
+
+def add_maps(journal: Any, results: Results, elements: list[str] | None) -> None:
+    """Map the elements named, those the series names, or the peaks of the sum spectrum."""
+    signal, spectrum = results.signal, results.spectrum
+    assert signal is not None
+    assert spectrum is not None
+    if signal.axes[-1].get("units") != "eV":
+        results.notes.append("The energy axis is not calibrated in eV: no maps were made.")
+        return
+    axis = centres(signal)
+    beam = results.metadata.get("beam_energy")
+    resolution = float(signal.metadata.get("energy_resolution") or 130.0)
+    stated = [str(e) for e in results.metadata.get("elements") or []]
+    strange = [e for e in stated if e not in symbols()]
+    if strange:
+        results.notes.append(f"No X-ray lines are known for {', '.join(strange)}, which the series names.")
+    named = elements or [e for e in stated if e not in strange]
+    peaks = find_peaks(spectrum, axis, resolution, STROBE, beam, named)
+    foreign = [p for p in peaks if not (p.lines and p.lines[0].split("_")[0] in named)]
+    if not named:
+        results.notes.append(
+            "No elements were named, neither with --elements nor in the series: "
+            + (
+                "the strongest peaks of the sum spectrum were mapped. Names with a question mark are candidates by "
+                "energy alone."
+                if peaks
+                else "and no peak stands out of the sum spectrum; no maps were made."
+            )
+        )
+    elif foreign:
+        places = ", ".join(f"{p.energy / 1000:.2f}" + _guess(p) for p in foreign[:MANY])
+        results.notes.append(f"Peaks that no line of the elements named explains, keV: {places}.")
+    given = series(journal, signal.name)
+    blocked = [(-math.inf, STROBE), *(line_window(p.energy, resolution) for p in peaks)]
+    alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
+    windows = {}
+    for peak in alphas[: 0 if elements else max(FOUND_PEAKS - len(named), 0)]:
+        name = f"{peak.energy / 1000:.2f}keV"
+        windows[name] = line_window(peak.energy, resolution)
+        results.titles[f"map-{name}"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
+    halves = []
+    with results.timed("maps"):
+        for part in (slice(0, None, 2), slice(1, None, 2)):
+            half = element_maps(journal, named, signal.name, results.registration, beam, part)
+            lines = {one.line: one for one in half.values()}
+            halves.append({**lines, **window_maps(given, windows, blocked, results.registration, part)})
+    without = [e for e in named if not any(name.startswith(f"{e}_") for name in halves[0])]
+    if without:
+        results.notes.append(f"No line of {', '.join(without)} lies on the energy axis.")
+    for name, first in halves[0].items():
+        second = halves[1][name]
+        results.maps[f"map-{name}"] = replace(
+            first, values=first.values + second.values, variance=first.variance + second.variance
+        )
+        results.snr[f"map-{name}"] = map_snr(first, second) if results.frames > 1 else math.nan
+    results.labels = [
+        *_labels(named, float(axis[-1]), beam),
+        *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
+    ]
+
+
+def _guess(peak: Peak) -> str:
+    return f" ({greek(peak.lines[0])}?)" if peak.lines else ""
+
+
+def _labels(elements: list[str], high: float, beam: float | None) -> list[tuple[float, str]]:
+    """Lines to write into the spectrum: K alpha and beta, L and M alpha; of many elements only the line mapped."""
+    if len(elements) > MANY // 2:
+        names = [best_line(element, STROBE, high, beam) for element in elements]
+        return [(line_energy(name), greek(name)) for name in names if name is not None]
+    return [
+        (line.energy, greek(f"{element}_{line.name[:2]}"))
+        for element in elements
+        for line in lines_of(element, STROBE, high)
+        if line.name in ("Ka1", "Kb1", "La1", "Ma1") and (beam is None or line.edge < beam)
+    ]

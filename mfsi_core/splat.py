@@ -1,0 +1,103 @@
+"""Splat: push every count to where it was sampled; sums are kept exactly."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+def by_row(displacement: NDArray[np.float32], upsampling: int, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Sort the pixels of every frame by the output row at or above the place they sampled.
+
+    Returns
+    -------
+    start : (N, rows + 2) uint32
+        The pixels above or on output row r, from -1 on, are order[n, start[n, r + 1] : start[n, r + 2]].
+    order : (N, Y*X) uint32
+        In the order of the scan within a row.
+    """
+    frames, _, height, width = displacement.shape
+    start = np.zeros((frames, rows + 2), np.uint32)
+    order = np.zeros((frames, height * width), np.uint32)
+    for n in range(frames):
+        _sort_rows(displacement[n], upsampling, start[n], order[n])
+    return start, order
+
+
+@njit(cache=True, nogil=True)
+def _output(position: float, upsampling: int) -> float:
+    return (position + 0.5) * upsampling - 0.5
+
+
+@njit(cache=True, nogil=True)
+def _sort_rows(displacement: Any, upsampling: int, start: Any, order: Any) -> None:
+    height, width = displacement.shape[1:]
+    rows = len(start) - 2
+    for p in range(height * width):
+        row = math.floor(_output(p // width + float(displacement[0, p // width, p % width]), upsampling))
+        if -1 <= row < rows:
+            start[row + 2] += 1
+    for r in range(1, len(start)):
+        start[r] += start[r - 1]
+    place = start.copy()
+    for p in range(height * width):
+        row = math.floor(_output(p // width + float(displacement[0, p // width, p % width]), upsampling))
+        if -1 <= row < rows:
+            order[place[row + 1]] = p
+            place[row + 1] += 1
+
+
+@njit(cache=True, nogil=True)
+def push_events(
+    start: Any, frame: Any, channel: Any, count: Any, displacement: Any, upsampling: int,
+    rows: Any, order: Any, top: int, left: int, out: Any,
+) -> None:  # fmt: skip
+    """Splat the events that reach a rectangle of the output, from row `top` and column `left`."""
+    height, width, channels = out.shape
+    columns = displacement.shape[3]
+    total = np.zeros((width, channels))
+    for oy in range(height):
+        for n in range(len(frame)):
+            for above in range(2):
+                r = top + oy - 1 + above
+                for i in range(rows[n, r + 1], rows[n, r + 2]):
+                    p = order[n, i]
+                    iy, ix = p // columns, p % columns
+                    y = _output(iy + float(displacement[n, 0, iy, ix]), upsampling)
+                    x = _output(ix + float(displacement[n, 1, iy, ix]), upsampling)
+                    cell = math.floor(x)
+                    wy = 1 - (y - r) if above else y - r
+                    for dx in range(2):
+                        ox = cell + dx - left
+                        w = wy * (x - cell if dx else 1 - (x - cell))
+                        if 0 <= ox < width and w > 0:
+                            for e in range(frame[n] + start[n, p], frame[n] + start[n, p + 1]):
+                                total[ox, channel[e]] += w * count[e]
+        for ox in range(width):
+            for c in range(channels):
+                out[oy, ox, c] = total[ox, c]
+                total[ox, c] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def push_dense(data: Any, low: int, displacement: Any, upsampling: int, top: int, left: int, total: Any) -> None:
+    """Splat one dense frame (Y, X, C) onto `total` (rows, columns, C'), the rectangle from row `top`, column `left`."""
+    height, width, channels = total.shape
+    for iy in range(data.shape[0]):
+        for ix in range(data.shape[1]):
+            y = _output(iy + float(displacement[0, iy, ix]), upsampling)
+            x = _output(ix + float(displacement[1, iy, ix]), upsampling)
+            row, column = math.floor(y), math.floor(x)
+            for dy in range(2):
+                oy = row + dy - top
+                wy = y - row if dy else 1 - (y - row)
+                for dx in range(2):
+                    ox = column + dx - left
+                    w = wy * (x - column if dx else 1 - (x - column))
+                    if 0 <= oy < height and 0 <= ox < width and w > 0:
+                        for c in range(channels):
+                            total[oy, ox, c] += w * data[iy, ix, low + c]

@@ -1,0 +1,202 @@
+"""Warp: the frame position q that sampled a scene position p, the solution of q + u(q) = p."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+EDGE = 1e-9  # a solution this far outside a cell still counts as on its border
+
+
+def is_rigid(displacement: NDArray[np.float32]) -> bool:
+    """Whether every frame moves as a whole."""
+    if displacement.strides[2:] == (0, 0):
+        return True
+    return bool((displacement == displacement[:, :, :1, :1]).all())
+
+
+def scene_positions(start: int, stop: int, upsampling: int) -> Floats:
+    """Scene positions of the output indices from start to stop: (i + 1/2) / s - 1/2."""
+    return (np.arange(start, stop) + 0.5) / upsampling - 0.5
+
+
+def row_spans(displacement: NDArray[np.float32]) -> Floats:
+    """Lowest and highest scene row that each row of each frame sampled: (N, Y, 2)."""
+    field = displacement[:, 0]
+    spans = np.stack([field.min(axis=2), field.max(axis=2)], axis=-1).astype(np.float64)
+    return np.asarray(spans + np.arange(field.shape[1])[:, None])
+
+
+@njit(cache=True, nogil=True)
+def locate(
+    displacement: Any, span: Any, y: Any, x: Any, upsampling: int, first: tuple[int, int], qy: Any, qx: Any
+) -> None:
+    """Fill in where one frame sampled a rectangle of output pixels; NaN where it did not.
+
+    Parameters
+    ----------
+    displacement : (2, Y, X) float32
+    span : (Y, 2) float64
+        Lowest and highest scene row that each frame row sampled (`row_spans`).
+    y, x : (rows,), (columns,) float64
+        Scene positions of the output pixels.
+    upsampling : int
+    first : (int, int)
+        Output indices of the rectangle's first pixel.
+    qy, qx : (rows, columns) float64
+        Filled in.
+
+    Notes
+    -----
+    u is bilinear within each cell of four pixels. The cells are visited in the order of the scan, and a pixel keeps
+    the first solution found; of two within a cell the one in the upper row.
+    """
+    rows, columns = displacement.shape[1:]
+    qy[:] = np.nan
+    qx[:] = np.nan
+    top, left, bottom, right = first[0], first[1], first[0] + len(y), first[1] + len(x)
+    deep = (1.0 if rows > 1 else 0.0) + EDGE
+    wide = (1.0 if columns > 1 else 0.0) + EDGE
+    for iy in range(max(rows - 1, 1)):
+        jy = min(iy + 1, rows - 1)
+        if min(span[iy, 0], span[jy, 0]) > y[-1] + 1 or max(span[iy, 1], span[jy, 1] + 1) < y[0] - 1:
+            continue
+        for ix in range(max(columns - 1, 1)):
+            jx = min(ix + 1, columns - 1)
+            y00, x00 = iy + float(displacement[0, iy, ix]), ix + float(displacement[1, iy, ix])
+            y01, x01 = iy + float(displacement[0, iy, jx]), ix + 1 + float(displacement[1, iy, jx])
+            y10, x10 = iy + 1 + float(displacement[0, jy, ix]), ix + float(displacement[1, jy, ix])
+            y11, x11 = iy + 1 + float(displacement[0, jy, jx]), ix + 1 + float(displacement[1, jy, jx])
+            low = math.ceil((min(y00, y01, y10, y11) - EDGE + 0.5) * upsampling - 0.5)
+            high = math.floor((max(y00, y01, y10, y11) + EDGE + 0.5) * upsampling - 0.5)
+            if low >= bottom or high < top:
+                continue
+            near = math.ceil((min(x00, x01, x10, x11) - EDGE + 0.5) * upsampling - 0.5)
+            far = math.floor((max(x00, x01, x10, x11) + EDGE + 0.5) * upsampling - 0.5)
+            for oy in range(max(low, top), min(high + 1, bottom)):
+                for ox in range(max(near, left), min(far + 1, right)):
+                    if qy[oy - top, ox - left] >= 0:
+                        continue
+                    a, b = _solve(
+                        y00 - y[oy - top], x00 - x[ox - left], y10 - y00, x10 - x00, y01 - y00, x01 - x00,
+                        y11 - y10 - y01 + y00, x11 - x10 - x01 + x00, deep, wide,
+                    )  # fmt: skip
+                    if a >= 0:
+                        qy[oy - top, ox - left] = min(iy + a, float(rows - 1))
+                        qx[oy - top, ox - left] = min(ix + b, float(columns - 1))
+
+
+@njit(cache=True, nogil=True)
+def _solve(
+    ay: float, ax: float, by: float, bx: float, cy: float, cx: float, dy: float, dx: float, deep: float, wide: float
+) -> tuple[float, float]:
+    """Solve A + a B + b C + a b D = 0 for the smallest a in 0..deep with b in 0..wide; -1 where there is none.
+
+    Crossing with C + a D leaves a quadratic in a.
+    """
+    square = by * dx - bx * dy
+    linear = ay * dx - ax * dy + by * cx - bx * cy
+    constant = ay * cx - ax * cy
+    root = linear * linear - 4 * square * constant
+    if root < 0:
+        return -1.0, -1.0
+    half = -0.5 * (linear + math.copysign(math.sqrt(root), linear))
+    first = constant / half if half != 0 else 0.0
+    second = half / square if square != 0 else first
+    found_a, found_b = -1.0, -1.0
+    for a in (min(first, second), max(first, second)):
+        if not -EDGE <= a <= deep or found_a >= 0:
+            continue
+        ey, ex = cy + a * dy, cx + a * dx
+        length = ey * ey + ex * ex
+        if length == 0:
+            continue
+        b = -((ay + a * by) * ey + (ax + a * bx) * ex) / length
+        if -EDGE <= b <= wide:
+            found_a, found_b = max(a, 0.0), max(b, 0.0)
+    return found_a, found_b
+
+
+class Corners(NamedTuple):
+    """Where frames are sampled: the upper left of the four pixels around each position, and the fractions beyond it.
+
+    `iy` or `ix` is -1 where a frame did not see the output pixel.
+    """
+
+    iy: NDArray[np.int32]
+    ix: NDArray[np.int32]
+    fy: Floats
+    fx: Floats
+
+
+class Warp:
+    """Where the frames sampled a rectangle of the output grid.
+
+    Parameters
+    ----------
+    displacement : (N, 2, Y, X) float32
+    upsampling : int
+    rows, columns : (int, int)
+        First and past-the-last output index.
+    """
+
+    def __init__(
+        self, displacement: NDArray[np.float32], upsampling: int, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> None:
+        self.displacement, self.upsampling, self.rows, self.columns = displacement, upsampling, rows, columns
+        self.rigid = is_rigid(displacement)
+        self._x = scene_positions(*columns, upsampling)
+        self._spans = None if self.rigid else row_spans(displacement)
+
+    def strides(self) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+        """Columns of frames that moved as a whole, for `gather.pull_rigid`: whole, part (N, s), seen (N, 2)."""
+        shift = self.displacement[:, 1, :1, 0].astype(np.float64)
+        offset = scene_positions(0, self.upsampling, self.upsampling) - shift
+        whole = np.floor(offset)
+        inside = (self._x >= shift) & (self._x - shift <= self.displacement.shape[3] - 1)
+        first, last = inside.argmax(axis=1), inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
+        seen = np.where(inside.any(axis=1), [first, last], [[1], [0]]).T + self.columns[0]
+        return whole.astype(np.int64), offset - whole, seen
+
+    def corners_of(self, top: int, bottom: int, frame: int) -> Corners:
+        """Corners of one frame, (bottom - top, columns) each."""
+        found = self.corners(top, bottom, slice(frame, frame + 1))
+        return Corners(found.iy[0], found.ix[0], found.fy[0], found.fx[0])
+
+    def corners(self, top: int, bottom: int, frames: slice) -> Corners:
+        """Corners of some rows of the rectangle, (N, bottom - top, columns) each."""
+        first = self.rows[0] + top
+        y = scene_positions(first, self.rows[0] + bottom, self.upsampling)
+        field = self.displacement[frames]
+        shape = (len(field), y.size, self._x.size)
+        if self.rigid:
+            shift = field[:, :, 0, 0].astype(np.float64)
+            iy, fy = _split((y - shift[:, :1])[:, :, None], field.shape[2])
+            ix, fx = _split((self._x - shift[:, 1:])[:, None, :], field.shape[3])
+            return Corners(
+                np.broadcast_to(iy, shape),
+                np.broadcast_to(ix, shape),
+                np.broadcast_to(fy, shape),
+                np.broadcast_to(fx, shape),
+            )
+        assert self._spans is not None
+        qy, qx = np.empty(shape), np.empty(shape)
+        spans = self._spans[frames]
+        for n in range(len(field)):
+            locate(field[n], spans[n], y, self._x, self.upsampling, (first, self.columns[0]), qy[n], qx[n])
+        iy, fy = _split(qy, field.shape[2])
+        ix, fx = _split(qx, field.shape[3])
+        return Corners(iy, ix, fy, fx)
+
+
+def _split(position: Floats, size: int) -> tuple[NDArray[np.int32], Floats]:
+    """Whole pixel and fraction of a position; -1 where it lies outside the frame."""
+    inside = (position >= 0) & (position <= size - 1)
+    whole = np.floor(np.where(inside, position, -1.0))
+    return whole.astype(np.int32), np.where(inside, position - whole, 0.0)

@@ -1,0 +1,103 @@
+"""Wording: figures of a run as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .figures import length_label
+from .results import Results
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def greek(line: str) -> str:
+    """Write ``Ti_Ka`` as Ti Kα."""
+    element, _, name = line.partition("_")
+    letters = {"a": "α", "b": "β", "g": "γ"}
+    return f"{element} {name[:1]}{letters.get(name[1:2], name[1:2])}{name[2:]}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number with some significant digits; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value and not 1e-3 <= abs(value) < 1e6:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}"
+    return f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the figures at the head of a report: (name, value)."""
+    rows, columns = summary["pixels"]
+    out = [("Frames", f"{results.frames}")]
+    field = f"{columns} × {rows} px"
+    pixel = summary["pixel_m"]
+    if pixel:
+        field += f", {length_label_of(columns * pixel)} × {length_label_of(rows * pixel)}"
+        out.append(("Pixel", length_label_of(pixel)))
+    out.insert(1, ("Field (width × height)", field))
+    figures = results.figures
+    if results.signal is not None:
+        out.append(("Spectra", f"{results.signal.name}, {results.signal.channels} channels"))
+    if "counts" in figures:
+        out.append(("Counts", f"{figures['counts']:,}"))
+    if "counts_above_0.15_keV" in figures:
+        share = figures["counts_above_0.15_keV"] / max(figures["counts"], 1)
+        out.append(("Counts above 0.15 keV", f"{figures['counts_above_0.15_keV']:,} ({100 * share:.1f} %)"))
+    if "counts_per_voxel" in figures:
+        out.append(("Counts per voxel of a frame", number(figures["counts_per_voxel"])))
+    if "dense_bytes" in figures:
+        out.append(("Spectra if dense", size(figures["dense_bytes"])))
+        out.append(
+            ("Spectra in the journal", f"{size(figures['events_bytes'])} ({figures['size_ratio']:,.0f} times less)")
+        )
+        out.append(("Bytes per count", number(figures["bytes_per_event"])))
+    out.append(("Journal", size(figures["journal_bytes"])))
+    beam = results.metadata.get("beam_energy")
+    if beam:
+        out.append(("Beam energy", f"{beam / 1000:g} keV"))
+    if figures.get("dwell_time_s"):
+        out.append(("Dwell time", time_label(figures["dwell_time_s"])))
+    if "current_A" in figures:
+        out.append((figures["current_is"].capitalize(), current_label(figures["current_A"])))
+        of = "" if figures["current_is"] == "probe current" else f" (by {figures['current_is']})"
+        out.append((f"Dose per frame{of}", f"{number(figures['dose_per_frame'])} e/Å²"))
+        out.append((f"Dose of the series{of}", f"{number(figures['total_dose'])} e/Å²"))
+    registration = summary["registration"]
+    if registration["guide"]:
+        out.append(("Registered by", registration["guide"]))
+        out.append(
+            ("Motion (y, x), largest less smallest", ", ".join(f"{v:.2f}" for v in registration["range_px"]) + " px")
+        )
+        out.append(
+            ("Registration error expected from noise", f"{number(registration['predicted_error_px'], 2)} px rms")
+        )
+    return out
+
+
+def length_label_of(length: float) -> str:
+    """Write a length to three digits."""
+    return length_label(float(f"{length:.3g}"))
+
+
+def time_label(seconds: float) -> str:
+    """Write a time."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def current_label(current: float) -> str:
+    """Write a current."""
+    return f"{current / 1e-9:.3g} nA" if current >= 1e-9 else f"{current / 1e-12:.3g} pA"

@@ -1,0 +1,19 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Kernels compile on first use and disks differ: no test depends on the time it takes.
+settings.register_profile("lbj", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lbj")
+
+SHARED = Path(os.environ.get("MFSI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real vendor files, beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real vendor files are absent: no folder {SHARED}")
+    return SHARED

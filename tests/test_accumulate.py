@@ -1,0 +1,448 @@
+import importlib
+import itertools
+import math
+
+import h5py
+import numba
+import numpy as np
+import pytest
+from scipy.ndimage import map_coordinates
+
+import lbj
+from mfsi_core import Registration, accumulate, common_region, coverage
+from mfsi_core.accumulate import result_axes
+
+SHAPE = (13, 17, 6)  # of a frame
+
+
+def counts(frames=4, shape=SHAPE, rate=0.7, seed=0):
+    return np.random.default_rng(seed).poisson(rate, (frames, *shape)).astype(np.uint32)
+
+
+def listed(cubes):
+    return [lbj.Events.from_dense(cube) for cube in cubes]
+
+
+def rigid(frames=4, shape=SHAPE[:2], seed=1):
+    return Registration.rigid(np.random.default_rng(seed).normal(0, 1.7, (frames, 2)), shape)
+
+
+def smooth(frames=4, shape=SHAPE[:2], seed=2):
+    """Fields that vary by up to 0.25 px from pixel to pixel, so that every position has one solution."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices(shape)
+    field = np.empty((frames, 2, *shape))
+    for u in field.reshape(-1, *shape):
+        wave = 0.5 * np.sin(0.4 * y + rng.uniform(0, 6)) + 0.5 * np.sin(0.3 * x + 0.2 * y + rng.uniform(0, 6))
+        u[:] = rng.normal(0, 1.5) + wave
+    return Registration(displacement=field)
+
+
+def jittered(frames=4, shape=SHAPE[:2], seed=3):
+    """Every row displaced by itself; neighbours overtake one another, so that positions have several solutions."""
+    rows = np.random.default_rng(seed).normal(0, 0.8, (frames, 2, shape[0], 1))
+    return Registration(displacement=np.broadcast_to(rows, (frames, 2, *shape)))
+
+
+def scene_grid(shape, s):
+    return np.meshgrid(*((np.arange(size * s) + 0.5) / s - 0.5 for size in shape), indexing="ij")
+
+
+def bilinear(values, y, x):
+    return map_coordinates(np.asarray(values, float), [y, x], order=1, mode="nearest")
+
+
+def solve_smooth(field, y, x):
+    """q + u(q) = p by iteration, which converges where u changes by less than one pixel per pixel."""
+    qy, qx = y, x
+    for _ in range(80):
+        qy, qx = y - bilinear(field[0], qy, qx), x - bilinear(field[1], qy, qx)
+    return qy, qx
+
+
+def solve_rows(field, y, x):
+    """q + u(q) = p where u depends on the row only: linear between each pair of rows; the first one found stays."""
+    uy, ux = field[:, :, 0].astype(float)
+    at = np.arange(len(uy)) + uy
+    qy, qx = np.full(y.shape, np.nan), np.full(y.shape, np.nan)
+    for row in range(len(uy) - 1):
+        part = (y - at[row]) / (at[row + 1] - at[row])
+        column = x - (1 - part) * ux[row] - part * ux[row + 1]
+        new = np.isnan(qy) & (part >= 0) & (part <= 1) & (column >= 0) & (column <= field.shape[2] - 1)
+        qy[new], qx[new] = row + part[new], column[new]
+    return qy, qx
+
+
+FIELDS = {"rigid": (rigid, solve_smooth), "smooth": (smooth, solve_smooth), "jittered": (jittered, solve_rows)}
+
+
+def dense_pull(cubes, registration, s, solve):
+    """The definition on dense frames; also the number of frames that saw each output pixel."""
+    rows, columns = registration.shape
+    y, x = scene_grid(registration.shape, s)
+    total, seen = np.zeros((*y.shape, cubes.shape[-1])), np.zeros(y.shape, int)
+    for cube, field in zip(cubes, registration.displacement, strict=True):
+        qy, qx = solve(field, y, x)
+        inside = (qy >= 0) & (qy <= rows - 1) & (qx >= 0) & (qx <= columns - 1)
+        seen += inside
+        for c in range(cubes.shape[-1]):
+            total[..., c] += np.where(inside, bilinear(cube[..., c], np.nan_to_num(qy), np.nan_to_num(qx)), 0)
+    return total, seen
+
+
+def dense_push(cubes, displacement, s):
+    """Every count splatted onto its four neighbours; also what fell beside the field, per channel."""
+    shape = displacement.shape[2:]
+    total = np.zeros((shape[0] * s + 2, shape[1] * s + 2, cubes.shape[-1]))  # one more pixel all around
+    lost = np.zeros(cubes.shape[-1])
+    for cube, field in zip(cubes, displacement.astype(float), strict=True):
+        at = (np.indices(shape) + field + 0.5) * s - 0.5
+        cell = np.floor(at).astype(int)
+        for corner in itertools.product((0, 1), repeat=2):
+            weight = np.ones(shape)
+            for axis in range(2):
+                part = at[axis] - cell[axis]
+                weight *= part if corner[axis] else 1 - part
+            place = [cell[axis] + corner[axis] for axis in range(2)]
+            inside = (place[0] >= 0) & (place[0] < shape[0] * s) & (place[1] >= 0) & (place[1] < shape[1] * s)
+            share = weight[..., None] * cube
+            lost += share[~inside].sum(axis=0)
+            np.add.at(total, (place[0][inside] + 1, place[1][inside] + 1), share[inside])
+    return total[1:-1, 1:-1], lost
+
+
+def close(got, expected):
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6 * expected.max())
+
+
+@pytest.mark.parametrize("s", [1, 2, 3])
+@pytest.mark.parametrize("kind", FIELDS)
+def test_pull_equals_the_dense_definition(kind, s):
+    make, solve = FIELDS[kind]
+    cubes, registration = counts(), make()
+    expected, seen = dense_pull(cubes, registration, s, solve)
+    assert seen.min() < seen.max() == len(cubes)  # some frames did not see some pixels
+    for source in (listed(cubes), cubes):
+        got = accumulate(source, registration, upsampling=s)
+        assert got.dtype == np.float32
+        close(got, expected)
+    np.testing.assert_array_equal(coverage(registration, s), seen)
+
+
+def test_of_several_solutions_the_one_scanned_first_counts():
+    field = np.zeros((1, 2, 4, 3))
+    field[0, 0] = np.array([0, 1, -1, 0])[:, None]  # rows 0 … 3 sampled scene rows 0, 2, 1, 3
+    values = np.array([10.0, 20.0, 40.0, 80.0])[:, None] * [1, 10, 100]
+    got = accumulate(values[None], Registration(displacement=field))
+    # Scene row 1 lies half-way between frame rows 0 and 1, and again on row 2.
+    np.testing.assert_array_equal(got, np.array([10.0, 15.0, 20.0, 80.0])[:, None] * [1, 10, 100])
+
+
+def test_where_neighbouring_rows_part_the_gap_is_interpolated_and_beyond_the_frame_is_nothing():
+    field = np.zeros((1, 2, 3, 2))
+    field[0, 0] = np.array([0, 0, 2])[:, None]  # rows sampled scene rows 0, 1 and 4
+    values = np.array([[[3.0, 3], [6, 6], [12, 12]]])
+    np.testing.assert_array_equal(accumulate(values, Registration(displacement=field))[:, 0], [3, 6, 8])
+    np.testing.assert_array_equal(accumulate(values, Registration(displacement=field + 1)), [[0, 0], [0, 3], [0, 6]])
+
+
+@pytest.mark.parametrize("s", [1, 2, 3, 4])
+def test_output_index_i_is_scene_position_i_plus_half_over_s_less_half(s):
+    y, x = np.indices((6, 7))
+    ramp = (100 + 10 * y + x)[None].astype(float)
+    got = accumulate(ramp, Registration.rigid([[0, 0]], (6, 7)), upsampling=s)
+    py, px = scene_grid((6, 7), s)
+    inside = (py >= 0) & (py <= 5) & (px >= 0) & (px <= 6)
+    np.testing.assert_allclose(got, np.where(inside, 100 + 10 * py + px, 0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["pull", "push"])
+@pytest.mark.parametrize("make", [rigid, smooth, jittered])
+def test_a_part_of_the_result_is_that_part_of_the_whole_to_the_bit(method, make):
+    cubes, registration = counts(), make()
+    for source in (listed(cubes), cubes):
+        for s in (1, 3):
+            whole = accumulate(source, registration, upsampling=s, method=method)
+            for rows, columns, channels in (
+                (slice(2, 9), slice(None), None),
+                (slice(-4, None), slice(5, 6), slice(2, 5)),
+                (slice(5, 900), slice(3, -2), slice(-1, None)),
+                (slice(4, 4), slice(None), slice(0, 2)),
+            ):
+                part = accumulate(source, registration, "EDX", s, (rows, columns), channels, method)
+                np.testing.assert_array_equal(part, whole[rows, columns, channels or slice(None)])
+
+
+@pytest.mark.parametrize("s", [1, 2, 3])
+@pytest.mark.parametrize("make", [rigid, smooth, jittered])
+def test_push_equals_a_splat_in_numpy(make, s):
+    cubes, registration = counts(), make()
+    expected, lost = dense_push(cubes, registration.displacement, s)
+    for source in (listed(cubes), cubes):
+        got = accumulate(source, registration, upsampling=s, method="push")
+        close(got, expected)
+        np.testing.assert_allclose(got.sum(axis=(0, 1), dtype=float) + lost, cubes.sum(axis=(0, 1, 2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("s", [1, 2])
+def test_push_loses_no_count(s):
+    """Displacements in eighths of a pixel have weights that floats hold exactly."""
+    cubes = counts(frames=5)
+    field = np.random.default_rng(4).integers(-30, 31, (5, 2, *SHAPE[:2])) / 8
+    got = accumulate(listed(cubes), Registration(displacement=field), upsampling=s, method="push")
+    expected, lost = dense_push(cubes, field, s)
+    assert lost.sum() > 0
+    np.testing.assert_array_equal(got, expected)
+    assert got.sum(dtype=float) + lost.sum() == cubes.sum()
+
+
+@pytest.mark.parametrize("method", ["pull", "push"])
+def test_unmoved_frames_give_the_plain_sum(method):
+    cubes = counts(frames=7)
+    still = Registration.rigid(np.zeros((7, 2)), SHAPE[:2])
+    for source in (listed(cubes), cubes, list(cubes)):
+        np.testing.assert_array_equal(accumulate(source, still, method=method), cubes.sum(axis=0))
+
+
+@pytest.mark.parametrize("kind", ["events", "dense"])
+def test_a_voxel_beyond_2_to_24_makes_the_result_float64(kind):
+    cubes = np.zeros((2, 3, 4, 2), np.uint32)
+    cubes[:, 1, 2, 1] = 2**24, 1
+    still = Registration.rigid(np.zeros((2, 2)), (3, 4))
+    for method in ("pull", "push"):
+        source = listed(cubes) if kind == "events" else cubes
+        got = accumulate(source, still, method=method)
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, cubes.sum(axis=0, dtype=np.uint64))
+        first = Registration.rigid(np.zeros((1, 2)), (3, 4))
+        assert accumulate(source[:1], first, method=method).dtype == np.float32  # 2^24 itself fits
+        with pytest.warns(UserWarning, match="16777217"):
+            accumulate(source, still, method=method, out=np.zeros((3, 4, 2), np.float32))
+        wide = np.zeros((3, 4, 2))
+        assert accumulate(source, still, method=method, out=wide) is wide
+        assert wide.max() == 2**24 + 1
+
+
+@pytest.mark.parametrize("method", ["pull", "push"])
+@pytest.mark.parametrize("make", [rigid, smooth])
+def test_the_result_does_not_depend_on_threads_or_where_it_goes(tmp_path, make, method):
+    shape = (37, 11, 5)
+    cubes, registration = counts(3, shape), make(3, shape[:2])
+    before = numba.get_num_threads()
+    for name, source in (("events", listed(cubes)), ("dense", cubes)):
+        results = []
+        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+            numba.set_num_threads(threads)
+            try:
+                results.append(accumulate(source, registration, upsampling=2, method=method))
+            finally:
+                numba.set_num_threads(before)
+        np.testing.assert_array_equal(*results)
+        memory = np.memmap(tmp_path / name, np.float32, "w+", shape=(74, 22, 5))
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            data = file.create_dataset("sum", memory.shape, "f4", chunks=(7, 5, 5), compression="lzf")
+            for out in (memory, data, np.full(memory.shape, 7.0, np.float64)):
+                assert accumulate(source, registration, upsampling=2, method=method, out=out) is out
+                np.testing.assert_array_equal(np.asarray(out[:], np.float32), results[0])
+
+
+def test_a_dataset_is_filled_in_bands(tmp_path, monkeypatch):
+    module = importlib.import_module("mfsi_core.accumulate")  # the package's attribute of that name is the function
+    monkeypatch.setattr(module, "BAND_BYTES", 5 * 17 * 2 * 6 * 8)  # five rows
+    cubes, registration = counts(), smooth()
+    for source in (listed(cubes), cubes):
+        expected = accumulate(source, registration, upsampling=2)
+        with h5py.File(tmp_path / "bands.h5", "w") as file:
+            data = file.create_dataset("sum", expected.shape, "f4", chunks=(4, 34, 6))
+            accumulate(source, registration, upsampling=2, out=data)
+            np.testing.assert_array_equal(data[:], expected)
+
+
+def test_common_region_is_the_largest_rectangle_that_all_frames_saw():
+    for seed in range(6):
+        registration = smooth(5, (11, 9), seed) if seed % 2 else jittered(2, (11, 9), seed)
+        seen = coverage(registration) == len(registration)
+        best = 0
+        for top, left in np.ndindex(seen.shape):
+            for bottom, right in itertools.product(range(top + 1, 12), range(left + 1, 10)):
+                if seen[top:bottom, left:right].all():
+                    best = max(best, (bottom - top) * (right - left))
+        region = common_region(registration)
+        assert seen[region].all()
+        assert seen[region].size == best > 0
+    apart = Registration.rigid([[8, 0], [-8, 0]], (11, 9))
+    assert np.zeros((11, 9))[common_region(apart)].size == 0
+
+
+def test_common_region_of_integer_shifts():
+    region = common_region(Registration.rigid([[2, -1], [-1, 3], [0, 0]], (20, 30)))
+    assert region == (slice(2, 19), slice(3, 29))
+
+
+def test_frames_left_out_give_nothing():
+    cubes, registration = counts(), smooth()
+    left_out = np.array([False, True, False, True])
+    partly = Registration(registration.displacement, left_out=left_out)
+    kept = Registration(registration.displacement[~left_out])
+    for method in ("pull", "push"):
+        got = accumulate(listed(cubes), partly, method=method)
+        np.testing.assert_array_equal(got, accumulate(listed(cubes[~left_out]), kept, method=method))
+    np.testing.assert_array_equal(coverage(partly), coverage(kept))
+    assert common_region(partly) == common_region(kept)
+
+
+def test_all_frames_left_out_give_zeros():
+    none = Registration(rigid().displacement, left_out=np.ones(4, bool))
+    for out in (None, np.ones(SHAPE, np.float32)):
+        got = accumulate(listed(counts()), none, out=out)
+        np.testing.assert_array_equal(got, np.zeros(SHAPE))
+    np.testing.assert_array_equal(coverage(none), np.zeros(SHAPE[:2]))
+
+
+def test_every_kind_of_source_gives_the_same(tmp_path):
+    cubes, registration = counts(), smooth()
+    images = np.random.default_rng(5).integers(0, 900, (4, *SHAPE[:2])).astype(np.uint16)
+    spectra = cubes.astype(np.float32) * 1.5
+    signals = [
+        lbj.Signal("EDX", "events", SHAPE),
+        lbj.Signal("EELS", "spectra", SHAPE),
+        lbj.Signal("HAADF", "image", SHAPE[:2]),
+    ]
+    with lbj.create(tmp_path / "a.lbj", signals) as writer:
+        for cube, image, spectrum in zip(cubes, images, spectra, strict=True):
+            writer.append({"EDX": cube, "HAADF": image, "EELS": spectrum})
+    expected, _ = dense_pull(cubes, registration, 1, solve_smooth)
+    picture, _ = dense_pull(images[..., None], registration, 1, solve_smooth)
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        close(accumulate(journal, registration), expected)
+        close(accumulate(journal, registration, journal.signals["EDX"]), expected)
+        close(accumulate(journal, registration, signal="EELS"), 1.5 * expected)
+        close(accumulate(journal, registration, signal="HAADF"), picture[..., 0])
+        push = accumulate(journal, registration, signal="HAADF", method="push", upsampling=2)
+        close(push, dense_push(images[..., None], registration.displacement, 2)[0][..., 0])
+        with pytest.raises(lbj.UsageError, match="EDS"):
+            accumulate(journal, registration, signal="EDS")
+    close(accumulate(tuple(listed(cubes)), registration), expected)
+    close(accumulate((cube for cube in cubes), registration), expected)
+    close(accumulate(list(images), registration), picture[..., 0])
+    close(accumulate(list(images), registration, region=(slice(1, 3), slice(2, 9))), picture[1:3, 2:9, 0])
+    one = Registration(registration.displacement[:1])
+    np.testing.assert_array_equal(accumulate(lbj.Events.from_dense(cubes[0]), one), accumulate(listed(cubes[:1]), one))
+
+
+def test_displacements_of_a_finer_image_move_the_spectra_by_their_own_pixels():
+    """An image of twice the pixels: its index i lies at index (i + 1/2) / 2 - 1/2 of the spectra."""
+    cubes = counts(2, (8, 9, 3))
+    fine = Registration.rigid([[2, -4], [-2, 4]], (16, 18), to_field=[[0.5, 0, -0.25], [0, 0.5, -0.25]])
+    coarse = Registration.rigid([[1, -2], [-1, 2]], (8, 9))
+    np.testing.assert_array_equal(accumulate(listed(cubes), fine), accumulate(listed(cubes), coarse))
+
+
+@pytest.mark.parametrize("method", ["pull", "push"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 2), (9, 1, 2), (2, 2, 1), (1, 65_537, 2), (3, 2, 70_000)])
+def test_small_and_odd_sizes(shape, method):
+    cubes = np.random.default_rng(6).poisson(1.5, (1, *shape)).astype(np.uint32)
+    still = Registration.rigid([[0, 0]], shape[:2])
+    for source in (listed(cubes), cubes):
+        np.testing.assert_array_equal(accumulate(source, still, method=method), cubes[0])
+        if math.prod(shape) < 100:
+            tripled = accumulate(source, still, upsampling=3, method=method)
+            assert tripled.shape == (3 * shape[0], 3 * shape[1], shape[2])
+            np.testing.assert_array_equal(tripled[1::3, 1::3], cubes[0])
+    moved = Registration.rigid([[0, -1]], shape[:2])  # sampled one pixel further left
+    expected = np.zeros(shape)
+    expected[:, :-1] = cubes[0][:, 1:]
+    np.testing.assert_array_equal(accumulate(listed(cubes), moved, method=method), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1)])
+def test_fields_of_a_single_row_or_column(shape):
+    """There is no solution between rows where there is one row only: each pixel is seen where it was sampled."""
+    cubes = counts(1, (*shape, 2), 5)
+    field = np.zeros((1, 2, *shape))
+    if max(shape) > 1:
+        field[0, int(shape[0] == 1)] = np.array([0, 0.5, 0, 0.5, 0]).reshape(shape)
+    expected = np.zeros((*shape, 2))
+    at = [0, 1.5, 2, 3.5, 4][: max(shape)]
+    for c in range(2):  # positions rise, so the inverse is linear interpolation
+        expected[..., c] = np.interp(np.arange(max(shape)), at, cubes[0, ..., c].ravel()).reshape(shape)
+    close(accumulate(listed(cubes), Registration(displacement=field)), expected)
+
+
+@pytest.mark.parametrize("method", ["pull", "push"])
+def test_frames_without_events(method):
+    empty = np.zeros((3, *SHAPE), np.uint32)
+    assert not accumulate(listed(empty), smooth(3), method=method, upsampling=2).any()
+    empty[1] = counts(1)[0]  # one frame in the middle
+    pull, push = dense_pull(empty, smooth(3), 1, solve_smooth), dense_push(empty, smooth(3).displacement, 1)
+    close(accumulate(listed(empty), smooth(3), method=method), {"pull": pull, "push": push}[method][0])
+
+
+def test_results_hold_plain_sums_of_one_or_many_frames():
+    """Not divided by coverage or upsampling: flat frames give the coverage itself."""
+    flat = np.ones((4, *SHAPE[:2], 1), np.uint32)
+    for make, s in itertools.product((rigid, smooth, jittered), (1, 2)):
+        registration = make()
+        np.testing.assert_allclose(
+            accumulate(listed(flat), registration, upsampling=s)[..., 0], coverage(registration, s), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"registration": rigid(3)}, "3 frames.*4"),
+        ({"registration": rigid(4, (13, 16))}, r"\(13, 16\)"),
+        ({"upsampling": 0}, "upsampling.*0"),
+        ({"upsampling": -1}, "upsampling"),
+        ({"upsampling": 1.5}, "upsampling.*1.5"),
+        ({"upsampling": True}, "upsampling"),
+        ({"method": "pul"}, "method.*'pul'"),
+        ({"region": (slice(0, 8, 2), slice(None))}, "rows.*step"),
+        ({"region": (slice(None), slice(None, None, -1))}, "columns.*step"),
+        ({"region": (slice(0, 2.5), slice(None))}, "rows.*whole"),
+        ({"region": (3, slice(None))}, "rows"),
+        ({"region": slice(0, 3)}, "region"),
+        ({"region": (slice(0, 3),)}, "region"),
+        ({"channels": slice(0, 6, 2)}, "channels"),
+        ({"channels": 3}, "channels"),
+        ({"out": np.zeros((13, 17, 5), np.float32)}, r"out.*\(13, 17, 6\)"),
+        ({"out": np.zeros(SHAPE, np.int64)}, "out.*int64"),
+        ({"source": []}, "at least one frame"),
+        ({"source": [np.zeros((3, 4)), np.zeros((3, 5))]}, "frame 1"),
+        ({"source": [lbj.Events([], [], [], (3, 4, 2)), np.zeros((3, 4, 2))]}, "all Events or all arrays"),
+        ({"source": np.zeros((4, 2))}, "two navigation axes"),
+        ({"source": np.zeros((4, 2, 3, 4, 5))}, "two navigation axes"),
+        ({"signal": lbj.Signal("X", "events", (13, 17, 7))}, "X.*7"),
+    ],
+)
+def test_bad_input_is_named(change, message):
+    arguments = {"source": listed(counts()), "registration": rigid(), **change}
+    with pytest.raises(lbj.UsageError, match=message):
+        accumulate(arguments.pop("source"), arguments.pop("registration"), **arguments)
+
+
+@pytest.mark.parametrize("field", [np.zeros((3, 2, 4)), np.zeros((3, 3, 4, 5)), np.full((1, 2, 3, 3), np.nan), "u"])
+def test_bad_displacements_are_named(field):
+    with pytest.raises(lbj.UsageError, match="displacement"):
+        Registration(displacement=field)
+
+
+def test_bad_upsampling_of_the_coverage_is_named():
+    with pytest.raises(lbj.UsageError, match="upsampling"):
+        coverage(rigid(), 0)
+
+
+def test_axes_of_a_part_at_finer_steps():
+    axes = [
+        {"name": "y", "offset": 10.0, "scale": 2.0, "units": "m"},
+        {"name": "x", "values": [0.0, 1.0, 4.0, 9.0]},
+        {"name": "energy", "offset": -5.0, "scale": 10.0, "units": "eV"},
+    ]
+    signal = lbj.Signal("EDX", "events", (3, 4, 20), axes=axes)
+    y, x, energy = result_axes(signal, 2, (slice(2, 6), slice(0, 8)), slice(3, 7))
+    # Output row 2 is scene row 0.75, column 1 column 0.25, channel 0 the source's channel 3.
+    assert (y["size"], y["offset"], y["scale"]) == (4, 11.5, 1.0)
+    assert x["values"][1] == 0.25
+    assert (energy["size"], energy["offset"], energy["scale"]) == (4, 25.0, 10.0)
