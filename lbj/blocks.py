@@ -162,7 +162,7 @@ def parse(record: Record, payload: bytes, signals: list[Signal], frame: int) -> 
         raise fault(f"a block names signal {head.signal}, the header declares {len(signals)}", "5.3.2")
     if head.flags & ~layout.HAS_WINDOW:
         raise UnsupportedError(
-            f"block at byte {record.offset} has the reserved flags {head.flags:#x} set; upgrade lbj [clause 5.3.3]"
+            f"a block has the reserved flags {head.flags:#x} set", offset=record.offset, clause="5.3.3"
         )
     signal = signals[head.signal]
     at = layout.BLOK_SIZE
@@ -195,7 +195,6 @@ def join_events(signal: Signal, blocks: list[Block]) -> Events:
         shape = block.shape
         voxel, counts = _located(
             block,
-            codings.module(block.coding),
             "decode_counts",
             shape,
             np.dtype(signal.dtype),
@@ -232,22 +231,22 @@ def join_array(signal: Signal, blocks: list[Block]) -> np.ndarray:
     """Dense array of one signal from all its blocks."""
     _check_cover(signal, blocks)
     dtype = np.dtype(signal.dtype)
-    parts = [_located(block, codings.module(block.coding), "decode_array", block.shape, dtype) for block in blocks]
+    parts = [_located(block, "decode_array", block.shape, dtype) for block in blocks]
     out = np.empty(signal.shape, dtype)
     for block, part in zip(blocks, parts, strict=True):
         out[tuple(slice(start, stop) for start, stop in block.window)] = part
     return out
 
 
-def _located(block: Block, coding: Any, function: str, *args: Any) -> Any:
-    decode = getattr(coding, function, None)
-    if decode is None:
-        raise DamagedError(
-            f"coding {coding.NAME!r} cannot hold a block of this kind", offset=block.record.offset, clause="5.3.2"
-        )
+def _located(block: Block, function: str, *args: Any) -> Any:
+    """Decode a block; what is wrong with it is said with its offset."""
     try:
+        coding = codings.module(block.coding)
+        decode = getattr(coding, function, None)
+        if decode is None:
+            raise DamagedError(f"coding {coding.NAME!r} cannot hold a block of this kind", clause="5.3.2")
         return decode(block.data, *args)
-    except DamagedError as error:
+    except (DamagedError, UnsupportedError) as error:
         raise type(error)(error.reason, offset=block.record.offset, clause=error.clause) from error
 
 

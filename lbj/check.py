@@ -35,12 +35,12 @@ def decode(source: Bytes, piece: Piece, signals: list[Signal]) -> tuple[dict[str
         try:
             payload = source.payload(record)
             if record.type == layout.BLOK:
-                block = blocks.parse(record, payload, signals, piece.number)
+                block = blocks.parse(record, payload, signals, piece.number or 0)
                 parsed.setdefault(block.signal, []).append(block)
                 events += block.events
             elif record.type == layout.DONE:
                 done = fields(layout.done, payload, record)
-                attributes = parse_json(done.json, record) if done.json else {}
+                attributes = parse_json(done.json, record) if done.json and not piece.static else {}
                 if done.events != events:
                     faults.append(
                         DamagedError(
@@ -57,7 +57,7 @@ def decode(source: Bytes, piece: Piece, signals: list[Signal]) -> tuple[dict[str
             data[signal.name] = (blocks.join_events if signal.kind == "events" else blocks.join_array)(signal, found)
             if isinstance(data[signal.name], Events):
                 data[signal.name]._check()
-            if signal.static != (piece.number == layout.STATIC):
+            if signal.static != piece.static:
                 faults.append(
                     DamagedError(
                         f"signal {signal.name!r} stands in the wrong kind of frame",

@@ -70,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
     recover.set_defaults(run=_recover)
 
+    conform = commands.add_parser("conform", help="the conformance suite's adapter of this library")
+    conform.description = "One call of the adapter protocol (conformance/protocol.md); prints one JSON object."
+    conform.add_argument("call", choices=["describe", "decode", "recover", "encode"])
+    conform.add_argument("path", nargs="*", help="decode PATH, recover PATH OUT, encode JSON PATH")
+    conform.set_defaults(run=_conform)
+
     export = commands.add_parser("export", help="write .hspy, .npz, .h5, .rpl or .tif")
     export.description = (
         ".hspy: frames as a dense (frame, y, x, energy) stack, images beside; .npz and .h5: lossless, counts as lists; "
@@ -192,9 +198,20 @@ def _recover(args: argparse.Namespace) -> int:
     from .recover import recover
 
     with _open(args.file) as file:
-        kept, lost = recover(file, args.output, lambda line: print(f"lost: {line}"))
-    print(f"{args.output}: {kept} frame{'s' if kept != 1 else ''} kept, {lost or 'nothing'} lost")
-    return 3 if lost else 0
+        found = recover(file, args.output, lambda line: print(f"lost: {line}"))
+    frames = f"{len(found.kept)} frame{'s' if len(found.kept) != 1 else ''}"
+    print(f"{args.output}: {frames} kept, {found.losses or 'nothing'} lost")
+    return 3 if found.losses else 0
+
+
+def _conform(args: argparse.Namespace) -> int:
+    from . import conform
+
+    wanted = {"describe": 0, "decode": 1, "recover": 2, "encode": 2}[args.call]
+    if len(args.path) != wanted:
+        raise UsageError(f"{args.call} takes {wanted} paths, got {len(args.path)}")
+    print(json.dumps(getattr(conform, args.call)(*args.path)))
+    return 0
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -15,28 +15,38 @@ class LbjError(Exception):
     """Base of every error that `lbj` raises on purpose."""
 
 
-class UnsupportedError(LbjError):
-    """The file is sound but needs something this version does not know; upgrading helps."""
-
-
-class DamagedError(LbjError):
-    """The bytes contradict the specification.
+class _FileError(LbjError):
+    """Something in a file, at a place and by a clause of the specification.
 
     Attributes
     ----------
+    reason : str
+        What is wrong, without place and clause.
     offset : int or None
-        Byte offset in the file of the record or field at fault.
+        Byte offset in the file of the record at fault.
     clause : str
-        Number of the clause of the specification that is broken.
+        Number of the clause of the specification.
     """
+
+    _advice = ""
 
     def __init__(self, message: str, *, offset: int | None = None, clause: str = "") -> None:
         where = "" if offset is None else f" at byte {offset}"
         law = f" [clause {clause}]" if clause else ""
-        super().__init__(f"{message}{where}{law}")
+        super().__init__(f"{message}{where}{self._advice}{law}")
         self.reason = message
         self.offset = offset
         self.clause = clause
+
+
+class UnsupportedError(_FileError):
+    """The file is sound but needs something this version does not know; upgrading helps."""
+
+    _advice = "; upgrade lbj"
+
+
+class DamagedError(_FileError):
+    """The bytes contradict the specification."""
 
 
 class TruncatedError(DamagedError):

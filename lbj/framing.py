@@ -88,12 +88,13 @@ def parse_header(raw: bytes, offset: int) -> Record:
         raise DamagedError(f"record type {fields.type!r} is not four letters", offset=offset, clause="4.3.1")
     if not fields.type[2:3].isupper():
         raise UnsupportedError(
-            f"record type {fields.type.decode()!r} at byte {offset} has its third letter in lower case, which is "
-            "reserved; upgrade lbj [clause 4.3.1]"
+            f"record type {fields.type.decode()!r} has its third letter in lower case, which is reserved",
+            offset=offset,
+            clause="4.3.1",
         )
     if fields.flags & ~layout.HAS_DIGEST:
         raise UnsupportedError(
-            f"record at byte {offset} has the reserved flags {fields.flags:#04x} set; upgrade lbj [clause 4.2.4]"
+            f"a record has the reserved flags {fields.flags:#04x} set", offset=offset, clause="4.2.4"
         )
     if not fields.flags and fields.payload_crc:
         raise DamagedError("a record without payload digest stores one", offset=offset, clause="4.2.5")
@@ -140,13 +141,13 @@ class Bytes:
         """
         raw = self.read(offset, min(layout.RECORD_SIZE, size - offset))
         if len(raw) < layout.RECORD_SIZE:
-            if any(raw) and not raw.startswith(layout.MARKER[: len(raw)]):
+            if raw[-1:] != b"\0" and not raw.startswith(layout.MARKER[: len(raw)]):
                 raise DamagedError(f"{len(raw)} bytes that begin no record", offset=offset, clause="4.4.1")
             raise TruncatedError("the file ends inside a record header", offset=offset, clause="4.4.1")
         try:
             record = parse_header(raw, offset)
         except DamagedError as error:
-            if raw[-1] == 0 and self._zeros(offset + len(raw), size):
+            if error.clause in ("4.2.1", "4.2.2") and raw[-1] == 0 and self._zeros(offset + len(raw), size):
                 raise TruncatedError("the file holds only zeros from here on", offset=offset, clause="4.4.2") from error
             raise
         if record.end > size:

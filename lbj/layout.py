@@ -15,7 +15,7 @@ MARKER = b"\xf5LB"
 MAJOR, MINOR = 0, 1
 
 HEAD, FRAM, BLOK, DONE = b"HEAD", b"FRAM", b"BLOK", b"DONE"
-INDX, FOOT, AMND, CONT, COPY = b"iNDX", b"fOOT", b"aMNd", b"cONT", b"hEAD"
+INDX, FOOT, AMND, CONT, COPY, PERS = b"iNDX", b"fOOT", b"aMNd", b"cONT", b"hEAD", b"pERs"
 CRITICAL = (HEAD, FRAM, BLOK, DONE)
 
 
@@ -85,6 +85,7 @@ _done = Struct(
 )
 done = _done.compile()
 pack_done = packer(_done).pack
+DONE_SIZE = 24
 
 indx = Struct(
     "frames" / Int64ul,
@@ -110,3 +111,6 @@ cont = Struct(
     "sha256" / Bytes(32),
 ).compile()
 CONT_SIZE = 40
+
+# Where a payload has its unused field (clause 1.5).
+UNUSED = {HEAD: slice(4, 8), COPY: slice(4, 8), FRAM: slice(8, 16), DONE: slice(12, 16), INDX: slice(20, 24)}

@@ -11,17 +11,15 @@ from typing import Any, BinaryIO, overload
 
 import numpy as np
 
-from . import blocks, layout
+from . import amendments, blocks, layout
 from .attributes import NAMES
 from .errors import DamagedError, LbjError, StorageError, UsageError
 from .events import Events
 from .framing import Bytes, Record, fields, parse_json
-from .scan import Contents, Group, merge_patch, read_header, read_index, scan
+from .scan import Contents, Group, read_header, read_index, scan
 from .signal import Signal
 
 MAX_BYTES = 2**32
-MAX_AMENDMENTS = 4096
-FIXED = ("name", "kind", "shape", "dtype", "coding", "group", "role", "of")
 
 
 def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Journal:  # noqa: A001
@@ -78,6 +76,9 @@ class Signals(dict[str, Signal]):
             raise UsageError(f"the journal has no signal {name!r}; it has {', '.join(self)}")
         item = {**self[members[0]].to_json(), "name": name}
         item.pop("group")
+        if item["kind"] != "events":
+            kind = np.result_type(*(self[member].dtype for member in members)).kind
+            item["dtype"] = {"u": "uint64", "i": "int64", "f": "float64"}[kind]
         return Signal.from_json(item)
 
 
@@ -113,35 +114,12 @@ class Journal:
         self._describe()
 
     def _describe(self) -> None:
-        self.header = dict(self._head.json)
-        items = {signal.name: signal.to_json() for signal in self._head.signals}
-        for patch in self._amendments():
-            for name in ("metadata", "source"):
-                if name in patch:
-                    self.header[name] = merge_patch(self.header.get(name, {}), patch[name])
-            for name, change in patch.get("signals", {}).items():
-                if name in items:
-                    free = {key: value for key, value in change.items() if key not in FIXED}
-                    items[name] = merge_patch(items[name], free)
-        try:
-            self._signals = [Signal.from_json(item) for item in items.values()]
-        except UsageError as error:
-            raise DamagedError(f"an amendment spoils a signal: {error}", clause="7.1.2") from error
+        source, size = self._bytes, self._size
+        places = amendments.offsets(self._contents.others)
+        patches = [(offset, amendments.read(source, source.header(offset, size))) for offset in places]
+        self.header, self._signals = amendments.apply(self._head, patches)
         self.signals = Signals({signal.name: signal for signal in self._signals})
         self.metadata: dict[str, Any] = self.header.get("metadata", {})
-
-    def _amendments(self) -> Iterator[dict[str, dict[str, Any]]]:
-        offsets = [offset for kind, offset in self._contents.others if kind == layout.AMND]
-        if len(offsets) > MAX_AMENDMENTS:
-            raise DamagedError(f"{len(offsets)} amendments are more than {MAX_AMENDMENTS}", clause="7.1.3")
-        for offset in offsets:
-            record = self._bytes.header(offset, self._size)
-            patch = parse_json(self._bytes.payload(record), record)
-            parts = [patch.get(name, {}) for name in ("metadata", "source", "signals")]
-            parts += list(parts[2].values()) if isinstance(parts[2], dict) else []
-            if not all(isinstance(part, dict) for part in parts):
-                raise DamagedError("the parts of an amendment must be objects", offset=offset, clause="7.1.1")
-            yield patch
 
     @property
     def complete(self) -> bool:  # noqa: D102
@@ -247,6 +225,13 @@ class Frame:
         for record in source.records(begin.end, size):
             if record.type == layout.BLOK:
                 block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
+                if block.signal >= len(self._journal._signals):
+                    source.payload(record)
+                    raise DamagedError(
+                        f"a block names signal {block.signal}, which is not declared",
+                        offset=record.offset,
+                        clause="5.3.2",
+                    )
                 found.setdefault(block.signal, []).append(record)
                 count += 1
             elif record.type == layout.DONE or record.critical:
@@ -254,7 +239,7 @@ class Frame:
         done = fields(layout.done, source.payload(record), record) if record.type == layout.DONE else None
         if done is None or record.offset != group.done or done.frame != self.index or done.blocks != count:
             raise DamagedError(f"frame {self.index} is not completed here", offset=record.offset, clause="5.4.2")
-        attributes = parse_json(done.json, record) if done.json else {}
+        attributes = parse_json(done.json, record) if done.json and self.index != layout.STATIC else {}
         self._loaded = attributes, found
         return self._loaded
 
@@ -318,13 +303,13 @@ class Frame:
             )
 
     def _read(self, name: str) -> Any:
+        signal = self._journal.signals[name]
         members = self._journal.signals.group(name)
-        if not members:
-            self._journal.signals[name]
-        parts = [self._member(member) for member in members]
+        present = [member for member in members if member in self.names]
+        parts = [self._member(member) for member in present or members]
         if len(parts) == 1:
             return parts[0]
-        return Events.sum(parts) if isinstance(parts[0], Events) else np.sum(parts, axis=0, dtype=parts[0].dtype)
+        return Events.sum(parts) if isinstance(parts[0], Events) else sum(part.astype(signal.dtype) for part in parts)
 
     def _member(self, name: str) -> Any:
         journal = self._journal
@@ -341,6 +326,11 @@ class Frame:
             return blocks.join_events(signal, parsed)
         self._bound(signal, np.dtype(signal.dtype).itemsize)
         return blocks.join_array(signal, parsed)
+
+    def _offset(self, name: str) -> int:
+        """Offset of the signal's first block."""
+        number = list(dict.keys(self._journal.signals)).index(name)
+        return self._load()[1][number][0].offset
 
     def content_digest(self) -> bytes:
         """SHA-256 of this frame's canonical content (clause 7.3)."""

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from . import check, layout
+from . import amendments, check, codings, layout
 from .errors import DamagedError, LbjError
 from .framing import Bytes, Record, fields, parse_json
-from .salvage import Fault, Piece, pieces, walk
+from .salvage import Fault, Piece, number, pieces, walk
 from .scan import Header, check_names, read_header
-from .signal import Signal
+from .signal import DEFAULT_CODING, Signal
 from .writer import create
 
+SMALLEST = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE  # bytes of a frame
 
-def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[[str], None]) -> tuple[int, int]:
+
+class Recovered(NamedTuple):
+    """What was recovered.
+
+    Attributes
+    ----------
+    kept : list of int
+        Old numbers of the frames written, in their order.
+    lost : list of int
+        Numbers of frames that the file shows to have existed and that were not written.
+    losses : int
+        Number of losses of any kind that were reported.
+    """
+
+    kept: list[int]
+    lost: list[int]
+    losses: int
+
+
+def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[[str], None]) -> Recovered:
     """Write every completed frame of `file`, in order, into the new journal `out`.
 
     Frames are numbered anew without gaps; each keeps its old number as ``metadata["original_frame"]`` where numbers
     shift. `report` is called with a line for everything that is lost.
-
-    Returns
-    -------
-    kept, lost : int
-        Number of frames written, and number of losses reported.
 
     Raises
     ------
@@ -40,58 +55,88 @@ def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[
         report(line)
 
     header = _header(source, size, lose)
-    origin = {"name": "recovered journal", "uuid": header.json.get("uuid"), "notes": losses}
+    for signal in header.signals:
+        if signal.coding not in codings.NAMES:
+            signal.coding = DEFAULT_CODING[signal.kind]
+    origin = {"name": "recovered journal", "uuid": header.json.get("uuid")}
     metadata = header.json.get("metadata", {})
     with create(out, header.signals, metadata, source=origin) as writer:
-        due = 0
+        kept: list[int | None] = []
+        seen: set[int] = set()
+        named: set[int | None] = set()
+        completed = 0
         for item in pieces(source, _skipping(walk(source, 8, size))):
             if isinstance(item, Fault):
                 lose(f"bytes {item.offset} to {item.end}: {item.error}")
             elif isinstance(item, Record):
-                _amend(source, item, writer.amend, lose)
-            elif item.number == layout.STATIC:
+                _outside(source, item, header, writer, lose)
+            elif item.static:
                 data, _, faults = check.decode(source, item, header.signals)
-                _faults("static data", faults, lose)
+                _faults(item, faults, lose)
                 for name, value in data.items() if not faults else ():
                     writer.put_static(name, value)
             else:
-                due = _frame(source, header, item, writer, due, lose)
-        return len(writer), len(losses)
+                numbers = [number for number in _numbers(source, item) if number < size // SMALLEST]
+                seen.update(numbers)
+                if numbers and item.records[-1].type == layout.DONE:
+                    completed = max(completed, numbers[-1])
+                if not item.abandoned:
+                    saved = _frame(source, header, item, writer, lose)
+                    (kept.append if saved else named.add)(item.number)
+        lost = sorted(seen.union(range(completed)).difference(kept))
+        for number in lost:
+            if number not in named:
+                lose(f"frame {number}: missing")
+        if losses:
+            writer.amend({"source": {"notes": losses}})
+        return Recovered([number for number in kept if number is not None], lost, len(losses))
 
 
-def _frame(source: Bytes, header: Header, piece: Piece, writer: Any, due: int, lose: Callable[[str], None]) -> int:
+def _frame(source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None]) -> bool:
+    """Append the frame if it is whole; returns whether it is."""
     data, attributes, faults = check.decode(source, piece, header.signals)
-    finished = piece.records[-1].type == layout.DONE
-    if finished and piece.number > due:
-        many = piece.number - due
-        lose(f"frame {due}: missing" if many == 1 else f"frames {due} to {piece.number - 1}: missing")
-    _faults(f"frame {piece.number}", faults, lose)
+    _faults(piece, faults, lose)
     if not faults:
         if piece.number != len(writer):
-            extra = {**attributes.get("metadata", {}), "original_frame": piece.number}
+            extra = attributes.get("metadata")
+            extra = {**(extra if isinstance(extra, dict) else {}), "original_frame": piece.number}
             attributes = {**attributes, "metadata": extra}
-        writer.append(data, **attributes)
-    return max(due, piece.number + 1) if finished or not faults else due
+        writer._group(len(writer), data, attributes, static=False)
+    return not faults
 
 
-def _faults(what: str, faults: list[LbjError], lose: Callable[[str], None]) -> None:
+def _numbers(source: Bytes, piece: Piece) -> Iterator[int]:
+    """Frame numbers that the sound records of a piece state."""
+    for record in piece.records:
+        stated = number(source, record)
+        if stated is not None:
+            yield stated
+
+
+def _faults(piece: Piece, faults: list[LbjError], lose: Callable[[str], None]) -> None:
     if faults:
-        lose(f"{what}: {faults[0]}")
+        lose(f"{piece}: {faults[0]}")
 
 
 def _skipping(items: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
     return (item for item in items if isinstance(item, Fault) or item.type not in (layout.HEAD, layout.COPY))
 
 
-def _amend(source: Bytes, record: Record, amend: Callable[[dict[str, Any]], None], lose: Callable[[str], None]) -> None:
-    if record.type != layout.AMND:
-        if record.type not in (layout.INDX, layout.FOOT, layout.CONT):
-            lose(f"record {record.type.decode()} at byte {record.offset}: not understood, left out")
-        return
+def _outside(source: Bytes, record: Record, header: Header, writer: Any, lose: Callable[[str], None]) -> None:
+    """Keep an amendment or personal data; index, footer and content digest are made anew; others are left out."""
     try:
-        amend(parse_json(source.payload(record), record))
+        if record.type == layout.AMND:
+            patch = amendments.read(source, record)
+            if "signals" in patch:
+                names = {signal.name for signal in header.signals}
+                patch["signals"] = {name: change for name, change in patch["signals"].items() if name in names}
+            writer.amend(patch)
+        elif record.type == layout.PERS:
+            writer.put_personal(parse_json(source.payload(record), record))
+        elif record.type not in (layout.INDX, layout.FOOT, layout.CONT):
+            lose(f"record {record.type.decode()} at byte {record.offset}: not understood, left out")
     except LbjError as error:
-        lose(f"amendment: {error}")
+        lose(f"record {record.type.decode()}: {error}")
 
 
 def _header(source: Bytes, size: int, lose: Callable[[str], None]) -> Header:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from . import layout
 from .errors import DamagedError, LbjError, TruncatedError
 from .framing import Bytes, Record, fields, parse_header
+from .scan import sound, unknown
 
 STEP = 2**20
 
@@ -23,11 +24,27 @@ class Fault:
 
 @dataclass
 class Piece:
-    """One frame group as found: its records, and what is wrong with it."""
+    """One frame group as found: its number if a sound record states it, its records, and what is wrong with it.
 
-    number: int
+    `broken`: bytes that are no record stand in it; `abandoned`: another FRAM ended it, so that it does not exist.
+    """
+
+    number: int | None
     records: list[Record]
     faults: list[LbjError] = field(default_factory=list)
+    broken: bool = False
+    abandoned: bool = False
+
+    @property
+    def static(self) -> bool:
+        """Whether it holds static data."""
+        return self.number == layout.STATIC
+
+    def __str__(self) -> str:
+        """Name it, for people."""
+        if self.static:
+            return "static data"
+        return "a frame" if self.number is None else f"frame {self.number}"
 
 
 def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
@@ -72,42 +89,51 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
         if isinstance(item, Fault):
             if piece is not None:
                 piece.faults.append(item.error)
+                piece.broken = True
             yield item
             continue
-        if item.type == layout.FRAM:
+        if item.type not in (layout.FRAM, layout.BLOK, layout.DONE):
+            if piece is None:
+                yield item
+            elif item.critical:
+                piece.faults.append(unknown(item.type, item.offset))
+            continue
+        stated = number(source, item)
+        if item.type == layout.FRAM or piece is None or (piece.broken and stated != piece.number):
             if piece is not None:
-                yield _unfinished(piece)
-            piece = Piece(_number(source, item), [item])
-            _check(source, item, piece)
-        elif item.type in (layout.BLOK, layout.DONE):
-            number = _number(source, item)
-            if piece is None or piece.number != number:
-                if piece is not None:
-                    yield _unfinished(piece)
-                piece = Piece(number, [])
+                yield _unfinished(piece, abandoned=item.type == layout.FRAM and not piece.broken)
+            piece = Piece(stated, [])
+            if item.type != layout.FRAM:
                 piece.faults.append(
-                    DamagedError(f"the beginning of frame {number} is missing", offset=item.offset, clause="5.2.1")
+                    DamagedError("the beginning of a frame is missing", offset=item.offset, clause="5.2.1")
                 )
-            piece.records.append(item)
-            _check(source, item, piece)
-            if item.type == layout.DONE:
-                yield _finished(source, piece)
-                piece = None
-        elif piece is None or item.critical:
-            yield item
+        elif piece.number is None:
+            piece.number = stated
+        elif stated not in (None, piece.number):
+            clause = "5.3.1" if item.type == layout.BLOK else "5.4.2"
+            what = f"{item.type.decode()} of frame {stated} stands in frame {piece.number}"
+            piece.faults.append(DamagedError(what, offset=item.offset, clause=clause))
+        piece.records.append(item)
+        _check(source, item, piece)
+        if item.type == layout.DONE:
+            yield _finished(source, piece)
+            piece = None
     if piece is not None:
-        yield _unfinished(piece)
+        yield _unfinished(piece, abandoned=False)
 
 
-def _number(source: Bytes, record: Record) -> int:
-    if record.length < 8:
-        return layout.STATIC - 1
+def number(source: Bytes, record: Record) -> int | None:
+    """Return the frame number that a record states, where its payload is sound."""
+    if record.length < 8 or not sound(source, record):
+        return None
     return int.from_bytes(source.read(record.body, 8), "little")
 
 
 def _check(source: Bytes, record: Record, piece: Piece) -> None:
     try:
         source.payload(record)
+        if record.type == layout.FRAM and record.length != layout.FRAM_SIZE:
+            raise DamagedError(f"FRAM of {record.length} bytes; 16 are expected", offset=record.offset, clause="5.2.1")
     except DamagedError as error:
         piece.faults.append(error)
 
@@ -126,10 +152,10 @@ def _finished(source: Bytes, piece: Piece) -> Piece:
     return piece
 
 
-def _unfinished(piece: Piece) -> Piece:
-    piece.faults.append(
-        TruncatedError(
-            f"frame {piece.number} was begun and not completed", offset=piece.records[0].offset, clause="5.4.1"
+def _unfinished(piece: Piece, *, abandoned: bool) -> Piece:
+    piece.abandoned = abandoned
+    if not abandoned:
+        piece.faults.append(
+            TruncatedError(f"{piece} was begun and not completed", offset=piece.records[0].offset, clause="5.4.1")
         )
-    )
     return piece

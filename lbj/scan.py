@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -65,14 +64,14 @@ def read_header(source: Bytes) -> Header:
     raw = source.read(0, min(size, 8))
     if raw != layout.SIGNATURE:
         if layout.SIGNATURE.startswith(raw):
-            raise TruncatedError(f"the file ends after {size} bytes, inside the signature", offset=size, clause="4.1")
+            raise TruncatedError(f"the file ends after {size} bytes, inside the signature", offset=0, clause="4.1.2")
         hint = SIGNATURES.get(raw[:4])
         raise DamagedError(
             "not an .lbj journal"
             + (f" but, it seems, {hint}: 'lbj convert' imports vendor files" if hint else "")
             + f"; expected signature {layout.SIGNATURE.hex(' ')}, found {raw.hex(' ')}",
             offset=0,
-            clause="4.1",
+            clause="4.1.2",
         )
     record = source.header(8, size)
     if record.type != layout.HEAD:
@@ -82,8 +81,9 @@ def read_header(source: Bytes) -> Header:
     head = fields(layout.head, source.payload(record), record)
     if head.major > layout.MAJOR:
         raise UnsupportedError(
-            f"the journal has format version {head.major}.{head.minor}, this reader knows up to "
-            f"{layout.MAJOR}.x; upgrade lbj [clause 5.1.2]"
+            f"the journal has format version {head.major}.{head.minor}, this reader knows up to {layout.MAJOR}.x",
+            offset=8,
+            clause="5.1.2",
         )
     description = parse_json(head.json, record)
     items = description.get("signals")
@@ -135,21 +135,27 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
     start: Record | None = None
     number: int | None = None
     blocks, totals = 0, [[0, 0] for _ in header.signals]
+    wrong: DamagedError | None = None  # with a block; it counts if the frame is completed
     try:
         for record in source.records(contents.end, size):
             contents.closed = False
             if record.type == layout.FRAM:
                 number = _fram_number(source, record)
-                start, blocks, totals = record, 0, [[0, 0] for _ in header.signals]
+                start, blocks, totals, wrong = record, 0, [[0, 0] for _ in header.signals], None
                 continue
             if record.type == layout.BLOK:
                 if start is None:
                     raise DamagedError("a block stands outside its frame", offset=record.offset, clause="5.3.1")
-                _add_block(source, record, number, totals)
+                try:
+                    _add_block(source, record, number, totals)
+                except DamagedError as error:
+                    wrong = wrong or error
                 blocks += 1
                 continue
             if record.type == layout.DONE:
                 done = fields(layout.done, source.payload(record), record)
+                if wrong is not None:
+                    raise wrong
                 if start is None or number not in (None, done.frame) or done.blocks != blocks:
                     raise DamagedError(
                         f"DONE of frame {done.frame} with {done.blocks} blocks ends frame {number} with {blocks}",
@@ -169,7 +175,7 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
                 contents.others.append((record.type, record.offset))
             if start is None:
                 contents.end = record.end
-                contents.closed = record.type == layout.FOOT and _sound(source, record)
+                contents.closed = record.type == layout.FOOT and sound(source, record)
     except TruncatedError as error:
         contents.tail = error
     if start is not None:
@@ -193,7 +199,8 @@ def _fram_number(source: Bytes, record: Record) -> int | None:
     return number
 
 
-def _sound(source: Bytes, record: Record) -> bool:
+def sound(source: Bytes, record: Record) -> bool:
+    """Whether the payload agrees with its digest, if it has one."""
     try:
         source.payload(record)
     except DamagedError:
@@ -212,7 +219,7 @@ def _add_block(source: Bytes, record: Record, number: int | None, totals: list[l
         totals[block.signal][0] += block.events
         totals[block.signal][1] += layout.RECORD_SIZE + padded(record.length)
         return
-    if not _sound(source, record):
+    if not sound(source, record):
         return
     if block.signal < len(totals):
         raise DamagedError(
@@ -226,7 +233,7 @@ def _add_block(source: Bytes, record: Record, number: int | None, totals: list[l
 def unknown(kind: bytes, offset: int) -> UnsupportedError:
     """Error for a critical record that this reader does not know."""
     return UnsupportedError(
-        f"critical record {kind.decode()!r} at byte {offset} is unknown to this reader; upgrade lbj [clause 4.3.2]"
+        f"critical record {kind.decode()!r} is unknown to this reader", offset=offset, clause="4.3.2"
     )
 
 
@@ -309,16 +316,3 @@ def build_index(contents: Contents, at: int) -> tuple[bytes, bytes]:
     )
     size = at + 2 * layout.RECORD_SIZE + padded(len(index)) + layout.FOOT_SIZE
     return index, layout.foot.build({"index": at, "frames": len(contents.frames), "size": size})
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """JSON merge patch, RFC 7396."""
-    if not isinstance(patch, dict):
-        return json.loads(json.dumps(patch))
-    out = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            out.pop(name, None)
-        else:
-            out[name] = merge_patch(out.get(name), value)
-    return out

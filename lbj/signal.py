@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from .errors import UsageError
@@ -13,6 +14,7 @@ EVENT_DTYPES = ("uint8", "uint16", "uint32")
 DEFAULT_CODING = {"events": "split-rice", "spectra": "shuffle-zstd", "image": "shuffle-zstd"}
 MAX_AXES = 8
 MAX_SIZE = 2**32 - 1
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Axis = dict[str, Any]
 
@@ -74,8 +76,11 @@ class Signal:
     ) -> None:
         self.name = name
         self.kind = kind
-        if not isinstance(name, str) or not 1 <= len(name) <= 64 or not name.isprintable():
-            raise UsageError(f"a signal's name must be 1 to 64 printable characters, got {name!r}")
+        for given in (name, group or name):
+            if not isinstance(given, str) or not 1 <= len(given) <= 64 or CONTROL.search(given):
+                raise UsageError(
+                    f"a name of a signal or group must be 1 to 64 characters, none a control character, got {given!r}"
+                )
         if kind not in KINDS:
             raise UsageError(f"signal {name!r}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
         self.shape = _shape(name, kind, shape)
@@ -85,10 +90,14 @@ class Signal:
         self.group = group
         self.role = role
         self.of = of
-        for what, text in (("coding", self.coding), ("group", group), ("role", role), ("of", of)):
+        for what, text in (("coding", self.coding), ("role", role), ("of", of)):
             if text is not None and not isinstance(text, str):
                 raise UsageError(f"signal {name!r}: {what} must be text, got {text!r}")
         self.to_field = _affine(name, to_field)
+        if to_field is not None and len(self.shape) - (kind != "image") < 2:
+            raise UsageError(
+                f"signal {name!r}: to_field maps (y, x), but shape {self.shape} has no two navigation axes"
+            )
         if metadata is not None and not isinstance(metadata, dict):
             raise UsageError(f"signal {name!r}: metadata must be a dict, got {metadata!r}")
         self.metadata = dict(metadata or {})
@@ -131,6 +140,19 @@ class Signal:
         missing = [key for key in ("name", "kind", "shape", "dtype") if key not in item]
         if missing:
             raise UsageError(f"signal {item.get('name')!r} lacks {', '.join(missing)}")
+        for axis in item.get("axes") or []:
+            if isinstance(axis, dict) and ("size" not in axis or ("offset" in axis) != ("scale" in axis)):
+                raise UsageError(
+                    f"signal {item['name']!r}: an axis has a size, and offset and scale go together: {axis}"
+                )
+        return cls._from(item)
+
+    def amended(self, change: dict[str, Any]) -> Signal:
+        """Return the signal with members replaced; sizes of axes may be left out, as in the constructor."""
+        return self._from({**self.to_json(), **change})
+
+    @classmethod
+    def _from(cls, item: dict[str, Any]) -> Signal:
         known = ("dtype", "axes", "coding", "group", "role", "of", "to_field", "metadata")
         return cls(item["name"], item["kind"], item["shape"], **{key: item[key] for key in known if key in item})
 
@@ -218,7 +240,7 @@ def _affine(name: str, matrix: Any) -> list[list[float]] | None:
 def finite(where: str, value: Any) -> float:
     """Return a finite number; `where` names it in the error."""
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, (str, bytes, bool)) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from . import check, layout
+from . import amendments, check, layout
 from .errors import DamagedError, LbjError
 from .framing import Bytes, Record, fields, parse_json
 from .reader import content_digest
@@ -35,7 +35,9 @@ def verify(file: BinaryIO) -> Iterator[Finding]:
     except LbjError as error:
         yield _finding(error)
         return
-    yield from _padding(source, source.header(8, size))
+    record = source.header(8, size)
+    yield from _zeros(source, record)
+    patches: list[tuple[int, dict[str, Any]]] = []
     expected = 0
     digest = hashlib.sha256()
     closed = False
@@ -46,23 +48,24 @@ def verify(file: BinaryIO) -> Iterator[Finding]:
             yield _finding(item.error)
         elif isinstance(item, Record):
             closed = item.type == layout.FOOT and item.end == size
-            yield from _outside(source, item, (expected, digest.hexdigest()))
-        else:
+            yield from _outside(source, item, (expected, digest.hexdigest()), patches)
+        elif not item.abandoned:
             closed = False
             data, _, faults = check.decode(source, item, header.signals)
             yield from (_finding(fault) for fault in faults if fault not in broken)
             for record in item.records:
-                yield from _padding(source, record)
-            if item.number == layout.STATIC or not _completed(item):
+                yield from _zeros(source, record)
+            if item.static or not _completed(item):
                 continue
-            if item.number != expected:
-                yield Finding("5.2.2", item.records[0].offset, f"frame {item.number} stands where {expected} is due")
-            expected = item.number + 1
+            if item.number not in (None, expected):
+                yield Finding("5.2.2", item.records[0].offset, f"{item} stands where frame {expected} is due")
+            expected = (expected if item.number is None else item.number) + 1
             frame = hashlib.sha256()
             for signal in header.signals:
                 if signal.name in data:
                     frame.update(content_digest(signal, data[signal.name]))
             digest.update(frame.digest())
+    yield from _amended(header, patches)
     if closed and not broken:
         yield from _index(source, header, size)
     if not closed:
@@ -81,12 +84,29 @@ def _finding(error: LbjError) -> Finding:
     return Finding("8", None, str(error))
 
 
-def _outside(source: Bytes, record: Record, content: tuple[int, str]) -> Iterator[Finding]:
-    yield from _padding(source, record)
+def _amended(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> Iterator[Finding]:
+    """The number of amendments, and what they make of the header."""
+    try:
+        amendments.offsets((layout.AMND, offset) for offset, _ in patches)
+        amendments.apply(header, patches)
+    except LbjError as error:
+        yield _finding(error)
+
+
+def _outside(
+    source: Bytes, record: Record, content: tuple[int, str], patches: list[tuple[int, dict[str, Any]]]
+) -> Iterator[Finding]:
+    yield from _zeros(source, record)
     try:
         payload = source.payload(record)
         if record.type == layout.AMND:
+            patches.append((record.offset, {}))
+            patches[-1] = (record.offset, amendments.read(source, record))
+        elif record.type == layout.PERS:
             parse_json(payload, record)
+        elif record.type in (layout.INDX, layout.FOOT):
+            if not record.flags:
+                yield Finding("6.1", record.offset, f"{record.type.decode()} has no payload digest")
         elif record.type == layout.CONT:
             stated = fields(layout.cont, payload, record)
             if record.length != layout.CONT_SIZE:
@@ -99,10 +119,14 @@ def _outside(source: Bytes, record: Record, content: tuple[int, str]) -> Iterato
         yield _finding(error)
 
 
-def _padding(source: Bytes, record: Record) -> Iterator[Finding]:
+def _zeros(source: Bytes, record: Record) -> Iterator[Finding]:
+    """Padding and unused fields are zero."""
     start = record.body + record.length
     if any(source.read(start, record.end - start)):
         yield Finding("4.2.6", start, "the padding after a payload is not zero")
+    place = layout.UNUSED.get(record.type)
+    if place is not None and record.length >= place.stop and any(source.read(record.body, place.stop)[place]):
+        yield Finding("1.5", record.body + place.start, f"an unused field of {record.type.decode()} is not zero")
 
 
 def _index(source: Bytes, header: Header, size: int) -> Iterator[Finding]:
@@ -116,9 +140,11 @@ def _index(source: Bytes, header: Header, size: int) -> Iterator[Finding]:
         record = source.header(at, size)
         foot = fields(layout.foot, source.payload(record), record)
         index = source.header(foot.index, size)
-        stored = source.payload(index), source.payload(record)
+        payload, footer = bytearray(source.payload(index)), source.payload(record)
     except (LbjError, ValueError) as error:
         yield Finding("6.2", at, f"footer or index cannot be read: {error}")
         return
-    if stored != build_index(found, foot.index):
+    fixed = layout.UNUSED[layout.INDX]
+    payload[fixed] = bytes(fixed.stop - fixed.start)
+    if (bytes(payload), footer) != build_index(found, foot.index):
         yield Finding("6.3.2", foot.index, "index and footer differ from the records of the file")

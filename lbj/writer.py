@@ -10,11 +10,11 @@ import uuid
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from . import __version__, attributes, blocks, codings, layout
+from . import __version__, amendments, attributes, blocks, codings, layout
 from .errors import LbjError, StorageError, UsageError
 from .framing import build, dump_json
 from .locking import lock
-from .reader import MAX_AMENDMENTS, Journal
+from .reader import Journal
 from .scan import Contents, Group, build_index, check_names
 from .signal import Signal
 
@@ -171,8 +171,6 @@ class Writer:
         StorageError
             If the disk refused; the journal holds all frames completed before and takes further ones.
         """
-        if not data:
-            raise UsageError(f"a frame needs data of at least one of the signals {', '.join(self._numbers)}")
         number = len(self._contents.frames)
         stored = attributes.checked(given, list(self._numbers))
         self._group(number, data, stored, static=False)
@@ -195,12 +193,26 @@ class Writer:
                 f"an amendment names 'metadata', 'source' or 'signals' with signals of the journal, got {unknown[0]!r}"
             )
         for name, change in patch.get("signals", {}).items():
-            Signal.from_json({**self._signals[self._numbers[name]].to_json(), **change})
-        if sum(kind == layout.AMND for kind, _ in self._contents.others) >= MAX_AMENDMENTS:
-            raise UsageError(f"a journal takes {MAX_AMENDMENTS} amendments; copy it with 'lbj convert' to merge them")
+            amended = self._signals[self._numbers[name]].amended(change)
+            if change.get("axes"):
+                signals = {**patch["signals"], name: {**change, "axes": amended.axes}}
+                patch = {**patch, "signals": signals}
+        if sum(kind == layout.AMND for kind, _ in self._contents.others) >= amendments.MOST:
+            raise UsageError(f"a journal takes {amendments.MOST} amendments; copy it with 'lbj convert' to merge them")
+        self._put(layout.AMND, patch)
+
+    def put_personal(self, data: dict[str, Any]) -> None:
+        """Store names of operators and other personal data, which a program that strips them drops (clause 7.4)."""
+        self._put(layout.PERS, data)
+
+    def _put(self, kind: bytes, value: dict[str, Any]) -> None:
         offset = self._contents.end
-        self._store(build(layout.AMND, dump_json(patch)))
-        self._contents.others.append((layout.AMND, offset))
+        try:
+            text = dump_json(value)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"plain JSON values are expected: {error}") from error
+        self._store(build(kind, text))
+        self._contents.others.append((kind, offset))
 
     def _group(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:
         parts = [build(layout.FRAM, layout.pack_fram(number, 0))]

@@ -211,10 +211,9 @@ def _peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
                 if rank[y, x] * value <= max(0.9 * order[kept - 1], 0.0) or not _is_peak(surface, y, x):
                     continue
                 down, right = surface[(y + 1) % rows, x], surface[y, (x + 1) % columns]
-                dy, height_y = _vertex(surface[y - 2, x], surface[y - 1, x], value, down, surface[(y + 2) % rows, x])
-                dx, height_x = _vertex(
-                    surface[y, x - 2], surface[y, x - 1], value, right, surface[y, (x + 2) % columns]
-                )
+                up, left = surface[(y - 1) % rows, x], surface[y, (x - 1) % columns]
+                dy, height_y = _vertex(surface[(y - 2) % rows, x], up, value, down, surface[(y + 2) % rows, x])
+                dx, height_x = _vertex(surface[y, (x - 2) % columns], left, value, right, surface[y, (x + 2) % columns])
                 height = height_y * height_x / value
                 if rank[y, x] * height <= order[kept - 1]:
                     continue

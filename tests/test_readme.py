@@ -31,4 +31,5 @@ def test_the_commands_of_the_readme_exist():
     from lbj.cli import _parser
 
     said = set(re.findall(r"^lbj (\w+) ", README, re.MULTILINE))
+    said |= set(re.findall(r"lbj (conform)`", README))
     assert said == set(_parser()._subparsers._group_actions[0].choices)

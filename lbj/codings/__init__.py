@@ -47,8 +47,8 @@ def module(number: int) -> ModuleType:
     if number not in MODULES:
         kind = "private" if number >= 0x8000 else "unknown"
         raise UnsupportedError(
-            f"a block uses the {kind} coding number {number}; this reader knows 0 to {max(MODULES)}. "
-            "Upgrade lbj, or ask the writer of the file for its decoder"
+            f"a block uses the {kind} coding number {number}; this reader knows 0 to {max(MODULES)}",
+            clause="5.3.2",
         )
     return importlib.import_module(f".{MODULES[number]}", __name__)
 

@@ -1,0 +1,113 @@
+"""``python -m conformance``: prove an implementation of the listed-bin journal.
+
+Exit codes: 0 every vector passes (or needs what the command says it lacks), 1 one fails, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from . import matrix, suite
+from .client import AdapterError
+from .suite import Result
+
+STATUSES = ("pass", "fail", "unsupported", "crash", "timeout")
+BAD = ("fail", "crash", "timeout")
+EPILOG = """examples:
+  python -m conformance run -- lbj conform                 the reference library
+  python -m conformance run -- ./my_adapter --fast         yours; the calls are described in conformance/protocol.md
+  python -m conformance run --only reject/json --json report.json -- ./my_adapter
+  python -m conformance matrix "lbj conform" "./my_adapter"
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.do(args)
+    except AdapterError as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description="Conformance suite of the listed-bin journal (.lbj).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="test one implementation on every vector")
+    run.add_argument("--only", default="", metavar="ID", help="vectors whose id begins so, for example reject/json")
+    run.add_argument("adapter", nargs="+", help="the command to test, after --")
+    run.set_defaults(do=_run)
+    table = commands.add_parser("matrix", help="let every implementation read what every other writes")
+    table.add_argument("adapter", nargs="+", help="one quoted command each")
+    table.set_defaults(do=_matrix)
+    for one in (run, table):
+        one.add_argument("--json", metavar="FILE", help="write a machine-readable report")
+        one.add_argument("--timeout", type=float, default=60.0, metavar="S", help="per call, default 60")
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    about, results = suite.run(args.adapter, args.timeout, args.only)
+    if not results:
+        print(f"no vector's id begins with {args.only!r}", file=sys.stderr)
+        return 2
+    print(f"{about['name']} {about['version']}, suite {suite.manifest()['version']}\n")
+    print(_table(results))
+    clauses = {vector["id"]: vector for vector in suite.manifest()["vectors"]}
+    for result in results:
+        if result.status in BAD:
+            vector = clauses[result.id]
+            print(f"\n{result.status}: {result.id} (clauses {', '.join(vector['clauses'])})")
+            print(f"  provokes: {vector['provokes']}\n  file: {suite.HERE / vector['file']}")
+            for line in result.differences[:5]:
+                print("  " + line.replace("\n", "\n  "))
+    if args.json:
+        Path(args.json).write_text(json.dumps(_report(about, results), indent=1), encoding="utf-8")
+    return int(any(result.status in BAD for result in results))
+
+
+def _table(results: list[Result]) -> str:
+    groups: dict[str, Counter[str]] = {}
+    for result in results:
+        groups.setdefault(result.id.split("/")[0], Counter())[result.status] += 1
+    groups["all"] = sum(groups.values(), Counter())
+    lines = [f"{'vectors':<12}" + "".join(f"{status:>13}" for status in STATUSES)]
+    lines += [f"{name:<12}" + "".join(f"{found[status]:>13}" for status in STATUSES) for name, found in groups.items()]
+    return "\n".join(lines)
+
+
+def _report(about: dict[str, Any], results: list[Result]) -> dict[str, Any]:
+    return {
+        "suite": suite.manifest()["version"],
+        "implementation": about,
+        "totals": {status: sum(result.status == status for result in results) for status in STATUSES},
+        "results": [{**result._asdict(), "seconds": round(result.seconds, 3)} for result in results],
+    }
+
+
+def _matrix(args: argparse.Namespace) -> int:
+    cells = matrix.run([shlex.split(adapter) for adapter in args.adapter], args.timeout)
+    print(matrix.table(cells))
+    for cell in cells:
+        for line in cell.differences:
+            print(f"{cell.writer} → {cell.reader}: {line}")
+    if args.json:
+        Path(args.json).write_text(matrix.report(cells), encoding="utf-8")
+    return int(not cells or any(cell.read < cell.written for cell in cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

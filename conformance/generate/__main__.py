@@ -1,0 +1,62 @@
+"""Write all vectors and the manifest: ``python -m conformance.generate [FOLDER]``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import accept, accept_records, encode, recover, reject, reject_blocks, unsupported  # noqa: F401
+from .catalogue import VECTORS, VERSION
+
+NOT_BY_A_FILE = {
+    "1.1": "scope",
+    "1.2": "words",
+    "1.3": "words: every vector names the call of its role",
+    "2.1": "words",
+    "5.4.6": "binds whoever sums frames: tests/test_accumulate.py",
+    "10.1": "needs two writers: tests/test_faults.py::test_two_writers",
+    "10.3": "needs a crash: tests/test_faults.py::test_killed_at_random_moments",
+    "10.6": "needs a file that grows: tests/test_faults.py::test_a_reader_follows",
+    "11.2": "nothing to observe in a file",
+    "11.3": "a statement on digests",
+}
+
+
+def main(folder: Path) -> None:
+    """Write vectors/ and manifest.json into the folder."""
+    entries: list[dict[str, Any]] = []
+    for vector in VECTORS:
+        made = vector.make()
+        path = folder / "vectors" / f"{vector.id}.{'json' if vector.call == 'encode' else 'lbj'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.data)
+        entry: dict[str, Any] = {
+            "id": vector.id,
+            "file": path.relative_to(folder).as_posix(),
+            "sha256": hashlib.sha256(made.data).hexdigest(),
+            "since": VERSION,
+            "call": vector.call,
+            "clauses": list(vector.clauses),
+            "features": sorted(made.features),
+            "provokes": vector.provokes,
+            "expect": made.expect,
+        }
+        if made.indexed is not None:
+            entry["expect_indexed"] = made.indexed
+        if made.findings is not None:
+            entry["findings"] = made.findings
+        entries.append(entry)
+    names = [entry["id"] for entry in entries]
+    if len(set(names)) < len(names):
+        sys.exit(f"two vectors have one id: {sorted({name for name in names if names.count(name) > 1})}")
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    not_by_a_file = json.dumps(NOT_BY_A_FILE, ensure_ascii=False)
+    text = f'{{"version": "{VERSION}",\n"not_by_a_file": {not_by_a_file},\n"vectors": [\n{lines}\n]}}\n'
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1])

@@ -1,0 +1,301 @@
+"""Vectors for recoverers: what survives, and which frames are lost."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from .accept_records import cube
+from .builder import STATIC, UUID, File, compact, draw, events, image, record, resealed
+from .catalogue import Made, vector
+
+
+def series(count: int = 4, **options: Any) -> File:
+    """A journal of counts and an image."""
+    file = File(events(), image(), image("survey", (1, 2), "uint8", role="survey"), **options)
+    for i in range(count):
+        add(file, i)
+    return file
+
+
+def add(file: File, seed: int) -> int:
+    """Add a frame; returns where it begins."""
+    begin = len(file.data)
+    file.frame({"EDX": cube(f"r{seed}"), "HAADF": draw(f"r{seed}", (2, 3), "uint16")}, {"region": seed % 2})
+    return begin
+
+
+def saved(file: File, kept: list[int], lost: list[int], **more: Any) -> Made:
+    """What the new journal holds: frames of `file` by their place."""
+    data = more.pop("data", file.data)
+    frames = []
+    for new, place in enumerate(kept):
+        frame = dict(file.frames[place])
+        number = more.get("numbers", {}).get(place, place)
+        if number != new:
+            attributes = dict(frame["attributes"])
+            attributes["metadata"] = {**attributes.get("metadata", {}), "original_frame": number}
+            frame["attributes"] = attributes
+        frames.append(frame)
+    numbers = [more.get("numbers", {}).get(place, place) for place in kept]
+    out = {
+        "header": {"signals": file.described, "metadata": more.get("metadata", file.metadata)},
+        "frames": frames,
+        "static": more.get("static", file.static),
+    }
+    expect = {"result": "ok", "kept": numbers, "lost": lost, "old_uuid": UUID, "journal": out}
+    expect["personal"] = more.get("personal", 0)
+    return Made(bytes(data), expect, file.features)
+
+
+@vector("recover/whole", "9.3", provokes="a sound journal is changed")
+def whole() -> Made:
+    return saved(series().close(), [0, 1, 2, 3], [])
+
+
+@vector("recover/no-frames", "9.3", provokes="nothing to keep is an error")
+def no_frames() -> Made:
+    return saved(series(0), [], [])
+
+
+@vector("recover/last-frame-torn", "9.1", "9.3", "4.4.3", provokes="completed frames are lost with the last one")
+def torn() -> Made:
+    file = series()
+    return saved(file, [0, 1, 2], [3], data=file.data[: file.at["DONE"] + 30])
+
+
+@vector("recover/zeros-at-the-end", "9.1", "4.4.2", provokes="zeros are searched for ever, or counted as a frame")
+def zeros() -> Made:
+    file = series(2)
+    return saved(file, [0, 1], [], data=file.data + bytes(8192))
+
+
+def _break(what: str, where: int, bits: int = 1) -> Made:
+    file = series(1)
+    begin = add(file, 1)
+    at = file.at[what] if what != "FRAM" else begin
+    add(file, 2)
+    add(file, 3)
+    file.close()
+    file.data[at + where] ^= bits
+    return saved(file, [0, 2, 3], [1])
+
+
+for what in ("FRAM", "BLOK", "DONE"):
+    for field, where in {"marker": 0, "header": 9, "payload": 24 + 3, "header-digest": 22}.items():
+
+        @vector(
+            f"recover/{what}-{field}",
+            "9.1",
+            "9.3",
+            provokes="a length that is wrong is followed; more than one frame is lost",
+        )
+        def broken(what: str = what, where: int = where) -> Made:
+            return _break(what, where)
+
+
+@vector(
+    "recover/length-that-lies",
+    "9.3",
+    "4.2.3",
+    provokes="a length with a right header digest leads past the other frames",
+)
+def lying_length() -> Made:
+    file = series(1)
+    begin = add(file, 1)
+    add(file, 2)
+    data = file.data
+    data[begin + 8 : begin + 16] = struct.pack("<Q", 2**40)
+    resealed(data, begin)
+    return saved(file, [0, 2], [1])
+
+
+@vector(
+    "recover/frames-overwritten",
+    "9.3",
+    provokes="the search stops at the first record that it finds, or steps over the next",
+)
+def overwritten() -> Made:
+    file = series(1)
+    first = add(file, 1)
+    add(file, 2)
+    end = add(file, 3)
+    size = end - 16 - (first + 40)
+    file.data[first + 40 : end - 16] = draw("noise", (size,), "uint8").tobytes()
+    return saved(file, [0, 3], [1, 2])
+
+
+@vector("recover/frame-cut-out", "5.2.2", "9.3", provokes="a gap in the numbers ends the recovery, or goes unsaid")
+def cut_out() -> Made:
+    file = series(1)
+    first = add(file, 1)
+    second = add(file, 2)
+    add(file, 3)
+    del file.data[first:second]
+    return saved(file, [0, 2, 3], [1])
+
+
+@vector(
+    "recover/bytes-inserted",
+    "4.1.1",
+    "9.3",
+    provokes="records are searched for at every byte, or only at the old places",
+)
+def inserted() -> Made:
+    file = series(1)
+    at = add(file, 1)
+    add(file, 2)
+    file.data[at:at] = b"\xf5LB\x01FRAM" + bytes(16)
+    return saved(file, [0, 1, 2], [])
+
+
+@vector("recover/record-inside-a-payload", "9.3", provokes="a sound record is searched for others")
+def inside() -> Made:
+    file = File(image("I", (1, 120), "uint8"))
+    trap = record(b"FRAM", struct.pack("<QQ", 1, 0)) + record(b"DONE", struct.pack("<QIIQ", 1, 0, 0, 0))
+    value = np.frombuffer(trap.ljust(120, b"\0"), np.uint8).reshape(1, 120)
+    file.frame({"I": draw("in", (1, 120), "uint8")}).frame({"I": value}).frame({"I": draw("in2", (1, 120), "uint8")})
+    return saved(file, [0, 1, 2], [])
+
+
+@vector(
+    "recover/block-not-decodable", "9.1", "9.3", "8.2.2", provokes="digests are right, so the frame is kept undecoded"
+)
+def undecodable() -> Made:
+    file = series(1)
+    file.fram()
+    file.blok(0, 1, b"\xff\xff", 1, 1)
+    file.done()
+    file.complete({})
+    add(file, 2)
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/coding-unknown", "9.1", provokes="a block that cannot be decoded is copied")
+def unknown_coding() -> Made:
+    file = series(1)
+    file.fram()
+    file.blok(0, 40000, b"x", 1, 1)
+    file.done()
+    file.complete({})
+    add(file, 2)
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/critical-record-between", "9.1", "9.3", provokes="an unknown critical record ends the recovery")
+def critical() -> Made:
+    file = series(2)
+    file.put(b"ABCD", b"what is this")
+    add(file, 2)
+    return saved(file, [0, 1, 2], [])
+
+
+@vector("recover/abandoned-frame", "5.2.1", "9.3", provokes="an abandoned frame is mixed with its successor")
+def abandoned() -> Made:
+    file = series(1)
+    file.fram(1)
+    file.blok(0, 1, b"\x00", 1, 1)
+    add(file, 1)
+    return saved(file, [0, 1], [])
+
+
+@vector("recover/number-in-the-wrong-order", "9.3", "5.2.2", provokes="frames are sorted by number, or dropped")
+def disordered() -> Made:
+    file = series(1)
+    a = add(file, 1)
+    b = add(file, 2)
+    end = len(file.data)
+    file.data[a:end] = file.data[b:end] + file.data[a:b]
+    file.frames[1], file.frames[2] = file.frames[2], file.frames[1]
+    return saved(file, [0, 1, 2], [], numbers={1: 2, 2: 1})
+
+
+@vector("recover/head-lost-copy-used", "7.2.1", "9.1", provokes="copies of HEAD are not looked for")
+def head_copy() -> Made:
+    file = series(2, metadata={"title": "t"})
+    file.put(b"hEAD", file.head())
+    add(file, 2)
+    file.close()
+    file.data[8 + 24 + 20] ^= 1
+    return saved(file, [0, 1, 2], [])
+
+
+@vector("recover/signature-lost", "9.1", provokes="a file that does not begin right is given up")
+def signature() -> Made:
+    file = series(2)
+    file.data[0:4] = bytes(4)
+    return saved(file, [0, 1], [])
+
+
+@vector("recover/head-lost", "9.1", provokes="frames are copied undecoded")
+def head_lost() -> Made:
+    file = series(2).close()
+    file.data[8 + 24 + 20] ^= 1
+    return Made(bytes(file.data), {"result": "damaged", "offset": 8}, file.features)
+
+
+@vector("recover/head-torn", "9.1", provokes="truncation and damage are mixed up")
+def head_torn() -> Made:
+    file = series(0)
+    return Made(bytes(file.data[:60]), {"result": "truncated", "offset": 8}, file.features)
+
+
+@vector(
+    "recover/amendment-lost",
+    "9.1",
+    "9.3",
+    "7.1.1",
+    provokes="frames are lost with an amendment; others are not applied",
+)
+def amendment() -> Made:
+    file = series(1, metadata={"title": "t"})
+    file.put(b"aMNd", compact({"metadata": {"a": 1}}))
+    at = file.put(b"aMNd", compact({"metadata": {"b": 2}}))
+    file.put(b"aMNd", compact({"metadata": {"c": 3}}))
+    add(file, 1)
+    file.data[at + 24 + 4] ^= 1
+    return saved(file, [0, 1], [], metadata={"title": "t", "a": 1, "c": 3})
+
+
+@vector("recover/static-kept", "5.2.3", "9.3", provokes="static data are dropped")
+def static_kept() -> Made:
+    file = series(1).put_static("survey", draw("sk", (1, 2), "uint8"))
+    begin = add(file, 1)
+    file.data[begin + 40] ^= 1
+    add(file, 2)
+    file.data[begin + 40] ^= 1
+    file.data[begin] ^= 1
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/static-lost", "5.2.3", "9.3", provokes="frames are lost with static data")
+def static_lost() -> Made:
+    file = series(1)
+    file.fram(STATIC)
+    at = file.blok(2, 0, b"ab")
+    file.done()
+    add(file, 1)
+    file.data[at + 30] ^= 1
+    return saved(file, [0, 1], [], static={})
+
+
+@vector(
+    "recover/personal-data-and-foreign-records",
+    "7.4.1",
+    "9.3",
+    "4.3.3",
+    "9.2",
+    provokes="records that depend on offsets are copied; personal data are lost",
+)
+def personal() -> Made:
+    file = series(1)
+    file.put(b"pERs", compact({"operator": "Marie Curie"}))
+    file.put(b"cONT", struct.pack("<Q", 1) + file.content())
+    file.put(b"abCD", b"unsafe to copy")
+    begin = add(file, 1)
+    add(file, 2)
+    file.close()
+    file.data[begin] ^= 1
+    return saved(file, [0, 2], [1], personal=1)

@@ -1,0 +1,124 @@
+"""Run the vectors against one adapter."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lbj.progress import track
+
+from . import judge
+from .client import AdapterError, Answer, call
+
+HERE = Path(__file__).parent
+STRICT = [sys.executable, "-m", "conformance.strict"]
+JOBS = 2
+
+
+class Result(NamedTuple):
+    """Outcome of one vector: `status` is pass, fail, unsupported, crash or timeout."""
+
+    id: str
+    status: str
+    differences: list[str]
+    seconds: float
+
+
+def manifest() -> dict[str, Any]:
+    """The manifest of the vectors."""
+    with (HERE / "manifest.json").open(encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def run(command: list[str], timeout: float, only: str = "") -> tuple[dict[str, Any], list[Result]]:
+    """Test `command` on every vector whose id begins with `only`.
+
+    Returns
+    -------
+    about, results
+        The command's own description, and one Result a vector.
+
+    Raises
+    ------
+    AdapterError
+        If the command does not answer `describe` as the protocol says.
+    """
+    about = describe(command, timeout)
+    vectors = [vector for vector in manifest()["vectors"] if vector["id"].startswith(only)]
+    with ThreadPoolExecutor(JOBS) as pool:
+        waiting = [pool.submit(_timed, command, about, vector, timeout) for vector in vectors]
+        return about, [one.result() for one in track(waiting, about["name"])]
+
+
+def describe(command: list[str], timeout: float) -> dict[str, Any]:
+    """The command's answer to `describe`, checked."""
+    answer = call(command, ["describe"], timeout)
+    if answer.status != "answered":
+        raise AdapterError(answer.message)
+    wanted: dict[str, type] = {"name": str, "version": str, "reader": str, "commands": list, "codings": list}
+    for key, kind in wanted.items():
+        if key == "reader" and "decode" not in answer.value.get("commands", []):
+            continue
+        if not isinstance(answer.value.get(key), kind):
+            raise AdapterError(  # noqa: TRY004 nothing of ours has a wrong type
+                f"'describe' must give {key!r}, of JSON type {kind.__name__}; got {answer.value}"
+            )
+    return answer.value
+
+
+def _timed(command: list[str], about: dict[str, Any], vector: dict[str, Any], timeout: float) -> Result:
+    start = time.perf_counter()
+    if vector["call"] not in about["commands"]:
+        return Result(vector["id"], "unsupported", [f"{about['name']} has no '{vector['call']}'"], 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        status, differences = one(command, about, vector, Path(folder) / "out.lbj", timeout)
+    return Result(vector["id"], status, differences, time.perf_counter() - start)
+
+
+def one(
+    command: list[str], about: dict[str, Any], vector: dict[str, Any], out: Path, timeout: float
+) -> tuple[str, list[str]]:
+    """Status and differences of one vector; `out` is where the command may write."""
+    path, expect = str(HERE / vector["file"]), vector["expect"]
+    if vector["call"] == "decode":
+        answer = call(command, ["decode", path], timeout)
+        if about["reader"] == "indexed":
+            expect = vector.get("expect_indexed", expect)
+        return _judged(answer, judge.journal(expect, answer.value), _lacks(about, vector, answer))
+    before = (HERE / expect["before"]).read_bytes() if "before" in expect else None
+    if before is not None:
+        out.write_bytes(before)
+    answer = call(command, [vector["call"], path, str(out)], timeout)
+    if vector["call"] == "recover":
+        differences = judge.recovered(expect, answer.value, out) if answer.status == "answered" else []
+        lacking = False
+    else:
+        lacking = answer.value.get("result") == "unsupported"
+        same = answer.value.get("result") == expect["result"]
+        differences = [] if same else [f"result: expected {expect['result']}, got {answer.value.get('result')}"]
+        if expect["result"] == "refused" and (out.read_bytes() if out.exists() else None) != before:
+            differences.append("what must be refused was written all the same")
+    if not differences and answer.status == "answered" and "journal" in expect:
+        read = call(STRICT, ["decode", str(out)], timeout)
+        differences = judge.journal({"result": "ok", **expect["journal"]}, read.value, written=True)
+    return _judged(answer, differences, lacking)
+
+
+def _lacks(about: dict[str, Any], vector: dict[str, Any], answer: Answer) -> bool:
+    """Whether the vector needs a coding that the command does not claim, and the command says so."""
+    needed = {name[7:] for name in vector["features"] if name.startswith("coding:")}
+    return not needed <= set(about["codings"]) and "unsupported" in json.dumps(answer.value)
+
+
+def _judged(answer: Answer, differences: list[str], lacking: bool) -> tuple[str, list[str]]:
+    if answer.status != "answered":
+        return answer.status, [answer.message]
+    if not differences:
+        return "pass", []
+    return ("unsupported" if lacking else "fail"), differences

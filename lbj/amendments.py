@@ -1,0 +1,82 @@
+"""Amendments: descriptions that later records change (spec/lbj.md 7.1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from . import layout
+from .errors import DamagedError, UsageError
+from .framing import Bytes, Record, parse_json
+from .scan import Header
+from .signal import Signal
+
+MOST = 4096
+FIXED = ("name", "kind", "shape", "dtype", "coding", "group", "role", "of")
+
+
+def offsets(others: Iterable[tuple[bytes, int]]) -> list[int]:
+    """Offsets of the aMNd records among the records outside of frames, their number checked."""
+    found = [offset for kind, offset in others if kind == layout.AMND]
+    if len(found) > MOST:
+        raise DamagedError(f"{len(found)} amendments are more than {MOST}", offset=found[MOST], clause="7.1.3")
+    return found
+
+
+def read(source: Bytes, record: Record) -> dict[str, Any]:
+    """Return the patch of an aMNd record: the members and signals' members that can be amended.
+
+    Raises
+    ------
+    DamagedError
+        If digest, JSON or structure are wrong.
+    """
+    patch = parse_json(source.payload(record), record)
+    parts: dict[str, Any] = {name: patch[name] for name in ("metadata", "source", "signals") if name in patch}
+    inner = list(parts.get("signals", {}).values()) if isinstance(parts.get("signals", {}), dict) else []
+    if not all(isinstance(part, dict) for part in [*parts.values(), *inner]):
+        raise DamagedError("the parts of an amendment must be objects", offset=record.offset, clause="7.1.1")
+    if "signals" in parts:
+        parts["signals"] = {
+            name: {key: value for key, value in change.items() if key not in FIXED}
+            for name, change in parts["signals"].items()
+        }
+    return parts
+
+
+def apply(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> tuple[dict[str, Any], list[Signal]]:
+    """Return the header's JSON object and its signals with the patches, each with its offset, applied in order.
+
+    Raises
+    ------
+    DamagedError
+        If what comes out breaks clause 5.1.
+    """
+    out = dict(header.json)
+    items = {item["name"]: item for item in out["signals"]}
+    for _, patch in patches:
+        for name in ("metadata", "source"):
+            if name in patch:
+                out[name] = merge_patch(out.get(name, {}), patch[name])
+        for name, change in patch.get("signals", {}).items():
+            if name in items:
+                items[name] = merge_patch(items[name], change)
+    out["signals"] = list(items.values())
+    try:
+        return out, [Signal.from_json(item) for item in out["signals"]]
+    except UsageError as error:
+        raise DamagedError(f"an amendment spoils a signal: {error}", offset=patches[-1][0], clause="7.1.2") from error
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """JSON merge patch, RFC 7396."""
+    if not isinstance(patch, dict):
+        return json.loads(json.dumps(patch))
+    out = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            out.pop(name, None)
+        else:
+            out[name] = merge_patch(out.get(name), value)
+    return out
