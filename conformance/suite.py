@@ -66,9 +66,7 @@ def describe(command: list[str], timeout: float) -> dict[str, Any]:
         if key == "reader" and "decode" not in answer.value.get("commands", []):
             continue
         if not isinstance(answer.value.get(key), kind):
-            raise AdapterError(  # noqa: TRY004 nothing of ours has a wrong type
-                f"'describe' must give {key!r}, of JSON type {kind.__name__}; got {answer.value}"
-            )
+            raise AdapterError(f"'describe' must give {key!r}, of JSON type {kind.__name__}; got {answer.value}")
     return answer.value
 
 

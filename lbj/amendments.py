@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,30 +53,29 @@ def apply(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> tuple[di
     DamagedError
         If what comes out breaks clause 5.1.
     """
-    out = dict(header.json)
+    out = copy.deepcopy(header.json) if patches else header.json
     items = {item["name"]: item for item in out["signals"]}
     for _, patch in patches:
         for name in ("metadata", "source"):
             if name in patch:
-                out[name] = merge_patch(out.get(name, {}), patch[name])
+                _merge(out, {name: patch[name]})
         for name, change in patch.get("signals", {}).items():
             if name in items:
-                items[name] = merge_patch(items[name], change)
-    out["signals"] = list(items.values())
+                _merge(items[name], change)
     try:
-        return out, [Signal.from_json(item) for item in out["signals"]]
+        return out, [Signal.from_json(item) for item in items.values()]
     except UsageError as error:
         raise DamagedError(f"an amendment spoils a signal: {error}", offset=patches[-1][0], clause="7.1.2") from error
 
 
-def merge_patch(target: Any, patch: Any) -> Any:
-    """JSON merge patch, RFC 7396."""
-    if not isinstance(patch, dict):
-        return json.loads(json.dumps(patch))
-    out = dict(target) if isinstance(target, dict) else {}
+def _merge(target: dict[str, Any], patch: dict[str, Any]) -> None:
+    """JSON merge patch, RFC 7396, in place; the work is that of the patch alone."""
     for name, value in patch.items():
         if value is None:
-            out.pop(name, None)
+            target.pop(name, None)
+        elif isinstance(value, dict):
+            if not isinstance(target.get(name), dict):
+                target[name] = {}
+            _merge(target[name], value)
         else:
-            out[name] = merge_patch(out.get(name), value)
-    return out
+            target[name] = value

@@ -15,6 +15,7 @@ from .framing import Record, build, fields
 from .signal import Signal
 
 EVENTS_PER_BLOCK = 65536
+MAX_BYTES = 2**32  # of a dense array, unless the caller says otherwise
 MAX_BLOCKS = 4096
 
 Window = tuple[tuple[int, int], ...]
@@ -227,10 +228,21 @@ def join_events(signal: Signal, blocks: list[Block]) -> Events:
     return Events._trusted(pixels_all[order], channels_all[order], counts_all[order], signal.shape)
 
 
-def join_array(signal: Signal, blocks: list[Block]) -> np.ndarray:
+def bound(signal: Signal, itemsize: int, max_bytes: int) -> None:
+    """Refuse a dense array of more than `max_bytes`: its size is declared, not stored (clause 11.1)."""
+    need = signal.pixels * signal.channels * itemsize
+    if need > max_bytes:
+        raise UsageError(
+            f"signal {signal.name!r} needs {need} bytes, more than max_bytes={max_bytes}; "
+            "open the journal with a larger max_bytes if the file is to be trusted"
+        )
+
+
+def join_array(signal: Signal, blocks: list[Block], max_bytes: int) -> np.ndarray:
     """Dense array of one signal from all its blocks."""
     _check_cover(signal, blocks)
     dtype = np.dtype(signal.dtype)
+    bound(signal, dtype.itemsize, max_bytes)
     parts = [_located(block, "decode_array", block.shape, dtype) for block in blocks]
     out = np.empty(signal.shape, dtype)
     for block, part in zip(blocks, parts, strict=True):

@@ -12,7 +12,9 @@ from .salvage import Piece
 from .signal import Signal
 
 
-def decode(source: Bytes, piece: Piece, signals: list[Signal]) -> tuple[dict[str, Any], dict[str, Any], list[LbjError]]:
+def decode(
+    source: Bytes, piece: Piece, signals: list[Signal], max_bytes: int
+) -> tuple[dict[str, Any], dict[str, Any], list[LbjError]]:
     """Decode a group completely.
 
     Returns
@@ -54,7 +56,10 @@ def decode(source: Bytes, piece: Piece, signals: list[Signal]) -> tuple[dict[str
     for number, found in parsed.items():
         signal = signals[number]
         try:
-            data[signal.name] = (blocks.join_events if signal.kind == "events" else blocks.join_array)(signal, found)
+            if signal.kind == "events":
+                data[signal.name] = blocks.join_events(signal, found)
+            else:
+                data[signal.name] = blocks.join_array(signal, found, max_bytes)
             if isinstance(data[signal.name], Events):
                 data[signal.name]._check()
             if signal.static != piece.static:

@@ -13,13 +13,12 @@ import numpy as np
 
 from . import amendments, blocks, layout
 from .attributes import NAMES
+from .blocks import MAX_BYTES
 from .errors import DamagedError, LbjError, StorageError, UsageError
 from .events import Events
 from .framing import Bytes, Record, fields, parse_json
 from .scan import Contents, Group, read_header, read_index, scan
 from .signal import Signal
-
-MAX_BYTES = 2**32
 
 
 def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Journal:  # noqa: A001
@@ -290,17 +289,10 @@ class Frame:
             If a block fails its digest or contradicts its header.
         """
         signal = self._journal.signals[name]
-        self._bound(signal, 4 if signal.kind == "events" else np.dtype(signal.dtype).itemsize)
+        itemsize = 4 if signal.kind == "events" else np.dtype(signal.dtype).itemsize
+        blocks.bound(signal, itemsize, self._journal._max_bytes)
         data = self._read(name)
         return data.dense() if isinstance(data, Events) else data
-
-    def _bound(self, signal: Signal, itemsize: int) -> None:
-        need = signal.pixels * signal.channels * itemsize
-        if need > self._journal._max_bytes:
-            raise UsageError(
-                f"signal {signal.name!r} needs {need} bytes, more than max_bytes={self._journal._max_bytes}; "
-                "open the journal with a larger max_bytes if the file is to be trusted"
-            )
 
     def _read(self, name: str) -> Any:
         signal = self._journal.signals[name]
@@ -324,8 +316,7 @@ class Frame:
         ]
         if signal.kind == "events":
             return blocks.join_events(signal, parsed)
-        self._bound(signal, np.dtype(signal.dtype).itemsize)
-        return blocks.join_array(signal, parsed)
+        return blocks.join_array(signal, parsed, journal._max_bytes)
 
     def _offset(self, name: str) -> int:
         """Offset of the signal's first block."""

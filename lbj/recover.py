@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from . import amendments, check, codings, layout
+from .blocks import MAX_BYTES
 from .errors import DamagedError, LbjError
 from .framing import Bytes, Record, fields, parse_json
 from .salvage import Fault, Piece, number, pieces, walk
@@ -35,11 +36,17 @@ class Recovered(NamedTuple):
     losses: int
 
 
-def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[[str], None]) -> Recovered:
+def recover(
+    file: BinaryIO,
+    out: str | os.PathLike | BinaryIO,
+    report: Callable[[str], None],
+    max_bytes: int = MAX_BYTES,
+) -> Recovered:
     """Write every completed frame of `file`, in order, into the new journal `out`.
 
     Frames are numbered anew without gaps; each keeps its old number as ``metadata["original_frame"]`` where numbers
-    shift. `report` is called with a line for everything that is lost.
+    shift. `report` is called with a line for everything that is lost. A frame with a dense array of more than
+    `max_bytes` is lost.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[
             elif isinstance(item, Record):
                 _outside(source, item, header, writer, lose)
             elif item.static:
-                data, _, faults = check.decode(source, item, header.signals)
+                data, _, faults = check.decode(source, item, header.signals, max_bytes)
                 _faults(item, faults, lose)
                 for name, value in data.items() if not faults else ():
                     writer.put_static(name, value)
@@ -81,7 +88,7 @@ def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[
                 if numbers and item.records[-1].type == layout.DONE:
                     completed = max(completed, numbers[-1])
                 if not item.abandoned:
-                    saved = _frame(source, header, item, writer, lose)
+                    saved = _frame(source, header, item, writer, lose, max_bytes)
                     (kept.append if saved else named.add)(item.number)
         lost = sorted(seen.union(range(completed)).difference(kept))
         for number in lost:
@@ -92,9 +99,11 @@ def recover(file: BinaryIO, out: str | os.PathLike | BinaryIO, report: Callable[
         return Recovered([number for number in kept if number is not None], lost, len(losses))
 
 
-def _frame(source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None]) -> bool:
+def _frame(
+    source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
+) -> bool:
     """Append the frame if it is whole; returns whether it is."""
-    data, attributes, faults = check.decode(source, piece, header.signals)
+    data, attributes, faults = check.decode(source, piece, header.signals, max_bytes)
     _faults(piece, faults, lose)
     if not faults:
         if piece.number != len(writer):

@@ -60,6 +60,23 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
         else:
             yield record
             offset = record.end
+            if not sound(source, record) and not _stands(source, offset, size):
+                gap = DamagedError(
+                    f"{record.type.decode()} is wrong and no record stands where it ends",
+                    offset=record.offset,
+                    clause="9.3",
+                )
+                offset = resynchronise(source, record.body, size)
+                yield Fault(gap, record.body, offset)
+
+
+def _stands(source: Bytes, offset: int, size: int) -> bool:
+    """Whether a record with a valid header stands here."""
+    try:
+        source.header(offset, size)
+    except LbjError:
+        return False
+    return True
 
 
 def resynchronise(source: Bytes, offset: int, size: int) -> int:

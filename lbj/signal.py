@@ -173,8 +173,8 @@ def _shape(name: str, kind: str, shape: Any) -> tuple[int, ...]:
             f"got {shape!r}"
         )
     out = tuple(int(n) for n in sizes)
-    if math.prod(out if kind == "image" else out[:-1]) > MAX_SIZE or math.prod(out) >= 2**44:
-        raise UsageError(f"signal {name!r}: shape {out} has more than {MAX_SIZE} pixels or 2^44 voxels")
+    if math.prod(out if kind == "image" else out[:-1]) > MAX_SIZE or math.prod(out) >= 2**43:
+        raise UsageError(f"signal {name!r}: shape {out} has more than {MAX_SIZE} pixels or 2^43 voxels")
     return out
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from . import amendments, check, layout
-from .errors import DamagedError, LbjError
+from .blocks import MAX_BYTES
+from .errors import DamagedError, LbjError, UnsupportedError
 from .framing import Bytes, Record, fields, parse_json
 from .reader import content_digest
 from .salvage import Fault, Piece, pieces, walk
@@ -26,8 +27,11 @@ class Finding(NamedTuple):
     message: str
 
 
-def verify(file: BinaryIO) -> Iterator[Finding]:
-    """Yield every finding of an opened journal; none means that it conforms."""
+def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
+    """Yield every finding of an opened journal; none means that it conforms.
+
+    Dense arrays of more than `max_bytes` are not decoded, which is a finding too.
+    """
     source = Bytes(file)
     size = source.size()
     try:
@@ -51,7 +55,7 @@ def verify(file: BinaryIO) -> Iterator[Finding]:
             yield from _outside(source, item, (expected, digest.hexdigest()), patches)
         elif not item.abandoned:
             closed = False
-            data, _, faults = check.decode(source, item, header.signals)
+            data, _, faults = check.decode(source, item, header.signals, max_bytes)
             yield from (_finding(fault) for fault in faults if fault not in broken)
             for record in item.records:
                 yield from _zeros(source, record)
@@ -81,7 +85,9 @@ def _completed(piece: Piece) -> bool:
 def _finding(error: LbjError) -> Finding:
     if isinstance(error, DamagedError):
         return Finding(error.clause or "4.2", error.offset, error.reason)
-    return Finding("8", None, str(error))
+    if isinstance(error, UnsupportedError):
+        return Finding(error.clause, error.offset, error.reason)
+    return Finding("11.1", None, str(error))
 
 
 def _amended(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> Iterator[Finding]:

@@ -295,7 +295,7 @@ def insert(data, at, *records):
 def test_unknown_records():
     data, ends = build(close=False)
     for at in (ends[1], ends[1] + 40):  # between frames, and inside one
-        with pytest.raises(lbj.UnsupportedError, match=rf"'XYZW' at byte {at}"):
+        with pytest.raises(lbj.UnsupportedError, match=rf"'XYZW' .* at byte {at}"):
             lbj.open(io.BytesIO(insert(data, at, record(b"XYZW", b"12345"))))
         with pytest.raises(lbj.UnsupportedError, match="XyZW"):
             lbj.open(io.BytesIO(insert(data, at, record(b"XyZW", b"12345"))))

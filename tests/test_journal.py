@@ -1,6 +1,5 @@
 import datetime as dt
 import io
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -367,97 +366,6 @@ def test_content_digest_is_that_of_clause_7_3_and_independent_of_coding(tmp_path
     picture = hashlib.sha256(b"HAADF\nimage\nuint16\n5,7\n" + image.astype("<u2").tobytes())
     frame = hashlib.sha256(counts.digest() + picture.digest())
     assert digests == {hashlib.sha256(frame.digest()).hexdigest()}
-
-
-def test_a_reader_follows_a_journal_that_is_being_written(tmp_path):
-    path = tmp_path / "a.lbj"
-    writer = lbj.create(path, [edx()])
-    with lbj.open(path) as journal:
-        assert len(journal) == 0
-        assert not journal.complete
-        assert journal.refresh() == 0
-        for i in range(3):
-            writer.append({"EDX": cube(i)})
-            assert journal.refresh() == 1
-            np.testing.assert_array_equal(journal[i].array("EDX"), cube(i))
-        with open(path, "ab") as file:
-            file.write(b"\xf5LB\x01FRA")
-        assert journal.refresh() == 0
-        assert isinstance(journal.tail, lbj.TruncatedError)
-        writer.append({"EDX": cube(3)})
-        assert journal.refresh() == 1
-        writer.close()
-        assert journal.refresh() == 0
-        assert journal.complete
-
-
-def test_the_second_writer_is_refused_by_name(tmp_path):
-    path = tmp_path / "a.lbj"
-    with lbj.create(path, [edx()]) as writer:
-        writer.append({"EDX": cube(0)})
-        with pytest.raises(lbj.UsageError, match="being written"):
-            lbj.append(path)
-        code = f"import lbj\ntry:\n lbj.append({str(path)!r})\nexcept lbj.UsageError as e:\n print(e)"
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        assert "is being written by another" in out
-    lbj.append(path).close()
-
-
-class FullDisk(io.BytesIO):
-    """A file that takes `room` bytes and no more."""
-
-    room = 2**20
-
-    def write(self, data):
-        if self.tell() + len(data) > self.room:
-            super().write(bytes(data)[: max(0, self.room - self.tell())])
-            raise OSError(28, "No space left on device")
-        return super().write(data)
-
-
-def test_a_full_disk_loses_only_the_frame_being_written():
-    file = FullDisk()
-    writer = lbj.create(file, [edx()])
-    writer.append({"EDX": cube(0)})
-    file.room = file.seek(0, 2) + 100
-    with pytest.raises(lbj.StorageError, match=r"No space left.*1 frames completed before are safe"):
-        writer.append({"EDX": cube(1)})
-    with lbj.open(io.BytesIO(file.getvalue())) as journal:
-        assert len(journal) == 1
-        assert journal.tail is None
-    file.room = 2**20
-    writer.append({"EDX": cube(2)})
-    writer.close()
-    with pytest.raises(lbj.UsageError, match="closed"):
-        writer.append({"EDX": cube(3)})
-    with lbj.open(file) as journal:
-        assert [frame.events("EDX").total for frame in journal] == [cube(0).sum(), cube(2).sum()]
-    assert list(verify(file)) == []
-
-
-def _append_many(path, count):
-    with lbj.append(path, sync=False) as writer:
-        for i in range(count):
-            writer.append({"EDX": cube(i)})
-
-
-def test_a_killed_writer_loses_no_completed_frame(tmp_path):
-    path = tmp_path / "a.lbj"
-    with lbj.create(path, [edx()]):
-        pass
-    process = multiprocessing.get_context("spawn").Process(target=_append_many, args=(path, 10**6))
-    process.start()
-    with lbj.open(path) as journal:
-        while len(journal) < 20:
-            assert process.is_alive()
-            journal.refresh()
-        seen = len(journal)
-    process.kill()
-    process.join()
-    with lbj.open(path) as journal:
-        assert len(journal) >= seen
-        for i, frame in enumerate(journal):
-            np.testing.assert_array_equal(frame.array("EDX"), cube(i))
 
 
 def test_frames_are_read_from_many_threads(tmp_path):

@@ -137,6 +137,23 @@ def cut_out() -> Made:
     return saved(file, [0, 2, 3], [1])
 
 
+for what, where in {"payload": 24 + 9, "header": 8}.items():
+
+    @vector(
+        f"recover/bytes-cut-out-of-a-{what}",
+        "9.3",
+        provokes="the length of a record that lost bytes leads into the next frame",
+    )
+    def cut_inside(where: int = where) -> Made:
+        file = series(1)
+        add(file, 1)
+        at = file.at["BLOK"]
+        add(file, 2)
+        add(file, 3)
+        del file.data[at + where : at + where + 16]
+        return saved(file, [0, 2, 3], [1])
+
+
 @vector(
     "recover/bytes-inserted",
     "4.1.1",

@@ -78,7 +78,7 @@ def _check_shape(check: _Check, kind: str, shape: Any) -> tuple[int, ...]:
     check(all(is_integer(size) and 1 <= size < 2**32 for size in shape), "5.1.5", "sizes of the shape")
     pixels = math.prod(shape if kind == "image" else shape[:-1])
     check(pixels < 2**32, "5.1.5", f"{pixels} pixels")
-    check(math.prod(shape) < 2**44, "5.1.5", "too many elements")
+    check(math.prod(shape) < 2**43, "5.1.5", "too many elements")
     return tuple(shape)
 
 

@@ -47,6 +47,17 @@ def scan(source: Source) -> Iterator[Record | Refused]:
         else:
             yield record
             place = record.end
+            if not read_payload(source, record, 0)[1] and not _stands(source, place):
+                yield damaged(record.offset, "9.3", "a wrong payload, and no record where it ends")
+                place = _search(source, record.start)
+
+
+def _stands(source: Source, offset: int) -> bool:
+    try:
+        valid_at(source, offset)
+    except Refused:
+        return False
+    return True
 
 
 def find_head(source: Source) -> tuple[Head, Refused | None]:

@@ -30,7 +30,7 @@
 #define LARGEST_LENGTH ((uint64_t)1 << 62)   /* 4.2.3 */
 #define LARGEST_JSON ((size_t)1 << 24)       /* 4.5.1 */
 #define DEEPEST_JSON 32                      /* 4.5.1 */
-#define LARGEST_ARRAY ((uint64_t)1 << 44)    /* 5.1.5: elements are less */
+#define LARGEST_ARRAY ((uint64_t)1 << 43)    /* 5.1.5: elements are less */
 #define MOST_SIGNALS 65535                   /* 5.1.4 */
 #define MOST_WINDOWS 4096                    /* 5.3.7 */
 #define MOST_AMENDMENTS 4096                 /* 7.1.3 */
@@ -853,7 +853,7 @@ static lbj_status check_shape(const checker *c, uint32_t shape, lbj_signal *sign
             return wrong(c, "5.1.5", "shape of a signal", "sizes of 1 to 2^32-1, written as integers");
         signal->shape[n] = (uint32_t)size;
         if (size > (LARGEST_ARRAY - 1) / signal->elements)
-            return wrong(c, "5.1.5", "shape of a signal", "less than 2^44 elements");
+            return wrong(c, "5.1.5", "shape of a signal", "less than 2^43 elements");
         signal->elements *= size;
         if (n < navigation_axes(signal))
             pixels *= size;
@@ -1113,11 +1113,7 @@ static lbj_status invalid_header(lbj_reader *r, const uint8_t *b, uint64_t at)
 static lbj_status incomplete_header(lbj_reader *r, const uint8_t *b, size_t got, uint64_t at)
 {
     static const uint8_t marker[3] = {0xF5, 0x4C, 0x42};
-    size_t i;
-    int zeros = 1;
-    for (i = 0; i < got; i++)
-        zeros = zeros && b[i] == 0;
-    if (!zeros && memcmp(b, marker, got < 3 ? got : 3) != 0)
+    if (b[got - 1] != 0 && memcmp(b, marker, got < 3 ? got : 3) != 0) /* 4.4.2 */
         return STOP(r, LBJ_DAMAGED, at, "4.4.1", "%u bytes at the end of the file that do not begin a record",
                     (unsigned)got);
     return STOP(r, LBJ_TRUNCATED, at, "4.4.1", "the file ends inside the header of a record, after %u bytes",
@@ -1740,9 +1736,6 @@ static lbj_status check_blocks(lbj_reader *r, uint64_t number)
         if (get16(b->payload + 8) >= r->signals.size)
             return STOP(r, LBJ_DAMAGED, b->offset, "5.3.2", "signal %u, there are %u", get16(b->payload + 8),
                         r->signals.size);
-        if (get32(b->payload + 12) & ~(uint32_t)1)
-            return STOP(r, LBJ_UNSUPPORTED, b->offset, "5.3.3", "flags %08lX of a BLOK, bits 1 to 31 are reserved",
-                        (unsigned long)get32(b->payload + 12));
     }
     return LBJ_OK;
 }
@@ -1872,8 +1865,6 @@ static lbj_status read_record(lbj_reader *r, int *completed)
         return skip_payload(r, &h, &intact);
     if (skip_payload(r, &h, &intact) != LBJ_OK)
         return r->error.status;
-    if (!intact) /* 4.2.7 */
-        return STOP(r, LBJ_DAMAGED, h.offset, "4.2.5", "payload digest of %.4s is wrong", (const char *)h.type);
     if (is_type(&h, "HEAD"))
         return STOP(r, LBJ_DAMAGED, h.offset, "5.1.1", "a second HEAD");
     return STOP(r, LBJ_UNSUPPORTED, h.offset, "4.3.2", "unknown critical record %.4s", (const char *)h.type);
@@ -1901,7 +1892,7 @@ lbj_status lbj_next(lbj_reader *r, const lbj_frame **frame, lbj_error *error)
 typedef struct {
     uint32_t start[LBJ_AXES], stop[LBJ_AXES];
     int whole;         /* covers the signal's array */
-    uint64_t elements; /* of the window, less than 2^44 until 5.3.5 is checked, then less than 2^32 */
+    uint64_t elements; /* of the window, less than 2^43 until 5.3.5 is checked, then less than 2^32 */
     uint32_t pixels, channels;
 } window;
 
@@ -2059,6 +2050,9 @@ static lbj_status collect(const lbj_reader *r, unsigned signal, part **parts, si
         const stored_block *b = &r->block[i];
         part *p = &(*parts)[(*size)++];
         p->offset = b->offset;
+        if (get32(b->payload + 12) & ~(uint32_t)1)
+            return fail(error, LBJ_UNSUPPORTED, b->offset, "5.3.3", "flags %08lX of a BLOK, bits 1 to 31 are reserved",
+                        (unsigned long)get32(b->payload + 12));
         p->coding = get16(b->payload + 10);
         p->voxels = get32(b->payload + 16);
         p->events = get32(b->payload + 20);
@@ -2935,26 +2929,25 @@ struct lbj_writer {
 };
 
 /* 10.1, 10.4: a new file, locked. */
-static FILE *create_file(const char *path, lbj_error *error)
+static lbj_status create_file(const char *path, FILE **file, lbj_error *error)
 {
-    FILE *file = NULL;
 #ifdef LBJ_POSIX
     int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (descriptor < 0 && errno == EEXIST)
+        return fail(error, LBJ_REFUSED, 0, "10.4", "the file exists already");
     if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         close(descriptor);
-        fail(error, LBJ_IO, 0, "10.1", "another writer holds the file");
-        return NULL;
+        return fail(error, LBJ_IO, 0, "10.1", "another writer holds the file");
     }
-    if (descriptor >= 0 && (file = fdopen(descriptor, "wb")) == NULL)
+    if (descriptor >= 0 && (*file = fdopen(descriptor, "wb")) == NULL)
         close(descriptor);
 #else
-    file = fopen(path, "wbx"); /* C11, and older libraries */
+    *file = fopen(path, "wbx"); /* C11, and older libraries */
 #endif
-    if (file == NULL)
-        fail(error, LBJ_IO, 0, "10.4", "the file exists already or cannot be made");
-    else
-        setvbuf(file, NULL, _IONBF, 0); /* so that what failed is not written later */
-    return file;
+    if (*file == NULL)
+        return fail(error, LBJ_IO, 0, "10.4", "the file exists already or cannot be made");
+    setvbuf(*file, NULL, _IONBF, 0); /* so that what failed is not written later */
+    return LBJ_OK;
 }
 
 static lbj_status write_bytes(lbj_writer *w, const void *data, size_t size, lbj_error *error)
@@ -3060,8 +3053,8 @@ lbj_status lbj_create(lbj_writer **writer, const char *path, const char *header,
     }
     if (status == LBJ_OK && (w->present = calloc(w->signals.size, 1)) == NULL)
         status = no_memory(error, 0);
-    if (status == LBJ_OK && (w->file = create_file(path, error)) == NULL)
-        status = LBJ_IO;
+    if (status == LBJ_OK)
+        status = create_file(path, &w->file, error);
     if (status == LBJ_OK)
         status = write_beginning(w, header, size, error);
     if (status == LBJ_OK) {
@@ -3313,7 +3306,7 @@ lbj_status lbj_write_events(lbj_writer *w, unsigned signal, const uint64_t *voxe
             return refuse(w, "8.0", "indices of voxels must rise and be less than the number of voxels", error);
         if (count[i] < 1 || count[i] > largest)
             return refuse(w, "5.3.6", "counts must be at least 1 and at most the largest value of the dtype", error);
-        if (c.sum > UINT64_MAX / 2) /* 2^44 voxels of 2^32 counts would overflow */
+        if (c.sum > UINT64_MAX / 2) /* 2^43 voxels of 2^32 counts would overflow */
             return refuse(w, "5.3.5", "more than 2^63 counts", error);
         c.sum += count[i];
     }

@@ -77,7 +77,7 @@ typedef struct {
     lbj_dtype dtype;
     unsigned axes;            /* number of axes, 1 to LBJ_AXES */
     uint32_t shape[LBJ_AXES]; /* sizes of the axes in array order */
-    uint64_t elements;        /* product of the shape, less than 2^44 */
+    uint64_t elements;        /* product of the shape, less than 2^43 */
     uint32_t pixels;          /* product of the navigation axes */
     uint32_t channels;        /* size of the last axis; 1 for images */
     int is_static;            /* stands in pseudo-frames only */
@@ -176,8 +176,8 @@ enum {
 };
 
 /* Begins a journal in a new file: never overwrites (10.4), holds an exclusive lock where the system has one (10.1).
- * `header` is the JSON object of clause 5.1.4, `size` bytes, uuid included. LBJ_REFUSED where it does not conform: then
- * no file is made; LBJ_IO where the file exists or cannot be made. */
+ * `header` is the JSON object of clause 5.1.4, `size` bytes, uuid included. LBJ_REFUSED where it does not conform, then
+ * no file is made, or the file exists; LBJ_IO where it cannot be made. */
 lbj_status lbj_create(lbj_writer **writer, const char *path, const char *header, size_t size, unsigned flags,
                       lbj_error *error);
 

@@ -377,8 +377,8 @@ def _check_signals(signals):
         _need(kind in list(DTYPES), f"{name}: kind of {', '.join(DTYPES)}", kind)
         _need(signal.get("dtype") in DTYPES[kind], f"{name}: dtype of {', '.join(DTYPES[kind])}", signal.get("dtype"))
         right = isinstance(shape, list) and all(_is(size, int) and 1 <= size <= MOST for size in shape)
-        right = right and (1 if kind == "image" else 2) <= len(shape) <= 8 and _volume(shape) < 2**44
-        expected = f"{name}: {'1' if kind == 'image' else '2'} to 8 sizes, less than 2^32 pixels and 2^44 elements"
+        right = right and (1 if kind == "image" else 2) <= len(shape) <= 8 and _volume(shape) < 2**43
+        expected = f"{name}: {'1' if kind == 'image' else '2'} to 8 sizes, less than 2^32 pixels and 2^43 elements"
         _need(right and _volume(shape if kind == "image" else shape[:-1]) <= MOST, expected, shape)
         for member in set(signal) & set(OPTIONAL):
             _need(_is(signal[member], OPTIONAL[member]), f"{name}: {member} as {OPTIONAL[member]}", signal[member])
