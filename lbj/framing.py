@@ -197,7 +197,8 @@ def parse_json(data: bytes, record: Record) -> dict[str, Any]:
     """Parse a JSON object (I-JSON, bounded); raises DamagedError naming the fault."""
 
     def fault(what: str) -> DamagedError:
-        return DamagedError(f"JSON of {record.type.decode()}: {what}", offset=record.offset, clause="4.5")
+        whose = f"JSON of {record.type.decode()}" if record.type else "JSON"
+        return DamagedError(f"{whose}: {what}", offset=record.offset, clause="4.5")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         out = dict(pairs)
@@ -241,10 +242,19 @@ def _depth(value: Any) -> int:
 
 
 def dump_json(value: dict[str, Any]) -> bytes:
-    """Bytes of a JSON object, compact; nothing for an empty one."""
-    if not value:
-        return b""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+    """Bytes of a JSON object, compact.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the value is not plain JSON, or not such that a reader may read it (clause 4.5.1).
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+    try:
+        parse_json(text, Record(0, b"", 0, len(text), 0))
+    except DamagedError as error:
+        raise ValueError(error.reason) from error
+    return text
 
 
 def _plain(value: Any) -> Any:

@@ -231,7 +231,7 @@ class Writer:
                 totals[at][1] += len(record)
         done = layout.pack_done(number, len(parts) - 1, 0, sum(total[0] for total in totals))
         try:
-            text = dump_json(stored)
+            text = dump_json(stored) if stored else b""
         except (TypeError, ValueError) as error:
             raise UsageError(f"attributes must be plain JSON values: {error}") from error
         start = self._contents.end
