@@ -110,6 +110,8 @@ class Journal:
             self._bytes, self._head, Contents(self._head.end), size
         )
         self._size = size
+        self._statics: list[Frame] = []
+        self._last: dict[str, Frame] = {}  # by static signal, the pseudo-frame that counts
         self._describe()
 
     def _describe(self) -> None:
@@ -118,6 +120,7 @@ class Journal:
         patches = [(offset, amendments.read(source, source.header(offset, size))) for offset in places]
         self.header, self._signals = amendments.apply(self._head, patches)
         self.signals = Signals({signal.name: signal for signal in self._signals})
+        self._numbers = {signal.name: number for number, signal in enumerate(self._signals)}
         self.metadata: dict[str, Any] = self.header.get("metadata", {})
 
     @property
@@ -135,7 +138,7 @@ class Journal:
 
     def totals(self, name: str) -> tuple[int, int]:
         """Counts and stored bytes of a declared signal over all completed frames."""
-        events, size = self._contents.totals[[signal.name for signal in self._signals].index(name)]
+        events, size = self._contents.totals[self._numbers[name]]
         return events, size
 
     def refresh(self) -> int:
@@ -170,11 +173,13 @@ class Journal:
 
     def static(self, name: str) -> Any:
         """Data of a static signal, the last stored: Events or array."""
-        for group in reversed(self._contents.statics):
-            frame = Frame(self, layout.STATIC, group)
-            if name in frame.names:
-                return frame._read(name)
-        raise UsageError(f"the journal holds no static data of {name!r}")
+        if len(self._statics) < len(self._contents.statics):
+            for group in self._contents.statics[len(self._statics) :]:
+                self._statics.append(Frame(self, layout.STATIC, group))
+                self._last.update(dict.fromkeys(self._statics[-1].names, self._statics[-1]))
+        if name not in self._last:
+            raise UsageError(f"the journal holds no static data of {name!r}")
+        return self._last[name]._read(name)
 
     def content_digest(self) -> str:
         """SHA-256 of the canonical decoded content (clause 7.3): the same whatever the codings and block layout."""
@@ -255,8 +260,7 @@ class Frame:
     @property
     def names(self) -> list[str]:
         """Names of the signals that the frame holds."""
-        found = self._load()[1]
-        return [signal.name for i, signal in enumerate(self._journal._signals) if i in found]
+        return [self._journal._signals[number].name for number in sorted(self._load()[1])]
 
     def __getattr__(self, name: str) -> Any:
         if name in NAMES:
@@ -305,7 +309,7 @@ class Frame:
 
     def _member(self, name: str) -> Any:
         journal = self._journal
-        number = list(dict.keys(journal.signals)).index(name)
+        number = journal._numbers[name]
         signal, records = journal.signals[name], self._load()[1].get(number)
         if not records:
             for record in (record for found in self._load()[1].values() for record in found):
@@ -320,7 +324,7 @@ class Frame:
 
     def _offset(self, name: str) -> int:
         """Offset of the signal's first block."""
-        number = list(dict.keys(self._journal.signals)).index(name)
+        number = self._journal._numbers[name]
         return self._load()[1][number][0].offset
 
     def content_digest(self) -> bytes:

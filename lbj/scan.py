@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -102,14 +103,15 @@ def read_header(source: Bytes) -> Header:
 def check_names(signals: list[Signal]) -> None:
     """Names are unique; a group's name is no signal's, and its members are alike."""
     names = [signal.name for signal in signals]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise UsageError(f"two signals are named {twice[0]!r}; names must be unique")
     first: dict[str, Signal] = {}
+    declared = set(names)
     for signal in signals:
         if signal.group is None:
             continue
-        if signal.group in names:
+        if signal.group in declared:
             raise UsageError(f"group {signal.group!r} has the name of a signal; rename one")
         other = first.setdefault(signal.group, signal)
         if (other.kind, other.shape) != (signal.kind, signal.shape):
@@ -134,20 +136,20 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
     contents.closed, contents.tail = False, None
     start: Record | None = None
     number: int | None = None
-    blocks, totals = 0, [[0, 0] for _ in header.signals]
+    blocks, totals = 0, dict[int, tuple[int, int]]()
     wrong: DamagedError | None = None  # with a block; it counts if the frame is completed
     try:
         for record in source.records(contents.end, size):
             contents.closed = False
             if record.type == layout.FRAM:
                 number = _fram_number(source, record)
-                start, blocks, totals, wrong = record, 0, [[0, 0] for _ in header.signals], None
+                start, blocks, totals, wrong = record, 0, {}, None
                 continue
             if record.type == layout.BLOK:
                 if start is None:
                     raise DamagedError("a block stands outside its frame", offset=record.offset, clause="5.3.1")
                 try:
-                    _add_block(source, record, number, totals)
+                    _add_block(source, record, number, totals, len(header.signals))
                 except DamagedError as error:
                     wrong = wrong or error
                 blocks += 1
@@ -163,9 +165,9 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
                         clause="5.4.2",
                     )
                 _complete(contents, Group(start.offset, record.offset), done.frame)
-                for sums, more in zip(contents.totals, totals, strict=True):
-                    sums[0] += more[0]
-                    sums[1] += more[1]
+                for signal, (events, size_of) in totals.items():
+                    contents.totals[signal][0] += events
+                    contents.totals[signal][1] += size_of
                 start = None
             elif record.type == layout.HEAD:
                 raise DamagedError("a second HEAD", offset=record.offset, clause="5.1.1")
@@ -208,25 +210,27 @@ def sound(source: Bytes, record: Record) -> bool:
     return True
 
 
-def _add_block(source: Bytes, record: Record, number: int | None, totals: list[list[int]]) -> None:
+def _add_block(
+    source: Bytes, record: Record, number: int | None, totals: dict[int, tuple[int, int]], signals: int
+) -> None:
     """Add a block to its signal's counts and bytes.
 
     Only the fixed fields are read. Where they contradict the frame, the payload's digest tells a wrong field, which
     breaks the journal, from wrong bytes, which reading the frame will report.
     """
     block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
-    if number in (None, block.frame) and block.signal < len(totals):
-        totals[block.signal][0] += block.events
-        totals[block.signal][1] += layout.RECORD_SIZE + padded(record.length)
+    if number in (None, block.frame) and block.signal < signals:
+        events, size = totals.get(block.signal, (0, 0))
+        totals[block.signal] = (events + block.events, size + layout.RECORD_SIZE + padded(record.length))
         return
     if not sound(source, record):
         return
-    if block.signal < len(totals):
+    if block.signal < signals:
         raise DamagedError(
             f"a block of frame {block.frame} stands in frame {number}", offset=record.offset, clause="5.3.1"
         )
     raise DamagedError(
-        f"a block names signal {block.signal}, the header declares {len(totals)}", offset=record.offset, clause="5.3.2"
+        f"a block names signal {block.signal}, the header declares {signals}", offset=record.offset, clause="5.3.2"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ NOT_BY_A_FILE = {
 
 def main(folder: Path) -> None:
     """Write vectors/ and manifest.json into the folder."""
+    shutil.rmtree(folder / "vectors", ignore_errors=True)
     entries: list[dict[str, Any]] = []
     for vector in VECTORS:
         made = vector.make()

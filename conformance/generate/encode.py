@@ -154,7 +154,7 @@ def descriptions() -> Made:
         events("EDX-1 Å \U0001f52c", axes=AXES, group="EDX", metadata={"azimuth": 0.785}),
         image(to_field=[[0.5, 0, 0], [0, 0.5, 0]]),
     ]
-    return written(signals, [], metadata={"title": 'a "b" \\ \n', "beam_energy": 300000, "elements": ["Fe"]})
+    return written(signals, [{}], metadata={"title": 'a "b" \\ \n', "beam_energy": 300000, "elements": ["Fe"]})
 
 
 @vector("encode/attributes", "5.4.4", provokes="attributes are lost, or given to another frame")
@@ -181,7 +181,7 @@ def changed(signals: Any = None, **data: Any) -> Json:
     """The good description with other signals, or other data in its frame."""
     out: Json = {**GOOD, "frames": [{"attributes": {}, "signals": {**GOOD["frames"][0]["signals"], **data}}]}
     if signals is not None:
-        out = {**out, "header": {"signals": signals, "metadata": {}}, "frames": []}
+        out = {**out, "header": {"signals": signals, "metadata": {}}, "frames": [{"attributes": {}, "signals": {}}]}
     return out
 
 
