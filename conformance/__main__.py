@@ -66,17 +66,38 @@ def _run(args: argparse.Namespace) -> int:
         return 2
     print(f"{about['name']} {about['version']}, suite {suite.manifest()['version']}\n")
     print(_table(results))
+    for reason, number in _lacking(results, about).items():
+        print(f"unsupported: {number} for want of {reason}")
     clauses = {vector["id"]: vector for vector in suite.manifest()["vectors"]}
     for result in results:
         if result.status in BAD:
             vector = clauses[result.id]
             print(f"\n{result.status}: {result.id} (clauses {', '.join(vector['clauses'])})")
-            print(f"  provokes: {vector['provokes']}\n  file: {suite.HERE / vector['file']}")
+            print(f"  provokes: {vector['provokes']}")
+            call = [*args.adapter, vector["call"], str(suite.HERE / vector["file"])]
+            role = ", as an indexed reader" if "expect_indexed" in vector and about.get("reader") == "indexed" else ""
+            print(f"  call: {shlex.join(call)}{' OUT' if vector['call'] != 'decode' else ''}{role}")
             for line in result.differences[:5]:
                 print("  " + line.replace("\n", "\n  "))
     if args.json:
         Path(args.json).write_text(json.dumps(_report(about, results), indent=1), encoding="utf-8")
-    return int(any(result.status in BAD for result in results))
+    return int(any(result.status in BAD for result in results) or not any(one.status == "pass" for one in results))
+
+
+def _lacking(results: list[Result], about: dict[str, Any]) -> Counter[str]:
+    """Why vectors are unsupported: the call or the codings that the command lacks."""
+    vectors = {vector["id"]: vector for vector in suite.manifest()["vectors"]}
+    reasons: Counter[str] = Counter()
+    for result in results:
+        if result.status == "unsupported":
+            vector = vectors[result.id]
+            codings = {name for name in vector["features"] if name.startswith("coding:")}
+            lacking = sorted(name for name in codings if name[7:] not in about["codings"])
+            said = "what the command says it has no means for"
+            reasons[
+                f"'{vector['call']}'" if vector["call"] not in about["commands"] else ", ".join(lacking) or said
+            ] += 1
+    return reasons
 
 
 def _table(results: list[Result]) -> str:

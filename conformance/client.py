@@ -7,6 +7,7 @@ import subprocess
 from typing import Any, NamedTuple
 
 STDERR_SHOWN = 2000
+STDOUT_SHOWN = 200
 
 
 class AdapterError(Exception):
@@ -47,7 +48,8 @@ def call(command: list[str], arguments: list[str], timeout: float) -> Answer:
     try:
         value = json.loads(done.stdout)
     except ValueError as error:
-        return Answer("crash", {}, f"'{arguments[0]}' printed no JSON: {error}\n{tail}".rstrip())
+        began = done.stdout[:STDOUT_SHOWN].decode(errors="replace")
+        return Answer("crash", {}, f"'{arguments[0]}' printed no JSON ({error}): {began!r}\n{tail}".rstrip())
     if not isinstance(value, dict):
         return Answer("crash", {}, f"'{arguments[0]}' must print one JSON object, got {type(value).__name__}")
     return Answer("answered", value)

@@ -32,6 +32,10 @@ def read(source: Bytes, record: Record) -> dict[str, Any]:
     DamagedError
         If digest, JSON or structure are wrong.
     """
+    if record.type != layout.AMND:
+        raise DamagedError(
+            "the index names an amendment that does not stand here", offset=record.offset, clause="6.3.3"
+        )
     patch = parse_json(source.payload(record), record)
     parts: dict[str, Any] = {name: patch[name] for name in ("metadata", "source", "signals") if name in patch}
     inner = list(parts.get("signals", {}).values()) if isinstance(parts.get("signals", {}), dict) else []

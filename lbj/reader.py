@@ -14,10 +14,10 @@ import numpy as np
 from . import amendments, blocks, layout
 from .attributes import NAMES
 from .blocks import MAX_BYTES
-from .errors import DamagedError, LbjError, StorageError, UsageError
+from .errors import DamagedError, LbjError, StorageError, TruncatedError, UsageError
 from .events import Events
 from .framing import Bytes, Record, fields, parse_json
-from .scan import Contents, Group, read_header, read_index, scan
+from .scan import Contents, Group, read_header, read_index, scan, unknown
 from .signal import Signal
 
 
@@ -117,7 +117,10 @@ class Journal:
     def _describe(self) -> None:
         source, size = self._bytes, self._size
         places = amendments.offsets(self._contents.others)
-        patches = [(offset, amendments.read(source, source.header(offset, size))) for offset in places]
+        try:
+            patches = [(offset, amendments.read(source, source.header(offset, size))) for offset in places]
+        except TruncatedError as error:
+            raise DamagedError(error.reason, offset=error.offset, clause="6.3.3") from error
         self.header, self._signals = amendments.apply(self._head, patches)
         self.signals = Signals({signal.name: signal for signal in self._signals})
         self._numbers = {signal.name: number for number, signal in enumerate(self._signals)}
@@ -175,8 +178,13 @@ class Journal:
         """Data of a static signal, the last stored: Events or array."""
         if len(self._statics) < len(self._contents.statics):
             for group in self._contents.statics[len(self._statics) :]:
-                self._statics.append(Frame(self, layout.STATIC, group))
-                self._last.update(dict.fromkeys(self._statics[-1].names, self._statics[-1]))
+                frame = Frame(self, layout.STATIC, group)
+                try:
+                    names = frame.names
+                except DamagedError:  # it may hold any of them, which reading it will say
+                    names = [signal.name for signal in self._signals if signal.static]
+                self._statics.append(frame)
+                self._last.update(dict.fromkeys(names, frame))
         if name not in self._last:
             raise UsageError(f"the journal holds no static data of {name!r}")
         return self._last[name]._read(name)
@@ -238,7 +246,11 @@ class Frame:
                     )
                 found.setdefault(block.signal, []).append(record)
                 count += 1
-            elif record.type == layout.DONE or record.critical:
+            elif record.type == layout.DONE:
+                break
+            elif record.critical and record.type not in layout.CRITICAL:
+                raise unknown(record.type, record.offset)
+            elif record.critical:
                 break
         done = fields(layout.done, source.payload(record), record) if record.type == layout.DONE else None
         if done is None or record.offset != group.done or done.frame != self.index or done.blocks != count:

@@ -237,7 +237,7 @@ def _add_block(
 def unknown(kind: bytes, offset: int) -> UnsupportedError:
     """Error for a critical record that this reader does not know."""
     return UnsupportedError(
-        f"critical record {kind.decode()!r} is unknown to this reader", offset=offset, clause="4.3.2"
+        f"record {kind.decode('latin-1')!r} is critical and unknown to this reader", offset=offset, clause="4.3.2"
     )
 
 
@@ -287,7 +287,7 @@ def read_index(source: Bytes, header: Header, size: int) -> Contents | None:
     groups = [Group(group.fram, group.done) for group in index.groups]
     others = [(bytes(entry.type), entry.offset) for entry in index.other]
     for kind, offset in others:
-        if kind[:1].isupper():
+        if kind[:1].isupper() or not kind[2:3].isupper():
             raise unknown(kind, offset)
     return Contents(
         end=size,

@@ -141,7 +141,8 @@ class Signal:
         if missing:
             raise UsageError(f"signal {item.get('name')!r} lacks {', '.join(missing)}")
         for axis in item.get("axes") or []:
-            if isinstance(axis, dict) and ("size" not in axis or ("offset" in axis) != ("scale" in axis)):
+            linear = [key in axis for key in ("offset", "scale")] if isinstance(axis, dict) else []
+            if linear and ("size" not in axis or linear[0] != linear[1] or (linear[0] and "values" in axis)):
                 raise UsageError(
                     f"signal {item['name']!r}: an axis has a size, and offset and scale go together: {axis}"
                 )

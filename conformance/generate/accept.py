@@ -213,7 +213,8 @@ def zstd_makes() -> File:
     file = File(image(shape=(4, 6), dtype="uint16"))
     value = draw("zm", (4, 6), "uint16")
     checked = {"checksum": struct.pack("<I", XXH64_LOW)}
-    for options in ({}, {"single": False, "window": 0}, checked):
+    wide = {"single": False, "window": 17 << 3}  # 2^27 bytes
+    for options in ({}, {"single": False, "window": 0}, wide, {"named": True}, checked):
         shown = np.full((4, 6), 0x0707, np.uint16) if options is checked else value
         file.frame({"HAADF": shown}, blocks={"HAADF": [Block(coding="shuffle-zstd", options=options)]})
     flat = np.full((4, 6), 0x0707, np.uint16)

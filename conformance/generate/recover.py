@@ -137,20 +137,20 @@ def cut_out() -> Made:
     return saved(file, [0, 2, 3], [1])
 
 
-for what, where in {"payload": 24 + 9, "header": 8}.items():
+for what, where in {"payload": 24 + 30, "header": 8}.items():
 
     @vector(
         f"recover/bytes-cut-out-of-a-{what}",
         "9.3",
-        provokes="the length of a record that lost bytes leads into the next frame",
+        provokes="the length of a record that lost bytes leads past the next frame",
     )
     def cut_inside(where: int = where) -> Made:
-        file = series(1)
-        add(file, 1)
-        at = file.at["BLOK"]
-        add(file, 2)
-        add(file, 3)
-        del file.data[at + where : at + where + 16]
+        file = File(image("I", (1, 600), "uint8"))
+        for i in range(4):
+            file.frame({"I": draw(f"cut{i}", (1, 600), "uint8")})
+            if i == 1:
+                at = file.at["BLOK"]
+        del file.data[at + where : at + where + 400]
         return saved(file, [0, 2, 3], [1])
 
 
@@ -311,8 +311,75 @@ def personal() -> Made:
     file.put(b"pERs", compact({"operator": "Marie Curie"}))
     file.put(b"cONT", struct.pack("<Q", 1) + file.content())
     file.put(b"abCD", b"unsafe to copy")
+    file.put(b"abCd", b"safe to copy")
     begin = add(file, 1)
     add(file, 2)
     file.close()
     file.data[begin] ^= 1
     return saved(file, [0, 2], [1], personal=1)
+
+
+@vector(
+    "recover/records-inside-a-frame",
+    "9.3",
+    "5.2.1",
+    provokes="ancillary records part a frame, or an amendment in one is applied",
+)
+def records_inside() -> Made:
+    file = series(1)
+    file.fram()
+    file.put(b"abCd", b"foreign", listed=False)
+    found = {"EDX": file._signal("EDX", cube("ri"), None)}
+    at = file.put(b"abCd", b"foreign and damaged", listed=False)
+    file.data[at + 24] ^= 1
+    file.put(b"aMNd", compact({"metadata": {"title": "not this"}}), listed=False)
+    file.put(b"pERs", compact({"operator": "nobody"}), listed=False)
+    file.done()
+    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    return saved(file, [0, 1], [])
+
+
+@vector(
+    "recover/critical-record-inside-a-frame",
+    "9.1",
+    "9.3",
+    provokes="a frame is kept without what it cannot be read without",
+)
+def critical_inside() -> Made:
+    file = series(1)
+    file.fram()
+    file.put(b"ABCD", b"needed", listed=False)
+    file._signal("EDX", cube("ci"), None)
+    file.done()
+    file.complete({})
+    add(file, 2)
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/attributes-not-json", "9.1", "4.5.1", provokes="a frame is kept with attributes that nobody can read")
+def bad_attributes() -> Made:
+    file = series(1)
+    file.fram()
+    file._signal("EDX", cube("ba"), None)
+    file.done(b"{")
+    file.complete({})
+    add(file, 2)
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/number-beyond-the-file", "9.3", "5.2.2", provokes="all numbers up to a wrong one are listed as lost")
+def far_number() -> Made:
+    file = series(1)
+    file.fram(2**40)
+    found = {"EDX": file._signal("EDX", cube("fn"), None)}
+    file.done()
+    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    return saved(file, [0, 1], [], numbers={1: 2**40})
+
+
+@vector("recover/second-head", "5.1.1", "9.3", provokes="the frames after another HEAD are dropped")
+def second_head() -> Made:
+    file = series(2)
+    file.put(b"HEAD", file.head())
+    add(file, 2)
+    return saved(file, [0, 1, 2], [])

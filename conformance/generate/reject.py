@@ -326,6 +326,10 @@ SIGNALS: dict[str, tuple[Any, str]] = {
     "axis-values-too-few": ([image(axes=[{"name": "y", "size": 2, "values": [1]}, {"name": "x", "size": 3}])], "5.1.6"),
     "axis-scale-text": (
         [image(axes=[{"name": "y", "size": 2, "offset": 0, "scale": "1"}, {"name": "x", "size": 3}])], "5.1.6"),
+    "axis-values-and-scale": (
+        [image(axes=[{"name": "y", "size": 2, "values": [0, 1], "offset": 0, "scale": 1}, {"name": "x", "size": 3}])],
+        "5.1.6",
+    ),
     "axis-scale-without-offset": (
         [image(axes=[{"name": "y", "size": 2, "scale": 1}, {"name": "x", "size": 3}])], "5.1.6"),
     "group-is-a-signal": ([events("A", group="B"), events("B")], "5.1.5"),
@@ -569,3 +573,83 @@ def too_many_amendments() -> Made:
     for _ in range(4097):
         at = file.put(b"aMNd", b"{}")
     return Made(bytes(file.data), {"result": "damaged", "offset": at}, file.features)
+
+
+def _indexed(file: File, frames: list[Any], streaming: Any) -> Made:
+    """A file that an indexed reader gives with some frames damaged."""
+    indexed = {key: value for key, value in file.expect().items() if key != "digest"}
+    return Made(bytes(file.data), streaming, file.features, {**indexed, "frames": frames})
+
+
+@vector("reject/long-FRAM-digest-wrong", "4.3.4", "4.2.5", provokes="the digest of FRAM is checked before its length")
+def long_fram_digest() -> Made:
+    file = two(small())
+    at = file.put(b"FRAM", struct.pack("<QQQ", 2, 0, 0))
+    file.data[at + 24] ^= 8
+    file.number, file.blocks, file.sum = 2, 0, 0
+    file.done()
+    return wrong(file, "damaged", at, frames=2)
+
+
+@vector("reject/json-of-DONE-blank", "4.5.1", "5.4.4", provokes="blanks are taken for no attributes")
+def blank_attributes() -> Made:
+    file = two(small())
+    file.fram()
+    file._signal("EDX", cube("bl"), None)
+    at = file.done(b"  ")
+    return _hit(file, at, index=False)
+
+
+@vector("reject/done-of-2-blocks-indexed", "5.4.2", "6.3.3", provokes="the index is trusted for the number of blocks")
+def done_blocks_indexed() -> Made:
+    file = small().frame({"EDX": cube("x0")})
+    fram = file.fram()
+    file._signal("EDX", cube("x1"), None)
+    at = file.done(blocks=2)
+    file.groups.append((fram, at))
+    streaming = file.expect(1, result="damaged", offset=at)
+    file.complete({"error": "damaged", "offset": at})
+    file.frame({"EDX": cube("x2")}).close()
+    return _indexed(file, file.frames, streaming)
+
+
+@vector("reject/index-past-the-frame", "6.3.3", "6.1", provokes="the frame is taken to end where the index says")
+def past_the_frame() -> Made:
+    file = two(small())
+    fram, done = file.groups[1]
+    at = file.put(b"abCd", b"x")
+
+    def change(fields: Any) -> None:
+        fields["groups"][1] = (fram, at)
+
+    streaming = file.expect()
+    file.close(change=change)
+    return _indexed(file, [file.frames[0], {"error": "damaged", "offset": [fram, done, at]}], streaming)
+
+
+@vector(
+    "reject/amendment-marker-indexed",
+    "9.1",
+    "6.3.3",
+    provokes="a lost amendment goes unnoticed where an index leads past it",
+)
+def amendment_marker() -> Made:
+    file = two(small())
+    at = file.put(b"aMNd", compact({"metadata": {"a": 1}}))
+    file.frame({"EDX": cube("am")}).close()
+    file.data[at] ^= 1
+    return wrong(file, "damaged", at, frames=2)
+
+
+@vector(
+    "reject/amendment-not-there-indexed",
+    "6.3.3",
+    "6.1",
+    provokes="whatever stands where the index says is taken for an amendment",
+)
+def amendment_absent() -> Made:
+    file = two(small())
+    at = file.put(b"abCd", compact({"metadata": {"a": 1}}))
+    file.close(other=[(b"aMNd", at)])
+    expect = file.expect()
+    return Made(bytes(file.data), expect, file.features, {"result": "damaged", "offset": at})

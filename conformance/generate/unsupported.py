@@ -144,3 +144,27 @@ def limit() -> Made:
     file.complete({"attributes": {}, "signals": found, "groups": {}})
     file.contents.clear()
     return Made(bytes(file.data), file.expect(), file.features)
+
+
+@vector("unsupported/index-names-a-third-letter", "6.3.3", "4.3.1", provokes="types in an index are not looked at")
+def third_letter_indexed() -> Made:
+    file = two(small())
+    at = file.put(b"abCd", b"x")
+    file.close(other=[(b"abcd", at)])
+    return Made(bytes(file.data), file.expect(), file.features, {"result": "unsupported", "offset": at})
+
+
+@vector(
+    "unsupported/critical-inside-an-indexed-frame", "6.3.3", "4.3.2", provokes="what an index leads past is skipped"
+)
+def critical_in_indexed_frame() -> Made:
+    file = small().frame({"EDX": cube("y0")})
+    fram = file.fram()
+    at = file.put(b"ABCD", b"needed", listed=False)
+    file._signal("EDX", cube("y1"), None)
+    file.groups.append((fram, file.done()))
+    streaming = file.expect(1, result="unsupported", offset=at)
+    file.complete({"error": "unsupported", "offset": at})
+    file.close()
+    indexed = {key: value for key, value in file.expect().items() if key != "digest"}
+    return Made(bytes(file.data), streaming, file.features, indexed)

@@ -47,11 +47,11 @@ class Pending:
         self.number: int | None = None
         self._damage: Refused | None = None
         self._stored: list[tuple[int, bytes, bool]] = []
+        if record.length != layout.FRAM_SIZE:
+            raise damaged(record.offset, "4.3.4", f"FRAM of {record.length} bytes")
         payload, intact = read_payload(source, record, layout.FRAM_SIZE)
         if not intact:
             self._damage = damaged(record.offset, "4.2.5", "wrong payload digest of FRAM")
-        elif record.length != layout.FRAM_SIZE:
-            raise damaged(record.offset, "4.3.4", f"FRAM of {record.length} bytes")
         else:
             self.number = layout.fram.parse(payload).frame
 

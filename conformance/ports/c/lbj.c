@@ -1673,13 +1673,11 @@ const lbj_signal *lbj_get_signal(const lbj_reader *r, unsigned signal)
 static lbj_status begin_frame(lbj_reader *r, const record_header *h)
 {
     uint8_t *payload;
-    if (read_payload(r, h, 16, &payload, &r->fram_intact) != LBJ_OK)
-        return r->error.status;
-    if (r->fram_intact && h->length != 16) {
-        free(payload);
+    if (h->length != 16)
         return STOP(r, LBJ_DAMAGED, h->offset, "4.3.4", "FRAM of %llu bytes, expected 16",
                     (unsigned long long)h->length);
-    }
+    if (read_payload(r, h, 16, &payload, &r->fram_intact) != LBJ_OK)
+        return r->error.status;
     drop_frame(r);
     r->in_frame = 1;
     r->frame.offset = h->offset;
