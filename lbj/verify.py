@@ -145,6 +145,8 @@ def _index(source: Bytes, header: Header, size: int) -> Iterator[Finding]:
     try:
         record = source.header(at, size)
         foot = fields(layout.foot, source.payload(record), record)
+        if not header.end <= foot.index < at:
+            raise DamagedError(f"the footer names the index at byte {foot.index}", offset=at, clause="6.2")
         index = source.header(foot.index, size)
         payload, footer = bytearray(source.payload(index)), source.payload(record)
     except (LbjError, ValueError) as error:

@@ -413,7 +413,7 @@ def test_reopening_wherever_the_last_frame_ends(tmp_path, tail):
             kept + 1
         )
         assert only_open(path)
-    assert (refused > 0) == (tail != b"")  # zeros in place of what was to come can make a wrong header or DONE
+    assert (refused > 0) == (len(tail) > 24)  # zeros in place of what was to come can make a wrong DONE
 
 
 def test_a_wrong_bit_is_refused_where_the_library_refuses(tmp_path):
@@ -487,7 +487,7 @@ def head(json_text=HEAD_JSON, version=(0, 1)):
         ("damaged", 8, head(HEAD_JSON.replace(b'"I"', b'"\\u0007"'))),
         ("damaged", 8, head(HEAD_JSON.replace(b'"I"', b'"I","group":"I"'))),
         ("damaged", 8, head(HEAD_JSON.replace(b'"I"', b'"I","axes":[{"name":"y","size":1}]'))),
-        ("damaged", len(START), START + b"\xf5\0"),
+        ("damaged", len(START), START + b"\xf5X"),
         ("damaged", len(START), START + START[8:]),
         ("damaged", len(START), START + rec(b"DONE", DONE)),
         ("damaged", len(START), START + rec(b"BLOK", bytes(24))),

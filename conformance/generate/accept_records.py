@@ -408,6 +408,7 @@ def _grow(fields: Any, by: int) -> Any:
 LYING = {
     "size": lambda f: _grow(f, 8),
     "place": lambda f: f["foot"].__setitem__(0, f["foot"][0] - 8),
+    "place-far": lambda f: f["foot"].__setitem__(0, 2**64 - 8),
     "frames": lambda f: f["foot"].__setitem__(1, 2),
     "signals": lambda f: (f["counts"].__setitem__(1, 2), f["totals"].append((0, 0)), _grow(f, 16)),
     "count-of-frames": lambda f: f["counts"].__setitem__(0, 2**61),

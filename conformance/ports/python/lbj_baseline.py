@@ -430,7 +430,7 @@ def _walk(file):
     header, frames, fram, number, blocks, at = None, 0, None, None, 0, 8
     while at < size:
         head = _read(file, at, 24)
-        if len(head) < 24 and (MARKER.startswith(head[:3]) or not any(head)):
+        if len(head) < 24 and (MARKER.startswith(head[:3]) or head[-1:] == b"\0"):
             break
         if head[:3] != MARKER or struct.pack("<I", zlib.crc32(head[:20])) != head[20:]:
             file.seek(at + 23)
@@ -438,10 +438,12 @@ def _walk(file):
                 break
             raise JournalError("damaged", at, "no valid record header is there")
         flags, kind, length, digest = struct.unpack("<B4sQI", head[3:20])
-        if not kind.isalpha() or (digest and not flags & 1) or length > 2**62:
-            raise JournalError("damaged", at, "the record's header is wrong")
+        if not kind.isalpha():
+            raise JournalError("damaged", at, "the record's type is wrong")
         if kind[2:3].islower() or flags > 1:
             raise JournalError("unsupported", at, "the record uses reserved bits")
+        if (digest and not flags) or length > 2**62:
+            raise JournalError("damaged", at, "the record's header is wrong")
         end = at + 24 + length + -length % 8
         if end > size:
             break
