@@ -9,7 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import accept, accept_records, encode, recover, reject, reject_blocks, unsupported  # noqa: F401
+from . import (  # noqa: F401 registered by being imported
+    accept_codings,
+    accept_index,
+    accept_records,
+    accept_shapes,
+    encode,
+    recover,
+    reject_blocks,
+    reject_file,
+    reject_frames,
+    reject_head,
+    unsupported,
+)
 from .catalogue import VECTORS, VERSION
 
 NOT_BY_A_FILE = {
