@@ -65,7 +65,10 @@ def recover(
     for signal in header.signals:
         if signal.coding not in codings.NAMES:
             signal.coding = DEFAULT_CODING[signal.kind]
-    origin = {"name": "recovered journal", "uuid": header.json.get("uuid")}
+    before = header.json.get("source")
+    origin = {**(before if isinstance(before, dict) else {}), "uuid": header.json.get("uuid")}
+    told = origin.get("notes")
+    notes = told if isinstance(told, list) else []
     metadata = header.json.get("metadata", {})
     with create(out, header.signals, metadata, source=origin) as writer:
         kept: list[int | None] = []
@@ -95,7 +98,7 @@ def recover(
             if number not in named:
                 lose(f"frame {number}: missing")
         if losses:
-            writer.amend({"source": {"notes": losses}})
+            writer.amend({"source": {"notes": [*notes, *losses]}})
         return Recovered([number for number in kept if number is not None], lost, len(losses))
 
 
@@ -139,6 +142,8 @@ def _outside(source: Bytes, record: Record, header: Header, writer: Any, lose: C
             if "signals" in patch:
                 names = {signal.name for signal in header.signals}
                 patch["signals"] = {name: change for name, change in patch["signals"].items() if name in names}
+            if len(amendments.offsets(writer._contents.others)) == amendments.MOST - 1:
+                raise DamagedError("the last amendment that a journal may have names the losses", clause="7.1.3")
             writer.amend(patch)
         elif record.type == layout.PERS:
             writer.put_personal(parse_json(source.payload(record), record))

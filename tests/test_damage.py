@@ -521,3 +521,37 @@ def test_an_amendment_inside_a_frame_is_ignored_by_every_role():
     assert recover(io.BytesIO(inside), out, print) == ([0, 1, 2], [], 0)
     with lbj.open(out) as journal:
         assert journal.metadata["title"] == "amended"
+
+
+def test_recovery_keeps_the_provenance_and_names_what_is_lost():
+    file = io.BytesIO()
+    source = {"name": "a vendor's file", "files": [{"name": "a.emd", "sha256": "0" * 64}], "notes": ["dropped x"]}
+    with lbj.create(file, [lbj.Signal("I", "image", (2, 3))], source=source) as writer:
+        for i in range(3):
+            writer.append({"I": image(i)})
+    data = bytearray(file.getvalue())
+    with lbj.open(io.BytesIO(data)) as journal:
+        uuid, group = journal.header["uuid"], journal._contents.frames[1]
+    data[group.done + 30] ^= 1
+    out = io.BytesIO()
+    found = recover(io.BytesIO(data), out, lambda _: None)
+    assert (found.kept, found.lost) == ([0, 2], [1])
+    with lbj.open(out) as journal:
+        kept = journal.header["source"]
+        assert kept["uuid"] == uuid != journal.header["uuid"]
+        assert kept["files"] == source["files"]
+        assert kept["notes"][0] == "dropped x"
+        assert "frame 1" in kept["notes"][1]
+        assert [frame.attributes.get("metadata") for frame in journal] == [None, {"original_frame": 2}]
+
+
+def test_recovery_of_a_journal_with_as_many_amendments_as_may_be():
+    file = io.BytesIO()
+    writer = lbj.create(file, [lbj.Signal("I", "image", (2, 3))], sync=False)
+    for i in range(4096):
+        writer.amend({"metadata": {"n": i}})
+    writer.append({"I": image(0)})
+    writer.close()
+    out = io.BytesIO()
+    assert recover(io.BytesIO(file.getvalue()), out, lambda _: None).kept == [0]
+    assert list(verify(out)) == []
