@@ -19,6 +19,7 @@ from .suite import Result
 
 STATUSES = ("pass", "fail", "unsupported", "crash", "timeout")
 BAD = ("fail", "crash", "timeout")
+MOST_SHOWN = 20
 EPILOG = """examples:
   python -m conformance run -- lbj conform                 the reference library
   python -m conformance run -- ./my_adapter --fast         yours; the calls are described in conformance/protocol.md
@@ -69,16 +70,19 @@ def _run(args: argparse.Namespace) -> int:
     for reason, number in _lacking(results, about).items():
         print(f"unsupported: {number} for want of {reason}")
     clauses = {vector["id"]: vector for vector in suite.manifest()["vectors"]}
-    for result in results:
-        if result.status in BAD:
-            vector = clauses[result.id]
-            print(f"\n{result.status}: {result.id} (clauses {', '.join(vector['clauses'])})")
-            print(f"  provokes: {vector['provokes']}")
-            call = [*args.adapter, vector["call"], str(suite.HERE / vector["file"])]
-            role = ", as an indexed reader" if "expect_indexed" in vector and about.get("reader") == "indexed" else ""
-            print(f"  call: {shlex.join(call)}{' OUT' if vector['call'] != 'decode' else ''}{role}")
-            for line in result.differences[:5]:
-                print("  " + line.replace("\n", "\n  "))
+    wrong = [result for result in results if result.status in BAD]
+    for result in wrong[:MOST_SHOWN]:
+        vector = clauses[result.id]
+        print(f"\n{result.status}: {result.id} (clauses {', '.join(vector['clauses'])})")
+        print(f"  provokes: {vector['provokes']}")
+        call = [*args.adapter, vector["call"], str(suite.HERE / vector["file"])]
+        role = ", as an indexed reader" if "expect_indexed" in vector and about.get("reader") == "indexed" else ""
+        print(f"  call: {shlex.join(call)}{' OUT' if vector['call'] != 'decode' else ''}{role}")
+        shown = 2 if result.differences[0].startswith("result:") else 5
+        for line in result.differences[:shown]:
+            print("  " + line.replace("\n", "\n  "))
+    if len(wrong) > MOST_SHOWN:
+        print(f"\n… and {len(wrong) - MOST_SHOWN} more; --only narrows them down, --json FILE lists all")
     if args.json:
         Path(args.json).write_text(json.dumps(_report(about, results), indent=1), encoding="utf-8")
     return int(any(result.status in BAD for result in results) or not any(one.status == "pass" for one in results))
@@ -92,7 +96,7 @@ def _lacking(results: list[Result], about: dict[str, Any]) -> Counter[str]:
         if result.status == "unsupported":
             vector = vectors[result.id]
             codings = {name for name in vector["features"] if name.startswith("coding:")}
-            lacking = sorted(name for name in codings if name[7:] not in about["codings"])
+            lacking = sorted(name for name in codings if name[7:] not in about.get("codings", []))
             said = "what the command says it has no means for"
             reasons[
                 f"'{vector['call']}'" if vector["call"] not in about["commands"] else ", ".join(lacking) or said

@@ -40,7 +40,11 @@ def call(command: list[str], arguments: list[str], timeout: float) -> Answer:
     except subprocess.TimeoutExpired:
         return Answer("timeout", {}, f"no answer to '{arguments[0]}' within {timeout:g} s")
     except OSError as error:
-        return Answer("crash", {}, f"cannot run {command[0]!r}: {error.strerror}")
+        return Answer(
+            "crash",
+            {},
+            f"cannot run {command[0]!r}: {error.strerror} (is it on the path, and the environment activated?)",
+        )
     tail = done.stderr[-STDERR_SHOWN:].decode(errors="replace").strip()
     if done.returncode:
         ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"

@@ -41,8 +41,8 @@ def journal(expected: Json, answer: Json, *, written: bool = False) -> list[str]
     if "frames" in expected:
         found = answer.get("frames")
         if not isinstance(found, list) or len(found) != len(expected["frames"]):
-            number = f"{len(found)} frames" if isinstance(found, list) else found
-            out.append(_differs("frames", f"{len(expected['frames'])} frames", number))
+            number = len(found) if isinstance(found, list) else found
+            out.append(_differs("number of frames", len(expected["frames"]), number))
         else:
             for i, (one, other) in enumerate(zip(expected["frames"], found, strict=True)):
                 out += _frame(f"frame {i}", one, other)

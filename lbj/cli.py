@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--quiet", action="store_true", help="no progress, no summary")
     convert.set_defaults(run=_convert)
 
-    verify = commands.add_parser("verify", help="check every digest and every cross-reference")
+    verify = commands.add_parser(
+        "verify", help="check every digest and every cross-reference; exit 1 if anything is wrong"
+    )
     verify.add_argument("file", nargs="+")
     verify.set_defaults(run=_verify)
 
@@ -127,11 +129,11 @@ def _info(args: argparse.Namespace) -> int:
             "kind": signal.kind,
             "shape": list(signal.shape),
             "dtype": signal.dtype,
-            "coding": signal.coding,
+            "coding": item.get("coding"),
             "events": events if signal.kind == "events" else None,
             "bytes": stored,
         }
-        for signal, (events, stored) in zip(header.signals, found.totals, strict=True)
+        for signal, item, (events, stored) in zip(header.signals, header.json["signals"], found.totals, strict=True)
     ]
     version = ".".join(map(str, header.version))
     if args.json:
@@ -146,11 +148,11 @@ def _info(args: argparse.Namespace) -> int:
     if found.tail is not None:
         print(f"  not closed: {found.tail.reason} at byte {found.tail.offset}; all frames before are whole")
     elif not found.closed:
-        print("  not closed: still being written, or its writer ended early; all frames are whole")
+        print("  no footer: still being written, or by a writer that did not close it; all frames are whole")
     for signal in signals:
         shape = " x ".join(map(str, signal["shape"]))
         counts = "" if signal["events"] is None else f"  {signal['events']:>14,} counts"
-        name, kind, coding = signal["name"], signal["kind"], signal["coding"]
+        name, kind, coding = signal["name"], signal["kind"], signal["coding"] or "-"
         print(
             f"  {name:<12} {kind:<8} {shape:<18} {signal['dtype']:<8} {coding:<13} {signal['bytes']:>13,} bytes{counts}"
         )
@@ -182,15 +184,15 @@ def _verify(args: argparse.Namespace) -> int:
     worst = 0
     for path in args.file:
         with _open(path) as file:
-            findings = 0
+            fine = True
             for finding in verify(file):
                 at = "" if finding.offset is None else f" at byte {finding.offset}"
-                print(f"{path}: {finding.code}{at}: {finding.message}")
-                findings += 1
-        if findings:
-            worst = 1
-        else:
+                print(f"{path}: {'note ' if finding.note else ''}{finding.code}{at}: {finding.message}")
+                fine &= finding.note
+        if fine:
             print(f"{path}: conforms")
+        else:
+            worst = 1
     return worst
 
 

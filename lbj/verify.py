@@ -20,11 +20,15 @@ from .scan import Contents, Header, build_index, read_header, scan
 
 
 class Finding(NamedTuple):
-    """One deviation: the clause it breaks (a stable code), where, and what."""
+    """One deviation: the clause it breaks (a stable code), where, and what.
+
+    A `note` breaks nothing: a journal without footer conforms, though most are closed with one.
+    """
 
     code: str
     offset: int | None
     message: str
+    note: bool = False
 
 
 def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
@@ -73,9 +77,8 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
     if closed and not broken:
         yield from _index(source, header, size)
     if not closed:
-        yield Finding(
-            "6.1", size, "the journal does not end with a footer: it is still being written or was not closed"
-        )
+        what = "no footer at the end: still being written, not closed, or by a writer that writes none"
+        yield Finding("6.1", size, what, note=True)
 
 
 def _completed(piece: Piece) -> bool:

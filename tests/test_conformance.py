@@ -175,6 +175,10 @@ def adapter(tmp_path, body):
     path = tmp_path / "adapter.py"
     about = {"name": "toy", "version": "1", "reader": "streaming", "commands": ["decode"], "codings": ["raw"]}
     source = f"import json, os, sys, time\nif sys.argv[1] == 'describe':\n    print(json.dumps({about}))\nelse:\n"
+    header = {"signals": [{"name": "EDX", "kind": "events", "shape": [2, 3, 4], "dtype": "uint32"}], "metadata": {}}
+    frames = [{"attributes": {}, "signals": {"EDX": {"error": "unsupported", "offset": 208}}}]
+    unknown = {"result": "ok", "offset": None, "header": header, "frames": frames, "static": {}}
+    source = f"UNKNOWN = {unknown}\n{source}"
     path.write_text(source + textwrap.indent(textwrap.dedent(body), "    "))
     return [sys.executable, str(path)]
 
@@ -186,7 +190,8 @@ def adapter(tmp_path, body):
         ("print(json.dumps({'result': 'damaged', 'offset': 0}))", "reject/empty-file", "fail"),
         ("print(json.dumps({'result': 'truncated', 'offset': 1}))", "reject/empty-file", "fail"),
         ("print(json.dumps({'result': 'ok', 'offset': None}))", "accept/minimal", "fail"),
-        ("print(json.dumps({'result': 'unsupported', 'offset': 0}))", "accept/minimal", "unsupported"),
+        ("print(json.dumps({'result': 'unsupported', 'offset': 0}))", "accept/minimal", "fail"),
+        ("print(json.dumps(UNKNOWN))", "accept/minimal", "unsupported"),
         ("print(json.dumps({'result': 'unsupported', 'offset': 0}))", "accept/every-dtype-raw", "fail"),
         ("sys.exit(1)", "reject/empty-file", "crash"),
         ("os.abort()", "reject/empty-file", "crash"),

@@ -63,6 +63,9 @@ def main(folder: Path) -> None:
         if made.findings is not None:
             entry["findings"] = made.findings
         entries.append(entry)
+    folders = ["accept", "unsupported", "reject", "recover", "encode"]
+    size = {entry["id"]: (folder / entry["file"]).stat().st_size for entry in entries}
+    entries.sort(key=lambda entry: (folders.index(entry["id"].split("/")[0]), size[entry["id"]], entry["id"]))
     names = [entry["id"] for entry in entries]
     if len(set(names)) < len(names):
         sys.exit(f"two vectors have one id: {sorted({name for name in names if names.count(name) > 1})}")

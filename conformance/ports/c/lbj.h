@@ -9,6 +9,8 @@
  *
  * The reader is the streaming reader of clause 1.3: it goes from the first byte to the last and never back, and holds
  * one frame at a time (its blocks as stored). The writer is that of the baseline profile, clause 10.5.
+ * It begins new journals and does not reopen: after a crash what was completed is safe, and a new file is begun.
+ * Written for POSIX systems; elsewhere without lock and without fsync, and not tried.
  *
  *     lbj_reader *reader; const lbj_frame *frame; lbj_error error; lbj_events events;
  *     if (lbj_open_file(&reader, file, NULL, &error) == LBJ_OK)
@@ -18,7 +20,16 @@
  *                 ... events.voxel[i], events.count[i] ...
  *                 lbj_events_free(&events);
  *             }
+ *     if (error.status != LBJ_END) ... damaged, truncated, ...: error.offset, error.clause, error.message
  *     lbj_close(reader);
+ *
+ *     lbj_writer *writer;
+ *     if (lbj_create(&writer, path, header, header_size, 0, &error) == LBJ_OK) {
+ *         if (lbj_begin_frame(writer, 0, &error) == LBJ_OK
+ *                 && lbj_write_events(writer, 0, voxel, count, size, &error) == LBJ_OK)
+ *             lbj_end_frame(writer, NULL, 0, &error);
+ *         lbj_finish(writer, &error);
+ *     }
  */
 #ifndef LBJ_H
 #define LBJ_H

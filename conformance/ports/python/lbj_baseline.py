@@ -482,5 +482,7 @@ def _walk(file):
             raise JournalError("damaged", at, str(error)) from error
         at = end
     if header is None:
-        raise JournalError("truncated", 8, "it ends inside its first record: another writer is just beginning it")
+        raise JournalError(
+            "truncated", 8, "it ends inside its first record and holds no frame: if no other writer runs, delete it"
+        )
     return header, frames, at if fram is None else fram
