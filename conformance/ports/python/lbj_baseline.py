@@ -10,7 +10,7 @@
         number = write_frame("series.lbj", data, {"beam_energy": 200e3}, about, dwell_time=5e-5)
 
 When `write_frame` returns, the frame is on the disk; when it raises, nothing of it is. Give every series a name of its
-own: a journal that exists is appended to, whoever began it; only a new one gives the number 0. A frame that a writer
+own: a journal that exists is appended to, whoever began it: look at the number returned. A frame that a writer
 left unfinished at the end is cut off. Personal data belong in none of the arguments.
 
 The files are those of the baseline profile (clause 10.5 of the standard) with payload digests: events as leb128, all
