@@ -22,7 +22,7 @@ BAD = ("fail", "crash", "timeout")
 MOST_SHOWN = 20
 EPILOG = """examples:
   python -m conformance run -- lbj conform                 the reference library
-  python -m conformance run -- ./my_adapter --fast         yours; the calls are described in conformance/protocol.md
+  python -m conformance run -- python my_adapter.py        yours; the calls are described in conformance/protocol.md
   python -m conformance run --only reject/json --json report.json -- ./my_adapter
   python -m conformance matrix "lbj conform" "./my_adapter"
 """
@@ -65,14 +65,16 @@ def _run(args: argparse.Namespace) -> int:
     if not results:
         print(f"no vector's id begins with {args.only!r}", file=sys.stderr)
         return 2
-    print(f"{about['name']} {about['version']}, suite {suite.manifest()['version']}\n")
+    manifest = suite.manifest()
+    vectors = {vector["id"]: vector for vector in manifest["vectors"]}
+    print(f"{about['name']} {about['version']}, suite {manifest['version']}\n")
     print(_table(results))
-    for reason, number in _lacking(results, about).items():
+    lacking = Counter(_lacking(vectors[one.id], about) for one in results if one.status == "unsupported")
+    for reason, number in lacking.items():
         print(f"unsupported: {number} for want of {reason}")
-    clauses = {vector["id"]: vector for vector in suite.manifest()["vectors"]}
     wrong = [result for result in results if result.status in BAD]
     for result in wrong[:MOST_SHOWN]:
-        vector = clauses[result.id]
+        vector = vectors[result.id]
         print(f"\n{result.status}: {result.id} (clauses {', '.join(vector['clauses'])})")
         print(f"  provokes: {vector['provokes']}")
         call = [*args.adapter, vector["call"], str(suite.HERE / vector["file"])]
@@ -84,24 +86,15 @@ def _run(args: argparse.Namespace) -> int:
     if len(wrong) > MOST_SHOWN:
         print(f"\n… and {len(wrong) - MOST_SHOWN} more; --only narrows them down, --json FILE lists all")
     if args.json:
-        Path(args.json).write_text(json.dumps(_report(about, results), indent=1), encoding="utf-8")
-    return int(any(result.status in BAD for result in results) or not any(one.status == "pass" for one in results))
+        Path(args.json).write_text(json.dumps(_report(manifest["version"], about, results), indent=1), encoding="utf-8")
+    return int(bool(wrong) or not any(result.status == "pass" for result in results))
 
 
-def _lacking(results: list[Result], about: dict[str, Any]) -> Counter[str]:
-    """Why vectors are unsupported: the call or the codings that the command lacks."""
-    vectors = {vector["id"]: vector for vector in suite.manifest()["vectors"]}
-    reasons: Counter[str] = Counter()
-    for result in results:
-        if result.status == "unsupported":
-            vector = vectors[result.id]
-            codings = {name for name in vector["features"] if name.startswith("coding:")}
-            lacking = sorted(name for name in codings if name[7:] not in about.get("codings", []))
-            said = "what the command says it has no means for"
-            reasons[
-                f"'{vector['call']}'" if vector["call"] not in about["commands"] else ", ".join(lacking) or said
-            ] += 1
-    return reasons
+def _lacking(vector: dict[str, Any], about: dict[str, Any]) -> str:
+    """Why a vector is unsupported: the call or the codings that the command lacks."""
+    if vector["call"] not in about["commands"]:
+        return f"'{vector['call']}'"
+    return ", ".join(sorted(suite.lacking(vector, about))) or "what the command says it has no means for"
 
 
 def _table(results: list[Result]) -> str:
@@ -114,9 +107,9 @@ def _table(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def _report(about: dict[str, Any], results: list[Result]) -> dict[str, Any]:
+def _report(version: str, about: dict[str, Any], results: list[Result]) -> dict[str, Any]:
     return {
-        "suite": suite.manifest()["version"],
+        "suite": version,
         "implementation": about,
         "totals": {status: sum(result.status == status for result in results) for status in STATUSES},
         "results": [{**result._asdict(), "seconds": round(result.seconds, 3)} for result in results],

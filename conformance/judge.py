@@ -154,10 +154,11 @@ def recovered(expected: Json, answer: Json, out: Path) -> list[str]:
         found.append("the new journal must have a uuid of its own (clause 9.3)")
     if expected["old_uuid"] not in json.dumps(head.get("source", {})):
         found.append("'source' must name the old uuid (clause 9.3)")
-    strange = set(_types(data)) - KEPT
+    types = _types(data)
+    strange = set(types) - KEPT
     if strange:
         found.append(f"records of types {sorted(map(repr, strange))} were copied (clause 9.3)")
-    personal = sum(kind == b"pERs" for kind in _types(data))
+    personal = types.count(b"pERs")
     if personal != expected["personal"]:
         found.append(_differs("number of pERs records", expected["personal"], personal))
     return found

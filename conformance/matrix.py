@@ -69,8 +69,9 @@ def table(cells: list[Cell]) -> str:
     """The matrix as text: journals read rightly / journals written."""
     writers = list(dict.fromkeys(cell.writer for cell in cells))
     readers = list(dict.fromkeys(cell.reader for cell in cells))
-    width = max(len("writer \\ reader"), *map(len, writers))
-    lines = ["  ".join([f"{'writer / reader':<{width}}", *(f"{name:>9}" for name in readers)])]
+    title = "writer / reader"
+    width = max(len(title), *map(len, writers))
+    lines = ["  ".join([f"{title:<{width}}", *(f"{name:>9}" for name in readers)])]
     for writer in writers:
         row = {cell.reader: f"{cell.read}/{cell.written}" for cell in cells if cell.writer == writer}
         lines.append("  ".join([f"{writer:<{width}}", *(f"{row[name]:>{max(9, len(name))}}" for name in readers)]))

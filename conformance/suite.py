@@ -101,17 +101,17 @@ def one(
             expect = vector.get("expect_indexed", expect)
         differences = judge.journal(expect, answer.value)
         whole = any(line.startswith(("result:", "offset:")) for line in differences)
-        lacking = _lacks(about, vector) and not whole and "unsupported" in json.dumps(answer.value)
-        return _judged(answer, differences, lacking=lacking)
+        excused = bool(lacking(vector, about)) and not whole and "unsupported" in json.dumps(answer.value)
+        return _judged(answer, differences, excused=excused)
     before = (HERE / expect["before"]).read_bytes() if "before" in expect else None
     if before is not None:
         out.write_bytes(before)
     answer = call(command, [vector["call"], path, str(out)], timeout)
     if vector["call"] == "recover":
         differences = judge.recovered(expect, answer.value, out) if answer.status == "answered" else []
-        lacking = _lacks(about, vector)
+        excused = bool(lacking(vector, about))
     else:
-        lacking = answer.value.get("result") == "unsupported"
+        excused = answer.value.get("result") == "unsupported"
         same = answer.value.get("result") == expect["result"]
         differences = [] if same else [f"result: expected {expect['result']}, got {answer.value.get('result')}"]
         if same and expect["result"] == "ok" and not out.exists():
@@ -122,18 +122,18 @@ def one(
         read = call(STRICT, ["decode", str(out)], timeout)
         found = judge.journal({"result": "ok", **expect["journal"]}, read.value, written=True)
         differences = [f"read back from what was written: {line}" for line in found]
-    return _judged(answer, differences, lacking=lacking)
+    return _judged(answer, differences, excused=excused)
 
 
-def _lacks(about: dict[str, Any], vector: dict[str, Any]) -> bool:
-    """Whether the vector needs a coding that the command does not claim."""
-    needed = {name[7:] for name in vector["features"] if name.startswith("coding:")}
-    return not needed <= set(about.get("codings", []))
+def lacking(vector: dict[str, Any], about: dict[str, Any]) -> set[str]:
+    """Codings that the vector needs and the command does not claim, as features."""
+    needed = {name for name in vector["features"] if name.startswith("coding:")}
+    return needed - {f"coding:{name}" for name in about.get("codings", [])}
 
 
-def _judged(answer: Answer, differences: list[str], *, lacking: bool) -> tuple[str, list[str]]:
+def _judged(answer: Answer, differences: list[str], *, excused: bool) -> tuple[str, list[str]]:
     if answer.status != "answered":
         return answer.status, [answer.message]
     if not differences:
         return "pass", []
-    return ("unsupported" if lacking else "fail"), differences
+    return ("unsupported" if excused else "fail"), differences

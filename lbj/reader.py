@@ -246,12 +246,10 @@ class Frame:
                     )
                 found.setdefault(block.signal, []).append(record)
                 count += 1
-            elif record.type == layout.DONE:
+            elif record.type in layout.CRITICAL:
                 break
-            elif record.critical and record.type not in layout.CRITICAL:
-                raise unknown(record.type, record.offset)
             elif record.critical:
-                break
+                raise unknown(record.type, record.offset)
         done = fields(layout.done, source.payload(record), record) if record.type == layout.DONE else None
         if done is None or record.offset != group.done or done.frame != self.index or done.blocks != count:
             raise DamagedError(f"frame {self.index} is not completed here", offset=record.offset, clause="5.4.2")

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO, NamedTuple
 from . import amendments, check, codings, layout
 from .blocks import MAX_BYTES
 from .errors import DamagedError, LbjError
-from .framing import Bytes, Record, fields, parse_json
-from .salvage import Fault, Piece, number, pieces, walk
-from .scan import Header, check_names, read_header
-from .signal import DEFAULT_CODING, Signal
+from .framing import Bytes, Record, parse_json
+from .salvage import Fault, Piece, pieces, walk
+from .scan import Header, parse_head, read_header
+from .signal import DEFAULT_CODING
 from .writer import create
 
 SMALLEST = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE  # bytes of a frame
@@ -86,7 +86,7 @@ def recover(
                 for name, value in data.items() if not faults else ():
                     writer.put_static(name, value)
             else:
-                numbers = [number for number in _numbers(source, item) if number < size // SMALLEST]
+                numbers = [number for number in item.stated if number < size // SMALLEST]
                 seen.update(numbers)
                 if numbers and item.records[-1].type == layout.DONE:
                     completed = max(completed, numbers[-1])
@@ -115,14 +115,6 @@ def _frame(
             attributes = {**attributes, "metadata": extra}
         writer._group(len(writer), data, attributes, static=False)
     return not faults
-
-
-def _numbers(source: Bytes, piece: Piece) -> Iterator[int]:
-    """Frame numbers that the sound records of a piece state."""
-    for record in piece.records:
-        stated = number(source, record)
-        if stated is not None:
-            yield stated
 
 
 def _faults(piece: Piece, faults: list[LbjError], lose: Callable[[str], None]) -> None:
@@ -162,12 +154,9 @@ def _header(source: Bytes, size: int, lose: Callable[[str], None]) -> Header:
         if not isinstance(item, Record) or item.type not in (layout.COPY, layout.HEAD):
             continue
         try:
-            head = fields(layout.head, source.payload(item), item)
-            description = parse_json(head.json, item)
-            signals = [Signal.from_json(entry) for entry in description["signals"]]
-            check_names(signals)
-        except (LbjError, KeyError, TypeError):
+            header = parse_head(source, item)
+        except LbjError:
             continue
         lose(f"signature or HEAD: {broken.reason}; the copy at byte {item.offset} was used")
-        return Header((head.major, head.minor), description, signals, 8)
+        return header
     raise broken

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from . import layout
 from .errors import DamagedError, LbjError, TruncatedError
 from .framing import Bytes, Record, fields, parse_header
-from .scan import sound, unknown
+from .scan import check_length, sound, unknown
 
 STEP = 2**20
 MOST_SEARCHED = 16
@@ -27,12 +27,14 @@ class Fault:
 class Piece:
     """One frame group as found: its number if a sound record states it, its records, and what is wrong with it.
 
-    `broken`: bytes that are no record stand in it; `abandoned`: another FRAM ended it, so that it does not exist.
+    `stated`: the numbers that its sound records state; `broken`: bytes that are no record stand in it; `abandoned`:
+    another FRAM ended it, so that it does not exist.
     """
 
     number: int | None
-    records: list[Record]
+    records: list[Record] = field(default_factory=list)
     faults: list[LbjError] = field(default_factory=list)
+    stated: list[int] = field(default_factory=list)
     broken: bool = False
     abandoned: bool = False
 
@@ -65,9 +67,9 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
         else:
             yield record
             offset = record.end
-            if searched > MOST_SEARCHED * size or sound(source, record):
+            if searched > MOST_SEARCHED * size or _stands(source, offset, size):
                 continue
-            if not _stands(source, offset, size):
+            if not sound(source, record):
                 searched += record.length
                 gap = DamagedError(
                     f"{record.type.decode()} is wrong and no record stands where it ends",
@@ -122,11 +124,11 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
             elif item.critical:
                 piece.faults.append(unknown(item.type, item.offset))
             continue
-        stated = number(source, item)
+        stated, fault = _looked_at(source, item)
         if item.type == layout.FRAM or piece is None or (piece.broken and stated != piece.number):
             if piece is not None:
                 yield _unfinished(piece, abandoned=item.type == layout.FRAM and not piece.broken)
-            piece = Piece(stated, [])
+            piece = Piece(stated)
             if item.type != layout.FRAM:
                 piece.faults.append(
                     DamagedError("the beginning of a frame is missing", offset=item.offset, clause="5.2.1")
@@ -138,7 +140,8 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
             what = f"{item.type.decode()} of frame {stated} stands in frame {piece.number}"
             piece.faults.append(DamagedError(what, offset=item.offset, clause=clause))
         piece.records.append(item)
-        _check(source, item, piece)
+        piece.stated += [] if stated is None else [stated]
+        piece.faults += [] if fault is None else [fault]
         if item.type == layout.DONE:
             yield _finished(source, piece)
             piece = None
@@ -146,20 +149,18 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
         yield _unfinished(piece, abandoned=False)
 
 
-def number(source: Bytes, record: Record) -> int | None:
-    """Return the frame number that a record states, where its payload is sound."""
-    if record.length < 8 or not sound(source, record):
-        return None
-    return int.from_bytes(source.read(record.body, 8), "little")
-
-
-def _check(source: Bytes, record: Record, piece: Piece) -> None:
+def _looked_at(source: Bytes, record: Record) -> tuple[int | None, DamagedError | None]:
+    """Return the frame number that a record of a frame states, where it is sound, and what is wrong with it."""
+    stated: int | None = None
     try:
-        source.payload(record)
-        if record.type == layout.FRAM and record.length != layout.FRAM_SIZE:
-            raise DamagedError(f"FRAM of {record.length} bytes; 16 are expected", offset=record.offset, clause="5.2.1")
+        payload = source.payload(record)
+        if record.length >= 8:
+            stated = int.from_bytes(payload[:8], "little")
+        if record.type == layout.FRAM:
+            check_length(record)
     except DamagedError as error:
-        piece.faults.append(error)
+        return stated, error
+    return stated, None
 
 
 def _finished(source: Bytes, piece: Piece) -> Piece:

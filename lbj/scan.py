@@ -77,26 +77,32 @@ def read_header(source: Bytes) -> Header:
     record = source.header(8, size)
     if record.type != layout.HEAD:
         raise DamagedError(f"the first record must be HEAD, found {record.type.decode()}", offset=8, clause="5.1.1")
+    return parse_head(source, record)
+
+
+def parse_head(source: Bytes, record: Record) -> Header:
+    """Parse the payload of HEAD, or of a copy of it; see `read_header`."""
+    at = record.offset
     if record.length > 8 + 16 * 2**20:
-        raise DamagedError(f"HEAD of {record.length} bytes is larger than 16 MiB", offset=8, clause="4.5")
+        raise DamagedError(f"HEAD of {record.length} bytes is larger than 16 MiB", offset=at, clause="4.5")
     head = fields(layout.head, source.payload(record), record)
     if head.major > layout.MAJOR:
         raise UnsupportedError(
             f"the journal has format version {head.major}.{head.minor}, this reader knows up to {layout.MAJOR}.x",
-            offset=8,
+            offset=at,
             clause="5.1.2",
         )
     description = parse_json(head.json, record)
     items = description.get("signals")
     if not isinstance(items, list) or not 1 <= len(items) <= 65535:
-        raise DamagedError("the header's 'signals' must be an array of 1 to 65,535", offset=8, clause="5.1.4")
+        raise DamagedError("the header's 'signals' must be an array of 1 to 65,535", offset=at, clause="5.1.4")
     try:
         signals = [Signal.from_json(item) for item in items]
         check_names(signals)
     except UsageError as error:
-        raise DamagedError(f"header: {error}", offset=8, clause="5.1.4") from error
+        raise DamagedError(f"header: {error}", offset=at, clause="5.1.4") from error
     if not isinstance(description.get("metadata", {}), dict):
-        raise DamagedError("the header's 'metadata' must be an object", offset=8, clause="5.1.4")
+        raise DamagedError("the header's 'metadata' must be an object", offset=at, clause="5.1.4")
     return Header((head.major, head.minor), description, signals, record.end)
 
 
@@ -192,13 +198,18 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
 
 def _fram_number(source: Bytes, record: Record) -> int | None:
     """Return the frame number that FRAM states; None where its digest is wrong, which reading the frame will say."""
-    if record.length != layout.FRAM_SIZE:
-        raise DamagedError(f"FRAM of {record.length} bytes; 16 are expected", offset=record.offset, clause="5.2.1")
+    check_length(record)
     try:
         number: int = fields(layout.fram, source.payload(record), record).frame
     except DamagedError:
         return None
     return number
+
+
+def check_length(record: Record) -> None:
+    """Refuse a FRAM of another length than its layout's."""
+    if record.length != layout.FRAM_SIZE:
+        raise DamagedError(f"FRAM of {record.length} bytes; 16 are expected", offset=record.offset, clause="5.2.1")
 
 
 def sound(source: Bytes, record: Record) -> bool:

@@ -142,7 +142,7 @@ def zstd_compressed() -> File:
     file.fram()
     file.blok(0, 3, bytes.fromhex(ZSTD_256))
     file.groups.append((file.at["FRAM"], file.done()))
-    file.complete({"attributes": {}, "signals": {"HAADF": expected_array([16, 16], "uint16", value)}, "groups": {}})
+    file.complete({"HAADF": expected_array([16, 16], "uint16", value)})
     return file.close()
 
 

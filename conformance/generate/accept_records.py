@@ -216,7 +216,7 @@ def foreign() -> File:
     file.put(b"zZZZ", b"public, unsafe", listed=False)
     file.done()
     file.groups.append((file.at["FRAM"], file.at["DONE"]))
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     file.put(b"xxXX", bytes(1000))
     return file.close()
 
@@ -284,7 +284,7 @@ def sum_wrong() -> Made:
     value = cube("sw")
     found = {"EDX": file._signal("EDX", value, None)}
     file.done(total=5)
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     return right(file, ["5.4.3", "6.1"])
 
 
@@ -297,7 +297,7 @@ def misplaced_static() -> Made:
     found = {"EDX": file._signal("EDX", cube("ms"), None)}
     file.blok(1, 0, b"ab")
     file.done()
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     return right(file, ["5.3.8", "6.1"])
 
 
@@ -359,7 +359,7 @@ def amendment_inside() -> File:
     file.put(b"aMNd", compact({"metadata": {"title": "new"}}), listed=False)
     found = {"EDX": file._signal("EDX", cube("ai"), None)}
     file.groups.append((file.at["FRAM"], file.done()))
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     return file.close()
 
 

@@ -259,7 +259,7 @@ def interleaved() -> File:
         file.blok(0, 1, leb128(voxel, count), len(voxel), sum(count), window=window)
     file.done()
     found = {"A": expected_array([2, 2, 3], "uint32", a), "B": expected_array([2, 2], "uint8", b)}
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     return file
 
 

@@ -41,23 +41,16 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def record(kind: bytes, payload: bytes, *, digest: bool = True, flags: int | None = None, pad: int = 0) -> bytes:
+def record(kind: bytes, payload: bytes, *, digest: bool = True, flags: int | None = None) -> bytes:
     """Bytes of one record (clause 4.2)."""
     crc = zlib.crc32(payload) if digest else 0
     start = b"\xf5LB" + bytes([digest if flags is None else flags]) + kind + struct.pack("<QI", len(payload), crc)
-    return start + struct.pack("<I", zlib.crc32(start)) + payload + bytes([pad]) * (-len(payload) % 8)
+    return start + struct.pack("<I", zlib.crc32(start)) + payload + bytes(-len(payload) % 8)
 
 
 def resealed(data: bytearray, at: int) -> None:
     """Make the header digest of the record at `at` right again."""
     data[at + 20 : at + 24] = struct.pack("<I", zlib.crc32(data[at : at + 20]))
-
-
-def redigested(data: bytearray, at: int) -> None:
-    """Make both digests of the record at `at` right again."""
-    length = struct.unpack_from("<Q", data, at + 8)[0]
-    data[at + 16 : at + 20] = struct.pack("<I", zlib.crc32(data[at + 24 : at + 24 + length]))
-    resealed(data, at)
 
 
 def events(name: str = "EDX", shape: tuple[int, ...] = (2, 3, 4), dtype: str = "uint32", **more: Any) -> Json:
@@ -159,9 +152,7 @@ class File:
             payload += struct.pack("<II", *bounds)
         self.blocks += 1
         self.sum += events
-        self.features |= {
-            f"coding:{names[coding]}" for names in [{n: c for c, n in codings.NUMBER.items()}] if coding in names
-        }
+        self.features |= {f"coding:{name}" for name, known in codings.NUMBER.items() if known == coding}
         self.features |= {"window"} if window else set()
         offset = self.put(b"BLOK", payload + coded, **options)
         if signal < len(self.totals):
@@ -189,13 +180,17 @@ class File:
         fram = self.fram()
         found = {name: self._signal(name, value, (blocks or {}).get(name)) for name, value in (data or {}).items()}
         self.groups.append((fram, self.done(attributes)))
-        self.complete({"attributes": attributes or {}, "signals": found, "groups": self._sums(data or {})})
+        self.complete(found, attributes, self._sums(data or {}))
         self.contents.append(self._digest(data or {}))
         return self
 
-    def complete(self, expected: Json) -> None:
+    def complete(self, signals: Json, attributes: Json | None = None, groups: Json | None = None) -> None:
         """Note what a reader finds in the frame just completed."""
-        self.frames.append(expected)
+        self.frames.append({"attributes": attributes or {}, "signals": signals, "groups": groups or {}})
+
+    def damage(self, error: str, offset: Any) -> None:
+        """Note that a reader cannot read the frame just completed."""
+        self.frames.append({"error": error, "offset": offset})
 
     def put_static(self, name: str, value: Any, **options: Any) -> File:
         """Append a pseudo-frame with one static signal."""

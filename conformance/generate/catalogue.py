@@ -69,3 +69,11 @@ def wrong(
 def no_head(result: str, offset: int, data: bytes) -> Made:
     """A file whose HEAD cannot be read."""
     return Made(data, {"result": result, "offset": offset}, set())
+
+
+def by_index(
+    file: File, frames: list[dict[str, Any]], streaming: dict[str, Any], findings: list[str] | None = None
+) -> Made:
+    """A file of which an indexed reader gives these frames, some of them damaged; a streaming one answers otherwise."""
+    indexed = {key: value for key, value in file.expect().items() if key != "digest"}
+    return Made(bytes(file.data), streaming, file.features, {**indexed, "frames": frames}, findings)

@@ -335,7 +335,7 @@ def records_inside() -> Made:
     file.put(b"aMNd", compact({"metadata": {"title": "not this"}}), listed=False)
     file.put(b"pERs", compact({"operator": "nobody"}), listed=False)
     file.done()
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     return saved(file, [0, 1], [])
 
 
@@ -373,7 +373,7 @@ def far_number() -> Made:
     file.fram(2**40)
     found = {"EDX": file._signal("EDX", cube("fn"), None)}
     file.done()
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     return saved(file, [0, 1], [], numbers={1: 2**40})
 
 

@@ -23,7 +23,7 @@ def bad(file: File, *blocks: dict[str, Any], fault: int | None = None) -> Made:
     found = {file.signals[0]["name"]: {"error": "damaged", "offset": at if fault is None else at[fault]}}
     found["beside"] = file._signal("beside", BESIDE, None)
     file.done()
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     file.contents.append(b"")
     file.frame({"beside": BESIDE})
     file.contents.pop()
@@ -252,5 +252,5 @@ def group_damaged() -> Made:
     at = file.blok(0, 1, b"\x00", 1, 2)
     found = {"A": {"error": "damaged", "offset": at}, "B": file._signal("B", cube("gd"), None)}
     file.done()
-    file.complete({"attributes": {}, "signals": found, "groups": {"G": {"error": "damaged", "offset": at}}})
+    file.complete(found, groups={"G": {"error": "damaged", "offset": at}})
     return Made(bytes(file.data), file.expect(), file.features)

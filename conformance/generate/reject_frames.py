@@ -7,7 +7,7 @@ from typing import Any
 
 from .accept_records import cube, small, two
 from .builder import File, compact
-from .catalogue import Made, vector, wrong
+from .catalogue import Made, by_index, vector, wrong
 
 # Frames
 
@@ -88,7 +88,7 @@ for blocks in (0, 2):
 
 def _hit(file: File, at: int, result: str = "damaged", *, index: bool) -> Made:
     """A frame that counts and is damaged, between two that are not."""
-    file.complete({"error": result, "offset": at})
+    file.damage(result, at)
     file.contents.append(b"")
     file.groups.append((file.at["FRAM"], file.at["DONE"]))
     file.frame({"EDX": cube("after")})
@@ -154,10 +154,7 @@ def done_digest() -> Made:
     file.frame({"EDX": cube("after")}).close()
     file.data[at + 24 + 20] ^= 1
     expect = file.expect(2, result="damaged", offset=at)
-    indexed = file.expect()
-    indexed["frames"] = [*file.frames[:2], {"error": "damaged", "offset": at}, file.frames[3]]
-    del indexed["digest"]
-    return Made(bytes(file.data), expect, file.features, indexed)
+    return by_index(file, [*file.frames[:2], {"error": "damaged", "offset": at}, file.frames[3]], expect)
 
 
 @vector("reject/marker-inside-a-frame-indexed", "9.1", "6.3.3", provokes="an index is trusted for what lies between")
@@ -168,10 +165,7 @@ def marker_indexed() -> Made:
     file.frame({"EDX": cube("after")}).close()
     file.data[at] ^= 1
     expect = file.expect(2, result="damaged", offset=at)
-    indexed = file.expect()
-    indexed["frames"] = [*file.frames[:2], {"error": "damaged", "offset": at}, file.frames[3]]
-    del indexed["digest"]
-    return Made(bytes(file.data), expect, file.features, indexed)
+    return by_index(file, [*file.frames[:2], {"error": "damaged", "offset": at}, file.frames[3]], expect)
 
 
 @vector("reject/index-to-another-record", "6.3.3", "6.1", "6.3.2", provokes="what the index points at is not looked at")
@@ -184,10 +178,7 @@ def index_elsewhere() -> Made:
         fields["groups"][0] = (at, fields["groups"][0][1])
 
     two(file).close(change=change)
-    indexed = file.expect()
-    del indexed["digest"]
-    indexed["frames"] = [{"error": "damaged", "offset": at}, file.frames[1]]
-    return Made(bytes(file.data), file.expect(), file.features, indexed, ["6.3.2"])
+    return by_index(file, [{"error": "damaged", "offset": at}, file.frames[1]], file.expect(), ["6.3.2"])
 
 
 # Amendments
@@ -234,12 +225,6 @@ def too_many_amendments() -> Made:
     return Made(bytes(file.data), {"result": "damaged", "offset": at}, file.features)
 
 
-def _indexed(file: File, frames: list[Any], streaming: Any) -> Made:
-    """A file that an indexed reader gives with some frames damaged."""
-    indexed = {key: value for key, value in file.expect().items() if key != "digest"}
-    return Made(bytes(file.data), streaming, file.features, {**indexed, "frames": frames})
-
-
 @vector("reject/long-FRAM-digest-wrong", "4.3.4", "4.2.5", provokes="the digest of FRAM is checked before its length")
 def long_fram_digest() -> Made:
     file = two(small())
@@ -267,9 +252,9 @@ def done_blocks_indexed() -> Made:
     at = file.done(blocks=2)
     file.groups.append((fram, at))
     streaming = file.expect(1, result="damaged", offset=at)
-    file.complete({"error": "damaged", "offset": at})
+    file.damage("damaged", at)
     file.frame({"EDX": cube("x2")}).close()
-    return _indexed(file, file.frames, streaming)
+    return by_index(file, file.frames, streaming)
 
 
 @vector("reject/index-past-the-frame", "6.3.3", "6.1", provokes="the frame is taken to end where the index says")
@@ -283,7 +268,7 @@ def past_the_frame() -> Made:
 
     streaming = file.expect()
     file.close(change=change)
-    return _indexed(file, [file.frames[0], {"error": "damaged", "offset": [fram, done, at]}], streaming)
+    return by_index(file, [file.frames[0], {"error": "damaged", "offset": [fram, done, at]}], streaming)
 
 
 @vector(

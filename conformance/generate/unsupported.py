@@ -6,7 +6,7 @@ import struct
 
 from .accept_records import cube, small, two
 from .builder import image, resealed
-from .catalogue import Made, no_head, vector, wrong
+from .catalogue import Made, by_index, no_head, vector, wrong
 
 
 @vector("unsupported/major-1", "5.1.2", provokes="the major version is not looked at")
@@ -102,7 +102,7 @@ for bit in (1, 31):
         file._signal("HAADF", cube("bf")[:, :, 0], None)
         file.done()
         found["HAADF"] = {"shape": [2, 3], "dtype": "uint16", "values": cube("bf")[:, :, 0].ravel().tolist()}
-        file.complete({"attributes": {}, "signals": found, "groups": {}})
+        file.complete(found)
         return Made(bytes(file.data), file.expect(), file.features)
 
 
@@ -119,7 +119,7 @@ for coding in (4, 32768, 65535):
         file._signal("HAADF", cube("uc")[:, :, 0], None)
         file.groups.append((file.at["FRAM"], file.done()))
         found["HAADF"] = {"shape": [2, 3], "dtype": "uint16", "values": cube("uc")[:, :, 0].ravel().tolist()}
-        file.complete({"attributes": {}, "signals": found, "groups": {}})
+        file.complete(found)
         file.contents.append(b"")
         file.frame({"EDX": cube("uc")}).close()
         file.contents.clear()
@@ -141,7 +141,7 @@ def limit() -> Made:
     at = file.blok(1, 3, zeros)
     file.done()
     found = {"I": {"error": "limit", "offset": at}}
-    file.complete({"attributes": {}, "signals": found, "groups": {}})
+    file.complete(found)
     file.contents.clear()
     return Made(bytes(file.data), file.expect(), file.features)
 
@@ -164,7 +164,6 @@ def critical_in_indexed_frame() -> Made:
     file._signal("EDX", cube("y1"), None)
     file.groups.append((fram, file.done()))
     streaming = file.expect(1, result="unsupported", offset=at)
-    file.complete({"error": "unsupported", "offset": at})
+    file.damage("unsupported", at)
     file.close()
-    indexed = {key: value for key, value in file.expect().items() if key != "digest"}
-    return Made(bytes(file.data), streaming, file.features, indexed)
+    return by_index(file, file.frames, streaming)
