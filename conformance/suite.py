@@ -20,7 +20,7 @@ STRICT = [sys.executable, "-m", "conformance.strict"]
 JOBS = 2
 COMMANDS = ("decode", "recover", "encode")
 READERS = ("streaming", "indexed")
-CODINGS = ("raw", "leb128", "split-rice", "shuffle-zstd")
+CODINGS = ("raw", "leb128", "split-rice", "shuffle-zstd", "lossless-int", "float-lattice", "noise-q", "chart")
 
 
 class Result(NamedTuple):

@@ -9,6 +9,7 @@ from .errors import DamagedError, LbjError, StorageError, TruncatedError, Unsupp
 from .signal import Signal
 
 if TYPE_CHECKING:
+    from .displacements import Displacement
     from .events import Events
     from .reader import Frame, Journal, open
     from .writer import Writer, append, create
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DamagedError",
+    "Displacement",
     "Events",
     "Frame",
     "Journal",
@@ -34,6 +36,7 @@ __all__ = [
 
 # What needs numpy is imported when first named, so that `lbj info` starts quickly.
 _HOMES = {
+    "Displacement": ".displacements",
     "Events": ".events",
     "Frame": ".reader",
     "Journal": ".reader",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +19,10 @@ from .framing import Record, build, fields
 from .signal import Signal
 
 EVENTS_PER_BLOCK = 65536
+VOXELS_PER_BLOCK = 2**21  # of the codings of integers; blocks are coded side by side
+VOXELS_PER_CHART = 2**23
+SHARED = 2**19  # voxels from which on a frame is cut for two
+INTEGERS = ("lossless-int", "float-lattice", "noise-q", "chart")
 MAX_BYTES = 2**32  # of a dense array, unless the caller says otherwise
 MAX_BLOCKS = 4096
 
@@ -111,20 +119,83 @@ def _cut(events: Events, window: Window, target: int) -> Iterator[tuple[Events, 
         yield from _cut(part, (*window[:axis], (start + a, start + b), *window[axis + 1 :]), target)
 
 
+class Verbatim:
+    """Blocks of one signal of one frame as they are stored, to be copied: a lossy coding must not be applied twice."""
+
+    def __init__(self, signal: Signal, blocks: list[Block], array: np.ndarray) -> None:
+        self.signal, self.blocks, self.array = signal, blocks, array
+
+
+def lossy(blocks: list[Block]) -> bool:
+    """Whether any of the blocks is of a lossy coding."""
+    return any(codings.name(block.coding) in codings.LOSSY for block in blocks)
+
+
 def _write_array(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+    if isinstance(value, Verbatim):
+        if value.signal.coding == signal.coding and value.signal.shape == signal.shape:
+            for block in value.blocks:
+                part = None if block.window == _whole(signal) else block.window
+                yield _record(number, frame, block.coding, (0, 0), part, bytes(block.data)), 0
+            return
+        value = value.array
     array = np.asarray(value)
     _same_shape(signal, array.shape)
     array = _as_dtype(signal, array)
-    coding = codings.module(codings.NAMES[signal.coding])
-    rows = max(1, codings.MAX_BLOCK // math.prod(signal.shape[1:]))
-    if math.prod(signal.shape[1:]) > codings.MAX_BLOCK:
+    base, parameters = codings.split(signal.coding)
+    coding = codings.module(codings.NAMES[base])
+    try:
+        plan = coding.plan(array, parameters, signal.kind) if hasattr(coding, "plan") else None
+    except UsageError as error:
+        raise UsageError(f"signal {signal.name!r}: {error}") from error
+    parts = _rows(signal, base)
+
+    def encode(rows: tuple[int, int]) -> tuple[int, bytes]:
+        part = array[rows[0] : rows[1]]
+        try:
+            return coding.NUMBER, coding.encode_array(part, plan)
+        except UsageError:
+            if base != "lossless-int":
+                raise
+            return _otherwise(part)
+
+    for rows, (used, data) in zip(parts, _side_by_side(encode, parts), strict=True):
+        window = None if rows == (0, signal.shape[0]) else (rows, *_whole(signal)[1:])
+        yield _record(number, frame, used, (0, 0), window, data), 0
+
+
+def _otherwise(part: np.ndarray) -> tuple[int, bytes]:
+    """Coding and bytes of what is no array of integers."""
+    plain, lattice = (codings.module(codings.NAMES[name]) for name in ("shuffle-zstd", "float-lattice"))
+    found = [(plain.NUMBER, plain.encode_array(part))]
+    plan = lattice.binary(part) if part.dtype.kind == "f" else None
+    if plan is not None:
+        with contextlib.suppress(UsageError):  # too many exceptions
+            found.append((lattice.NUMBER, lattice.encode_array(part, plan)))
+    return min(found, key=lambda one: len(one[1]))
+
+
+def _rows(signal: Signal, base: str) -> list[tuple[int, int]]:
+    """Cut the first axis into blocks."""
+    first, line = signal.shape[0], math.prod(signal.shape[1:])
+    if line > codings.MAX_BLOCK:
         raise UsageError(f"signal {signal.name!r}: one row of shape {signal.shape} has more than 2^32-1 elements")
-    for start in range(0, signal.shape[0], rows):
-        stop = min(start + rows, signal.shape[0])
-        window = ((start, stop), *_whole(signal)[1:])
-        data = coding.encode_array(array[start:stop])
-        part = None if stop - start == signal.shape[0] else window
-        yield _record(number, frame, coding.NUMBER, (0, 0), part, data), 0
+    pieces = -(-first * line // codings.MAX_BLOCK)
+    if base in INTEGERS and signal.kind == "spectra":
+        most = VOXELS_PER_CHART if base == "chart" else VOXELS_PER_BLOCK
+        wanted = 2 * -(-first * line // (2 * most)) if first * line >= SHARED else 1
+        pieces = max(pieces, min(wanted, first, MAX_BLOCKS))
+    bounds = [first * i // pieces for i in range(pieces + 1)]
+    return [(a, b) for a, b in pairwise(bounds) if b > a]
+
+
+def _side_by_side(function: Callable[[Any], Any], items: list) -> Iterator[Any]:
+    """Apply a function that releases the interpreter's lock, in order, on as many cores as there are."""
+    if len(items) < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(min(len(items), os.cpu_count() or 1)) as pool:
+        yield from pool.map(function, items)
 
 
 def _same_shape(signal: Signal, shape: tuple[int, ...]) -> None:
@@ -243,10 +314,17 @@ def join_array(signal: Signal, blocks: list[Block], max_bytes: int) -> np.ndarra
     _check_cover(signal, blocks)
     dtype = np.dtype(signal.dtype)
     bound(signal, dtype.itemsize, max_bytes)
-    parts = [_located(block, "decode_array", block.shape, dtype) for block in blocks]
+    if len(blocks) == 1:
+        array = np.asarray(_located(blocks[0], "decode_array", signal.shape, dtype))
+        return array if array.flags.writeable else array.copy()
     out = np.empty(signal.shape, dtype)
-    for block, part in zip(blocks, parts, strict=True):
+
+    def decode(block: Block) -> None:
+        part = _located(block, "decode_array", block.shape, dtype)
         out[tuple(slice(start, stop) for start, stop in block.window)] = part
+
+    for _ in _side_by_side(decode, blocks):
+        pass
     return out
 
 

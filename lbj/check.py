@@ -13,14 +13,14 @@ from .signal import Signal
 
 
 def decode(
-    source: Bytes, piece: Piece, signals: list[Signal], max_bytes: int
+    source: Bytes, piece: Piece, signals: list[Signal], max_bytes: int, *, keep: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any], list[LbjError]]:
     """Decode a group completely.
 
     Returns
     -------
     data : dict
-        Signal name -> Events or array, of what could be decoded.
+        Signal name -> Events or array, of what could be decoded; with `keep`, lossy blocks as they are stored.
     attributes : dict
         The frame's attributes.
     faults : list of LbjError
@@ -59,7 +59,8 @@ def decode(
             if signal.kind == "events":
                 data[signal.name] = blocks.join_events(signal, found)
             else:
-                data[signal.name] = blocks.join_array(signal, found, max_bytes)
+                array = blocks.join_array(signal, found, max_bytes)
+                data[signal.name] = blocks.Verbatim(signal, found, array) if keep and blocks.lossy(found) else array
             if isinstance(data[signal.name], Events):
                 data[signal.name]._check()
             if signal.static != piece.static:

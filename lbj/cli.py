@@ -116,6 +116,7 @@ def _open(path: str) -> Any:
 
 def _info(args: argparse.Namespace) -> int:
     # The scan module alone, without numpy, so that the answer comes at once.
+    from .describe import calibrated, described
     from .framing import Bytes
     from .scan import Contents, read_header, read_index, scan
 
@@ -136,27 +137,49 @@ def _info(args: argparse.Namespace) -> int:
         for signal, item, (events, stored) in zip(header.signals, header.json["signals"], found.totals, strict=True)
     ]
     version = ".".join(map(str, header.version))
+    lost = _losses(args.file, signals)
     if args.json:
         out = {"version": version, "complete": found.closed, "frames": len(found.frames), "bytes": size}
         print(json.dumps({**out, "signals": signals}, indent=1))
         return 0
     frames = len(found.frames)
     print(f"{args.file}: .lbj {version}, {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")
-    title = header.json.get("metadata", {}).get("title")
-    if title:
-        print(f"  {title}")
+    for line in described(header.json.get("metadata", {})):
+        print(f"  {line}")
     if found.tail is not None:
         print(f"  not closed: {found.tail.reason} at byte {found.tail.offset}; all frames before are whole")
     elif not found.closed:
         print("  no footer: still being written, or by a writer that did not close it; all frames are whole")
-    for signal in signals:
+    for signal, item in zip(signals, header.json["signals"], strict=True):
         shape = " x ".join(map(str, signal["shape"]))
         counts = "" if signal["events"] is None else f"  {signal['events']:>14,} counts"
         name, kind, coding = signal["name"], signal["kind"], signal["coding"] or "-"
         print(
             f"  {name:<12} {kind:<8} {shape:<18} {signal['dtype']:<8} {coding:<13} {signal['bytes']:>13,} bytes{counts}"
         )
+        axes = calibrated(item.get("axes") or [])
+        if axes:
+            print(f"  {'':<12} {axes}")
+    for name, loss in lost.items():
+        print(f"  {loss.line(name)}")
     return 0
+
+
+def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
+    """What lossy signals state of their error; the reader is imported only where there are any."""
+    from .codings import LOSSY, split
+
+    if not any(split(signal["coding"] or "")[0] in LOSSY for signal in signals):
+        return {}
+    from .loss import losses
+    from .reader import open as open_journal
+
+    with open_journal(path) as journal:
+        found = losses(journal)
+    for signal in signals:
+        if signal["name"] in found:
+            signal["loss"] = found[signal["name"]]._asdict()
+    return found
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -175,7 +198,18 @@ def _convert(args: argparse.Namespace) -> int:
         print(f"{args.output}: {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")
         for note in notes:
             print(f"  note: {note}")
+        _say_losses(args.output)
     return 0
+
+
+def _say_losses(path: str) -> None:
+    """One line for each signal that is stored with loss."""
+    from .loss import losses
+    from .reader import open as open_journal
+
+    with open_journal(path) as journal:
+        for name, loss in losses(journal).items():
+            print(f"  note: {loss.line(name)}")
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -191,6 +225,7 @@ def _verify(args: argparse.Namespace) -> int:
                 fine &= finding.note
         if fine:
             print(f"{path}: conforms")
+            _say_losses(path)
         else:
             worst = 1
     return worst
@@ -203,6 +238,7 @@ def _recover(args: argparse.Namespace) -> int:
         found = recover(file, args.output, lambda line: print(f"lost: {line}"))
     frames = f"{len(found.kept)} frame{'s' if len(found.kept) != 1 else ''}"
     print(f"{args.output}: {frames} kept, {found.losses or 'nothing'} lost")
+    _say_losses(args.output)
     return 3 if found.losses else 0
 
 
@@ -223,6 +259,7 @@ def _export(args: argparse.Namespace) -> int:
     with _open(args.file) as file, open_journal(file) as journal:
         export(journal, args.output, args.frames)
     print(f"{args.output}: {os.path.getsize(args.output):,} bytes")
+    _say_losses(args.file)
     return 0
 
 

@@ -22,7 +22,7 @@ from .reader import Frame, Journal
 from .reader import open as open_journal
 from .recover import recover as recover_journal
 from .signal import Signal
-from .writer import create
+from .writer import begin
 
 LIMIT = 2**28  # bytes of a dense array
 DENSE = 2**24  # voxels up to which counts are digested dense
@@ -138,7 +138,7 @@ def encode(description: str, path: str) -> Json:
     begun = False
     try:
         signals = [Signal.from_json(item) for item in asked["header"]["signals"]]
-        with create(path, signals, asked["header"]["metadata"]) as writer:
+        with begin(path, signals, asked["header"]["metadata"]) as writer:
             begun = True
             by_name = {signal.name: signal for signal in signals}
             for name, value in asked["static"].items():

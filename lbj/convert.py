@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
+from . import layout
+from .codings import LOSSY, split
+from .displacements import newest_first
 from .errors import UsageError
 from .importing import open_source
+from .importing.arrays import first_bytes
 from .importing.source import Source
 from .progress import track
+from .reader import open as open_journal
 from .signal import Signal
-from .writer import create
+from .writer import begin
 
 
 def convert(
@@ -52,22 +58,34 @@ def store(
     quiet: bool = False,
 ) -> tuple[int, list[str]]:
     """Write an opened source, read from `paths`, into the new journal `out`; as `convert`."""
-    signals = _recoded(source.signals, codings or {})
+    lost: list[str] = []
+    signals = _recoded(source.signals, codings or {}, lost)
     origin = {"name": os.path.basename(os.path.abspath(paths[0])), "files": _files(paths)}
-    writer = create(out, signals, source.metadata, source=origin, sync=False)
+    writer = begin(out, signals, source.metadata, source=origin, sync=False)
     try:
         with writer:
             for name, value in source.static.items():
                 writer.put_static(name, value)
             for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
                 writer.append(dict(data), **attributes)
-            if source.notes:
-                writer.amend({"source": {"notes": source.notes}})
+            for payload in _displacements(paths):
+                writer._record(layout.DISP, payload)
+            notes = [*source.notes, *lost]
+            if notes:
+                writer.amend({"source": {"notes": notes}})
             frames = len(writer)
     except BaseException:
         os.unlink(out)
         raise
-    return frames, list(source.notes)
+    return frames, notes
+
+
+def _displacements(paths: list[str]) -> list[bytes]:
+    """Payloads of the displacements of one journal, which is stored again with the same frames and signals."""
+    if len(paths) != 1 or not os.path.isfile(paths[0]) or first_bytes(Path(paths[0]))[:8] != layout.SIGNATURE:
+        return []
+    with open_journal(paths[0]) as journal:
+        return [payload for payload, _ in newest_first(journal)][::-1]
 
 
 def _files(paths: list[str]) -> list[dict[str, str]]:
@@ -86,7 +104,8 @@ def _sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def _recoded(signals: list[Signal], codings: dict[str, str]) -> list[Signal]:
+def _recoded(signals: list[Signal], codings: dict[str, str], notes: list[str]) -> list[Signal]:
+    """Signals with the codings asked for; notes on losses that these do not show are added."""
     names = {signal.name for signal in signals} | {signal.group for signal in signals if signal.group}
     unknown = sorted(set(codings) - names)
     if unknown:
@@ -94,5 +113,12 @@ def _recoded(signals: list[Signal], codings: dict[str, str]) -> list[Signal]:
     out = []
     for signal in signals:
         coding = codings.get(signal.name) or codings.get(signal.group or "")
+        if coding and signal.coding and coding != signal.coding and split(signal.coding)[0] in LOSSY:
+            if split(coding)[0] in LOSSY:
+                raise UsageError(
+                    f"--coding: signal {signal.name!r} is stored with {signal.coding} already, and would lose twice; "
+                    "leave --coding out, and its blocks are copied as they are"
+                )
+            notes.append(f"{signal.name} was stored with {signal.coding} before, with loss")
         out.append(Signal.from_json({**signal.to_json(), "coding": coding}) if coding else signal)
     return out

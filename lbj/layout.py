@@ -15,7 +15,7 @@ MARKER = b"\xf5LB"
 MAJOR, MINOR = 0, 1
 
 HEAD, FRAM, BLOK, DONE = b"HEAD", b"FRAM", b"BLOK", b"DONE"
-INDX, FOOT, AMND, CONT, COPY, PERS = b"iNDX", b"fOOT", b"aMNd", b"cONT", b"hEAD", b"pERs"
+INDX, FOOT, AMND, CONT, COPY, PERS, DISP = b"iNDX", b"fOOT", b"aMNd", b"cONT", b"hEAD", b"pERs", b"dISP"
 CRITICAL = (HEAD, FRAM, BLOK, DONE)
 
 
@@ -29,6 +29,8 @@ RECORD_SIZE = 24
 HAS_DIGEST = 1
 STATIC = 2**64 - 1
 HAS_WINDOW = 1
+MODULO_LATTICE = 1
+LEFT_OUT = 1
 
 _record = Struct(
     "marker" / Const(MARKER),
@@ -111,6 +113,16 @@ cont = Struct(
     "sha256" / Bytes(32),
 ).compile()
 CONT_SIZE = 40
+
+disp = Struct(
+    "frames" / Int64ul,
+    "signal" / Int16ul,
+    "terms" / Int16ul,
+    "rows" / Int32ul,
+    "columns" / Int32ul,
+    "flags" / Int32ul,
+).compile()
+DISP_SIZE = 24
 
 # Where a payload has its unused field (clause 1.5).
 UNUSED = {HEAD: slice(4, 8), COPY: slice(4, 8), FRAM: slice(8, 16), DONE: slice(12, 16), INDX: slice(20, 24)}

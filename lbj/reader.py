@@ -14,6 +14,7 @@ import numpy as np
 from . import amendments, blocks, layout
 from .attributes import NAMES
 from .blocks import MAX_BYTES
+from .displacements import Displacement, newest_first
 from .errors import DamagedError, LbjError, StorageError, TruncatedError, UsageError
 from .events import Events
 from .framing import Bytes, Record, fields, parse_json
@@ -189,6 +190,13 @@ class Journal:
             raise UsageError(f"the journal holds no static data of {name!r}")
         return self._last[name]._read(name)
 
+    def displacement(self, signal: str | None = None) -> Displacement | None:
+        """Displacements of the frames, the last stored in pixels of a signal or group, or of any; None without."""
+        names = list(self.signals) if signal is None else self.signals.group(signal)
+        if not names:
+            raise UsageError(f"the journal has no signal {signal!r}; it has {', '.join(self.signals)}")
+        return next((found for _, found in newest_first(self) if found.signal in names), None)
+
     def content_digest(self) -> str:
         """SHA-256 of the canonical decoded content (clause 7.3): the same whatever the codings and block layout."""
         digest = hashlib.sha256()
@@ -318,19 +326,27 @@ class Frame:
         return Events.sum(parts) if isinstance(parts[0], Events) else sum(part.astype(signal.dtype) for part in parts)
 
     def _member(self, name: str) -> Any:
+        journal, signal, parsed = self._journal, self._journal.signals[name], self._blocks(name)
+        if signal.kind == "events":
+            return blocks.join_events(signal, parsed)
+        return blocks.join_array(signal, parsed, journal._max_bytes)
+
+    def _stored(self, name: str) -> Any:
+        """Data of a signal to be written again: Events or array, or lossy blocks as they are stored."""
+        data, parsed = self._member(name), self._blocks(name)
+        return blocks.Verbatim(self._journal.signals[name], parsed, data) if blocks.lossy(parsed) else data
+
+    def _blocks(self, name: str) -> list[blocks.Block]:
         journal = self._journal
         number = journal._numbers[name]
-        signal, records = journal.signals[name], self._load()[1].get(number)
+        records = self._load()[1].get(number)
         if not records:
             for record in (record for found in self._load()[1].values() for record in found):
                 journal._bytes.payload(record)  # a damaged block may be the one that is missed
             raise UsageError(f"frame {self.index} holds no {name!r}; it holds {', '.join(self.names) or 'nothing'}")
-        parsed = [
+        return [
             blocks.parse(record, journal._bytes.payload(record), journal._signals, self.index) for record in records
         ]
-        if signal.kind == "events":
-            return blocks.join_events(signal, parsed)
-        return blocks.join_array(signal, parsed, journal._max_bytes)
 
     def _offset(self, name: str) -> int:
         """Offset of the signal's first block."""

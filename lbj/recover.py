@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from . import amendments, check, codings, layout
+from . import amendments, check, codings, displacements, layout
 from .blocks import MAX_BYTES
 from .errors import DamagedError, LbjError
 from .framing import Bytes, Record, parse_json
 from .salvage import Fault, Piece, pieces, walk
 from .scan import Header, parse_head, read_header
 from .signal import DEFAULT_CODING
-from .writer import create
+from .writer import begin
 
 SMALLEST = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE  # bytes of a frame
 
@@ -63,25 +63,28 @@ def recover(
 
     header = _header(source, size, lose)
     for signal in header.signals:
-        if signal.coding not in codings.NAMES:
+        if not codings.writable(signal.coding, signal.kind):
             signal.coding = DEFAULT_CODING[signal.kind]
     before = header.json.get("source")
     origin = {**(before if isinstance(before, dict) else {}), "uuid": header.json.get("uuid")}
     told = origin.get("notes")
     notes = told if isinstance(told, list) else []
     metadata = header.json.get("metadata", {})
-    with create(out, header.signals, metadata, source=origin) as writer:
+    with begin(out, header.signals, metadata, source=origin) as writer:
         kept: list[int | None] = []
         seen: set[int] = set()
         named: set[int | None] = set()
         completed = 0
+        displaced: list[Record] = []
         for item in pieces(source, _skipping(walk(source, 8, size))):
             if isinstance(item, Fault):
                 lose(f"bytes {item.offset} to {item.end}: {item.error}")
+            elif isinstance(item, Record) and item.type == layout.DISP:
+                displaced.append(item)
             elif isinstance(item, Record):
                 _outside(source, item, header, writer, lose)
             elif item.static:
-                data, _, faults = check.decode(source, item, header.signals, max_bytes)
+                data, _, faults = check.decode(source, item, header.signals, max_bytes, keep=True)
                 _faults(item, faults, lose)
                 for name, value in data.items() if not faults else ():
                     writer.put_static(name, value)
@@ -97,6 +100,9 @@ def recover(
         for number in lost:
             if number not in named:
                 lose(f"frame {number}: missing")
+        same = next((new for new, old in enumerate(kept) if new != old), len(kept))
+        for record in displaced:
+            _displacement(source, record, header, writer, same, lose)
         if losses:
             writer.amend({"source": {"notes": [*notes, *losses]}})
         return Recovered([number for number in kept if number is not None], lost, len(losses))
@@ -106,7 +112,7 @@ def _frame(
     source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
 ) -> bool:
     """Append the frame if it is whole; returns whether it is."""
-    data, attributes, faults = check.decode(source, piece, header.signals, max_bytes)
+    data, attributes, faults = check.decode(source, piece, header.signals, max_bytes, keep=True)
     _faults(piece, faults, lose)
     if not faults:
         if piece.number != len(writer):
@@ -143,6 +149,18 @@ def _outside(source: Bytes, record: Record, header: Header, writer: Any, lose: C
             lose(f"record {record.type.decode()} at byte {record.offset}: not understood, left out")
     except LbjError as error:
         lose(f"record {record.type.decode()}: {error}")
+
+
+def _displacement(
+    source: Bytes, record: Record, header: Header, writer: Any, same: int, lose: Callable[[str], None]
+) -> None:
+    """Keep displacements of the first `same` frames, which have their old numbers."""
+    try:
+        payload = source.payload(record)
+        displacements.parse(payload, record, header.signals, same)
+        writer._record(layout.DISP, payload)
+    except LbjError as error:
+        lose(f"displacements: {error}")
 
 
 def _header(source: Bytes, size: int, lose: Callable[[str], None]) -> Header:

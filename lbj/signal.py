@@ -11,7 +11,7 @@ from .errors import UsageError
 KINDS = ("events", "spectra", "image")
 DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64")
 EVENT_DTYPES = ("uint8", "uint16", "uint32")
-DEFAULT_CODING = {"events": "split-rice", "spectra": "shuffle-zstd", "image": "shuffle-zstd"}
+DEFAULT_CODING = {"events": "split-rice", "spectra": "lossless-int", "image": "lossless-int"}
 MAX_AXES = 8
 MAX_SIZE = 2**32 - 1
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -37,7 +37,8 @@ class Signal:
         One per array axis, in array order: ``name``, ``size``, ``units`` and either ``offset`` and ``scale`` or
         ``values``. The value of index ``i`` is ``offset + scale * i``. Units are eV, m, s, A, rad, or ``""`` for none.
     coding : str, optional
-        Coding the writer uses; default split-rice for events, shuffle-zstd for the rest.
+        Coding the writer uses; default split-rice for events, lossless-int for the rest (blocks that hold no integers
+        are then stored with shuffle-zstd). ``noise-q(1)`` and ``chart(…)`` lose what is below the noise.
     group : str, optional
         Detectors of one system share a group; reading the group's name reads their sum.
     role : str, optional

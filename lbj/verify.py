@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from . import amendments, check, layout
+from . import amendments, check, displacements, layout
 from .blocks import MAX_BYTES
 from .errors import DamagedError, LbjError, UnsupportedError
 from .framing import Bytes, Record, fields, parse_json
@@ -56,7 +56,7 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
             yield _finding(item.error)
         elif isinstance(item, Record):
             closed = item.type == layout.FOOT and item.end == size
-            yield from _outside(source, item, (expected, digest.hexdigest()), patches)
+            yield from _outside(source, item, header, (expected, digest.hexdigest()), patches)
         elif not item.abandoned:
             closed = False
             data, _, faults = check.decode(source, item, header.signals, max_bytes)
@@ -103,7 +103,7 @@ def _amended(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> Itera
 
 
 def _outside(
-    source: Bytes, record: Record, content: tuple[int, str], patches: list[tuple[int, dict[str, Any]]]
+    source: Bytes, record: Record, header: Header, content: tuple[int, str], patches: list[tuple[int, dict[str, Any]]]
 ) -> Iterator[Finding]:
     yield from _zeros(source, record)
     try:
@@ -113,6 +113,8 @@ def _outside(
             patches[-1] = (record.offset, amendments.read(source, record))
         elif record.type == layout.PERS:
             parse_json(payload, record)
+        elif record.type == layout.DISP:
+            displacements.parse(payload, record, header.signals, content[0])
         elif record.type in (layout.INDX, layout.FOOT):
             if not record.flags:
                 yield Finding("6.1", record.offset, f"{record.type.decode()} has no payload digest")

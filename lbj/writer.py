@@ -10,11 +10,12 @@ import uuid
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from . import __version__, amendments, attributes, blocks, codings, layout
+from . import __version__, amendments, attributes, blocks, codings, displacements, layout
 from .errors import LbjError, StorageError, UsageError
 from .framing import build, dump_json
 from .locking import lock
-from .reader import Journal
+from .metadata import faults
+from .reader import Journal, Signals
 from .scan import Contents, Group, build_index, check_names
 from .signal import Signal
 
@@ -45,10 +46,24 @@ def create(
     Raises
     ------
     UsageError
-        If the signals contradict each other, the file exists, or another process writes it.
+        If the signals contradict each other, a known name of the metadata is of the wrong type, the file exists, or
+        another process writes it.
     StorageError
         If the file cannot be written.
     """
+    _check_metadata(metadata or {})
+    return begin(path, signals, metadata, source=source, sync=sync)
+
+
+def begin(
+    path: str | os.PathLike | BinaryIO,
+    signals: list[Signal],
+    metadata: dict[str, Any] | None = None,
+    *,
+    source: dict[str, Any] | None = None,
+    sync: bool = True,
+) -> Writer:
+    """Begin a new journal with metadata as another journal has them, whatever they are; else as `create`."""
     signals = list(signals)
     if not 1 <= len(signals) <= 65535:
         raise UsageError(f"a journal has 1 to 65,535 signals, got {len(signals)}")
@@ -105,6 +120,12 @@ def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
     return writer
 
 
+def _check_metadata(metadata: dict[str, Any]) -> None:
+    wrong = faults(metadata)
+    if wrong:
+        raise UsageError(f"metadata: {'; '.join(wrong)}")
+
+
 def _open(path: str | os.PathLike, mode: str) -> BinaryIO:
     name = os.fspath(path)
     try:
@@ -113,8 +134,8 @@ def _open(path: str | os.PathLike, mode: str) -> BinaryIO:
         file = builtins.open(path, mode, buffering=0)
     except FileExistsError as error:
         raise UsageError(
-            f"{name!r} exists and a journal is never overwritten; continue it with lbj.append(), choose another name, "
-            "or remove it"
+            f"{name!r} exists and a journal is never overwritten; choose another name (a script continues a journal "
+            "with lbj.append())"
         ) from error
     except OSError as error:
         raise StorageError(f"cannot write {name!r}: {error.strerror}") from error
@@ -192,6 +213,7 @@ class Writer:
             raise UsageError(
                 f"an amendment names 'metadata', 'source' or 'signals' with signals of the journal, got {unknown[0]!r}"
             )
+        _check_metadata(patch.get("metadata") or {})
         for name, change in patch.get("signals", {}).items():
             amended = self._signals[self._numbers[name]].amended(change)
             if change.get("axes"):
@@ -205,13 +227,63 @@ class Writer:
         """Store names of operators and other personal data, which a program that strips them drops (clause 7.4)."""
         self._put(layout.PERS, data)
 
+    def put_displacement(
+        self,
+        signal: str,
+        field: Any = None,
+        *,
+        coefficients: Any = None,
+        error: Any = None,
+        left_out: Any = None,
+        modulo_lattice: bool = False,
+    ) -> None:
+        """Store where the pixels of the first N frames sampled the scene; of a signal the last stored is read.
+
+        Parameters
+        ----------
+        signal : str
+            The signal in whose pixels they are; of a group, its first member is named.
+        field : (N, 2, Y, X) array
+            (uy, ux), px: frame pixel q sampled the scene at q + u(q). Either this or `coefficients`.
+        coefficients : (N, Y or 1, K, 2) array
+            Of Legendre polynomials along each row, or along all rows: u(y, x) = sum over k < K, K at most 16, of
+            coefficients[:, y, k] P_k((2x + 1) / X - 1).
+        error : (N,) array, optional
+            Error of one component, px rms: NaN, the default, where unknown, infinite where it could not be registered.
+        left_out : (N,) array of bool, optional
+            Frames that are not to be used.
+        modulo_lattice : bool
+            Whether frames of different areas were laid on one another by whole lattice periods.
+
+        Raises
+        ------
+        UsageError
+            If the arrays do not fit the signal, or hold more frames than the journal; nothing was stored.
+        """
+        name = Signals({one.name: one for one in self._signals}).group(signal)[:1]
+        if not name:
+            raise UsageError(f"the journal has no signal {signal!r}; it has {', '.join(self._numbers)}")
+        values = {
+            "field": field,
+            "coefficients": coefficients,
+            "error": error,
+            "left_out": left_out,
+            "modulo_lattice": modulo_lattice,
+        }
+        number = self._numbers[name[0]]
+        self._record(layout.DISP, displacements.build(self._signals, number, len(self), values))
+
     def _put(self, kind: bytes, value: dict[str, Any]) -> None:
-        offset = self._contents.end
         try:
             text = dump_json(value)
         except (TypeError, ValueError) as error:
             raise UsageError(f"plain JSON values are expected: {error}") from error
-        self._store(build(kind, text))
+        self._record(kind, text)
+
+    def _record(self, kind: bytes, payload: bytes) -> None:
+        """Append an ancillary record."""
+        offset = self._contents.end
+        self._store(build(kind, payload))
         self._contents.others.append((kind, offset))
 
     def _group(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:

@@ -6,49 +6,124 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .accumulate import accumulate, common_region, coverage
+    from .accumulation import accumulate, common_region, coverage
+    from .chart import Chart, pick_chart
+    from .components.result import Scree
+    from .components.variance import scree, variance_ratios, with_sum
+    from .denoising import denoise
+    from .descan import descan_plane
+    from .edge_table import edges_of
+    from .edges import edge_map
+    from .energy_shift import shift_spectra, write_shifts
+    from .gain_averaging import gain_average
     from .lines import best_line, line_energy, lines_of
+    from .live.session import Session
     from .maps import Map, element_maps, line_map, map_snr
+    from .motifs.averages import Average, average_motif
+    from .motifs.finding import Motifs, find_motif
+    from .motifs.following import follow_motif
+    from .motifs.table import motif_table
     from .pipeline import run
+    from .planning import Plan, counts_per_nm2, plan, resolvability
+    from .quantification.standards import k_from_standard
+    from .quantification.table import quantify
+    from .registering import register
+    from .registrar import Registrar
     from .registration import Registration
-    from .rigid import register
-    from .simulate import Simulation, simulate
+    from .simulation import Simulation, simulate
+    from .zero_loss import zero_loss_shift
 
 __all__ = [
+    "Average",
+    "Chart",
     "Map",
+    "Motifs",
+    "Plan",
+    "Registrar",
     "Registration",
+    "Scree",
+    "Session",
     "Simulation",
     "accumulate",
+    "average_motif",
     "best_line",
     "common_region",
+    "counts_per_nm2",
     "coverage",
+    "denoise",
+    "descan_plane",
+    "edge_map",
+    "edges_of",
     "element_maps",
+    "find_motif",
+    "follow_motif",
+    "gain_average",
+    "k_from_standard",
     "line_energy",
     "line_map",
     "lines_of",
     "map_snr",
+    "motif_table",
+    "pick_chart",
+    "plan",
+    "quantify",
     "register",
+    "resolvability",
     "run",
+    "scree",
+    "shift_spectra",
     "simulate",
+    "variance_ratios",
+    "with_sum",
+    "write_shifts",
+    "zero_loss_shift",
 ]
 
 # Imported when first named, so that importing the package stays quick.
 _HOMES = {
+    "Average": ".motifs.averages",
+    "Chart": ".chart",
     "Map": ".maps",
+    "Motifs": ".motifs.finding",
+    "Plan": ".planning",
+    "Registrar": ".registrar",
     "Registration": ".registration",
-    "Simulation": ".simulate",
-    "accumulate": ".accumulate",
+    "Scree": ".components.result",
+    "Session": ".live.session",
+    "Simulation": ".simulation",
+    "accumulate": ".accumulation",
+    "average_motif": ".motifs.averages",
     "best_line": ".lines",
-    "common_region": ".accumulate",
-    "coverage": ".accumulate",
+    "common_region": ".accumulation",
+    "counts_per_nm2": ".planning",
+    "coverage": ".accumulation",
+    "denoise": ".denoising",
+    "descan_plane": ".descan",
+    "edge_map": ".edges",
+    "edges_of": ".edge_table",
     "element_maps": ".maps",
+    "find_motif": ".motifs.finding",
+    "follow_motif": ".motifs.following",
+    "gain_average": ".gain_averaging",
+    "k_from_standard": ".quantification.standards",
     "line_energy": ".lines",
     "line_map": ".maps",
     "lines_of": ".lines",
     "map_snr": ".maps",
-    "register": ".rigid",
+    "motif_table": ".motifs.table",
+    "pick_chart": ".chart",
+    "plan": ".planning",
+    "quantify": ".quantification.table",
+    "register": ".registering",
+    "resolvability": ".planning",
     "run": ".pipeline",
-    "simulate": ".simulate",
+    "scree": ".components.variance",
+    "shift_spectra": ".energy_shift",
+    "simulate": ".simulation",
+    "variance_ratios": ".components.variance",
+    "with_sum": ".components.variance",
+    "write_shifts": ".energy_shift",
+    "zero_loss_shift": ".zero_loss",
 }
 
 

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from lbj import UsageError, __version__
 from lbj.command import run
 
+from .commands import host, plan, quantify, scree, template
+from .outputs import folder_of, spare
+
 if TYPE_CHECKING:
     from .results import Results
 
@@ -23,6 +26,12 @@ EPILOG = """examples:
   mfsi register series.lbj -o registration.csv
   mfsi accumulate series.lbj -o sum.h5 --upsampling 2 --region 0:100,0:100
   mfsi maps series.lbj -o maps --elements Ti,Ca,O
+  mfsi denoise series.lbj -o denoised.lbj --components 6 --median
+  mfsi quantify series.lbj -o chips --elements La,Fe,O --chips 15 --factors k.csv
+  mfsi template series.lbj --at 48,52 --size 9,9 -o motif --upsampling 4 --elements Ti,Ca,O
+  mfsi scree series.lbj -o scree
+  mfsi plan --field 11.1nm --pixel 0.0555nm --current 17pA --dwell 1ms --frames 230
+  mfsi host < requests.jsonl
 """
 
 
@@ -55,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("input", nargs="+", help="a journal, vendor files, or one folder of numbered frames")
     run.add_argument("-o", "--output", required=True, metavar="DIR")
     run.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
+    run.add_argument("--factors", metavar="K.csv", help="k-factors: quantify in chips (see mfsi quantify)")
+    run.add_argument("--chips", **quantify.CHIPS)
+    run.add_argument("--stated", **quantify.STATED)
+    run.add_argument("--compare", **quantify.COMPARE)
+    run.add_argument("--scree", action="store_true", help="weigh the components against dose")
     run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
     choices(run)
     run.set_defaults(run=_run)
@@ -67,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     register = command("register", "write the shift of every frame", "mfsi register series.lbj -o registration.csv")
     register.add_argument("file", help="a journal")
     register.add_argument("-o", "--output", required=True, metavar="OUT.csv")
+    register.add_argument(
+        "--append", action="store_true", help="also append the displacements to the journal, for later steps to use"
+    )
     choices(register)
     register.set_defaults(run=_register)
 
@@ -90,11 +107,54 @@ def _parser() -> argparse.ArgumentParser:
     maps.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
     choices(maps)
     maps.set_defaults(run=_maps)
+
+    chart = command(
+        "chart",
+        "pick a data-compression chart for EELS spectra",
+        "mfsi chart series.lbj --elements Ti,Ca,O --plot chart.png",
+    )
+    chart.add_argument("file", help="a journal")
+    chart.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="whose edges are to be kept")
+    chart.add_argument("--edges", type=_energies, metavar="456,532", help="energies of edges to be kept, eV")
+    chart.add_argument("--signal", metavar="NAME", default="EELS", help="the spectra; default EELS")
+    chart.add_argument("--step", type=float, default=0.5, metavar="SIGMA", help="quantisation step; default 0.5")
+    chart.add_argument(
+        "--shifts",
+        metavar="FILE.npy|NAME|0",
+        help="energy shifts in eV, the low-loss signal to measure them on, or 0: the axis is steady",
+    )
+    chart.add_argument("--plot", metavar="OUT.png", help="draw the chart and what it leaves of a spectrum")
+    chart.add_argument("--json", action="store_true", help="print all of it as JSON")
+    chart.set_defaults(run=_chart)
+
+    denoise = command(
+        "denoise",
+        "rebuild spectra from principal components",
+        "mfsi denoise series.lbj -o denoised.lbj --components 6 --median",
+    )
+    denoise.add_argument("file", help="a journal")
+    denoise.add_argument(
+        "-o", "--output", required=True, metavar="OUT.lbj", help="a new journal, which says what was done"
+    )
+    denoise.add_argument("--components", type=int, required=True, metavar="N", help="how many to keep")
+    denoise.add_argument("--signal", default="EELS", metavar="NAME", help="dense spectra; default EELS")
+    denoise.add_argument("--median", action="store_true", help="first replace outliers (8 sigma) by medians")
+    denoise.set_defaults(run=_denoise)
+
+    for step in (quantify, template, scree, plan, host):
+        step.add(command)
     return parser
 
 
 def _symbols(text: str) -> list[str]:
     return [symbol.strip() for symbol in text.split(",") if symbol.strip()]
+
+
+def _energies(text: str) -> list[float]:
+    try:
+        return [float(value) for value in _symbols(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes energies in eV, as 456,532, got {text!r}") from None
 
 
 def _slice(text: str, name: str) -> slice:
@@ -111,8 +171,11 @@ def _run(args: argparse.Namespace) -> int:
     from .pipeline import run
 
     summary = run(
-        args.input, args.output, elements=args.elements, image=args.image, signal=args.signal, region=args.region
-    )
+        args.input, args.output, elements=args.elements, image=args.image, signal=args.signal, region=args.region,
+        factors=args.factors, chips=quantify.chips_of(args.chips),
+        stated=quantify.numbers(args.stated, "stated", ":") if args.stated else None,
+        compare=quantify.earlier_table(args.compare) if args.compare else None, scree=args.scree,
+    )  # fmt: skip
     return _report(summary, args.output)
 
 
@@ -125,11 +188,13 @@ def _report(summary: dict[str, Any], output: str) -> int:
 
 def _demo(args: argparse.Namespace) -> int:
     from .pipeline import run
-    from .simulate import simulate
+    from .simulation import simulate
 
-    folder = Path(args.output)
+    folder = folder_of(args.output)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "demo.lbj"
+    if not (folder / "summary.json").exists():
+        spare(path)
     path.unlink(missing_ok=True)
     simulate((96, 96), 12, 2048, args.seed, counts=30000, image_counts=20.0, jitter=(0.1, 0.15)).save(path)
     return _report(run([str(path)], folder), args.output)
@@ -141,9 +206,16 @@ def _register(args: argparse.Namespace) -> int:
     from .pipeline import registered
     from .report import registration_csv
 
+    output = spare(args.output, args.file)
     with lbj.open(args.file) as journal:
-        _, results = registered(journal, [args.file], image=args.image, signal=args.signal)
-    registration_csv(results, Path(args.output))
+        _, results = registered(journal, [args.file], image=args.image, signal=args.signal, anew=True)
+        by_image = results.guide in journal.signals
+    registration_csv(results, output)
+    if args.append:
+        if results.registration is None or not by_image:
+            raise UsageError("no image was registered: there are no displacements to append")
+        results.registration.save(args.file, results.guide)
+        results.notes.append(f"the displacements were appended to {args.file}")
     return _done(results, args.output)
 
 
@@ -154,6 +226,7 @@ def _accumulate(args: argparse.Namespace) -> int:
 
     if not args.output.endswith((".h5", ".hdf5")):
         raise UsageError(f"the sum is written as HDF5: -o must end in .h5, got {args.output!r}")
+    output = spare(args.output, args.file)
 
     rows, comma, columns = (args.region or "").partition(",")
     if args.region and not comma:
@@ -163,7 +236,7 @@ def _accumulate(args: argparse.Namespace) -> int:
     with lbj.open(args.file) as journal:
         _, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         write_cube(
-            journal, results, Path(args.output), upsampling=args.upsampling, region=region, channels=channels,
+            journal, results, output, upsampling=args.upsampling, region=region, channels=channels,
             method=args.method,
         )  # fmt: skip
     return _done(results, args.output)
@@ -174,9 +247,12 @@ def _maps(args: argparse.Namespace) -> int:
 
     from .pipeline import mapped, registered
     from .report import map_pictures, write_maps
+    from .selection import spectra_signal
 
-    folder = Path(args.output)
+    folder = folder_of(args.output)
     with lbj.open(args.file) as journal:
+        if spectra_signal(journal, args.signal) is None:
+            raise UsageError(f"{args.file!r} holds no spectra to map")
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         mapped(view, results, args.elements)
     folder.mkdir(parents=True, exist_ok=True)
@@ -185,6 +261,27 @@ def _maps(args: argparse.Namespace) -> int:
         (folder / f"{name}.png").write_bytes(data)
         results.files.append(f"{name}.png")
     return _done(results, ", ".join(sorted(results.files)) or "no map")
+
+
+def _denoise(args: argparse.Namespace) -> int:
+    from .denoising import denoise_journal
+
+    notes = denoise_journal(args.file, args.output, args.components, args.signal, median=args.median)
+    print(args.output)
+    for note in notes:
+        print(f"  note: {note}")
+    return 0
+
+
+def _chart(args: argparse.Namespace) -> int:
+    from .chart_report import report
+
+    text = report(
+        args.file, elements=args.elements, edges=args.edges, signal=args.signal, step=args.step, shifts=args.shifts,
+        plot=args.plot, as_json=args.json,
+    )  # fmt: skip
+    print(text)
+    return 0
 
 
 def _done(results: Results, made: str) -> int:

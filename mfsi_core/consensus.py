@@ -17,8 +17,9 @@ NEAR = 15  # frames; pairs not farther apart decide which lattice period is mean
 TOLERANCE = 0.5  # misfit, in widths of the correlation peaks, at which a candidate's support falls to one half
 SPAN = 15.0  # loss of log-likelihood that lets a candidate's weight fall to 1/e
 STEP_WEIGHT = 0.03  # of the step's prior, against the support of all near pairs of a frame
+FEWEST = 5  # near frames that the step prior is weighed against at least
 SHORTEST_STEP = 0.2  # in widths of the correlation peaks
-STRONG = 0.8  # of a pair's best score; candidates above it are taken for possible by the chain
+STRONG = 0.5  # of a pair's best score; candidates above it are taken for possible by the chain
 SWEEPS = 20
 ROUNDS = 20
 
@@ -52,7 +53,7 @@ def consensus(pairs: Pairs, frames: int) -> Floats:
     tolerance = TOLERANCE * pairs.width
     steps = np.hypot(*np.diff(chain, axis=0).T)
     step = max(float(np.median(steps)), SHORTEST_STEP * pairs.width)
-    weight = STEP_WEIGHT * 2 * min(NEAR, frames - 1)
+    weight = STEP_WEIGHT * 2 * max(min(NEAR, frames - 1), FEWEST)
     near = pairs.second - pairs.first <= NEAR
     close = Pairs(pairs.first[near], pairs.second[near], shift[near], score[near], pairs.width)
     best, found = -np.inf, chain
@@ -79,7 +80,7 @@ def _weights(pairs: Pairs, frames: int) -> Floats:
     np.maximum.at(reached, pairs.first, best)
     np.maximum.at(reached, pairs.second, best)
     reference = np.minimum(reached[pairs.first], reached[pairs.second])
-    return np.asarray(np.where(pairs.score > 0, np.exp((pairs.score - reference[:, None]) / SPAN), 0))
+    return np.asarray(np.where(pairs.score > 0, np.exp((pairs.score - reference[:, None]) * pairs.trust / SPAN), 0))
 
 
 def _chain(pairs: Pairs, frames: int) -> Floats:

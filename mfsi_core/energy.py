@@ -28,8 +28,8 @@ def width(axis: Floats) -> float:
     return float(axis[-1] - axis[0]) / (axis.size - 1) if axis.size > 1 else 1.0
 
 
-def window_channels(axis: Floats, window: Any, name: str = "window") -> slice:
-    """Channels whose centre lies in a window, its lower end included and its upper not.
+def window_channels(axis: Floats, window: Any, name: str = "window", unit: str = "") -> slice:
+    """Channels whose centre lies in a window, its lower end included and its upper not; `unit` is for messages.
 
     Raises
     ------
@@ -42,11 +42,13 @@ def window_channels(axis: Floats, window: Any, name: str = "window") -> slice:
         raise UsageError(f"the {name} must be a pair (low, high) of numbers, got {window!r}") from None
     half = abs(width(axis)) / 2
     first, last = float(axis[0]) - half, float(axis[-1]) + half
+    of = f" {unit}" if unit else ""
     if not low < high:
-        raise UsageError(f"the {name} must run from low to high, got ({low:g}, {high:g})")
+        raise UsageError(f"the {name} must run from low to high, got ({low:g}, {high:g}){of}")
     if low < first - 1e-9 * abs(first) or high > last + 1e-9 * abs(last):
-        raise UsageError(f"the {name} ({low:g}, {high:g}) leaves the axis, which runs from {first:g} to {last:g}")
+        axis_runs = f"the axis, which runs from {first:g} to {last:g}{of}"
+        raise UsageError(f"the {name} ({low:g}, {high:g}){of} leaves {axis_runs}")
     start, stop = (int(i) for i in np.searchsorted(axis, [low, high]))
     if start == stop:
-        raise UsageError(f"the {name} ({low:g}, {high:g}) holds no channel; channels are {2 * half:g} apart")
+        raise UsageError(f"the {name} ({low:g}, {high:g}){of} holds no channel; channels are {2 * half:g}{of} apart")
     return slice(start, stop)

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.describe import length_label
 
 Floats = NDArray[np.float64]
 
 INK = "#1f2933"
 BLUE, ORANGE, GREY = "#1f5fa8", "#c8641b", "#8a949e"
 DPI = 150
+THINNEST = 0.45  # inches; a line scan is drawn wider than it is
+BAR = 0.03  # inches, of the scale bar
 STROBE = 0.15  # keV; below it a detector's zero-strobe peak lies
 
 
@@ -42,14 +45,6 @@ def bar_length(field: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= target * 1.0001)
 
 
-def length_label(length: float) -> str:
-    """Write a length in m with the unit that suits it."""
-    for unit, size in (("mm", 1e-3), ("µm", 1e-6), ("nm", 1e-9), ("pm", 1e-12)):
-        if length >= size * (1 - 1e-9):
-            return f"{length / size:g} {unit}"
-    return f"{length:.2g} m"
-
-
 def scale_bar(axes: Any, columns: int, rows: int, pixel: float | None) -> None:
     """Draw a scale bar below the picture, at its left end: in m where the pixel is known, else in pixels."""
     if pixel is not None:
@@ -62,7 +57,8 @@ def scale_bar(axes: Any, columns: int, rows: int, pixel: float | None) -> None:
     from matplotlib.patches import Rectangle
 
     box = AuxTransformBox(axes.transData)
-    box.add_artist(Rectangle((0, 0), across, max(rows, columns) * 0.012, color=INK, linewidth=0))
+    thick = BAR * rows / (axes.get_window_extent().height / axes.figure.dpi)
+    box.add_artist(Rectangle((0, 0), across, thick, color=INK, linewidth=0))
     text = TextArea(label, textprops={"color": INK, "fontsize": 8})
     packed = VPacker(children=[box, text], align="center", pad=0, sep=2)
     anchored = AnchoredOffsetbox(
@@ -83,7 +79,7 @@ def picture(
     width: float,
 ) -> None:
     """Draw a picture, `width` inches wide, with title, scale bar and colour bar."""
-    shown = axes.imshow(image, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    shown = axes.imshow(image, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(title, fontsize=9, color=INK, loc="left")
@@ -93,6 +89,9 @@ def picture(
     bar = axes.figure.colorbar(shown, cax=beside, extend=extend, extendfrac=0.03)
     bar.set_label(label, fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7)
+    bar.ax.yaxis.get_offset_text().set_fontsize(7)
+    if width * image.shape[0] / image.shape[1] < THINNEST:
+        bar.ax.locator_params(nbins=2)
     scale_bar(axes, image.shape[1], image.shape[0], pixel)
 
 
@@ -107,8 +106,8 @@ def limits_of(image: Floats, low: float = 0.5, high: float = 99.5) -> tuple[floa
 
 def _panels(shape: tuple[int, ...], edge: float, count: int) -> tuple[Any, list[Any], float]:
     """Figure with panels whose longer side is `edge` inches; returns figure, panels and a picture's width."""
-    width = edge * min(1.0, shape[1] / shape[0])
-    height = edge * min(1.0, shape[0] / shape[1])
+    width = max(edge * min(1.0, shape[1] / shape[0]), THINNEST)
+    height = max(edge * min(1.0, shape[0] / shape[1]), THINNEST)
     figure = new_figure(count * max(width + 1.1, 1.9), height + 0.75, "none")
     total_width, total_height = figure.get_size_inches()
     step = total_width / count
@@ -133,13 +132,14 @@ def before_after(before: Floats, after: Floats, pixel: float | None, name: str) 
 def single_image(image: Floats, pixel: float | None, name: str) -> bytes:
     """Draw one image."""
     figure, panels, width = _panels(image.shape, 4.0, 1)
-    picture(panels[0], image, pixel, name, f"{name} intensity", "gray", limits_of(image), width)
+    picture(panels[0], image, pixel, name, "intensity", "gray", limits_of(image), width)
     return png(figure)
 
 
 def shifts(shift: Floats, error: Floats, pixel: float | None) -> bytes:
     """Draw the shift of every frame, and the path in the plane."""
     figure = new_figure(8.6, 3.2)
+    figure.get_layout_engine().set(wspace=0.08)
     series, path = figure.subplots(1, 2, width_ratios=[1.7, 1])
     frame, bars = np.arange(len(shift)), np.where(np.isfinite(error), error, 0)
     for axis, (name, colour) in enumerate((("y", BLUE), ("x", ORANGE))):
@@ -181,8 +181,10 @@ def sum_spectrum(
     unit: str,
     windows: list[tuple[float, float]],
     label: str,
+    *,
+    x_ray: bool = True,
 ) -> bytes:
-    """Draw the sum spectrum, energy in keV where the axis is in eV, logarithmic counts, lines labelled.
+    """Draw the sum spectrum, logarithmic counts, lines or edges labelled; X-rays in keV where the axis is in eV.
 
     Parameters
     ----------
@@ -195,8 +197,10 @@ def sum_spectrum(
         Windows of the maps, shaded.
     label : str
         Of the vertical axis.
+    x_ray : bool
+        Whether the spectrum is of X-rays, and not of energy losses.
     """
-    electronvolts = unit == "eV"
+    electronvolts = unit == "eV" and x_ray
     factor = 1e-3 if electronvolts else 1.0
     x = energy * factor
     figure = new_figure(9.6, 3.9)
@@ -209,7 +213,13 @@ def sum_spectrum(
     left = max(float(x[0]), -0.25) if electronvolts else float(x[0])
     axes.set_xlim(left, right if right > left else left + 1)
     named = [float(counts[int(np.argmin(np.abs(energy - place)))]) for place, _ in labels]
-    axes.set_ylim(0.7, max(3 * float(counts.max(initial=1)), 400 * max(named, default=0.0)))
+    highest = float(counts.max(initial=1))
+    if x_ray:
+        axes.set_ylim(0.7, max(3 * highest, 400 * max(named, default=0.0)))
+    else:
+        positive = counts[counts > 0]
+        lowest = max(float(positive.min(initial=highest)), 1e-6 * highest)
+        axes.set_ylim(0.7 * lowest, highest * max(highest / lowest, 2.0) ** 0.4)
     if electronvolts and counts[~inside].sum() > 0.01 * counts.sum():
         axes.axvspan(
             min(x[0], 0), STROBE, color=GREY, alpha=0.25, linewidth=0, label="below 0.15 keV: zero-strobe peak"
@@ -265,6 +275,6 @@ def map_picture(values: Floats, pixel: float | None, title: str) -> bytes:
 
 def _plain(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8, which="both")
     axes.xaxis.label.set_fontsize(9)
     axes.yaxis.label.set_fontsize(9)

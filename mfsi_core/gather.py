@@ -30,35 +30,68 @@ class Listed:
     column : (E,) uint16 or uint32
         The pixel's column.
     channel : (E,) uint16 or uint32
-    count : (E,) uint32
+    count : (E,) uint32 or float64
+        Whole unless the frames' channels were moved by fractions of a channel.
     """
 
     start: NDArray[np.uint32]
     frame: NDArray[np.int64]
     column: NDArray[Any]
     channel: NDArray[Any]
-    count: NDArray[np.uint32]
+    count: NDArray[Any]
 
 
-def by_pixel(frames: Iterable[Events], channels: tuple[int, int]) -> Listed:
-    """Sort the events of every frame by pixel; keep only channels from the first to before the last."""
+def by_pixel(frames: Iterable[Events], channels: tuple[int, int], moved: NDArray[np.float64] | None = None) -> Listed:
+    """Sort the events of every frame by pixel; keep only channels from the first to before the last.
+
+    `moved` says by how many channels the events are first moved upwards: of frames (N, 1), or of pixels (N, Y*X).
+    """
     low, high = channels
     starts, columns, lists, counts, begin = [], [], [], [], [0]
-    for events in frames:
-        part = slice(*np.searchsorted(events.channel, [low, high]))
+    for n, events in enumerate(frames):
+        if moved is None:
+            part = slice(*np.searchsorted(events.channel, [low, high]))
+            kept = (events.pixel[part], events.channel[part], events.count[part])
+        else:
+            kept = _move(events, moved[n], low, high)
         width = events.shape[-2]
         start = np.zeros(events.pixels + 1, np.uint32)
-        column = np.empty(part.stop - part.start, _narrow(width))
-        channel = np.empty(part.stop - part.start, _narrow(high - low))
-        count = np.empty(part.stop - part.start, np.uint32)
-        _sort(events.pixel[part], events.channel[part], events.count[part], width, low, start, column, channel, count)
+        column = np.empty(kept[0].size, _narrow(width))
+        channel = np.empty(kept[0].size, _narrow(high - low))
+        count = np.empty(kept[0].size, kept[2].dtype)
+        _sort(*kept, width, low, start, column, channel, count)
         starts.append(start)
         columns.append(column)
         lists.append(channel)
         counts.append(count)
         begin.append(begin[-1] + channel.size)
     frame = np.array(begin[:-1], np.int64)
-    return Listed(np.stack(starts), frame, np.concatenate(columns), np.concatenate(lists), np.concatenate(counts))
+    return Listed(np.stack(starts), frame, _joined(columns), _joined(lists), _joined(counts))
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Concatenate and let go of the parts."""
+    whole = np.concatenate(parts)
+    parts.clear()
+    return whole
+
+
+def _move(
+    events: Events, moved: NDArray[np.float64], low: int, high: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Pixel, channel and count of moved events; a fraction of a channel shares their counts out to two channels."""
+    pixel, channel, count = events.pixel, events.channel.astype(np.int64), events.count
+    move = np.broadcast_to(moved, events.pixels)[pixel]
+    whole = np.floor(move)
+    channel += whole.astype(np.int64)
+    part = move - whole
+    if part.any():
+        pixel, channel = np.concatenate([pixel, pixel]), np.concatenate([channel, channel + 1])
+        shared = np.concatenate([(1 - part) * count, part * count])
+        inside = (channel >= low) & (channel < high) & (shared > 0)
+        return pixel[inside], channel[inside], shared[inside]
+    inside = (channel >= low) & (channel < high)
+    return pixel[inside], channel[inside], count[inside]
 
 
 def _narrow(size: int) -> Any:
@@ -165,10 +198,25 @@ def pull_rigid(
 
 
 @njit(cache=True, nogil=True)
-def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: int, total: Any) -> None:
+def add_moved(spectrum: Any, low: int, moved: float, weight: float, total: Any) -> None:
+    """Add a spectrum, moved upwards by `moved` channels, to `total`, which begins at channel `low`."""
+    whole = int(np.floor(moved))
+    part = moved - whole
+    for upper in range(2 if part > 0 else 1):
+        first = whole + upper - low
+        share = weight * (part if upper else 1 - part)
+        for c in range(max(first, 0), min(first + len(spectrum), len(total))):
+            total[c] += share * spectrum[c - first]
+
+
+@njit(cache=True, nogil=True)
+def pull_dense(
+    data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: int, total: Any, moved: Any = None
+) -> None:
     """Add one dense frame (Y, X, C) at the corners (rows, columns) to `total` (rows, columns, C').
 
-    The weights are raised to `power`: 1 for values, 2 for variances.
+    The weights are raised to `power`: 1 for values, 2 for variances. `moved` (Y, X) says by how many channels each
+    spectrum is first moved upwards.
     """
     rows, columns, channels = total.shape
     for oy in range(rows):
@@ -181,5 +229,9 @@ def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: i
                 if weight == 0:
                     continue
                 y, x = iy[oy, ox] + corner // 2, ix[oy, ox] + corner % 2
-                for c in range(channels):
-                    total[oy, ox, c] += weight**power * data[y, x, low + c]
+                share = weight**power
+                if moved is None:
+                    for c in range(channels):
+                        total[oy, ox, c] += share * data[y, x, low + c]
+                else:
+                    add_moved(data[y, x], low, moved[y, x], share, total[oy, ox])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -38,11 +39,16 @@ class Line:
     weight: float
 
 
+def table_rows(name: str) -> Iterator[dict[str, str]]:
+    """Rows of a table that comes with the package."""
+    text = resources.files("mfsi_core").joinpath(name).read_text()
+    return iter(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[str, list[Line]]:
-    text = resources.files("mfsi_core").joinpath("lines.csv").read_text()
     table: dict[str, list[Line]] = {}
-    for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#")):
+    for row in table_rows("lines.csv"):
         line = Line(
             row["element"],
             row["family"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,19 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
-from lbj.events import Events
 
+from .disturbing import LEAST_WEIGHT, disturbing
 from .energy import STROBE, Window, centres, width, window_channels
 from .lines import best_line, fwhm, line_energy, lines_of
 from .registration import Registration
-from .sources import Series, is_journal, series
-from .warp import Warp
+from .sources import Series, is_journal
+from .window_sums import spectra_of, window_sums
 
 Floats = NDArray[np.float64]
 
 LINE_HALF_WIDTH = 1.2  # of an element's window, in full widths at half maximum
 FARTHEST = 4  # widths of the window to its background; beyond, a straight line is no guide
-DISTURBING = 0.02  # share of its family from which a line disturbs a background window
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +34,20 @@ class Map:
         Net counts and their variance, counts².
     window : (float, float)
         Line window, in the axis's unit.
-    background : pair of (float, float)
-        Background windows below and above the line.
+    background : tuple of (float, float)
+        Background windows below and above the line; before an edge, one.
     line : str
-        Name of the line, where it was chosen by name.
+        Name of the line or edge, where it was chosen by name.
+    noise : (float, float) or None
+        Of an edge map: gain and read noise of the detector, counts per electron and counts.
     """
 
     values: Floats
     variance: Floats
     window: Window
-    background: tuple[Window, Window]
+    background: tuple[Window, ...]
     line: str = ""
+    noise: tuple[float, float] | None = None
 
 
 def line_map(
@@ -54,6 +57,7 @@ def line_map(
     signal: str | Signal = "EDX",
     registration: Registration | None = None,
     frames: slice | None = None,
+    elements: list[str] | None = None,
 ) -> Map:
     """Map an X-ray line: counts in a window less a linear background between two others.
 
@@ -71,6 +75,8 @@ def line_map(
         Sums the frames aligned (`accumulate`'s ``pull``) instead of as they are.
     frames : slice, optional
         Sums only these frames of the series.
+    elements : list of str, optional
+        Symbols of what the specimen holds, for the warnings; default: those the journal names.
 
     Returns
     -------
@@ -83,10 +89,22 @@ def line_map(
     ------
     UsageError
         Naming the window that is reversed, empty, off the axis or overlaps another.
+
+    Warns
+    -----
+    UserWarning
+        If another line of the elements lies in a window or, where no elements are known, another peak of the sum
+        spectrum.
     """
-    given, axis = _given(source, signal)
-    below, above = background or beside(axis, window)
-    (line,) = _net(given, axis, [(window, (below, above))], registration, frames)
+    given, axis = spectra_of(source, signal)
+    unit = str(given.signal.axes[-1].get("units", ""))
+    below, above = background or beside(axis, window, unit)
+    spectrum = np.zeros(axis.size)
+    (line,) = _net(given, axis, [(window, (below, above))], registration, frames, spectrum)
+    about = source.metadata if is_journal(source) else {}
+    named, beam = elements or about.get("elements"), about.get("beam_energy")
+    for text in disturbing(given.signal, spectrum, line.window, line.background, named, beam):
+        warnings.warn(text, stacklevel=2)
     return line
 
 
@@ -115,7 +133,7 @@ def element_maps(
         Windows of 1.2 full widths (the detector's at that energy) to either side of the line; backgrounds as near as
         they keep clear of all lines of the elements named.
     """
-    given, axis = _given(source, signal)
+    given, axis = spectra_of(source, signal)
     step = abs(width(axis))
     first, last = float(axis[0]) - step / 2, float(axis[-1]) + step / 2
     resolution = float(given.signal.metadata.get("energy_resolution") or 130.0)
@@ -125,7 +143,7 @@ def element_maps(
         blocked += [
             line_window(line.energy, resolution)
             for line in lines_of(element, first, last)
-            if line.weight >= DISTURBING and (beam_energy is None or line.edge < beam_energy)
+            if line.weight >= LEAST_WEIGHT and (beam_energy is None or line.edge < beam_energy)
         ]
         name = best_line(element, max(first, 0.0), last, beam_energy)
         if name is not None:
@@ -182,21 +200,27 @@ def map_snr(a: Any, b: Any = None, truth: Any = None) -> float:
     -------
     float
         With truth: mean true signal over the rms error of `a`. With two halves: sqrt(2r / (1 - r)) of their sum, r
-        being their correlation; 0 where they do not correlate.
+        being their correlation; 0 where they do not correlate. Pixels that are not finite do not enter.
     """
     first = np.asarray(a.values if isinstance(a, Map) else a, float)
     if truth is not None:
         right = np.asarray(truth, float)
         if right.shape != first.shape:
             raise UsageError(f"map and truth differ in shape: {first.shape} and {right.shape}")
-        error = float(np.sqrt(np.mean((first - right) ** 2)))
-        return float(right.mean() / error) if error > 0 else float("inf")
+        known = np.isfinite(first) & np.isfinite(right)
+        if not known.any():
+            return 0.0
+        error = float(np.sqrt(np.mean((first[known] - right[known]) ** 2)))
+        return float(right[known].mean() / error) if error > 0 else float("inf")
     if b is None:
         raise UsageError("map_snr needs a second map or the truth")
     second = np.asarray(b.values if isinstance(b, Map) else b, float)
     if second.shape != first.shape:
         raise UsageError(f"the maps differ in shape: {first.shape} and {second.shape}")
-    one, two = first - first.mean(), second - second.mean()
+    known = np.isfinite(first) & np.isfinite(second)
+    if not known.any():
+        return 0.0
+    one, two = (values[known] - values[known].mean() for values in (first, second))
     norm = float(np.sqrt((one * one).sum() * (two * two).sum()))
     r = float((one * two).sum()) / norm if norm > 0 else 0.0
     if r <= 0:
@@ -204,9 +228,9 @@ def map_snr(a: Any, b: Any = None, truth: Any = None) -> float:
     return float(np.sqrt(2 * r / (1 - r))) if r < 1 else float("inf")
 
 
-def beside(axis: Floats, window: Window) -> tuple[Window, Window]:
+def beside(axis: Floats, window: Window, unit: str = "") -> tuple[Window, Window]:
     """Background windows half as wide as the window, on either side of it; both on one side at the axis's end."""
-    window_channels(axis, window)
+    window_channels(axis, window, unit=unit)
     pair = _clear(axis, (float(window[0]), float(window[1])), [])
     if pair is None:
         raise UsageError(f"the axis leaves no room for a background beside the window {window}; name it")
@@ -240,27 +264,20 @@ def _clear(axis: Floats, window: Window, blocked: list[Window]) -> tuple[Window,
     return first, second
 
 
-def _given(source: Any, signal: str | Signal) -> tuple[Series, Floats]:
-    if not is_journal(source) and not isinstance(source, Events) and np.ndim(source[0] if len(source) else 0) == 2:
-        source = [np.asarray(source)]
-    given = series(source, signal)
-    if given.signal.kind == "image":
-        raise UsageError(f"maps need spectra, got {given.signal.kind} {given.signal.name!r} of {given.signal.shape}")
-    return given, centres(given.signal)
-
-
 def _net(
     given: Series,
     axis: Floats,
     wanted: list[tuple[Window, tuple[Window, Window]]],
     registration: Registration | None,
     frames: slice | None,
+    spectrum: Floats | None = None,
 ) -> list[Map]:
     parts, shares = [], []
+    unit = str(given.signal.axes[-1].get("units", ""))
     for window, (below, above) in wanted:
-        peak = window_channels(axis, window)
-        low = window_channels(axis, below, "lower background window")
-        high = window_channels(axis, above, "upper background window")
+        peak = window_channels(axis, window, unit=unit)
+        low = window_channels(axis, below, "lower background window", unit)
+        high = window_channels(axis, above, "upper background window", unit)
         if max(peak.start, low.start) < min(peak.stop, low.stop) or max(peak.start, high.start) < min(
             peak.stop, high.stop
         ):
@@ -273,46 +290,10 @@ def _net(
         shares.append(
             ((1 - toward).sum() / (low.stop - low.start), toward.sum() / (high.stop - high.start)),
         )
-    total, square = _sums(given, parts, registration, frames or slice(None))
+    total, square = window_sums(given, parts, registration, frames or slice(None), spectrum)
     out = []
     for i, ((window, pair), (a, b)) in enumerate(zip(wanted, shares, strict=True)):
         counts, noise = ([data[..., 3 * i + j] for j in range(3)] for data in (total, square))
         net, variance = counts[0] - a * counts[1] - b * counts[2], noise[0] + a * a * noise[1] + b * b * noise[2]
         out.append(Map(net, variance, (float(window[0]), float(window[1])), pair))
     return out
-
-
-def _sums(given: Series, parts: list[slice], registration: Registration | None, frames: slice) -> tuple[Floats, Floats]:
-    """Counts in each window, (Y, X, K), summed over the frames, and the sums of the counts' variances."""
-    shape = (*given.shape, len(parts))
-    chosen = range(len(given))[frames]
-    if registration is None:
-        total = np.zeros(shape)
-        for n in chosen:
-            total += _window_counts(given.data[n], parts)
-        return total, np.abs(total)
-    from .accumulate import registration_on
-    from .gather import pull_dense
-
-    registration = registration_on(given, registration)
-    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]))
-    total, square = np.zeros(shape), np.zeros(shape)
-    for n in chosen:
-        if registration.left_out[n]:
-            continue
-        counts = _window_counts(given.data[n], parts)
-        corners = warp.corners_of(0, shape[0], n)
-        pull_dense(counts, 0, *corners, 1, total)
-        pull_dense(np.abs(counts), 0, *corners, 2, square)
-    return total, square
-
-
-def _window_counts(frame: Any, parts: list[slice]) -> Floats:
-    if not isinstance(frame, Events):
-        cube = np.asarray(frame)
-        return np.stack([cube[..., part].sum(axis=-1, dtype=np.float64) for part in parts], axis=-1)
-    out = np.empty((frame.pixels, len(parts)))
-    for k, part in enumerate(parts):
-        first, last = np.searchsorted(frame.channel, [part.start, part.stop])
-        out[:, k] = np.bincount(frame.pixel[first:last], frame.count[first:last], frame.pixels)
-    return out.reshape((*frame.shape[:-1], len(parts)))

@@ -18,6 +18,7 @@ LEAST_OVERLAP = 0.3  # of the windows, below which a shift is not considered
 BATCH = 128
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
 MOST_MODES = 60.0  # independent numbers a pair is trusted to compare, however good its images
+FEW_MODES = 20.0  # the same where candidates of one pair are compared: jitter of the rows tells them apart by chance
 TRUST = 0.98  # highest correlation that two frames of one scene are credited with: distortions differ
 
 
@@ -36,6 +37,8 @@ class Pairs:
         r of the overlapping parts and the number M of their modes; 0 where there is no candidate.
     width : float
         Standard deviation of the correlation peaks, px.
+    trust : float
+        Share of a difference of scores that is believed.
     """
 
     first: NDArray[np.int64]
@@ -43,6 +46,7 @@ class Pairs:
     shift: Floats
     score: Floats
     width: float
+    trust: float = 1.0
 
 
 def taper(size: int, edge: float) -> Floats:
@@ -116,7 +120,14 @@ def candidate_shifts(images: Floats) -> Pairs:
         _peaks(surfaces, rank, shift[part], score[part])
     shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
     modes = min(modes * float((window**2).mean()), MOST_MODES)
-    return Pairs(first, second, shift, -modes * np.log1p(-TRUST * np.minimum(score, 1.0) ** 2), width)
+    return Pairs(
+        first,
+        second,
+        shift,
+        -modes * np.log1p(-TRUST * np.minimum(score, 1.0) ** 2),
+        width,
+        FEW_MODES / max(modes, FEW_MODES),
+    )
 
 
 def _grid(size: int) -> int:

@@ -15,22 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lbj
-from lbj import UsageError
+from lbj import Signal, UsageError
+from lbj.loss import losses
+from lbj.metadata import faults
 from lbj.progress import track
 
-from .accumulate import accumulate, result_axes, result_shape
+from .accumulation import accumulate, result_axes, result_shape
 from .lines import symbols
+from .outputs import folder_of, spare
+from .registering import register
 from .registration import Registration
 from .results import Results, pixel_size
-from .rigid import register
+from .sections import counted, quantified, weighed
 from .selection import View, image_signal, picture, spectra_signal
-from .spectral import add_maps, add_spectrum
+from .spectral import add_edge_maps, add_maps, add_spectrum
 
 Floats = NDArray[np.float64]
 
+CONVERTED = "series.lbj"  # what is no journal becomes this one
 LARGEST_CUBE = 2**32  # bytes of the aligned spectrum image that a run writes
 WORST_ERROR = 0.5  # px; counts that register worse are no guide
 LARGEST_ERROR = 3.0  # px; nor are images
+LEAST_ENERGY = 1000.0  # eV, of a beam
 ELECTRON = 1.602176634e-19  # C
 
 
@@ -42,6 +48,11 @@ def run(
     image: str | None = None,
     signal: str | None = None,
     region: int | None = None,
+    factors: str | None = None,
+    chips: Any = 15,
+    stated: dict[str, float] | None = None,
+    compare: Any = None,
+    scree: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Register, accumulate and map a series, and write a report.
@@ -58,6 +69,16 @@ def run(
         Image to register and signal to accumulate; default HAADF or the first image, EDX or the first of its kind.
     region : int, optional
         Use only the frames of this area.
+    factors : path, optional
+        k-factors (`quantification.factors`), to quantify the elements in chips: ``quantification.csv``, at% maps.
+    chips : int, labels or polygons
+        Pixels per side of a chip, or see `quantification.chips.make_chips`.
+    stated : dict of element to atoms, optional
+        Composition that the chips should have: the report tells how far the mean is from it.
+    compare : DataFrame, optional
+        An earlier quantification of the same chips: the report tells and draws what changed.
+    scree : bool
+        Also weigh the components against dose: ``scree.csv``.
     quiet : bool
         No progress.
 
@@ -74,14 +95,22 @@ def run(
     from .report import write
 
     _check_elements(elements)
-    folder = _folder(output)
+    if factors is None and (stated is not None or compare is not None):
+        raise UsageError("a composition can be compared only where it is quantified: give factors too")
+    folder = _folder(output, inputs)
     seconds: dict[str, float] = {}
     path = _journal(inputs, folder, seconds, quiet=quiet)
     with lbj.open(path) as journal:
         view, results = registered(journal, inputs, image=image, signal=signal, region=region, quiet=quiet)
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
+        results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
         mapped(view, results, elements, quiet=quiet)
+        counted(results)
+        if factors is not None:
+            quantified(view, results, folder, elements, factors, chips, stated, compare)
+        if scree:
+            weighed(view, results, folder, quiet=quiet)
         if results.signal is not None:
             size = math.prod(results.signal.shape) * 4
             if size > LARGEST_CUBE:
@@ -101,28 +130,52 @@ def registered(
     image: str | None = None,
     signal: str | None = None,
     region: int | None = None,
+    anew: bool = False,
     quiet: bool = False,
 ) -> tuple[Any, Results]:
-    """Choose frames and signals and register; returns the chosen frames of the journal and the results so far."""
+    """Choose frames and signals and register; returns the chosen frames of the journal and the results so far.
+
+    Displacements that were appended to the journal are used, unless all is to be done `anew`.
+    """
     frames = [frame.index for frame in journal if region is None or frame.region == region]
     if not frames:
         raise UsageError(f"the series holds no frame of region {region}" if len(journal) else "it holds no frame")
     view = journal if len(frames) == len(journal) else View(journal, frames)
+    wrong = faults(journal.metadata)
+    if wrong:
+        raise UsageError(f"the journal's metadata: {'; '.join(wrong)} (lbj.append(path).amend mends it)")
     title = str(journal.metadata.get("title") or Path(inputs[0]).stem)
     names = [os.path.basename(os.path.abspath(name)) for name in inputs]
     results = Results(title, names, len(frames), dict(journal.metadata))
     if journal.tail is not None:
         results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
+    results.notes += [f"{loss.line(name)}." for name, loss in losses(journal).items()]
     results.notes += [f"Import: {note}" for note in journal.header.get("source", {}).get("notes", [])]
+    results.notes += _strange_units(journal)
     regions = {view[i].region for i in range(len(view))}
     if len(regions) > 1:
         results.notes.append(
-            f"The frames come from {len(regions)} areas, which were registered onto one another as one lattice; choose "
+            f"The frames come from {len(regions)} areas, which were laid on one another modulo the lattice; choose "
             "one area with --region where they show different things."
         )
     results.signal = spectra_signal(view, signal)
-    _align(view, results, image, quiet=quiet)
+    _align(view, results, image, anew=anew, quiet=quiet)
     return view, results
+
+
+def _strange_units(journal: Any) -> list[str]:
+    """Sentences on units and energies that are probably meant otherwise."""
+    out = [
+        f"{signal.name}: its {axis.get('name') or 'axis'} is in {axis['units']!r}; lengths are expected in m, so that "
+        "nothing is known of its pixels."
+        for signal in journal.signals.values()
+        for axis in (signal.axes if signal.kind == "image" else signal.axes[:2])
+        if axis.get("units") not in (None, "", "m", "px")
+    ]
+    energy = journal.metadata.get("beam_energy")
+    if energy and energy < LEAST_ENERGY:
+        out.append(f"The beam energy is {energy:g} eV; if keV were meant, write beam_energy={1000 * energy:g}.")
+    return list(dict.fromkeys(out))
 
 
 def mapped(journal: Any, results: Results, elements: list[str] | None, *, quiet: bool = False) -> None:
@@ -132,10 +185,10 @@ def mapped(journal: Any, results: Results, elements: list[str] | None, *, quiet:
         results.notes.append("The series holds no spectra.")
         return
     add_spectrum(journal, results, quiet=quiet)
-    if results.signal.kind == "events":
-        add_maps(journal, results, elements)
+    if results.eels:
+        add_edge_maps(journal, results, elements)
     else:
-        results.notes.append(f"{results.signal.name} is not of X-ray counts: no line maps were made.")
+        add_maps(journal, results, elements)
 
 
 def _check_elements(elements: list[str] | None) -> None:
@@ -144,27 +197,39 @@ def _check_elements(elements: list[str] | None) -> None:
         raise UsageError(f"no X-ray lines are known for {', '.join(unknown)}; expected symbols from B to U")
 
 
-def _folder(output: Any) -> Path:
-    """Make the folder; the files that an earlier run left there, by its summary, are removed."""
-    folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"the results need a folder, and {str(folder)!r} is a file; choose another -o")
+def _folder(output: Any, inputs: list[str]) -> Path:
+    """Make the folder; the files that an earlier run left there, by its summary, are removed.
+
+    Raises
+    ------
+    UsageError
+        If a journal stands there that no run has made.
+    """
+    folder = folder_of(output)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = folder / "summary.json"
-    if summary.exists():
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
-            for name in json.loads(summary.read_text(encoding="utf-8")).get("files", []):
-                (folder / os.path.basename(name)).unlink(missing_ok=True)
+    earlier: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        earlier = found if isinstance(found, dict) else {}
+    if not _is_journal(inputs) and earlier.get("converted") != CONVERTED:
+        spare(folder / CONVERTED)
+    with contextlib.suppress(TypeError):
+        for name in earlier.get("files", []):
+            (folder / os.path.basename(name)).unlink(missing_ok=True)
     return folder
 
 
+def _is_journal(inputs: list[str]) -> bool:
+    return len(inputs) == 1 and str(inputs[0]).endswith(".lbj")
+
+
 def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quiet: bool) -> Path:
-    if len(inputs) == 1 and str(inputs[0]).endswith(".lbj"):
+    if _is_journal(inputs):
         return Path(inputs[0])
     from lbj.convert import convert
 
     start = time.perf_counter()
-    part, path = folder / "series.lbj.part", folder / "series.lbj"
+    part, path = folder / f"{CONVERTED}.part", folder / CONVERTED
     part.unlink(missing_ok=True)
     convert([str(name) for name in inputs], part, quiet=quiet)
     part.replace(path)
@@ -172,7 +237,7 @@ def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quie
     return path
 
 
-def _align(journal: Any, results: Results, name: str | None, *, quiet: bool) -> None:
+def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quiet: bool) -> None:
     """Register by the image, or by the X-ray counts where there is none."""
     guide, signal = image_signal(journal, name), results.signal
     source = guide or signal
@@ -183,7 +248,7 @@ def _align(journal: Any, results: Results, name: str | None, *, quiet: bool) -> 
         stack = np.empty((len(journal), *shape))
         for i in track(range(len(journal)), "images", quiet=quiet):
             stack[i] = picture(journal[i], guide, signal)
-    results.image_name = guide.name if guide is not None else "X-ray counts"
+    results.image_name = guide.name if guide is not None else "summed EELS" if results.eels else "X-ray counts"
     results.pixel_image = pixel_size(source)
     registration = Registration.rigid(np.zeros((len(stack), 2)), shape)
     if len(stack) == 1:
@@ -191,7 +256,13 @@ def _align(journal: Any, results: Results, name: str | None, *, quiet: bool) -> 
     else:
         with results.timed("register"), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = register(stack, to_field=None if guide is None else guide.to_field)
+            found = None if anew else _stored(journal, guide)
+            if found is None:
+                regions = [journal[i].region for i in range(len(journal))]
+                to_field = None if guide is None else guide.to_field
+                found = register(stack, regions=regions, across=True, to_field=to_field)
+            else:
+                results.notes.append("The displacements stored in the journal were used.")
         if found.left_out.all():
             results.notes.append(
                 f"{results.image_name}: every frame is blank, missing or not finite; the frames were "
@@ -207,9 +278,9 @@ def _align(journal: Any, results: Results, name: str | None, *, quiet: bool) -> 
             registration, results.guide = found, results.image_name
     usable = np.flatnonzero(np.isfinite(stack).all(axis=(1, 2)))
     if usable.size:
-        seen = np.maximum(accumulate(np.ones_like(stack[usable]), _part(registration, usable)), 1e-9)
+        seen = np.maximum(accumulate(np.ones_like(stack[usable]), registration.subset(usable)), 1e-9)
         results.before = stack[usable].mean(axis=0)
-        results.after = accumulate(stack[usable], _part(registration, usable)) / np.where(seen > 0.5, seen, np.nan)
+        results.after = accumulate(stack[usable], registration.subset(usable)) / np.where(seen > 0.5, seen, np.nan)
     results.registration = registration
     if signal is not None:
         results.pixel = pixel_size(signal)
@@ -220,8 +291,14 @@ def _align(journal: Any, results: Results, name: str | None, *, quiet: bool) -> 
             results.registration = Registration.rigid(np.zeros((len(stack), 2)), (signal.shape[0], signal.shape[1]))
 
 
-def _part(registration: Registration, kept: NDArray[Any]) -> Registration:
-    return Registration(registration.displacement[kept], left_out=registration.left_out[kept])
+def _stored(journal: Any, guide: Signal | None) -> Registration | None:
+    """Displacements of all frames that were appended to the journal for this image, if any."""
+    if guide is None or isinstance(journal, View):
+        return None
+    found = journal.displacement(guide.name)
+    if found is None or len(found.error) != len(journal) or found.shape != guide.shape:
+        return None
+    return Registration.load(journal, guide.name)
 
 
 def _sizes(journal: Any, results: Results, path: Path) -> None:
@@ -271,6 +348,12 @@ def write_cube(
     signal, registration = results.signal, results.registration
     if signal is None or registration is None:
         raise UsageError("the series holds no spectra to sum")
+    sizes = (*(n * upsampling for n in signal.shape[:2]), signal.channels)
+    for part, most, name in zip(
+        (*(region or (None, None)), channels), sizes, ("rows", "columns", "channels"), strict=True
+    ):
+        if part is not None and part.stop is not None and part.stop > most:
+            raise UsageError(f"there are {most} {name}, {part.start or 0}:{part.stop} was asked for")
     shape = result_shape(signal, upsampling, region, channels)
     if 0 in shape:
         raise UsageError(f"the part asked for is empty: {shape}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj import Signal, UsageError
+from lbj import Journal, Signal, UsageError, append
+from lbj.displacements import by_rows
 
 Affine = NDArray[np.float64]
 
@@ -27,6 +29,10 @@ class Registration:
         Frames that could not be registered; they are neither accumulated nor counted in the coverage.
     to_field : 2x3 array, optional
         `Signal.to_field` of the images registered; identity when absent.
+    region : (N,) array of int, optional
+        Area that each frame shows; zero by default.
+    modulo_lattice : bool
+        Frames of different areas lie on one another by whole lattice periods: the sum shows their lattice, not an area.
 
     Attributes
     ----------
@@ -48,6 +54,8 @@ class Registration:
         frame_error: Any = None,
         left_out: Any = None,
         to_field: Any = None,
+        region: Any = None,
+        modulo_lattice: bool = False,
     ) -> None:
         field = np.asarray(displacement)
         if field.ndim != 4 or field.shape[1] != 2 or 0 in field.shape or field.dtype.kind not in "iuf":
@@ -60,8 +68,10 @@ class Registration:
         frames = len(field)
         self.frame_error = np.full(frames, np.nan) if frame_error is None else np.asarray(frame_error, float)
         self.left_out = np.zeros(frames, bool) if left_out is None else np.asarray(left_out, bool)
-        if self.frame_error.shape != (frames,) or self.left_out.shape != (frames,):
-            raise UsageError(f"frame_error and left_out must have one entry for each of the {frames} frames")
+        self.region = np.zeros(frames, int) if region is None else np.asarray(region, int)
+        self.modulo_lattice = bool(modulo_lattice)
+        if not self.frame_error.shape == self.left_out.shape == self.region.shape == (frames,):
+            raise UsageError(f"frame_error, left_out and region must have one entry for each of the {frames} frames")
         self.to_field = None if to_field is None else np.asarray(to_field, float)
 
     @classmethod
@@ -116,6 +126,68 @@ class Registration:
             frame_error=self.frame_error * scale,
             left_out=self.left_out,
             to_field=signal.to_field,
+            region=self.region,
+            modulo_lattice=self.modulo_lattice,
+        )
+
+    def subset(self, frames: Any) -> Registration:
+        """Return the registration of some of the frames, an index array or slice."""
+        return Registration(
+            self.displacement[frames],
+            predicted_error=self.predicted_error,
+            frame_error=self.frame_error[frames],
+            left_out=self.left_out[frames],
+            to_field=self.to_field,
+            region=self.region[frames],
+            modulo_lattice=self.modulo_lattice,
+        )
+
+    def save(self, path: str | os.PathLike[str], signal: str) -> None:
+        """Append the displacements to a closed journal, in pixels of its signal or group.
+
+        They are stored as Legendre polynomials along the rows where four or fewer give every value within 1e-4 px, else
+        pixel by pixel. Where the error of a frame is not known the predicted one is stored for it.
+
+        Raises
+        ------
+        UsageError
+            If the journal has no such signal, its frames have another shape or are fewer, or it is being written.
+        """
+        rows = by_rows(self.displacement)
+        with append(path) as writer:
+            writer.put_displacement(
+                signal,
+                self.displacement if rows is None else None,
+                coefficients=rows,
+                error=np.where(np.isnan(self.frame_error), self.predicted_error, self.frame_error),
+                left_out=self.left_out,
+                modulo_lattice=self.modulo_lattice,
+            )
+
+    @classmethod
+    def load(cls, journal: Journal, signal: str | None = None) -> Registration:
+        """Return the registration last stored in a journal, in pixels of a signal or group, or of any.
+
+        The frames' areas are those that the journal states; the predicted error is the rms of the frames' errors.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        """
+        found = journal.displacement(signal)
+        if found is None:
+            which = "" if signal is None else f" of signal {signal!r}"
+            raise UsageError(f"the journal holds no displacements{which}; register it and save the registration")
+        known = found.error[np.isfinite(found.error)].astype(float)
+        return cls(
+            found.field(),
+            predicted_error=float(np.sqrt(np.mean(known**2))) if known.size else float("nan"),
+            frame_error=found.error,
+            left_out=found.left_out,
+            to_field=journal.signals[found.signal].to_field,
+            region=[journal[n].region for n in range(len(found.error))],
+            modulo_lattice=found.modulo_lattice,
         )
 
     def __repr__(self) -> str:

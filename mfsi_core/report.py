@@ -37,6 +37,8 @@ def write(results: Results, folder: Path) -> dict[str, Any]:
     """
     with results.timed("report"):
         pictures = _pictures(results)
+        for section in results.sections:
+            pictures.update(section.pictures)
         for name, data in pictures.items():
             (folder / f"{name}.png").write_bytes(data)
             results.files.append(f"{name}.png")
@@ -62,9 +64,15 @@ def _pictures(results: Results) -> dict[str, bytes]:
     if results.spectrum is not None and results.signal is not None:
         windows = [one.window for one in results.maps.values()]
         unit = str(results.signal.axes[-1].get("units", ""))
-        kind = "counts" if results.signal.kind == "events" else "intensity"
+        kind = "intensity" if results.eels else "counts"
         out["spectrum"] = figures.sum_spectrum(
-            centres(results.signal), results.spectrum, results.labels, unit, windows, f"{kind} per channel"
+            centres(results.signal),
+            results.spectrum,
+            results.labels,
+            unit,
+            windows,
+            f"{kind} per channel",
+            x_ray=not results.eels,
         )
     return out | map_pictures(results)
 
@@ -127,7 +135,7 @@ def _summary(results: Results) -> dict[str, Any]:
                 "line": one.line or None,
                 "window_eV": list(one.window),
                 "background_eV": [list(pair) for pair in one.background],
-                "net_counts": float(one.values.sum()),
+                "net_counts": float(np.nansum(one.values)),
                 "snr": _finite(results.snr.get(name)),
             }
             for name, one in results.maps.items()
@@ -158,12 +166,17 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     inlined = {name: _inlined(data) for name, data in pictures.items()}
+
+    def ends(window: tuple[float, float]) -> str:
+        low, high = window
+        return f"{low:.1f} – {high:.1f}" if results.eels else f"{low / 1000:.3f} – {high / 1000:.3f}"
+
     rows = [
         {
             "title": map_title(name, one.line, results.titles),
-            "window": f"{one.window[0] / 1000:.3f} – {one.window[1] / 1000:.3f}",
-            "background": ", ".join(f"{a / 1000:.3f} – {b / 1000:.3f}" for a, b in one.background),
-            "net": f"{one.values.sum():,.0f}",
+            "window": ends(one.window),
+            "background": ", ".join(map(ends, one.background)),
+            "net": f"{np.nansum(one.values):,.0f}",
             "snr": number(results.snr.get(name) or None),
         }
         for name, one in results.maps.items()
@@ -175,5 +188,6 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
         facts=facts(results, summary),
         map_names=[name for name in pictures if name.startswith("map-")],
         rows=rows,
+        number=number,
         steps=[(step, f"{time:.2f}") for step, time in results.seconds.items()],
     )

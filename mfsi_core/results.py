@@ -19,6 +19,27 @@ from .registration import Registration
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Attributes
+    ----------
+    title : str
+    text : list of str
+        Sentences.
+    rows : list of dict
+        Lines of a table, of equal keys.
+    pictures : dict of bytes
+        PNG by name.
+    """
+
+    title: str
+    text: list[str]
+    rows: list[dict[str, Any]]
+    pictures: dict[str, bytes]
+
+
 @dataclass
 class Results:
     """Everything a report shows.
@@ -31,7 +52,7 @@ class Results:
         Registering image; its mean as recorded and registered.
     registration : Registration
     guide : str
-        What was registered: an image's name, the X-ray counts, or nothing.
+        What was registered: an image's name, the X-ray counts or summed spectra, or nothing.
     signal : Signal
         The spectra, if any.
     spectrum : (C,) array
@@ -46,6 +67,8 @@ class Results:
         Signal-to-noise ratio of each map, from two halves of the series.
     figures : dict
         Numbers for the summary.
+    sections : list of Section
+        What else was asked for.
     pixel : float or None
         Edge of a pixel, m.
     pixel_image : float or None
@@ -70,9 +93,15 @@ class Results:
     figures: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     pixel: float | None = None
     pixel_image: float | None = None
+
+    @property
+    def eels(self) -> bool:
+        """Whether the spectra are of electrons: dense, and not named as X-ray detectors are."""
+        return self.signal is not None and self.signal.kind == "spectra" and not self.signal.name.startswith("EDX")
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

@@ -119,6 +119,62 @@ def series(source: Any, signal: str | Signal | None = "EDX") -> Series:
     return Series(data, Signal("data", kind, shape))
 
 
+def energy_shifts(journal: Any, name: str) -> NDArray[np.float64] | None:
+    """Return the energy shifts stored with a journal's frames for a signal or group, eV.
+
+    Returns
+    -------
+    (N,) or (N, Y, X) float64, or None
+        The frames' attributes ``energy_shift``; pixel by pixel where an image signal of that role holds them, with the
+        frame's attribute where it is not finite. None where nothing is shifted.
+
+    Raises
+    ------
+    UsageError
+        If the detectors of a group are shifted differently, so that their sum cannot be shifted.
+    """
+    declared, members = journal.signals[name], journal.signals.group(name)
+    planes = [
+        signal.name
+        for signal in journal.signals.values()
+        if signal.role == "energy_shift" and not signal.static and signal.shape == declared.shape[:-1]
+        and signal.of in (None, name, *members)
+    ]  # fmt: skip
+    found = []
+    for frame in (journal[index] for index in range(len(journal))):
+        one = _attribute(frame, name, members)
+        stored = [plane for plane in planes if plane in frame.names]
+        if len(stored) > 1:
+            raise UsageError(f"frame {frame.index} has several energy shifts for {name!r}: {', '.join(stored)}")
+        if stored:
+            pixels = frame.array(stored[0]).astype(float)
+            found.append(np.where(np.isfinite(pixels), pixels, one))
+        else:
+            found.append(np.asarray(one))
+    shape = max((shift.shape for shift in found), default=())
+    shifts = np.stack([np.broadcast_to(shift, shape) for shift in found]) if found else np.zeros(0)
+    return shifts if shifts.any() else None
+
+
+def _attribute(frame: Any, name: str, members: list[str]) -> float:
+    """Attribute ``energy_shift`` of a frame: a number holds for all signals, an object for those that it names."""
+    value = frame.energy_shift
+    if isinstance(value, dict):
+        shifts = {_number(value.get(key, value.get(name))) for key in members}
+        if len(shifts) > 1:
+            raise UsageError(
+                f"frame {frame.index} shifts the detectors of {name!r} differently; sum each ({', '.join(members)}) "
+                "and add the sums, or give energy_shift"
+            )
+        return shifts.pop()
+    return _number(value)
+
+
+def _number(value: Any) -> float:
+    """A stored value of another type is to be ignored (spec/lbj.md 5.4.4)."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+
+
 def _check_axes(navigation: tuple[int, ...], name: str) -> None:
     if len(navigation) != 2 or math.prod(navigation) == 0:
         raise UsageError(f"{name!r} must have two navigation axes (rows, columns), got shape {navigation}")

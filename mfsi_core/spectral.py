@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj import Signal
 from lbj.progress import track
 
+from .edge_windows import edge_windows
+from .edges import net_edges
 from .energy import STROBE, centres
 from .lines import best_line, line_energy, lines_of, symbols
 from .maps import element_maps, line_window, map_snr, window_maps
@@ -37,7 +40,8 @@ def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
         else:
             total = np.zeros(signal.channels)
             for i in track(range(len(journal)), "spectra", quiet=quiet):
-                total += journal[i].array(signal.name).sum(axis=(0, 1), dtype=np.float64)
+                cube = journal[i].array(signal.name)
+                total += np.where(np.isfinite(cube), cube, 0).sum(axis=(0, 1), dtype=np.float64)
     results.spectrum = total
     if signal.kind == "events":
         results.figures["counts"] = int(total.sum())
@@ -53,7 +57,7 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None) -> None
     assert signal is not None
     assert spectrum is not None
     if signal.axes[-1].get("units") != "eV":
-        results.notes.append("The energy axis is not calibrated in eV: no maps were made.")
+        results.notes.append(f"The energy axis {_found(signal)}: no maps were made.")
         return
     axis = centres(signal)
     beam = results.metadata.get("beam_energy")
@@ -105,6 +109,62 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None) -> None
         *_labels(named, float(axis[-1]), beam),
         *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
     ]
+
+
+def add_edge_maps(journal: Any, results: Results, elements: list[str] | None) -> None:
+    """Map the edges of the elements named, or of those the series names."""
+    signal = results.signal
+    assert signal is not None
+    if signal.axes[-1].get("units") != "eV":
+        results.notes.append(f"The energy axis of {signal.name} {_found(signal)}: no maps were made.")
+        return
+    stated = [str(e) for e in results.metadata.get("elements") or []]
+    named = elements or [e for e in stated if e in symbols()]
+    if not named:
+        results.notes.append("No elements were named, neither with --elements nor in the series: no edge was mapped.")
+        return
+    axis = centres(signal)
+    chosen = edge_windows(named, axis)
+    without = [e for e in dict.fromkeys(named) if e not in chosen]
+    if without:
+        results.notes.append(
+            f"No edge of {', '.join(without)} lies on the energy axis with room for a window behind and a background "
+            "before it."
+        )
+    if not chosen:
+        return
+    given = series(journal, signal.name)
+    wanted = [(one.window, one.fit_window) for one in chosen.values()]
+    with results.timed("maps"):
+        halves = (
+            [
+                net_edges(given, axis, wanted, results.registration, part)
+                for part in (slice(0, None, 2), slice(1, None, 2))
+            ]
+            if results.frames > 1
+            else [net_edges(given, axis, wanted, results.registration)]
+        )
+    for number, one in enumerate(chosen.values()):
+        parts = [half[number] for half in halves]
+        name = f"map-{one.edge.name}"
+        total = replace(
+            parts[0], line=one.edge.name, values=np.sum([part.values for part in parts], axis=0),
+            variance=np.sum([part.variance for part in parts], axis=0),
+        )  # fmt: skip
+        if np.isfinite(total.values).any():
+            results.maps[name] = total
+            results.snr[name] = map_snr(*parts) if len(parts) > 1 else math.nan
+        else:
+            results.notes.append(
+                f"Every spectrum of {one.edge.name} holds a voxel that is not finite: no map was made."
+            )
+    results.labels = [(one.edge.energy, greek(one.edge.name)) for one in chosen.values()]
+
+
+def _found(signal: Signal) -> str:
+    """Say what the energy axis has in place of eV."""
+    units = signal.axes[-1].get("units")
+    return f"is in {units!r}, not in eV" if units else "is not calibrated in eV"
 
 
 def _guess(peak: Peak) -> str:

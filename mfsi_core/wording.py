@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .figures import length_label
+from lbj.describe import length_label
+
 from .results import Results
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -43,8 +44,8 @@ def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
     field = f"{columns} × {rows} px"
     pixel = summary["pixel_m"]
     if pixel:
-        field += f", {length_label_of(columns * pixel)} × {length_label_of(rows * pixel)}"
-        out.append(("Pixel", length_label_of(pixel)))
+        field += f", {length_label(columns * pixel)} × {length_label(rows * pixel)}"
+        out.append(("Pixel", length_label(pixel)))
     out.insert(1, ("Field (width × height)", field))
     figures = results.figures
     if results.signal is not None:
@@ -83,11 +84,6 @@ def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
             ("Registration error expected from noise", f"{number(registration['predicted_error_px'], 2)} px rms")
         )
     return out
-
-
-def length_label_of(length: float) -> str:
-    """Write a length to three digits."""
-    return length_label(float(f"{length:.3g}"))
 
 
 def time_label(seconds: float) -> str:

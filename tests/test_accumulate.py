@@ -1,6 +1,7 @@
 import importlib
 import itertools
 import math
+import tracemalloc
 
 import h5py
 import numba
@@ -9,8 +10,8 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 import lbj
-from mfsi_core import Registration, accumulate, common_region, coverage
-from mfsi_core.accumulate import result_axes
+from mfsi_core import Registration, accumulate, common_region, coverage, shift_spectra, write_shifts
+from mfsi_core.accumulation import result_axes
 
 SHAPE = (13, 17, 6)  # of a frame
 
@@ -42,6 +43,23 @@ def jittered(frames=4, shape=SHAPE[:2], seed=3):
     """Every row displaced by itself; neighbours overtake one another, so that positions have several solutions."""
     rows = np.random.default_rng(seed).normal(0, 0.8, (frames, 2, shape[0], 1))
     return Registration(displacement=np.broadcast_to(rows, (frames, 2, *shape)))
+
+
+def in_ev(shape=SHAPE, kind="events", scale=1.0):
+    """Signal with channels of `scale` eV."""
+    axes = [{"name": "y"}, {"name": "x"}, {"name": "energy", "offset": 400.0, "scale": scale, "units": "eV"}]
+    return lbj.Signal("X", kind, shape, axes=axes)
+
+
+def moved_up(cubes, channels):
+    """Every count moved by so many channels, of the frame or its pixels, and shared out to the two around."""
+    out = np.zeros(cubes.shape)
+    for place in np.ndindex(cubes.shape):
+        at = place[-1] + channels[place[: np.ndim(channels)]]
+        for channel, share in ((math.floor(at), 1 - at % 1), (math.floor(at) + 1, at % 1)):
+            if 0 <= channel < cubes.shape[-1]:
+                out[(*place[:-1], channel)] += share * cubes[place]
+    return out
 
 
 def scene_grid(shape, s):
@@ -116,7 +134,7 @@ def close(got, expected):
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6 * expected.max())
 
 
-@pytest.mark.parametrize("s", [1, 2, 3])
+@pytest.mark.parametrize("s", [1, 2, 3, 8])
 @pytest.mark.parametrize("kind", FIELDS)
 def test_pull_equals_the_dense_definition(kind, s):
     make, solve = FIELDS[kind]
@@ -174,7 +192,7 @@ def test_a_part_of_the_result_is_that_part_of_the_whole_to_the_bit(method, make)
                 np.testing.assert_array_equal(part, whole[rows, columns, channels or slice(None)])
 
 
-@pytest.mark.parametrize("s", [1, 2, 3])
+@pytest.mark.parametrize("s", [1, 2, 3, 8])
 @pytest.mark.parametrize("make", [rigid, smooth, jittered])
 def test_push_equals_a_splat_in_numpy(make, s):
     cubes, registration = counts(), make()
@@ -224,18 +242,21 @@ def test_a_voxel_beyond_2_to_24_makes_the_result_float64(kind):
         assert wide.max() == 2**24 + 1
 
 
+@pytest.mark.parametrize("shift", [None, [0.3, -1.7, 0.9]])
 @pytest.mark.parametrize("method", ["pull", "push"])
-@pytest.mark.parametrize("make", [rigid, smooth])
-def test_the_result_does_not_depend_on_threads_or_where_it_goes(tmp_path, make, method):
+@pytest.mark.parametrize("make", [rigid, smooth, jittered])
+def test_the_result_does_not_depend_on_threads_or_where_it_goes(tmp_path, make, method, shift):
     shape = (37, 11, 5)
     cubes, registration = counts(3, shape), make(3, shape[:2])
+    given = {"upsampling": 2, "method": method, "energy_shift": shift}
     before = numba.get_num_threads()
-    for name, source in (("events", listed(cubes)), ("dense", cubes)):
+    for name, source in (("events", listed(cubes)), ("spectra", cubes)):
+        given["signal"] = in_ev(shape, kind=name)
         results = []
         for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
             numba.set_num_threads(threads)
             try:
-                results.append(accumulate(source, registration, upsampling=2, method=method))
+                results.append(accumulate(source, registration, **given))
             finally:
                 numba.set_num_threads(before)
         np.testing.assert_array_equal(*results)
@@ -243,12 +264,12 @@ def test_the_result_does_not_depend_on_threads_or_where_it_goes(tmp_path, make, 
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             data = file.create_dataset("sum", memory.shape, "f4", chunks=(7, 5, 5), compression="lzf")
             for out in (memory, data, np.full(memory.shape, 7.0, np.float64)):
-                assert accumulate(source, registration, upsampling=2, method=method, out=out) is out
+                assert accumulate(source, registration, **given, out=out) is out
                 np.testing.assert_array_equal(np.asarray(out[:], np.float32), results[0])
 
 
 def test_a_dataset_is_filled_in_bands(tmp_path, monkeypatch):
-    module = importlib.import_module("mfsi_core.accumulate")  # the package's attribute of that name is the function
+    module = importlib.import_module("mfsi_core.accumulation")  # the package's attribute of that name is the function
     monkeypatch.setattr(module, "BAND_BYTES", 5 * 17 * 2 * 6 * 8)  # five rows
     cubes, registration = counts(), smooth()
     for source in (listed(cubes), cubes):
@@ -257,6 +278,26 @@ def test_a_dataset_is_filled_in_bands(tmp_path, monkeypatch):
             data = file.create_dataset("sum", expected.shape, "f4", chunks=(4, 34, 6))
             accumulate(source, registration, upsampling=2, out=data)
             np.testing.assert_array_equal(data[:], expected)
+
+
+@pytest.mark.parametrize("s", [2, 8])
+@pytest.mark.parametrize("kind", ["events", "dense"])
+def test_memory_is_bounded_at_any_upsampling(tmp_path, monkeypatch, s, kind):
+    module = importlib.import_module("mfsi_core.accumulation")
+    monkeypatch.setattr(module, "BAND_BYTES", 2**20)
+    cubes = counts(2, (32, 24, 40), 0.1)
+    source, registration = listed(cubes) if kind == "events" else cubes, rigid(2, (32, 24))
+    accumulate(source, registration)  # compiles
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        data = file.create_dataset("sum", (32 * s, 24 * s, 40), "f4", chunks=(1, 24 * s, 40))
+        tracemalloc.start()
+        try:
+            accumulate(source, registration, upsampling=s, out=data)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 6 * 2**20  # the result at 8 takes 7.5 MiB, and twice that in float64
+        np.testing.assert_allclose(data[s // 2 :: 9], accumulate(source, registration, upsampling=s)[s // 2 :: 9])
 
 
 def test_common_region_is_the_largest_rectangle_that_all_frames_saw():
@@ -337,6 +378,14 @@ def test_displacements_of_a_finer_image_move_the_spectra_by_their_own_pixels():
     fine = Registration.rigid([[2, -4], [-2, 4]], (16, 18), to_field=[[0.5, 0, -0.25], [0, 0.5, -0.25]])
     coarse = Registration.rigid([[1, -2], [-1, 2]], (8, 9))
     np.testing.assert_array_equal(accumulate(listed(cubes), fine), accumulate(listed(cubes), coarse))
+    y, x = np.indices((16, 18)) / 2 - 0.25  # of the spectra's pixels
+    ramps = np.stack([0.1 * y - 0.05 * x, 0.2 + 0.1 * x])  # which linear interpolation keeps
+    fine = Registration(displacement=2 * np.stack([ramps, -ramps]), to_field=fine.to_field)
+    y, x = np.indices((8, 9))
+    ramps = np.stack([0.1 * y - 0.05 * x, 0.2 + 0.1 * x])
+    expected, _ = dense_pull(cubes, Registration(displacement=np.stack([ramps, -ramps])), 2, solve_smooth)
+    for source in (listed(cubes), cubes):
+        close(accumulate(source, fine, upsampling=2), expected)
 
 
 @pytest.mark.parametrize("method", ["pull", "push"])
@@ -368,6 +417,151 @@ def test_fields_of_a_single_row_or_column(shape):
     for c in range(2):  # positions rise, so the inverse is linear interpolation
         expected[..., c] = np.interp(np.arange(max(shape)), at, cubes[0, ..., c].ravel()).reshape(shape)
     close(accumulate(listed(cubes), Registration(displacement=field)), expected)
+
+
+SHIFTS = {
+    "frames": np.array([0.25, -2.4, 2.0, 900.0]),  # channels; the last frame leaves the axis
+    "pixels": np.random.default_rng(8).normal(0, 2, (4, *SHAPE[:2])).round(1),
+}
+
+
+@pytest.mark.parametrize("s", [1, 4])
+@pytest.mark.parametrize("kind", FIELDS)
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_shifted_frames_equal_the_dense_definition(shift, kind, s):
+    make, solve = FIELDS[kind]
+    cubes, registration, channels = counts(), make(), SHIFTS[shift]
+    moved = moved_up(cubes, channels)
+    expected = {
+        "pull": dense_pull(moved, registration, s, solve)[0],
+        "push": dense_push(moved, registration.displacement, s)[0],
+    }
+    part = (slice(3, 11), slice(2, -1), slice(2, 4))
+    for source, name in ((listed(cubes), "events"), (cubes, "spectra")):
+        given = {"signal": in_ev(kind=name, scale=0.1), "upsampling": s, "energy_shift": 0.1 * channels}
+        for method in ("pull", "push"):
+            whole = accumulate(source, registration, method=method, **given)
+            close(whole, expected[method])
+            cut = accumulate(source, registration, method=method, region=part[:2], channels=part[2], **given)
+            np.testing.assert_array_equal(cut, whole[part])
+
+
+def test_a_line_comes_to_lie_at_its_true_energy():
+    """Recorded at 452, 449 and 450.5 eV, in frames to whose axis -2, 1 and -0.5 eV are to be added: it is at 450 eV."""
+    cubes = np.zeros((3, 2, 3, 100), np.uint32)
+    cubes[0, :, :, 52], cubes[1, :, :, 49], cubes[2, :, :, 50:52] = 10, 20, 40
+    still, shift = Registration.rigid(np.zeros((3, 2)), (2, 3)), np.array([-2, 1, -0.5])
+    got = accumulate(listed(cubes), still, in_ev((2, 3, 100)), energy_shift=shift)
+    np.testing.assert_array_equal(got[0, 0, 48:53], [0, 20, 70, 20, 0])
+    same = sum(shift_spectra(cube, one, in_ev((2, 3, 100)), 0) for cube, one in zip(cubes, shift, strict=True))
+    np.testing.assert_array_equal(got, same)  # nothing lies at the ends, where shift_spectra fills
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1, 0.3])
+def test_push_keeps_counts_moved_by_whole_channels(scale):
+    cubes = counts(frames=5)
+    field = np.random.default_rng(4).integers(-30, 31, (5, 2, *SHAPE[:2])) / 8
+    channels = np.array([0, 1, -3, 2, 5])
+    got = accumulate(
+        listed(cubes), Registration(displacement=field), in_ev(scale=scale), method="push",
+        energy_shift=[scale * n for n in channels],
+    )  # fmt: skip
+    np.testing.assert_array_equal(got, dense_push(moved_up(cubes, channels), field, 1)[0])
+
+
+@pytest.mark.parametrize("method", ["pull", "push"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 2), (2, 2, 1), (1, 65_537, 2)])
+def test_shifts_of_small_and_odd_sizes(shape, method):
+    cubes = np.random.default_rng(6).poisson(1.5, (1, *shape)).astype(np.uint32)
+    still = Registration.rigid([[0, 0]], shape[:2])
+    for source, kind in ((listed(cubes), "events"), (cubes, "spectra"), (listed(0 * cubes), "events")):
+        for shift in (2.5, -2.5, 10.0):  # of channels of 10 eV
+            got = accumulate(source, still, in_ev(shape, kind, 10.0), method=method, energy_shift=shift)
+            given = np.stack([one.dense() for one in source]) if kind == "events" else source
+            part = abs(shift) / 10
+            expected = (1 - part) * given[0]
+            if shift > 0:
+                expected[..., 1:] += part * given[0, ..., :-1]
+            else:
+                expected[..., :-1] += part * given[0, ..., 1:]
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_shifted_counts_beyond_2_to_24_are_kept():
+    """Two channels that share their counts: neither alone, halved, passes 2^24."""
+    cubes = np.full((1, 2, 2, 3), 2**24 + 1, np.uint32)
+    still = Registration.rigid([[0, 0]], (2, 2))
+    for method in ("pull", "push"):
+        for source, kind in ((listed(cubes), "events"), (cubes, "spectra")):
+            got = accumulate(source, still, in_ev((2, 2, 3), kind), method=method, energy_shift=0.5)
+            assert got.dtype == np.float64
+            np.testing.assert_array_equal(got[0, 0], [2**23 + 0.5, 2**24 + 1, 2**24 + 1])
+
+
+def test_the_shifts_of_a_journal_are_applied(tmp_path):
+    cubes, registration = counts(), smooth()
+    stored = [{"X": 1.0, "X2": -0.5}, None, 0.5, {"X2": 3.0}]
+    channels = np.array([1, 0, 0.5, 0])
+    signals = [
+        in_ev(),
+        lbj.Signal("X2", "spectra", SHAPE, dtype="uint32", axes=in_ev().axes),
+        lbj.Signal("I", "image", SHAPE[:2]),
+    ]
+    with lbj.create(tmp_path / "a.lbj", signals) as writer:
+        for cube, shift in zip(cubes, stored, strict=True):
+            writer.append({"X": cube, "X2": cube, "I": cube[..., 0]}, energy_shift=shift)
+    expected = {
+        "X": dense_pull(moved_up(cubes, channels), registration, 1, solve_smooth)[0],
+        "X2": dense_pull(moved_up(cubes, np.array([-0.5, 0, 0.5, 3])), registration, 1, solve_smooth)[0],
+        "I": dense_pull(cubes[..., :1], registration, 1, solve_smooth)[0][..., 0],
+    }
+    left_out = Registration(registration.displacement, left_out=[True, False, False, False])
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        for name, right in expected.items():
+            close(accumulate(journal, registration, name), right)
+        close(
+            accumulate(journal, left_out, "X"),
+            dense_pull(moved_up(cubes[1:], channels[1:]), Registration(registration.displacement[1:]), 1, solve_smooth)[
+                0
+            ],
+        )
+        plain = accumulate(listed(cubes), registration)
+        np.testing.assert_array_equal(accumulate(journal, registration, "X", energy_shift=0), plain)
+        twice = accumulate(journal, registration, "X", energy_shift=2 * channels)
+        close(twice, dense_pull(moved_up(cubes, 2 * channels), registration, 1, solve_smooth)[0])
+
+
+def test_shifts_of_pixels_that_a_journal_holds_are_applied(tmp_path):
+    cubes, registration = counts(), smooth()
+    signal = lbj.Signal("X", "spectra", SHAPE, dtype="uint32", axes=in_ev().axes)
+    with lbj.create(tmp_path / "a.lbj", [signal]) as writer:
+        for cube in cubes:
+            writer.append({"X": cube})
+    shift = np.random.default_rng(9).integers(-24, 25, (4, *SHAPE[:2])) / 8
+    shift[1, 2, 3], shift[2] = np.nan, np.nan
+    write_shifts(tmp_path / "a.lbj", tmp_path / "b.lbj", shift)
+    filled = shift.copy()
+    filled[1, 2, 3], filled[2] = np.nanmedian(shift[1]), 0  # the frame's; nothing is known of frame 2
+    expected, _ = dense_pull(moved_up(cubes, filled), registration, 1, solve_smooth)
+    with lbj.open(tmp_path / "b.lbj") as journal:
+        close(accumulate(journal, registration, "X"), expected)
+
+
+def test_the_detectors_of_a_group_share_one_shift(tmp_path):
+    cubes, registration = counts(2), smooth(2)
+    axes = in_ev().axes
+    signals = [lbj.Signal(f"X-{n}", "events", SHAPE, axes=axes, group="X") for n in (1, 2)]
+    for name, shift in (("same", {"X-1": 1.0, "X-2": 1.0}), ("differ", {"X-1": 1.0})):
+        with lbj.create(tmp_path / f"{name}.lbj", signals) as writer:
+            for cube in cubes:
+                writer.append({"X-1": cube, "X-2": 2 * cube}, energy_shift=shift)
+    with lbj.open(tmp_path / "same.lbj") as journal:
+        close(
+            accumulate(journal, registration, "X"),
+            dense_pull(3 * moved_up(cubes, np.ones(2)), registration, 1, solve_smooth)[0],
+        )
+    with lbj.open(tmp_path / "differ.lbj") as journal, pytest.raises(lbj.UsageError, match="X-1, X-2"):
+        accumulate(journal, registration, "X")
 
 
 @pytest.mark.parametrize("method", ["pull", "push"])
@@ -415,6 +609,11 @@ def test_results_hold_plain_sums_of_one_or_many_frames():
         ({"source": np.zeros((4, 2))}, "two navigation axes"),
         ({"source": np.zeros((4, 2, 3, 4, 5))}, "two navigation axes"),
         ({"signal": lbj.Signal("X", "events", (13, 17, 7))}, "X.*7"),
+        ({"energy_shift": 0.5}, "eV.*energy_shift=0"),
+        ({"signal": in_ev(), "energy_shift": [0.5]}, r"energy_shift.*\(1,\).*4 frames"),
+        ({"signal": in_ev(), "energy_shift": np.ones((4, 17, 13))}, r"energy_shift.*\(13, 17\)"),
+        ({"signal": in_ev(), "energy_shift": [0, 1, np.nan, 1]}, "frame 2"),
+        ({"source": np.zeros((4, 13, 17)), "energy_shift": 0.5}, "image"),
     ],
 )
 def test_bad_input_is_named(change, message):

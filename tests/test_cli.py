@@ -95,7 +95,7 @@ def test_info_of_an_unclosed_journal_says_so(series, capsys):
 
 def test_verify_and_recover(series, tmp_path, capsys):
     data = bytearray(series.read_bytes())
-    data[len(data) // 2] ^= 4
+    data[data.rindex(b"BLOK") + 40] ^= 4  # in the last block of the last frame
     series.write_bytes(data)
     code, text, _ = run(capsys, "verify", series)
     assert code == 1
@@ -187,3 +187,18 @@ def test_nothing_but_data_when_piped(series, tmp_path):
     assert (done.stdout, done.stderr) == ("", "")
     done = subprocess.run([script, "info", tmp_path / "b.lbj", "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["frames"] == 3
+
+
+def test_info_tells_calibration_and_what_is_known(tmp_path, capsys):
+    axes = [
+        {"name": "y", "offset": 0, "scale": 0.5e-9, "units": "m"},
+        {"name": "x", "offset": 0, "scale": 55.5e-12, "units": "m"},
+        {"name": "energy", "offset": 100, "scale": 10, "units": "eV"},
+    ]
+    signals = [lbj.Signal("EDX", "events", (2, 3, 41), axes=axes), lbj.Signal("HAADF", "image", (2, 3))]
+    with lbj.create(tmp_path / "a.lbj", signals, {"beam_energy": 2e5, "elements": ["Ti", "O"]}):
+        pass
+    code, text, _ = run(capsys, "info", tmp_path / "a.lbj")
+    assert code == 0
+    assert "beam energy 200 keV; elements Ti, O" in text
+    assert "y 500 pm, x 55.5 pm, energy 100 to 500 eV by 10" in text

@@ -21,6 +21,7 @@ import conformance
 from conformance import __main__ as command
 from conformance import client, judge, matrix, suite
 from conformance.generate.__main__ import main as generate
+from lbj import conform
 from lbj.verify import verify
 
 ROOT = Path(__file__).parents[1]
@@ -86,7 +87,7 @@ def test_every_clause_has_a_vector_and_every_vector_clauses():
 
 def test_every_feature_occurs():
     found = {feature for vector in MANIFEST["vectors"] for feature in vector["features"]}
-    codings = {f"coding:{name}" for name in ("raw", "leb128", "split-rice", "shuffle-zstd")}
+    codings = {f"coding:{name}" for name in suite.CODINGS}
     kinds = {"kind:events", "kind:spectra", "kind:image"}
     registry = (ROOT / "spec" / "registry.md").read_text()
     records = {f"record:{name}" for name in re.findall(r"^\| `(\w{4})` \|", registry, re.MULTILINE)}
@@ -113,7 +114,16 @@ def passes(command_, *, without=()):
     return about, Counter(result.status for result in results)
 
 
-def test_the_library_passes():
+def test_the_library_passes(monkeypatch):
+    """Its adapter is called inside of this process, which saves an import a vector; the matrix runs the command."""
+
+    def inside(command_, arguments, timeout):
+        if command_ != LBJ:
+            return client.call(command_, arguments, timeout)
+        answer = getattr(conform, arguments[0])(*arguments[1:])
+        return client.Answer("answered", json.loads(json.dumps(answer)))
+
+    monkeypatch.setattr(suite, "call", inside)
     about, counts = passes(LBJ)
     assert about["reader"] == "indexed"
     assert counts == {"pass": len(VECTORS)}

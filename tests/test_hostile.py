@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 import lbj
-from conformance.generate.builder import STATIC, UUID, File, compact, events, image, record
+from conformance.generate import codings as plain_codings
+from conformance.generate import dense as plain
+from conformance.generate.builder import STATIC, UUID, File, compact, events, image, record, spectra
 from conformance.generate.codings import zstd
+from conformance.generate.integer_stream import Model, encode, head
 from lbj.recover import recover
 from lbj.verify import verify
 
@@ -155,6 +158,51 @@ def windows():
     return file
 
 
+EVEN = Model(1, 0, 0, [(0, [])])
+
+
+def streams():
+    """Integer streams of a few bytes that rightly hold much, in each coding that contains them."""
+    shape = (1, 128, 128)
+    file = File(*(spectra(name, shape, "float64") for name in "ABCD"))
+    zeros = np.zeros(shape, np.int32)
+    parts = [plain.Part(128, 16, plain.Map(0, 1, 0, 0, 0))]
+    file.fram()
+    file.blok(0, 4, plain.lossless_int(zeros, EVEN))
+    file.blok(1, 5, plain.Lattice([0.0], [1.0]).head(128) + encode(zeros, shape, EVEN))
+    file.blok(2, 6, b"\0" + plain.STATED + parts[0].map.pack() + encode(zeros, shape, EVEN))
+    bins = plain.sized(encode(np.zeros((1, 128, 8), np.int32), (1, 128, 8), EVEN))
+    file.blok(3, 7, plain.chart_head(parts, flags=0) + plain.sized(encode([1] * 128, (128,), EVEN)) + bins)
+    file.done()
+    return file
+
+
+def stated():
+    """Blocks of a few bytes that state much: taps, exceptions, lists, chart blocks, and windows beyond their bytes."""
+    number = plain_codings.number
+    huge, model = number(2**63), head(EVEN)
+    blocks = {
+        "sets": (4, b"\0\0\0\0\0" + huge),
+        "taps": (4, b"\0\0\0\0\0\1\0" + huge),
+        "exceptions": (4, b"\2" + number(2**17)),
+        "list": (4, b"\1" + number(2**17) + b"\0" + number(20) + model + bytes(20)),
+        "words": (4, b"\0" + model + bytes(14)),
+        "columns": (5, b"\x18" + bytes(2**10)),
+        "quantised": (6, b"\1" + plain.STATED + bytes(5) + number(2**17)),
+        "chart": (7, b"\0" + plain.STATED + number(2**17) + b"\1\1" * 500),
+        "wide": (
+            7,
+            b"\0" + plain.STATED + number(1) + number(2**14) + b"\1" + bytes(5) + number(20) + model + bytes(14),
+        ),
+    }
+    file = File(*(spectra(name, (1, 1, 2**14 if name == "wide" else 2**17), "float64") for name in blocks))
+    file.fram()
+    for i, (coding, data) in enumerate(blocks.values()):
+        file.blok(i, coding, data)
+    file.done()
+    return file
+
+
 CASES = [
     bits,
     dense,
@@ -179,6 +227,27 @@ def test_memory_is_bounded_by_the_size(case):
     everything(data[: len(data) // 2])
     tracemalloc.start()
     everything(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= PER_BYTE * len(data) + FIXED
+
+
+@pytest.mark.parametrize("case", [streams, stated], ids=lambda case: case.__name__)
+def test_memory_of_integer_streams(case):
+    """A recoverer codes anew, which takes the memory of an encoder's fit: readers and the validator alone."""
+    data = bytes(case().data)
+
+    def read():
+        with lbj.open(io.BytesIO(data), max_bytes=LIMIT) as journal:
+            for name in journal[0].names:
+                with contextlib.suppress(lbj.LbjError):
+                    journal[0].array(name)
+        for _ in verify(io.BytesIO(data), LIMIT):
+            pass
+
+    read()  # compiles the kernels
+    tracemalloc.start()
+    read()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak <= PER_BYTE * len(data) + FIXED

@@ -531,3 +531,24 @@ def test_a_file_that_grows_past_four_gib(tmp_path):
     with lbj.open(path) as journal:
         assert not journal.complete
         np.testing.assert_array_equal(journal[1].array("EDX"), cube(1))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"beam_energy": "200 kV"}, "beam_energy must be a number .eV., got '200 kV'"),
+        ({"beam_energy": -1}, "above zero"),
+        ({"elements": "Ti"}, "list of symbols"),
+        ({"elements": ["Ti", "oxygen"]}, "list of symbols"),
+        ({"title": 3}, "title must be text"),
+        ({"stage_tilt": "level"}, "stage_tilt"),
+    ],
+)
+def test_metadata_of_the_wrong_type_are_refused(tmp_path, metadata, words):
+    signals = [lbj.Signal("EDX", "events", (1, 1, 4))]
+    with pytest.raises(lbj.UsageError, match=words):
+        lbj.create(tmp_path / "a.lbj", signals, metadata)
+    assert not (tmp_path / "a.lbj").exists()
+    with lbj.create(tmp_path / "a.lbj", signals, {"stage_tilt": [0.1, 0.2], "beam_energy": 2e5}) as writer:
+        with pytest.raises(lbj.UsageError, match=words):
+            writer.amend({"metadata": metadata})

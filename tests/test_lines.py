@@ -55,7 +55,7 @@ def test_weights_are_shares_of_a_family():
         families = {}
         for line in lines_of(element):
             families[line.family] = families.get(line.family, 0) + line.weight
-            assert 0 < line.energy <= line.edge * 1.002
+            assert 0 < line.energy <= line.edge * 1.007  # Mb of La is a resonance
         assert all(0 < total <= 1.001 for total in families.values())
     iron = {line.name: line.weight for line in lines_of("Fe")}
     assert (iron["Kb1"] + iron["Kb3"]) / (iron["Ka1"] + iron["Ka2"]) == pytest.approx(0.121, abs=0.015)  # measured
@@ -64,7 +64,7 @@ def test_weights_are_shares_of_a_family():
 def test_the_table_says_where_it_comes_from():
     header = resources.files("mfsi_core").joinpath("lines.csv").read_text().splitlines()[0]
     assert header.startswith("# ")
-    assert "version 1" in header
+    assert "version 2" in header
     assert "Source: xraylib" in header
 
 

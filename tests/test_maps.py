@@ -164,7 +164,7 @@ def test_backgrounds_are_chosen_beside_the_line():
         ((1500, 1500), None, "window must run"),
         ((2900, 3100), None, "window.*leaves the axis.*0 to 3000"),
         ((-50, 100), None, "window.*leaves the axis"),
-        ((1501, 1504), None, "window.*no channel.*10 apart"),
+        ((1501, 1504), None, "window.*no channel.*10 eV apart"),
         (1500, None, "window must be a pair"),
         (("a", "b"), None, "window must be a pair"),
         ((float("nan"), 1500), None, "window must run"),

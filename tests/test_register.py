@@ -1,14 +1,17 @@
 """Registration against the simulator's truth, the Cramér-Rao bound, closed forms and the X-ray maps of a real series."""
 
+import dataclasses
 import warnings
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+import lbj
 from lbj import Signal, UsageError
 from lbj.importing import open_source
-from mfsi_core import Registration, register, simulate
+from mfsi_core import Registration, accumulate, register, simulate
+from mfsi_core.registrar import Registrar
 
 
 def truth_of(series):
@@ -52,16 +55,158 @@ def blobs(rng, size, shifts):
         ((64, 64), 20, 0.3),
     ],
 )
-def test_error_is_near_the_cramer_rao_bound_and_predicted(shape, frames, counts):
-    ratios, predictions = [], []
-    for seed in range(1000, 1004):
+def test_shift_error_is_near_the_cramer_rao_bound(shape, frames, counts):
+    ratios = []
+    for seed in range(1000, 1003):
         series = simulate(shape, frames, 1, seed, image_counts=counts, walk=0.3)
         found = register(series.images)
-        ratios.append(np.mean((found.shift - truth_of(series)) ** 2) / bound(series) ** 2)
-        predictions.append(found.predicted_error**2 / bound(series) ** 2)
-    measured, predicted = np.sqrt(np.mean(ratios)), np.sqrt(np.mean(predictions))
-    assert measured < 1.5
-    assert 0.7 < predicted / measured < 1.4
+        ratios.append(np.mean((found.shift - truth_of(series)) ** 2) / max(bound(series), 0.003) ** 2)
+        error = found.displacement - series.displacement
+        assert np.sqrt(np.mean((error - error.mean(axis=0)) ** 2)) < max(3 * bound(series), 0.02)
+    assert np.sqrt(np.mean(ratios)) < 1.7
+
+
+def row_bound(series, jitter):
+    """Bayesian Cramér-Rao bound of rows that move for themselves, px rms: known scene and jitter, free frames."""
+    rows = series.shape[0]
+    prior = np.zeros((2 * rows, 2 * rows))
+    for a in range(2):
+        prior[a::2, a::2] = 1e4 + np.eye(rows) * jitter[a] ** 2
+    inverse, total, h, i = np.linalg.inv(prior), 0.0, 1e-3, np.arange(rows)
+
+    def rate(a, b):
+        return series.image_counts * series.scene.haadf(series.scene.densities(a, b))
+
+    for n in range(len(series)):
+        y, x = series.positions(n)
+        down, right = ((rate(y + h * (1 - a), x + h * a) - rate(y - h * (1 - a), x - h * a)) / (2 * h) for a in (0, 1))
+        fisher = np.zeros_like(prior)
+        for a, b, product in ((0, 0, down * down), (1, 1, right * right), (0, 1, down * right), (1, 0, down * right)):
+            fisher[2 * i + a, 2 * i + b] = (product / rate(y, x)).sum(axis=1)
+        total += np.trace(np.linalg.inv(fisher + inverse)) / (2 * rows)
+    return np.sqrt(total / len(series) * (1 - 1 / len(series)))
+
+
+@pytest.mark.parametrize("counts", [8.0, 40.0, 200.0])
+def test_field_error_is_near_the_bayesian_bound_and_predicted(counts):
+    ratios, predictions = [], []
+    for seed in (31, 32):
+        series = simulate((80, 90), 8, 1, seed, image_counts=counts, jitter=(0.35, 0.5), walk=0.2)
+        found = register(series.images)
+        error = found.displacement - series.displacement
+        error -= error.mean(axis=0)  # what all frames share cannot be seen
+        ratios.append(np.mean(error**2) / row_bound(series, (0.35, 0.5)) ** 2)
+        predictions.append(found.predicted_error / np.sqrt(np.mean(error**2)))
+    assert np.sqrt(np.mean(ratios)) < 1.4
+    assert 0.8 < np.mean(predictions) < 1.2
+
+
+def test_displacement_follows_rows_and_within_rows_and_gain():
+    """A scene without a lattice; every row displaced by a curve, frames of different brightness."""
+    rng = np.random.default_rng(8)
+    size, frames = 64, 10
+    centres, widths = rng.uniform(-10, size + 10, (70, 2)), rng.uniform(1.2, 2.5, 70)
+    y, x = np.indices((size, size), float)
+    along = np.linspace(-1, 1, size)
+    truth = rng.normal(0, 0.4, (frames, 2, size, 1)) + rng.normal(0, 0.2, (frames, 2, size, 1)) * along
+    truth += np.cumsum(rng.normal(0, 0.3, (frames, 2)), axis=0)[:, :, None, None]
+    truth -= truth.mean(axis=0)
+    images = []
+    for n, (uy, ux) in enumerate(truth):
+        square = (y + uy - centres[:, 0, None, None]) ** 2 + (x + ux - centres[:, 1, None, None]) ** 2
+        rate = 0.1 + np.exp(-square / (2 * widths[:, None, None] ** 2)).sum(axis=0)
+        images.append((1 + 0.1 * n) * rng.poisson(200 * rate) + 30 * n)
+    found = register(np.array(images))
+    error = found.displacement - truth
+    error -= error.mean(axis=0)
+    rows = truth - truth.mean(axis=(2, 3), keepdims=True)
+    assert np.sqrt(np.mean(rows**2)) > 0.35
+    assert np.sqrt(np.mean(error**2)) < 0.2
+
+
+def test_steady_drift_shears_every_frame():
+    """What all frames share cannot be seen; the drift from frame to frame tells it."""
+    series = simulate((60, 50), 8, 1, 5, image_counts=100.0, drift=(0.8, -0.6), walk=0.02)
+    found = register(series.images)
+    assert np.abs(found.displacement - series.displacement).max() < 0.12
+    assert np.abs(found.displacement.mean(axis=(0, 2, 3))).max() < 1e-5
+
+
+def test_a_hum_in_step_with_the_frames_is_warned_of():
+    still = simulate((64, 50), 10, 1, 6, image_counts=100.0, walk=0.05)
+    phase = 2 * np.pi * (11 * np.arange(64) / 64 + 0.06 * np.arange(10)[:, None])
+    wave = np.zeros_like(still.displacement)
+    wave[:, 1] = 0.5 * np.sin(phase)[..., None]
+    series = dataclasses.replace(still, displacement=still.displacement + wave)
+    with pytest.warns(UserWarning, match="distortion of 11 cycles a frame.*0.0[4-9] of a cycle"):
+        register(series.images)
+
+
+@pytest.mark.parametrize(
+    ("shape", "frames", "counts"), [((64, 48), 12, 5.0), ((40, 64), 5, 40.0), ((64, 64), 8, 300.0)]
+)
+def test_jitter_is_no_hum(shape, frames, counts):
+    for seed in range(4):
+        register(simulate(shape, frames, 1, 90 + seed, image_counts=counts, jitter=(0.3, 0.4)).images)  # warns: error
+
+
+def test_rows_displaced_alike_in_all_frames_are_seen_where_frames_are_shifted():
+    """Frames that walk by a pixel or more show a distortion that stays with the frame, on a scene without a lattice."""
+    rng = np.random.default_rng(12)
+    size, frames = 72, 8
+    centres, widths = rng.uniform(-12, size + 12, (90, 2)), rng.uniform(1.2, 2.5, 90)
+    y, x = np.indices((size, size), float)
+    rows = rng.normal(0, 0.3, (1, 2, size, 1)) + rng.normal(0, 0.2, (frames, 2, size, 1))
+    truth = rows + rng.uniform(-3, 3, (frames, 2))[:, :, None, None]
+    truth = np.broadcast_to(truth - truth.mean(axis=(0, 2, 3), keepdims=True), (frames, 2, size, size))
+    images = []
+    for uy, ux in truth:
+        square = (y + uy - centres[:, 0, None, None]) ** 2 + (x + ux - centres[:, 1, None, None]) ** 2
+        images.append(rng.poisson(200 * (0.1 + np.exp(-square / (2 * widths[:, None, None] ** 2)).sum(axis=0))))
+    found = register(np.array(images)).displacement
+    common = truth.mean(axis=0)[:, 4:-4]
+    assert np.sqrt(np.mean(common**2)) > 0.25
+    assert np.sqrt(np.mean((found.mean(axis=0)[:, 4:-4] - common) ** 2)) < 0.15
+
+
+def test_areas_are_registered_each_for_itself_or_modulo_the_lattice():
+    first = simulate((60, 60), 5, 1, 21, image_counts=60.0)
+    second = simulate((60, 60), 5, 1, 22, image_counts=60.0, drift=(-0.2, 0.3))
+    images, regions = np.concatenate([first.images, second.images]), [3] * 5 + [7] * 5
+    found = register(images, regions=regions)
+    assert not found.modulo_lattice
+    np.testing.assert_array_equal(found.region, regions)
+    for part, series in ((slice(0, 5), first), (slice(5, 10), second)):
+        assert np.abs(found.shift[part] - truth_of(series)).max() < 0.05
+    with pytest.raises(UsageError, match="2 areas"):
+        accumulate(images, found)
+    both = register(images, regions=regions, across=True)
+    assert both.modulo_lattice
+    assert np.abs(both.shift.mean(axis=0)).max() < 1e-5
+    summed = accumulate(images, both)[8:-8, 8:-8]
+    one = accumulate(images[:5], both.subset(slice(0, 5)))[8:-8, 8:-8]
+    assert summed.std() / summed.mean() > 0.85 * one.std() / one.mean()
+
+
+def test_a_journal_is_registered_by_its_images(tmp_path):
+    series = simulate((40, 44), 5, 64, 3, image_counts=50.0)
+    series.save(tmp_path / "a.lbj")
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        np.testing.assert_array_equal(register(journal).displacement, register(series.images).displacement)
+        with pytest.raises(UsageError, match="no image"):
+            register(journal, signal="EDX")
+
+
+def test_frames_pushed_one_at_a_time():
+    series = simulate((40, 44), 6, 1, 3, image_counts=50.0)
+    registrar = Registrar()
+    with pytest.raises(UsageError, match="push a frame"):
+        registrar.registration  # noqa: B018
+    for image in series.images:
+        registrar.push(image)
+    assert np.abs(registrar.registration.displacement - series.displacement).max() < 0.1
+    with pytest.raises(UsageError, match="frame 6 is of"):
+        registrar.push(np.zeros((3, 3)))
 
 
 def test_displacement_is_the_shift_everywhere_with_zero_mean():
@@ -69,20 +214,20 @@ def test_displacement_is_the_shift_everywhere_with_zero_mean():
     found = register(series.images)
     assert found.displacement.shape == (6, 2, 40, 31)
     assert found.displacement.dtype == np.float32
-    assert np.abs(found.displacement - found.shift[:, :, None, None]).max() < 1e-6
-    assert np.abs(found.displacement.mean(axis=0)).max() < 1e-6
+    assert np.abs(found.displacement - series.displacement).max() < 0.2
+    assert np.abs(found.displacement.mean(axis=(0, 2, 3))).max() < 1e-6
     assert found.frame_error.shape == (6,)
     assert not found.left_out.any()
 
 
 @pytest.mark.parametrize("elements", [("Sr",), ("Ca", "Ti", "O")])
 def test_steady_drift_over_several_lattice_periods_hops_none(elements):
-    for seed in range(3):
+    for seed in range(2):
         series = simulate(
-            (80, 72), 36, 1, seed, elements=elements, image_counts=6.0, spacing=8.0, drift=(0.7, -0.3), walk=0.2
+            (80, 72), 24, 1, seed, elements=elements, image_counts=6.0, spacing=8.0, drift=(0.7, -0.3), walk=0.2
         )
         truth = truth_of(series)
-        assert np.ptp(truth[:, 0]) > 2.5 * 8
+        assert np.ptp(truth[:, 0]) > 1.5 * 8
         assert np.abs(register(series.images).shift - truth).max() < 0.5
 
 
@@ -93,6 +238,23 @@ def test_jitter_and_random_walk_hop_none(counts):
             (64, 64), 20, 1, 50 + seed, image_counts=counts, drift=(0.3, -0.2), walk=0.5, jitter=(0.35, 0.5)
         )
         assert np.abs(register(series.images).shift - truth_of(series)).max() < 1.0
+
+
+@pytest.mark.parametrize("counts", [40.0, 8.0])
+def test_a_perfect_crystal_aligned_with_the_scan_offers_hops_and_none_is_taken(counts):
+    y, x = np.indices((96, 96), float)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        shifts = np.cumsum(rng.normal(0, 0.3, (8, 2)), axis=0)
+        shifts -= shifts.mean(axis=0)
+        rows = shifts[:, :, None] + rng.normal(0, 1, (8, 2, 96)) * np.array([0.35, 0.5])[:, None]
+        images = []
+        for uy, ux in rows[..., None]:
+            near = np.exp((np.cos(2 * np.pi * (y + uy) / 8) + np.cos(2 * np.pi * (x + ux) / 8) - 2) / 1.2)
+            images.append(rng.poisson(counts * (0.1 + near) / (0.1 + near).mean()))
+        found = register(np.array(images)).displacement.mean(axis=(2, 3))
+        truth = rows.mean(axis=2)
+        assert np.abs(found - (truth - truth.mean(axis=0))).max() < 1.0
 
 
 def test_jumps_of_a_third_of_the_field_without_a_lattice():
@@ -215,15 +377,24 @@ def test_a_frame_of_noise_does_not_disturb_the_others():
     series = simulate((48, 48), 8, 1, 17, image_counts=20.0)
     images = series.images.copy()
     images[5] = np.random.default_rng(0).poisson(images.mean(), images.shape[1:])
-    with pytest.warns(UserWarning, match="1 of 8 frames show too little .*: 5"):
+    with pytest.warns(UserWarning, match="1 of 8 frames resemble the others no more than noise would .*: 5"):
         found = register(images)
     rest = [0, 1, 2, 3, 4, 6, 7]
     truth = truth_of(series)[rest]
     assert np.abs(found.shift[rest] - (truth - truth.mean(axis=0))).max() < 0.05
     assert not found.displacement[5].any()
     assert np.isfinite(found.frame_error[rest]).all()
-    assert found.frame_error[5] == np.inf
+    np.testing.assert_array_equal(np.flatnonzero(found.left_out), [5])
     assert found.predicted_error < 0.05
+
+
+def test_frames_of_another_place_are_left_out():
+    rng = np.random.default_rng(3)
+    places = [ndimage.gaussian_filter(rng.normal(0, 1, (80, 80)), 1.3) for _ in range(2)]
+    images = rng.poisson([40 * (1 + 2 * np.clip(places[n > 3], -0.4, 0.4)) for n in range(7)])
+    with pytest.warns(UserWarning, match="3 of 7 frames resemble the others no more than noise would .*: 4, 5, 6"):
+        found = register(images)
+    np.testing.assert_array_equal(np.flatnonzero(found.left_out), [4, 5, 6])
 
 
 def test_all_frames_useless():
@@ -275,7 +446,7 @@ def test_images_and_oxide_maps_of_a_real_series_agree(shared_data):
     from_images = register(images).shift[:, 0].reshape(10, 5).mean(axis=1)
     difference = (from_images - from_images.mean()) - (from_maps - from_maps.mean())
     assert np.ptp(from_maps) > 0.3
-    assert np.abs(difference).max() < 0.1
+    assert np.abs(difference).max() < 0.2
 
 
 class TestRegistration:

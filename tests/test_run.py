@@ -1,10 +1,14 @@
 import base64
 import csv
+import importlib
+import inspect
 import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
+import warnings
 from html.parser import HTMLParser
 
 import h5py
@@ -13,7 +17,8 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 import lbj
-from mfsi_core import Registration, accumulate, simulate
+import mfsi_core
+from mfsi_core import Registration, accumulate, register, simulate
 from mfsi_core.cli import main
 
 SERIES = simulate((40, 44), 6, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
@@ -104,14 +109,24 @@ def shifts(path):
     return np.array([[float(row["uy_px"]), float(row["ux_px"])] for row in table(path)])
 
 
-def aligned(cubes, shift):
-    """Sum of dense frames, moved back by their shifts."""
-    y, x = np.indices(cubes.shape[1:3], float)
-    moved = [
-        [map_coordinates(cube[..., c].astype(float), [y - uy, x - ux], order=1) for c in range(cube.shape[-1])]
-        for cube, (uy, ux) in zip(cubes, shift, strict=True)
-    ]
-    return np.moveaxis(np.sum(moved, axis=0), 0, -1)
+def found_in(path, **options):
+    with lbj.open(path) as journal, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return register(journal, **options)
+
+
+def aligned(cubes, displacement):
+    """Sum of dense frames, each sampled at the q that solves q + u(q) = p."""
+    p = np.indices(cubes.shape[1:3], float)
+    total = 0
+    for cube, field in zip(cubes, displacement, strict=True):
+        q = p
+        for _ in range(30):
+            q = p - np.stack([map_coordinates(u.astype(float), q, order=1, mode="nearest") for u in field])
+        total = total + np.stack(
+            [map_coordinates(c.astype(float), q, order=1) for c in np.moveaxis(cube, 2, 0)], axis=-1
+        )
+    return total
 
 
 def test_a_run_writes_what_it_found(tmp_path, capsys):
@@ -127,7 +142,7 @@ def test_a_run_writes_what_it_found(tmp_path, capsys):
     assert summary["journal_bytes"] == (tmp_path / "a.lbj").stat().st_size
     assert {one["line"] for one in summary["maps"].values()} == {"Ca_Ka", "Ti_Ka", "O_Ka"}
     assert summary["registration"]["guide"] == "HAADF"
-    truth = SERIES.displacement[:, :, 0, 0]
+    truth = SERIES.displacement.mean(axis=(2, 3))
     np.testing.assert_allclose(shifts(tmp_path / "out" / "registration.csv"), truth, atol=0.1)
     np.testing.assert_allclose(summary["registration"]["range_px"], np.ptp(truth, axis=0), atol=0.15)
 
@@ -138,7 +153,7 @@ def test_maps_and_cube_agree_with_sums_of_dense_frames(tmp_path, capsys):
     assert {one["line"] for one in summary["maps"].values()} == {"Ca_Ka", "Ti_Ka"}
     dense = np.stack([events.dense() for events in SERIES.events])
     energy = 20.0 + 40.0 * np.arange(512)
-    shift = shifts(folder / "registration.csv")
+    shift = found_in(tmp_path / "a.lbj").displacement
     for name, one in summary["maps"].items():
         inside = [(energy >= low) & (energy < high) for low, high in (one["window_eV"], *one["background_eV"])]
         windows = aligned(np.stack([dense[..., part].sum(axis=-1) for part in inside], axis=-1), shift)
@@ -191,7 +206,7 @@ def test_without_an_image_the_counts_are_registered(tmp_path, capsys):
     summary = reported(capsys, tmp_path / "out", write(tmp_path / "a.lbj", image=False))
     assert summary["registration"]["guide"] == "X-ray counts"
     np.testing.assert_allclose(
-        shifts(tmp_path / "out" / "registration.csv"), SERIES.displacement[:, :, 0, 0], atol=0.25
+        shifts(tmp_path / "out" / "registration.csv"), SERIES.displacement.mean(axis=(2, 3)), atol=0.25
     )
 
 
@@ -226,8 +241,7 @@ def test_a_frame_without_a_usable_image_is_left_out_and_said_so(tmp_path, capsys
     assert summary["registration"]["left_out"] == [2]
     assert any(re.search(r"1 of 6 frames .*left out: 2", note) for note in summary["notes"])
     kept = [0, 1, 3, 4, 5]
-    registration = Registration.rigid(shifts(tmp_path / "out" / "registration.csv")[kept], (40, 44))
-    expected = accumulate([SERIES.events[n] for n in kept], registration)
+    expected = accumulate([SERIES.events[n] for n in kept], found_in(path).subset(kept))
     with h5py.File(tmp_path / "out" / "accumulated.h5") as file:
         assert file["EDX"].attrs["frames"] == 5
         np.testing.assert_allclose(file["EDX"][:], expected, atol=1e-3 * expected.max())
@@ -335,13 +349,13 @@ def test_single_steps(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write("a.lbj", 3)
     assert run(capsys, "register", "a.lbj", "-o", "shifts.csv") == (0, "shifts.csv\n", "")
-    shift = shifts(tmp_path / "shifts.csv")
-    assert shift.shape == (3, 2)
+    assert shifts(tmp_path / "shifts.csv").shape == (3, 2)
+    registration = found_in("a.lbj")
     for method in ("pull", "push"):
         part = ["--upsampling", "2", "--region", "4:20,10:", "--channels", "90:120", "--method", method]
         assert run(capsys, "accumulate", "a.lbj", "-o", "sum.h5", *part) == (0, "sum.h5\n", "")
         with h5py.File(tmp_path / "sum.h5") as file:
-            expected = accumulate(SERIES.events[:3], Registration.rigid(shift, (40, 44)), upsampling=2, method=method)
+            expected = accumulate(SERIES.events[:3], registration, upsampling=2, method=method)
             got = file["EDX"][:]
             np.testing.assert_allclose(got, expected[4:20, 10:, 90:120], atol=1e-3 * expected.max())
     assert run(capsys, "maps", "a.lbj", "-o", "maps", "--elements", "Ti")[0] == 0
@@ -376,3 +390,118 @@ def test_a_jeol_file(shared_data, tmp_path, capsys):
     middle = np.array([np.mean(one["window_eV"]) for one in summary["maps"].values()])
     for energy in (277, 525, 1487, 1740, 8040):  # C, O, Al, Si, Cu
         assert min(abs(middle - energy)) < 40
+
+
+def test_no_module_hides_a_public_name():
+    for module in pkgutil.iter_modules(mfsi_core.__path__, "mfsi_core."):
+        if not module.name.startswith("mfsi_core.make_"):
+            importlib.import_module(module.name)
+    for name in mfsi_core.__all__:
+        assert not inspect.ismodule(getattr(mfsi_core, name)), name
+
+
+def section(folder, title):
+    """Table of a section of the report: a dict a row."""
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    _, found, rest = text.partition(f"<h2>{title}</h2>")
+    assert found
+    rows = re.findall(r"<tr>(.*?)</tr>", rest.partition("<h2>")[0], re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+
+
+def test_report_of_counts_composition_comparison_and_components(tmp_path, capsys):
+    path = write(tmp_path / "a.lbj")
+    (tmp_path / "k.csv").write_text(
+        "element,family,k,basis,line_scope\nCa,K,1,wt,alpha\nTi,K,1.1,wt,alpha\nO,K,2,wt,alpha\n"
+    )
+    given = [path, "--elements", "Ca,Ti,O", "--factors", tmp_path / "k.csv"]
+    summary = reported(capsys, tmp_path / "one", *given, "--chips", 10)
+    pixel = summary["pixel_m"] * 1e9
+    for row in section(tmp_path / "one", "Counts per area"):
+        name = {"Ca Kα": "map-Ca_Ka", "Ti Kα": "map-Ti_Ka", "O Kα": "map-O_Ka"}[row["map"]]
+        counts = summary["maps"][name]["net_counts"] / (40 * 44 * pixel**2)
+        assert float(row["all frames"].replace(",", "")) == pytest.approx(counts, rel=6e-3)
+        assert float(row["counts/nm², one frame"].replace(",", "")) == pytest.approx(counts / 6, rel=6e-3)
+    chips = table(tmp_path / "one" / "quantification.csv")
+    assert len(chips) == 16 * 3
+    earlier = [row | {"at_pct": float(row["at_pct"]) + (1.5 if row["element"] == "Ca" else 0.0)} for row in chips]
+    with (tmp_path / "earlier.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(chips[0]))
+        writer.writeheader()
+        writer.writerows(earlier)
+    more = ["--chips", 10, "--stated", "Ca:1,Ti:1,O:3", "--compare", tmp_path / "earlier.csv", "--scree"]
+    reported(capsys, tmp_path / "two", *given, *more)
+    rows = {row["element"]: row for row in section(tmp_path / "two", "Comparison")}
+    means = {e: np.mean([float(row["at_pct"]) for row in chips if row["element"] == e]) for e in ("Ca", "Ti", "O")}
+    for element, atoms in (("Ca", 1), ("Ti", 1), ("O", 3)):
+        share = 100 * means[element] / sum(means.values())
+        assert float(rows[element]["normalised"]) == pytest.approx(share, rel=6e-3)
+        assert float(rows[element]["error, %"]) == pytest.approx(100 * abs(share / (20 * atoms) - 1), rel=6e-3, abs=0.1)
+        assert float(rows[element]["change, at%"]) == pytest.approx(-1.5 if element == "Ca" else 0.0, abs=1e-3)
+    assert [row["frames"] for row in section(tmp_path / "two", "Components against dose")] == ["1", "4", "6"]
+    (tmp_path / "chips.json").write_text("[[[1, 1], [1, 20], [20, 20]], [[25, 25], [38, 25], [38, 40], [25, 40]]]")
+    reported(capsys, tmp_path / "two", *given, "--chips", tmp_path / "chips.json")
+    assert {row["chip_id"] for row in table(tmp_path / "two" / "quantification.csv")} == {"0", "1"}
+    assert not (tmp_path / "two" / "difference_Ca.png").exists()
+
+
+@pytest.mark.parametrize("more", [["--stated", "Ca:1"], ["--factors", "k.csv", "--chips", "none.json"]])
+def test_comparison_and_polygons_used_wrongly(tmp_path, capsys, more):
+    code, _, err = run(capsys, "run", write(tmp_path / "a.lbj", 2), "-o", tmp_path / "out", *more)
+    assert code == 2
+    assert "give factors too" in err or "none.json" in err
+
+
+def test_spectra_without_an_image_are_named_for_what_they_are(tmp_path, capsys):
+    from mfsi_core.simulation_eels import simulate_eels
+
+    series = simulate_eels((12, 14), 3, seed=2)
+    with lbj.create(tmp_path / "a.lbj", [s for s in series.signals if s.kind == "spectra"]) as writer:
+        for n in range(3):
+            writer.append({"EELS": series.frame(n)[0]["EELS"]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main(["run", str(tmp_path / "a.lbj"), "-o", str(tmp_path / "out"), "--elements", "Ti"])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "X-ray" not in page
+
+
+def test_inputs_and_journals_are_never_overwritten(tmp_path, capsys):
+    path = write(tmp_path / "a.lbj", 3)
+    before = path.read_bytes()
+    for command in (["register", path, "-o", path], ["accumulate", path, "-o", tmp_path / "a.h5"]):
+        if command[0] == "accumulate":
+            (tmp_path / "a.h5").write_bytes(before)
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "never overwritten" in err
+    assert path.read_bytes() == before == (tmp_path / "a.h5").read_bytes()
+    (tmp_path / "series.lbj").write_bytes(before)
+    np.savez(tmp_path / "b.npz", EDX=np.ones((2, 4, 4, 20), np.uint8))
+    code, _, err = run(capsys, "run", tmp_path / "b.npz", "-o", tmp_path)
+    assert code == 2
+    assert "series.lbj" in err
+    assert (tmp_path / "series.lbj").read_bytes() == before
+    for _ in range(2):
+        assert run(capsys, "run", tmp_path / "b.npz", "-o", tmp_path / "out")[0] == 0
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["converted"] == "series.lbj"
+
+
+def test_units_and_energies_that_are_meant_otherwise_are_told(tmp_path, capsys):
+    axes = [{"name": name, "offset": 0.0, "scale": 0.5, "units": "nm"} for name in "yx"]
+    axes.append({"name": "energy", "offset": 0.0, "scale": 0.01, "units": "keV"})
+    signal = lbj.Signal("EDX", "events", (6, 6, 300), axes=axes)
+    with lbj.create(tmp_path / "a.lbj", [signal], {"beam_energy": 200}) as writer:
+        writer.append({"EDX": np.ones((6, 6, 300), np.uint8)})
+    notes = " ".join(reported(capsys, tmp_path / "out", tmp_path / "a.lbj", "--elements", "Ti")["notes"])
+    assert "is in 'nm'" in notes
+    assert "is in 'keV', not in eV" in notes
+    assert "200 eV; if keV were meant" in notes
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"files": 7}', '{"files": [3]}', "no JSON"])
+def test_a_summary_that_no_run_wrote_is_no_obstacle(tmp_path, capsys, text):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "summary.json").write_text(text)
+    reported(capsys, tmp_path / "out", write(tmp_path / "a.lbj", 2))

@@ -27,6 +27,7 @@ PLACES = {
     "6.2 fOOT": layout.foot,
     "6.3 iNDX": layout.indx,
     "7.3 cONT": layout.cont,
+    "7.5 dISP": layout.disp,
 }
 
 
@@ -115,7 +116,8 @@ def test_registry_equals_the_library():
     }
     for _, name, kinds in numbers:
         assert (name in codings.COUNTS) == ("all" in kinds or "events" in kinds)
-        assert (name in codings.ARRAYS) == ("all" in kinds or "image" in kinds)
+        for kind in ("spectra", "image"):
+            assert (name in codings.ARRAYS[kind]) == ("all" in kinds or kind in kinds)
 
 
 def test_the_minimal_file_of_the_page():

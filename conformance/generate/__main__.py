@@ -11,12 +11,15 @@ from typing import Any
 
 from . import (  # noqa: F401 registered by being imported
     accept_codings,
+    accept_dense,
     accept_index,
+    accept_integers,
     accept_records,
     accept_shapes,
     encode,
     recover,
     reject_blocks,
+    reject_dense,
     reject_file,
     reject_frames,
     reject_head,

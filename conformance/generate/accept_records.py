@@ -370,3 +370,73 @@ def most_amendments() -> File:
         file.put(b"aMNd", compact({"metadata": {"n": i}}))
     file.metadata = {"n": 4095}
     return file
+
+
+PICTURE = image(shape=(3, 4))
+
+
+def displaced(file: File, count: int) -> File:
+    """Add frames of the picture."""
+    for i in range(count):
+        file.frame({"HAADF": draw(f"d{i}", (3, 4), "uint16")})
+    return file
+
+
+def disp(values: np.ndarray, terms: int, rows: int, signal: int = 0, flags: int = 0) -> bytes:
+    """Payload of dISP for at most four frames of the picture, the last of them left out."""
+    count = len(values)
+    error = np.array([0.0625, np.nan, np.inf, 0], "<f4")[:count]
+    left_out = bytes(count - 1) + b"\x01"
+    fixed = struct.pack("<QHHIII", count, signal, terms, rows, 4, flags)
+    return fixed + error.tobytes() + values.astype("<f4").tobytes() + left_out
+
+
+def steps(*shape: int) -> np.ndarray:
+    """Displacements of eighths of a pixel, from -8 to 8."""
+    return draw("disp", shape, below=129) / 8.0 - 8
+
+
+@vector("accept/displacements-rows", "7.5.1", "7.5.3", provokes="displacements are not understood, and not ignored")
+def displacements_rows() -> File:
+    file = displaced(File(PICTURE), 3)
+    file.put(b"dISP", disp(steps(3, 1, 1, 2), 1, 1))
+    file.put(b"dISP", disp(steps(3, 3, 4, 2), 4, 3), digest=False)
+    return displaced(file, 1).close()
+
+
+@vector("accept/displacements-field", "7.5.1", "7.5.4", provokes="displacements are not understood, and not ignored")
+def displacements_field() -> File:
+    file = displaced(File(events(), PICTURE), 2)
+    file.put(b"dISP", disp(steps(2, 2, 3, 4), 0, 3, signal=1, flags=1))
+    return file.close()
+
+
+def _wrong(change: str) -> bytes:
+    """Payload of three frames in which one thing is wrong."""
+    whole = {
+        "frames": (steps(4, 3, 2, 2), 2, 3), "terms": (steps(3, 1, 17, 2), 17, 1), "rows": (steps(3, 2, 2, 2), 2, 2),
+    }  # fmt: skip
+    payload = bytearray(disp(*whole.get(change, (steps(3, 3, 2, 2), 2, 3))))
+    places = {
+        "signal": (8, "<H", 1), "columns": (16, "<I", 2**32 - 1), "flags": (20, "<I", 2), "error": (24, "<f", -1.0),
+        "value": (36, "<f", np.nan), "magnitude": (36, "<f", 2.0**33), "frame-flags": (len(payload) - 1, "<B", 3),
+    }  # fmt: skip
+    if change in places:
+        at, form, value = places[change]
+        struct.pack_into(form, payload, at, value)
+    return bytes(payload) + bytes(change == "length")
+
+
+for change in ("frames", "signal", "terms", "rows", "columns", "flags", "error", "value", "magnitude", "frame-flags",
+               "length"):  # fmt: skip
+
+    @vector(
+        f"accept/displacements-wrong-{change}",
+        "7.5.2",
+        "9.1",
+        provokes="displacements that are wrong are an error instead of ignored, or allocated for",
+    )
+    def displacements_wrong(change: str = change) -> Made:
+        file = displaced(File(PICTURE), 3)
+        file.put(b"dISP", _wrong(change))
+        return right(file.close(), ["7.5.2"])

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-NUMBER = {"raw": 0, "leb128": 1, "split-rice": 2, "shuffle-zstd": 3}
+NUMBER = {
+    "raw": 0, "leb128": 1, "split-rice": 2, "shuffle-zstd": 3, "lossless-int": 4, "float-lattice": 5, "noise-q": 6,
+    "chart": 7,
+}  # fmt: skip
 
 
 def counts(
@@ -25,10 +28,13 @@ def counts(
 
 
 def array(coding: str, part: np.ndarray, **options: Any) -> bytes:
-    """Bytes of a block of spectra or an image."""
+    """Bytes of a block of spectra or an image; those of the codings of integer streams are given as they are."""
     if coding == "raw":
         return part.tobytes()
-    return zstd(shuffled(part), **options)
+    if coding == "shuffle-zstd":
+        return zstd(shuffled(part), **options)
+    data: bytes = options["data"]
+    return data
 
 
 def shuffled(part: np.ndarray) -> bytes:

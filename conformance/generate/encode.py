@@ -140,6 +140,35 @@ def arrays() -> Made:
     return written(signals, [data])
 
 
+@vector(
+    "encode/lossless-int",
+    "8.6.1",
+    "8.6.2",
+    "8.5.11",
+    provokes="values that are no integers of 25 bits are lost, or the sign of zero",
+)
+def lossless_int() -> Made:
+    named = {"coding": "lossless-int"}
+    signals = [
+        image("I", (9, 11), "int16", **named),
+        image("one", (1, 1), "uint8", **named),
+        spectra("U", (2, 3, 30), "uint64", **named),
+        spectra("F", (4, 5, 20), "float32", **named),
+        spectra("D", (1, 7, 40), "float64", **named),
+        spectra("T", (2, 2, 3, 2, 9), "uint8", **named),
+    ]
+    data: Json = {
+        signal["name"]: draw("li" + signal["name"], tuple(signal["shape"]), below=200).astype(signal["dtype"])
+        for signal in signals
+    }
+    data["I"][3, 4], data["I"][5, 6] = -32768, 32767
+    data["U"][1, 2, 3], data["U"][0, 0, 0] = 2**64 - 1, 2**24
+    data["F"].reshape(-1)[[0, 7, 399]] = [-0.0, np.nan, 0.5]
+    data["D"].reshape(-1)[[5, 279]] = [np.inf, 2**24 + 1]
+    constant = {**data, "U": np.full((2, 3, 30), 7, np.uint64), "F": np.full((4, 5, 20), -(2**24), np.float32)}
+    return written(signals, [data, constant])
+
+
 @vector("encode/signals-absent", "5.3.7", provokes="a signal that is absent is written empty, or zero")
 def absent() -> Made:
     both = {"EDX": cube("ab"), "HAADF": draw("ab", (2, 3), "uint16")}

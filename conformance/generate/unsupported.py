@@ -106,7 +106,7 @@ for bit in (1, 31):
         return Made(bytes(file.data), file.expect(), file.features)
 
 
-for coding in (4, 32768, 65535):
+for coding in (8, 32768, 65535):
 
     @vector(
         f"unsupported/coding-{coding}", "5.3.2", "9.1", provokes="one unknown coding makes the whole file unreadable"

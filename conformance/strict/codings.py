@@ -1,4 +1,4 @@
-"""The codings of clause 8, one after the other; split-rice has a file of its own."""
+"""The codings of clause 8, one after the other; split-rice and those of integer streams have files of their own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import numpy as np
 import zstandard
 
 from . import rice
+from .chart import chart
+from .cursor import Cursor
+from .dense import float_lattice, lossless_int
 from .errors import damaged, unsupported
 from .header import Signal
+from .noise import noise_q
 
-RAW, LEB128, SPLIT_RICE, SHUFFLE_ZSTD = range(4)
-NAMES = ("raw", "leb128", "split-rice", "shuffle-zstd")
-KINDS = (("events", "spectra", "image"), ("events",), ("events",), ("spectra", "image"))
+RAW, LEB128, SPLIT_RICE, SHUFFLE_ZSTD, LOSSLESS_INT, FLOAT_LATTICE, NOISE_Q, CHART = range(8)
+NAMES = ("raw", "leb128", "split-rice", "shuffle-zstd", "lossless-int", "float-lattice", "noise-q", "chart")
+ARRAYS = ("spectra", "image")
+KINDS = (("events", *ARRAYS), ("events",), ("events",), ARRAYS, ARRAYS, ARRAYS, ARRAYS, ("spectra",))
+OF_INTEGER_STREAMS = {LOSSLESS_INT: lossless_int, FLOAT_LATTICE: float_lattice, NOISE_Q: noise_q, CHART: chart}
 LARGEST_COUNT = 2**32 - 1
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -120,4 +126,6 @@ def decode_dense(coding: int, data: bytes, signal: Signal, shape: tuple[int, ...
     if coding == SHUFFLE_ZSTD:
         content = np.frombuffer(_unzstd(data, elements * dtype.itemsize, offset), np.uint8)
         return np.ascontiguousarray(content.reshape(dtype.itemsize, elements).T).view(dtype).reshape(shape)
+    if coding in OF_INTEGER_STREAMS:
+        return OF_INTEGER_STREAMS[coding](Cursor(data, offset), shape, dtype)
     raise unsupported(offset, "5.3.2", f"coding {coding}")

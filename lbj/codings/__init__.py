@@ -5,7 +5,8 @@ A coding is a module with ``NAME``, ``NUMBER`` and one or both pairs of function
 - ``encode_counts(voxel, count, shape, dtype, events) -> bytes`` and
   ``decode_counts(data, shape, dtype, voxels, events) -> (voxel, count)`` for blocks of kind ``events``, where ``voxel``
   is sorted and channel-major within the block's window of ``shape``;
-- ``encode_array(array) -> bytes`` and ``decode_array(data, shape, dtype) -> array`` for the dense kinds.
+- ``encode_array(array, plan) -> bytes`` and ``decode_array(data, shape, dtype) -> array`` for the dense kinds. A lossy
+  coding has ``plan(array, parameters, kind)`` too, which sees the whole frame once: its noise, its mean spectrum.
 
 Codings know nothing of files. The registry is in spec/registry.md.
 """
@@ -18,12 +19,31 @@ from types import ModuleType
 
 from ..errors import UnsupportedError, UsageError
 
-MODULES = {0: "raw", 1: "leb128", 2: "split_rice", 3: "shuffle_zstd"}
+MODULES = {
+    0: "raw",
+    1: "leb128",
+    2: "split_rice",
+    3: "shuffle_zstd",
+    4: "lossless_int",
+    5: "float_lattice",
+    6: "noise_q",
+    7: "chart",
+}
 NAMES = {name.replace("_", "-"): number for number, name in MODULES.items()}
 COUNTS = ("raw", "leb128", "split-rice")
-ARRAYS = ("raw", "shuffle-zstd")
+ARRAYS = {
+    "image": ("raw", "shuffle-zstd", "lossless-int", "float-lattice", "noise-q"),
+    "spectra": ("raw", "shuffle-zstd", "lossless-int", "float-lattice", "noise-q", "chart"),
+}
+LOSSY = ("noise-q", "chart")
 
 MAX_BLOCK = 2**32 - 1
+
+
+def split(coding: str) -> tuple[str, str | None]:
+    """Return name and parameters of a coding string."""
+    match = re.fullmatch(r"([a-z0-9-]+)(?:\((.*)\))?", coding)
+    return (match[1], match[2]) if match else ("", None)
 
 
 def check(coding: str, kind: str, signal: str) -> None:
@@ -34,12 +54,26 @@ def check(coding: str, kind: str, signal: str) -> None:
     UsageError
         Naming the coding found and those expected.
     """
-    match = re.fullmatch(r"([a-z0-9-]+)(?:\((.*)\))?", coding)
-    allowed = COUNTS if kind == "events" else ARRAYS
-    if not match or match[1] not in allowed:
+    base, parameters = split(coding)
+    allowed = COUNTS if kind == "events" else ARRAYS[kind]
+    if base not in allowed:
         raise UsageError(f"signal {signal!r} of kind {kind!r} can be coded with {', '.join(allowed)}; got {coding!r}")
-    if match[2] is not None:
-        raise UsageError(f"signal {signal!r}: coding {match[1]!r} takes no parameters, got {coding!r}")
+    if base not in LOSSY:
+        if parameters is not None:
+            raise UsageError(f"signal {signal!r}: coding {base!r} takes no parameters, got {coding!r}")
+        return
+    from ._parameters import chart, noise_q
+
+    {"noise-q": noise_q, "chart": chart}[base](parameters)
+
+
+def writable(coding: str, kind: str) -> bool:
+    """Whether a signal of this kind can be written with a coding string."""
+    try:
+        check(coding, kind, "")
+    except UsageError:
+        return False
+    return True
 
 
 def module(number: int) -> ModuleType:

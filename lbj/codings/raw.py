@@ -12,7 +12,7 @@ NAME, NUMBER = "raw", 0
 CLAUSE = "8.1"
 
 
-def encode_array(array: np.ndarray) -> bytes:
+def encode_array(array: np.ndarray, plan: None = None) -> bytes:
     """Bytes of the array, little-endian, C order."""
     return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
 

@@ -16,7 +16,7 @@ CLAUSE = "8.4"
 LEVEL = 3
 
 
-def encode_array(array: np.ndarray) -> bytes:
+def encode_array(array: np.ndarray, plan: None = None) -> bytes:
     """Shuffle and compress; the zstd frame states its content size."""
     plane = np.frombuffer(to_raw(array), np.uint8).reshape(-1, array.dtype.itemsize)
     return zstandard.ZstdCompressor(level=LEVEL).compress(plane.T.tobytes())

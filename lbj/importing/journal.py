@@ -23,6 +23,4 @@ def read(path: Path) -> Source:
 def _frames(path: Path) -> Iterator[Frame]:
     with open_journal(path) as journal:
         for frame in journal:
-            kinds = {name: journal.signals[name].kind for name in frame.names}
-            data = {n: frame.events(n) if kind == "events" else frame.array(n) for n, kind in kinds.items()}
-            yield data, frame.attributes
+            yield {name: frame._stored(name) for name in frame.names}, frame.attributes

@@ -711,7 +711,8 @@ static int describe(void)
 #endif
     printf("{\"name\": \"c\", \"version\": \"%d.%d\", \"reader\": \"streaming\",\n"
            " \"commands\": [\"decode\", \"encode\"],\n"
-           " \"codings\": [\"raw\", \"leb128\", \"split-rice\"%s]}\n", LBJ_MAJOR, LBJ_MINOR, zstd);
+           " \"codings\": [\"raw\", \"leb128\", \"split-rice\"%s, \"lossless-int\", \"float-lattice\", \"noise-q\","
+           " \"chart\"]}\n", LBJ_MAJOR, LBJ_MINOR, zstd);
     return 0;
 }
 

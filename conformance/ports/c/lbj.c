@@ -10,6 +10,7 @@
 #endif
 
 #include "lbj.h"
+#include "dense.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -1904,7 +1905,10 @@ typedef struct {
     size_t size;
 } part;
 
-enum { CODING_RAW, CODING_LEB128, CODING_SPLIT_RICE, CODING_SHUFFLE_ZSTD, CODINGS };
+enum {
+    CODING_RAW, CODING_LEB128, CODING_SPLIT_RICE, CODING_SHUFFLE_ZSTD, CODING_LOSSLESS_INT, CODING_FLOAT_LATTICE,
+    CODING_NOISE_Q, CODING_CHART, CODINGS
+};
 
 /* Fills in what follows from start and stop, which lie in the array: no product can overflow. */
 static void measure(window *w, const lbj_signal *s)
@@ -1962,7 +1966,9 @@ static lbj_status read_window(const stored_block *b, const lbj_signal *s, part *
 static lbj_status check_part(const part *p, const lbj_signal *s, lbj_error *error)
 {
     int defined = s->kind == LBJ_EVENTS ? p->coding <= CODING_SPLIT_RICE
-                                        : p->coding == CODING_RAW || p->coding == CODING_SHUFFLE_ZSTD;
+                                        : p->coding == CODING_RAW || p->coding >= CODING_SHUFFLE_ZSTD;
+    if (p->coding == CODING_CHART && s->kind != LBJ_SPECTRA)
+        defined = 0;
     if (p->coding >= CODINGS)
         return fail(error, LBJ_UNSUPPORTED, p->offset, "5.3.2", "coding %u", p->coding);
     if (!defined)
@@ -2487,6 +2493,30 @@ static lbj_status decode_shuffle_zstd(const part *p, size_t bytes, uint8_t *to, 
 }
 #endif
 
+/* ---- 8.6 to 8.9, in dense.c ---- */
+
+/* The last two axes of the window, and the product of all others (8.5.1). */
+static lbj_status decode_dense(const part *p, const lbj_signal *s, uint8_t *to, lbj_error *error)
+{
+    dense_block block;
+    unsigned last = s->axes - 1;
+    block.coding = p->coding;
+    block.data = p->data;
+    block.size = p->size;
+    block.channels = p->window.stop[last] - p->window.start[last];
+    block.width = last > 0 ? p->window.stop[last - 1] - p->window.start[last - 1] : 1;
+    block.height = p->window.elements / block.channels / block.width;
+    block.dtype = s->dtype;
+    block.offset = p->offset;
+    return lbj_decode_dense(&block, to, error);
+}
+
+static lbj_status decode_array(const part *p, const lbj_signal *s, uint8_t *to, lbj_error *error)
+{
+    return p->coding == CODING_SHUFFLE_ZSTD ? decode_shuffle_zstd(p, lbj_dtype_size(s->dtype), to, error)
+                                            : decode_dense(p, s, to, error);
+}
+
 /* ----------------------------------------------------------------------------------- signals out of their blocks -- */
 
 /* C-order index in the array of a pixel of a window. */
@@ -2660,11 +2690,11 @@ static lbj_status place_array(const part *p, const lbj_signal *s, uint8_t *dense
     if (p->coding == CODING_RAW)
         return place_window(s, &p->window, p->data, dense), LBJ_OK;
     if (p->window.whole)
-        return decode_shuffle_zstd(p, lbj_dtype_size(s->dtype), dense, error);
+        return decode_array(p, s, dense, error);
     array = take_memory(p->window.elements, lbj_dtype_size(s->dtype));
     if (array == NULL)
         return no_memory(error, p->offset);
-    status = decode_shuffle_zstd(p, lbj_dtype_size(s->dtype), array, error);
+    status = decode_array(p, s, array, error);
     if (status == LBJ_OK)
         place_window(s, &p->window, array, dense);
     free(array);

@@ -3,7 +3,8 @@
  * lbj: reads and writes listed-bin journals (.lbj), the file format described in spec/lbj.md. Numbers such as 4.2.3 in
  * comments and error messages are clauses of that document.
  *
- * One header and one source file, C99. libzstd is the only, and an optional, dependency: compile with -DLBJ_ZSTD and
+ * C99: one header, lbj.h, and lbj.c with its part dense.c (and dense.h), compiled without fused multiply-add
+ * (-ffp-contract=off). libzstd is the only, and an optional, dependency: compile with -DLBJ_ZSTD and
  * link -lzstd; without it blocks coded as shuffle-zstd are "unsupported". No global state: different readers and
  * writers may be used from different threads, one of them from one thread at a time.
  *

@@ -74,7 +74,8 @@ class Simulation:
     shape : (int, int)
         Y, X.
     displacement : (N, 2, Y, X) float64
-        True displacement (uy, ux), px: frame pixel q sampled the scene at q + u. Zero mean over the series.
+        True displacement (uy, ux), px: frame pixel q sampled the scene at q + u. Zero mean over the series, of which
+        the jitter's share is zero in every row.
     scene : Scene
         Column densities at any position.
     maps : dict of (Y, X) float64
@@ -181,9 +182,9 @@ def simulate(
     spacing : float
         Edge of the cell, px.
     drift : (float, float)
-        Steady drift (y, x), px per frame.
+        Steady drift (y, x), px per frame, which goes on within each frame.
     walk : float
-        Random walk, px rms per frame and direction.
+        Random walk, px rms per frame and direction, between frames.
     jitter : (float, float)
         Independent displacement of every row of every frame (y, x), px rms.
 
@@ -245,6 +246,6 @@ def _displacement(
     steps = rng.normal(0, walk, (frames, 2)) + np.asarray(drift)
     path = np.cumsum(steps, axis=0)
     rows = rng.normal(0, 1, (frames, 2, shape[0])) * np.asarray(jitter)[:, None]
-    field = path[:, :, None] + rows
-    field -= field.mean(axis=0)
+    within = np.asarray(drift)[:, None] * ((np.arange(shape[0]) + 0.5) / shape[0] - 0.5)
+    field = (path - path.mean(axis=0))[:, :, None] + within + rows - rows.mean(axis=0)
     return np.repeat(field[..., None], shape[1], axis=3)

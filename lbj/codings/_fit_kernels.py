@@ -1,0 +1,44 @@
+# mypy: ignore-errors
+# Inside compiled kernels types are numba's.
+"""Kernels: sums over the places that the weights of taps are fitted to.
+
+Not by BLAS: its threads wait for each other on busy machines, and its sums depend on how many there are.
+"""
+
+import numpy as np
+from numba import njit
+
+CACHED = 512  # places whose products are summed at a time
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def gram(table, weight, size):
+    """Weighted products of the table's lines with each other, summed over the first places."""
+    n = len(table)
+    out = np.zeros((n, n))
+    some = np.empty(CACHED)
+    for at in range(0, size, CACHED):
+        many = min(CACHED, size - at)
+        for i in range(n):
+            for c in range(many):
+                some[c] = table[i, at + c] * weight[at + c]
+            for j in range(i + 1):
+                total = 0.0
+                for c in range(many):
+                    total += some[c] * table[j, at + c]
+                out[i, j] += total
+    for i in range(n):
+        out[i, i + 1 :] = out[i + 1 :, i]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def weighted(columns, weights, offset):
+    """Sum of the columns' lines times weights, plus an offset."""
+    out = np.full(columns.shape[1], offset)
+    for at in range(0, out.size, CACHED):
+        part = out[at : at + CACHED]
+        for k in range(len(columns)):
+            for c in range(part.size):
+                part[c] += weights[k] * columns[k, at + c]
+    return out

@@ -1,0 +1,100 @@
+"""What the lossy codings share: what they take for exceptions, and what they state of themselves."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnsupportedError
+from . import _exceptions, _integers, _noise, _quantiser_kernels
+from ._integer_fit import Model
+from ._integers import Cursor
+from ._stated import STATED, Noise
+
+EXCEPTIONS = 1
+CLIPPED = 4  # voxels at the largest value from which on a float frame is taken for saturated
+
+
+class Frame(NamedTuple):
+    """What a lossy coding finds in a whole frame before its blocks are coded."""
+
+    step: float
+    noise: Noise
+    fraction: int
+    ceiling: float
+    image: bool
+    model: Model | None  # of the integers, where blocks share one
+
+
+def saturation(array: NDArray) -> float:
+    """Value from which on the frame is saturated; infinite if it is not.
+
+    The largest value of an integer dtype; of a float frame the largest value, where it is reached several times.
+    """
+    if array.dtype.kind in "iu":
+        return float(np.iinfo(array.dtype).max)
+    with np.errstate(invalid="ignore"):
+        largest = float(array.max())
+    if not np.isfinite(largest):
+        finite = array[np.isfinite(array)]
+        if not finite.size:
+            return np.inf
+        largest = float(finite.max())
+    return largest if np.count_nonzero(array == largest) >= CLIPPED else np.inf
+
+
+def strange(array: NDArray, ceiling: float) -> NDArray[np.bool_]:
+    """Mark what is not finite, or saturated."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(~np.isfinite(array) | (array >= ceiling))
+
+
+def calmed(array: NDArray, frame: Frame) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Mark exceptions: what is strange, or a spike above 8 standard deviations; and the values with others there.
+
+    The values are floats: f32 where they came so, else f64.
+    """
+    noise, shape = frame.noise, _integers.volume(array.shape)
+    odd = strange(array, frame.ceiling)
+    values = _exceptions.filled(np.asarray(array, "f4" if array.dtype == np.float32 else "f8"), odd)
+    found = np.zeros(shape, bool)
+    model = (noise.read, noise.gain, noise.multiplicative, noise.zero)
+    _quantiser_kernels.spikes(values.reshape(shape), shape, frame.image, model, found)
+    odd |= found.reshape(array.shape)
+    return odd, _exceptions.filled(values, odd)
+
+
+def look(array: NDArray, step: float, kind: str) -> Frame:
+    """Measure the noise of a frame; exceptions that show without a noise model never enter the fit."""
+    from ._quantiser import fraction
+
+    ceiling = saturation(array)
+    values = _noise.sample(array, kind).astype(float)
+    calm = np.where(strange(values, ceiling), np.nan, values)
+    noise = _noise.measure(calm, kind)
+    return Frame(step, noise, fraction(noise, step, calm), ceiling, kind == "image", None)
+
+
+def seed(array: NDArray) -> int:
+    """Seed of a block's dither: a digest of its data, so that it is the same each time and another in each frame."""
+    return zlib.crc32(np.ascontiguousarray(array).data)
+
+
+def stated(flags: int, frame: Frame, chi2: float, worst: float) -> bytes:
+    """Beginning of a lossy block."""
+    noise = frame.noise
+    return bytes([flags]) + STATED.pack(
+        frame.step, noise.read, noise.gain, noise.multiplicative, noise.zero, noise.fit, chi2, worst
+    )
+
+
+def begin(cursor: Cursor, known: int, clause: str) -> int:
+    """Pass over the beginning of a lossy block and return its flags."""
+    flags = cursor.take(1)[0]
+    if flags & ~known:
+        raise UnsupportedError(f"a block has the reserved flags {flags:#x} set", clause=clause)
+    cursor.take(STATED.size)
+    return flags

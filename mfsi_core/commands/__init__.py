@@ -1,0 +1,1 @@
+"""Commands: what `mfsi` does, one module a step."""

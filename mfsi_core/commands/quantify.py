@@ -1,0 +1,209 @@
+"""`mfsi quantify`: compositions of the chips of a field."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lbj import UsageError
+
+EXAMPLE = """mfsi quantify series.lbj -o chips --elements La,Fe,O,Sr,Ti --chips 15 --factors k.csv
+  mfsi quantify series.lbj -o pixels --elements Fe,Pt --chips pixels --fit linear --factors k.csv
+  mfsi quantify standard.lbj -o standard --standard Sr:1,Ti:1,O:3
+
+k.csv (basis: wt or at; line_scope: alpha or family; k = 0 fits an element and leaves it out of the composition):
+  element,family,k,basis,line_scope,reference,rel_sd
+  Fe,K,1.450226,wt,alpha,,0.05
+  Pt,L,5.075602,wt,alpha,,0.05"""
+
+CHIPS: dict[str, Any] = {
+    "default": "15",
+    "metavar": "N|pixels|FILE",
+    "help": "pixels per side; labels (.npy, -1 = left out); or polygons (.json, a list of lists of [y, x]); default 15",
+}
+STATED: dict[str, Any] = {"metavar": "Sr:1,Ti:1,O:3", "help": "tell how far the mean of the chips is from it"}
+COMPARE: dict[str, Any] = {"metavar": "OTHER.csv", "help": "an earlier quantification.csv of the same chips"}
+
+
+def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = command("quantify", "quantify chips of a field: compositions with errors, and their maps", EXAMPLE)
+    parser.add_argument("file", help="a journal")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="for quantification.csv and the maps")
+    parser.add_argument("--elements", metavar="La,Fe,O", help="all that shows; default: those the series names")
+    parser.add_argument("--factors", metavar="K.csv", help="k-factors, zeta-factors (kg/m²) or cross-sections (barn)")
+    parser.add_argument("--chips", **CHIPS)
+    parser.add_argument("--method", choices=["cliff-lorimer", "zeta", "cross-section"], default="cliff-lorimer")
+    parser.add_argument("--fit", choices=["poisson", "linear"], default="poisson")
+    parser.add_argument("--dose", type=float, metavar="D", help="electrons a pixel (zeta), per nm² (cross-section)")
+    parser.add_argument(
+        "--absorption", metavar="NAME=VALUE,…", help="thickness_nm=50,density=6.5,take_off_deg=22: corrects for a film"
+    )
+    parser.add_argument("--energy", metavar="LOW:HIGH", help="range of the fit, eV; default all above 150")
+    parser.add_argument("--region", metavar="A:B,C:D", help="rows and columns of the field")
+    parser.add_argument("--standard", metavar="Sr:1,Ti:1,O:3", help="take the field for a standard: writes factors.csv")
+    parser.add_argument("--stated", **STATED)
+    parser.add_argument("--compare", **COMPARE)
+    parser.add_argument("--export", metavar="CHIPS.npz", help="also .csv, .parquet: chips for a few-shot model")
+    parser.add_argument("--image", metavar="NAME", help="image to register and to export; default HAADF or the first")
+    parser.add_argument("--signal", metavar="NAME", help="the spectra; default EDX or the first")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import lbj
+
+    from ..outputs import folder_of
+    from ..pipeline import registered
+    from ..quantification.compare import against_stoichiometry, phase_composition
+    from ..quantification.export import chip_spectra, export_chips
+    from ..quantification.factors import write_factors
+    from ..quantification.figures import at_map, fitted_spectrum
+    from ..quantification.standards import k_from_standard
+    from ..quantification.table import analyse
+
+    if not args.standard and not args.factors:
+        raise UsageError("quantification needs factors: --factors K.csv, or --standard to measure them")
+    absorption = numbers(args.absorption, "absorption", "=") if args.absorption else None
+    options: dict[str, Any] = {"energy": _energy(args.energy), "region": _region(args.region), "absorption": absorption}
+    earlier = earlier_table(args.compare) if args.compare else None
+    folder = folder_of(args.output)
+    with lbj.open(args.file) as journal:
+        view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        if results.signal is None:
+            raise UsageError("the series holds no spectra to quantify")
+        options |= {"signal": results.signal.name, "registration": results.registration if results.guide else None}
+        folder.mkdir(parents=True, exist_ok=True)
+        if args.standard:
+            amounts = numbers(args.standard, "standard", ":")
+            write_factors(k_from_standard(view, amounts, **options), folder / "factors.csv")
+            print(folder / "factors.csv")
+            return 0
+        elements = [e.strip() for e in args.elements.split(",")] if args.elements else view.metadata.get("elements")
+        if not elements:
+            raise UsageError("the series names no elements; name all that shows: --elements La,Fe,O")
+        found = analyse(
+            view, list(elements), chips_of(args.chips), args.factors, args.method, args.fit, dose=args.dose, **options
+        )
+        table = found.table
+        table.to_csv(folder / "quantification.csv", index=False)
+        for element in found.elements:
+            (folder / f"at_{element}.png").write_bytes(at_map(found, element, results.pixel))
+        (folder / "fitted_spectrum.png").write_bytes(fitted_spectrum(found))
+        if earlier is not None:
+            _compare(found, table, earlier, folder, results.pixel)
+        if args.export:
+            spectra = chip_spectra(view, found, options["signal"], options["registration"])
+            export_chips(args.export, found, spectra, results.after)
+    made = [args.export] if args.export else []
+    if earlier is not None:
+        made += sorted(str(path) for path in folder.glob("difference*"))
+    for name in ("quantification.csv", "fitted_spectrum.png", *(f"at_{element}.png" for element in found.elements)):
+        print(folder / name)
+    for name in made:
+        print(name)
+    detector = found.calibration.detector
+    print(
+        f"  axis {detector.offset:+.2f} eV, gain {1e3 * (detector.gain - 1):+.3f} per mille; resolution "
+        f"{detector.resolution:.1f} eV; deviance of the sum spectrum {found.calibration.deviance_dof:.2f} per degree"
+    )
+    if args.stated:
+        judged = against_stoichiometry(phase_composition(table, found.chips.ids), numbers(args.stated, "stated", ":"))
+        print(f"  {'':<4} {'found':>8} {'normalised':>11} {'stated':>8} {'error %':>8}")
+        for element in judged.summed:
+            values = (judged.summed, judged.normalised, judged.stated, judged.percent_error)
+            one, two, three, four = (value[element] for value in values)
+            print(f"  {element:<4} {one:>8.2f} {two:>11.2f} {three:>8.2f} {four:>8.2f}")
+    if found.strays:
+        print(f"  peaks of elements that were not named, fitted beside them: {', '.join(found.strays)}")
+    for note in results.notes:
+        print(f"  note: {note}")
+    return 3 if results.registration is not None and results.registration.left_out.any() else 0
+
+
+def earlier_table(path: str) -> Any:
+    """Read an earlier table."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+        table[["chip_id", "y0", "x0", "y1", "x1", "element", "at_pct", "at_se"]]
+    except OSError as error:
+        raise UsageError(f"--compare: {path!r} cannot be opened: {error.strerror}") from None
+    except (ValueError, KeyError):
+        raise UsageError(f"--compare: {path!r} is no quantification.csv, as mfsi quantify writes it") from None
+    return table
+
+
+def _compare(found: Any, table: Any, earlier: Any, folder: Path, pixel: float | None) -> None:
+    """Write what changed since an earlier table, and its maps."""
+    from ..quantification.compare import difference
+    from ..quantification.figures import difference_maps
+
+    changed = difference(earlier, table)
+    changed.to_csv(folder / "difference.csv", index=False)
+    for name, data in difference_maps(found, changed, pixel).items():
+        (folder / f"{name}.png").write_bytes(data)
+
+
+def chips_of(text: str) -> Any:
+    """Read what --chips names."""
+    if text == "pixels":
+        return text
+    if text.endswith(".npy"):
+        import numpy as np
+
+        try:
+            return np.load(text)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the labels {text!r} cannot be read: {error}") from None
+    if text.endswith(".json"):
+        try:
+            return json.loads(Path(text).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the polygons {text!r} cannot be read: {error}") from None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(
+            f"--chips takes pixels per side, 'pixels', LABELS.npy or POLYGONS.json, got {text!r}"
+        ) from None
+
+
+def numbers(text: str, name: str, mark: str) -> dict[str, float]:
+    """Read NAME:VALUE,… of an option."""
+    out = {}
+    for item in text.split(","):
+        key, found, value = item.partition(mark)
+        try:
+            if not found:
+                raise ValueError
+            out[key.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"--{name} takes name{mark}number, separated by commas, got {item!r}") from None
+    return out
+
+
+def _energy(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise UsageError(f"--energy takes LOW:HIGH in eV, as 200:20000, got {text!r}") from None
+
+
+def _region(text: str | None) -> tuple[slice, slice] | None:
+    if text is None:
+        return None
+    try:
+        rows, columns = (
+            slice(*(int(end) if end else None for end in part.split(":", 1))) for part in text.split(",", 1)
+        )
+    except (ValueError, TypeError):
+        raise UsageError(f"--region takes A:B,C:D, as 0:100,0:100, got {text!r}") from None
+    return rows, columns

@@ -1,0 +1,46 @@
+"""`mfsi scree`: variance ratios and significant components against dose."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = command("scree", "weigh the components of the spectra against dose", "mfsi scree series.lbj -o scree")
+    parser.add_argument("file", help="a journal")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="for scree.csv and scree.png")
+    parser.add_argument("--image", metavar="NAME", help="image to register; default HAADF or the first")
+    parser.add_argument("--signal", metavar="NAME", help="spectra to sum; default EDX or the first")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import lbj
+
+    from ..components.figure import scree_figure
+    from ..components.variance import scree
+    from ..outputs import folder_of
+    from ..pipeline import registered
+    from ..selection import spectra_signal
+
+    folder = folder_of(args.output)
+    with lbj.open(args.file) as journal:
+        if spectra_signal(journal, args.signal) is None:
+            raise lbj.UsageError(f"{args.file!r} holds no spectra, whose components could be counted")
+        view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        assert results.signal is not None
+        assert results.registration is not None
+        found = scree(view, results.signal, registration=results.registration, quiet=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    found.write(folder / "scree.csv")
+    (folder / "scree.png").write_bytes(scree_figure(found))
+    print(folder / "scree.csv")
+    print(folder / "scree.png")
+    for frames, dose, number in zip(found.frames, found.dose, found.significant, strict=True):
+        count = "not tested" if number < 0 else f"{number} significant"
+        print(f"  {frames} frames, {dose:.3g} {found.dose_unit}: {count}")
+    for note in results.notes:
+        print(f"  note: {note}")
+    return 3 if results.registration.left_out.any() else 0

@@ -1,0 +1,1 @@
+"""Components: how many independent spectra the sums of a series hold."""

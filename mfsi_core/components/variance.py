@@ -1,0 +1,207 @@
+"""Variance ratios of cumulative sums, with the number of significant components."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+from lbj.events import Events
+from lbj.progress import track
+
+from ..accumulation import accumulate, registration_on
+from ..registration import Registration
+from ..sources import Series, is_journal, series
+from .dose import doses
+from .moments import Moments
+from .result import Scree, number_significant
+from .splitting import Halves
+
+Floats = NDArray[np.float64]
+
+BAND = 2**24  # voxels looked at together
+
+
+def scree(
+    source: Any,
+    signal: str | Signal = "EDX",
+    frames: Any = None,
+    registration: Registration | None = None,
+    *,
+    quiet: bool = True,
+) -> Scree:
+    """Weigh the components of cumulative sums of a series against dose.
+
+    Parameters
+    ----------
+    source : journal, sequence of Events or dense frames
+        Counts: see `sources.series`.
+    signal : str or Signal
+        Name of a journal's signal; a Signal declares the data of another source.
+    frames : sequence of int, optional
+        Numbers of frames to sum, from the first on. Default: 1, 4, 9, 16 … and all.
+    registration : Registration, optional
+        Aligns the frames; those left out are skipped and not counted. Default: they are summed as they are.
+    quiet : bool
+        No progress.
+
+    Returns
+    -------
+    Scree
+        ``variance_ratio`` is of the sum that `accumulate` gives (``pull``); ``significant`` counts the components
+        that an independent half of the counts confirms, split before the frames are moved (`splitting.Halves`). Spectra
+        of a journal, which are no counts but a multiple of them, are not tested.
+
+    Raises
+    ------
+    UsageError
+        If the source holds images or values that cannot be counts, the registration does not fit, no frame is left, or
+        the numbers of frames are not rising, from 1 to all.
+
+    Notes
+    -----
+    As figure 5 of L. Jones et al. (2018). The ratios are those of a singular-value decomposition of the sum weighted
+    for Poisson noise (`moments.Moments`), uncentred; HyperSpy's ``decomposition(normalize_poissonian_noise=True)``
+    gives the same. Drift blurs components, but adds none. Significance holds for Poisson counts: a detector that
+    multiplies them makes it too large.
+    """
+    given = series(source, signal)
+    if given.signal.kind == "image":
+        raise UsageError(f"signal {given.signal.name!r} is an image; components are of spectra")
+    if registration is None:
+        still = np.zeros((len(given), 2))
+        registration = Registration.rigid(still, given.shape, to_field=given.signal.to_field)
+    registration = registration_on(given, registration)
+    kept = np.flatnonzero(~registration.left_out)
+    if not kept.size:
+        raise UsageError("every frame was left out by the registration: there is nothing to sum")
+    numbers = _numbers(frames, kept.size)
+    if given.sparse:
+        given = Series(list(given), given.signal)
+    dose, unit = doses(source, given)
+    halves = Halves(given.signal.shape) if given.sparse or not is_journal(source) else None
+    ratios, z = [], []
+    for before, number in track(list(zip([0, *numbers], numbers, strict=False)), "sums", quiet=quiet):
+        for frame in kept[before:number]:
+            events = _counts(given.data[int(frame)]) if halves is not None else None
+            if halves is None or events is None:
+                halves = None
+                break
+            halves.add(events, registration.displacement[frame], int(frame))
+        ratios.append(_summed(given, registration, kept[:number]))
+        z.append(np.zeros(0) if halves is None else halves.z_scores())
+    return Scree(
+        labels=["cumulative"] * len(numbers),
+        frames=np.array(numbers, np.int64),
+        dose=np.cumsum(dose[kept])[np.array(numbers) - 1],
+        dose_unit=unit,
+        variance_ratio=np.array(ratios),
+        z=z,
+        significant=np.array([number_significant(one) if halves is not None else -1 for one in z], np.int64),
+    )
+
+
+def variance_ratios(spectra: Any) -> Floats:
+    """Share of every component in the variance of a spectrum image weighted for Poisson noise.
+
+    Parameters
+    ----------
+    spectra : Events or (Y, X, C) array
+        Counts, whole or fractional.
+
+    Returns
+    -------
+    (min(Y*X, C),) array
+        Largest first; sums to 1, or is 0 without counts.
+
+    Raises
+    ------
+    UsageError
+        If the array has other axes, or holds negative or missing values.
+    """
+    if isinstance(spectra, Events):
+        given = series(spectra)
+        return _summed(given, Registration.rigid(np.zeros((1, 2)), given.shape), np.arange(1))
+    if np.ndim(spectra) != 3 or 0 in np.shape(spectra):
+        raise UsageError(f"a spectrum image has three axes (rows, columns, channels), got shape {np.shape(spectra)}")
+    moments = Moments(spectra.shape)
+    step = max(BAND // math.prod(spectra.shape[1:]), 1)
+    for top in range(0, len(spectra), step):
+        moments[top : top + step] = spectra[top : top + step]
+    return _ratios(moments)
+
+
+def with_sum(result: Scree, spectra: Any, label: str, dose: float, frames: int) -> Scree:
+    """Return the result with one more sum, such as that over all template matches.
+
+    Parameters
+    ----------
+    result : Scree
+    spectra : Events or (Y, X, C) array
+        The sum. Events, and arrays of whole counts, are tested for significant components.
+    label : str
+        What the sum is called in table and figure.
+    dose : float
+        Its effective dose, in the result's ``dose_unit``.
+    frames : int
+        Frames it is made of.
+    """
+    ratios = variance_ratios(spectra)
+    events, z, number = _counts(spectra), np.zeros(0), -1
+    if events is not None:
+        halves = Halves(events.shape)
+        halves.add(events, np.zeros((2, *events.shape[:2]), np.float32), 0)
+        z = halves.z_scores()
+        number = number_significant(z)
+    table = np.zeros((len(result) + 1, max(result.variance_ratio.shape[1], ratios.size)))
+    table[:-1, : result.variance_ratio.shape[1]] = result.variance_ratio
+    table[-1, : ratios.size] = ratios
+    return dataclasses.replace(
+        result,
+        labels=[*result.labels, label],
+        frames=np.append(result.frames, frames),
+        dose=np.append(result.dose, dose),
+        variance_ratio=table,
+        z=[*result.z, z],
+        significant=np.append(result.significant, number),
+    )
+
+
+def _numbers(frames: Any, available: int) -> list[int]:
+    """Numbers of frames to sum."""
+    if frames is None:
+        return sorted({*(k * k for k in range(1, math.isqrt(available) + 1)), available})
+    numbers = list(np.atleast_1d(frames))
+    whole = all(hasattr(n, "__index__") and not isinstance(n, bool) for n in numbers)
+    if not whole or not numbers or numbers[0] < 1 or numbers[-1] > available or (np.diff(numbers) <= 0).any():
+        raise UsageError(
+            f"frames must be rising whole numbers from 1 to {available}, the usable frames, got {frames!r}"
+        )
+    return [int(n) for n in numbers]
+
+
+def _summed(given: Series, registration: Registration, frames: NDArray[np.int64]) -> Floats:
+    moments = Moments(given.signal.shape)
+    part = Registration(registration.displacement[frames], to_field=registration.to_field)
+    accumulate(given.subset(frames).data, part, given.signal, out=moments)
+    return _ratios(moments)
+
+
+def _ratios(moments: Moments) -> Floats:
+    variances = moments.variances()
+    total = float(variances.sum())
+    return variances / total if total > 0 else variances
+
+
+def _counts(frame: Any) -> Events | None:
+    """Frame as Events, or None where it holds other than whole counts."""
+    if isinstance(frame, Events):
+        return frame
+    try:
+        return Events.from_dense(frame)
+    except UsageError:
+        return None

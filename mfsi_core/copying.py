@@ -1,0 +1,67 @@
+"""Copying: a new journal from an old one, with its origin on record."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import lbj
+from lbj import Signal
+from lbj.codings import LOSSY, split
+from lbj.signal import DEFAULT_CODING
+from lbj.writer import begin
+
+
+def origin(journal: Any, path: str | os.PathLike, notes: list[str]) -> dict[str, Any]:
+    """``source`` of a journal made from another: its name, SHA-256 and UUID, its own notes and new ones."""
+    told = journal.header.get("source", {}).get("notes", [])
+    name = os.path.basename(os.path.abspath(path))
+    return {
+        "name": name,
+        "uuid": journal.header.get("uuid"),
+        "files": [{"name": name, "sha256": _sha256(path)}],
+        "notes": [*told, *notes],
+    }
+
+
+@contextlib.contextmanager
+def copied(journal: Any, out: str | os.PathLike, signals: list[Signal], source: dict[str, Any]) -> Iterator[lbj.Writer]:
+    """Begin the journal `out` with the metadata and static signals of another; removed again if the work fails.
+
+    What a lossy coding had stored is kept losslessly, so that it does not lose twice.
+    """
+    kept = [_lossless(signal) for signal in signals]
+    writer = begin(out, kept, journal.metadata, source=source, sync=False)
+    try:
+        with writer:
+            for signal in kept:
+                if signal.static and signal.name in journal.signals:
+                    with contextlib.suppress(lbj.UsageError):  # declared but never stored
+                        writer.put_static(signal.name, journal.static(signal.name))
+            yield writer
+    except BaseException:
+        os.unlink(out)
+        raise
+
+
+def stored(journal: Any, frame: Any, names: list[str]) -> dict[str, Any]:
+    """Data of a frame's signals, as `lbj.Writer.append` takes them."""
+    events = {name for name in names if journal.signals[name].kind == "events"}
+    return {name: frame.events(name) if name in events else frame.array(name) for name in names}
+
+
+def _lossless(signal: Signal) -> Signal:
+    if split(signal.coding)[0] not in LOSSY:
+        return signal
+    return Signal.from_json({**signal.to_json(), "coding": DEFAULT_CODING[signal.kind]})
+
+
+def _sha256(path: str | os.PathLike) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,92 @@
+"""Disturbing lines: what else lies in the windows of a line map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal
+
+from .energy import STROBE, Window, centres
+from .lines import fwhm, lines_of, symbols
+from .peaks import find_peaks
+
+LEAST_WEIGHT = 0.02  # share of its family from which a line disturbs
+
+Place = tuple[str, str, float]  # element, what to call it, energy
+
+
+def disturbing(
+    signal: Signal,
+    spectrum: NDArray[Any],
+    window: Window,
+    background: Sequence[Window],
+    elements: Sequence[str] | None,
+    beam_energy: float | None = None,
+) -> list[str]:
+    """Say which other lines lie in the windows of a line map.
+
+    Parameters
+    ----------
+    signal : Signal
+        With its energy axis in eV; of other axes nothing is said.
+    spectrum : (C,) array
+        Sum spectrum, asked for its peaks where no elements are known.
+    window, background
+        As for `maps.line_map`, eV.
+    elements : sequence of str or None
+        Symbols; unknown ones are passed over.
+    beam_energy : float, optional
+        eV; decides which shells are ionised.
+
+    Returns
+    -------
+    list of str
+        A sentence per line and window. The line mapped is the one strongest and nearest to the middle of `window`; in
+        `window` only lines of other elements are foreign, in the background every line is.
+    """
+    if signal.axes[-1].get("units") != "eV":
+        return []
+    resolution = float(signal.metadata.get("energy_resolution") or 130.0)
+    if elements:
+        places = _lines(elements, beam_energy)
+    else:
+        axis = centres(signal)
+        peaks = find_peaks(np.nan_to_num(spectrum), axis, resolution, STROBE, beam_energy)
+        places = {(f"{p.energy:.0f}", _peak(p), p.energy): p.significance for p in peaks}
+    return _foreign(places, window, background, resolution)
+
+
+def _lines(elements: Sequence[str], beam_energy: float | None) -> dict[Place, float]:
+    known = [element for element in dict.fromkeys(elements) if element in symbols()]
+    return {
+        (element, f"the line {element}_{line.name}", line.energy): line.weight
+        for element in known
+        for line in lines_of(element)
+        if line.weight >= LEAST_WEIGHT and (beam_energy is None or line.edge < beam_energy)
+    }
+
+
+def _peak(peak: Any) -> str:
+    return "a peak" + (f", perhaps {peak.lines[0]}," if peak.lines else "")
+
+
+def _foreign(places: dict[Place, float], window: Window, background: Sequence[Window], resolution: float) -> list[str]:
+    def within(part: Window) -> list[Place]:
+        return sorted((place for place in places if part[0] <= place[2] < part[1]), key=lambda place: -places[place])
+
+    middle = (window[0] + window[1]) / 2
+    inside = within(window)
+    sigma = fwhm(max(middle, 0.0), resolution) / 2.355
+    own = max(inside, key=lambda place: math.log(places[place]) - ((place[2] - middle) / sigma) ** 2 / 2, default=None)
+    found: dict[tuple[str, str], str] = {}
+    for part, name in ((window, "window"), *((pair, "background window") for pair in background)):
+        for element, text, energy in within(part):
+            if name == "background window" or own is None or element != own[0]:
+                where = f"the {name} ({part[0]:g}, {part[1]:g}) eV"
+                found.setdefault((text[:-1], where), f"{text} at {energy:.0f} eV lies in {where}")
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""Live: what the microscope's program uses while a series is being recorded."""

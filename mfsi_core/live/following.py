@@ -1,0 +1,152 @@
+"""Following: the frames of a journal that is still growing, and their registration."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..pipeline import ELECTRON, LARGEST_ERROR, WORST_ERROR, _first
+from ..registrar import Registrar
+from ..registration import Registration
+from ..results import pixel_size
+from ..selection import picture
+from .choice import Choice
+
+Floats = NDArray[np.float64]
+
+FULL_SCALE = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # of the converters of image detectors
+SATURATED = 1e-3  # share of the pixels at full scale
+
+
+class Seen(NamedTuple):
+    """One frame.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong with it; empty if nothing is.
+    spectra : bool
+        Whether it holds the spectra chosen.
+    dose : float or None
+        e/Å².
+    region : int
+    """
+
+    reason: str
+    spectra: bool
+    dose: float | None
+    region: int
+
+
+class Following:
+    """Takes up the frames of a journal as they come; whatever fails becomes a note and is not raised.
+
+    Attributes
+    ----------
+    frames : list of Seen
+    failures : list of str
+    """
+
+    def __init__(self, journal: Any, choice: Choice) -> None:
+        self.journal, self.choice = journal, choice
+        self.frames: list[Seen] = []
+        self.failures: list[str] = []
+        source = choice.guide or choice.spectra
+        plane = source is not None and len(source.shape) == (2 if source.kind == "image" else 3)
+        self.source = source if plane else None
+        self._shape = (self.source.shape[0], self.source.shape[1]) if self.source is not None else (1, 1)
+        self._registrar = Registrar(across=True, to_field=None if choice.guide is None else choice.guide.to_field)
+        self._stopped = self.source is None
+
+    def catch_up(self) -> None:
+        """Take up the frames completed since the last call."""
+        try:
+            self.journal.refresh()
+            while len(self.frames) < len(self.journal):
+                self._take(self.journal[len(self.frames)])
+        except Exception as error:  # noqa: BLE001 the frame is stored, whatever is wrong with its analysis
+            self._fail("Following the journal", error)
+
+    def _fail(self, what: str, error: Exception) -> None:
+        text = failed(what, error)
+        if text not in self.failures:
+            self.failures.append(text)
+
+    def _take(self, frame: Any) -> None:
+        number = len(self.frames)
+        image, seen = np.full(self._shape, np.nan), Seen("not analysed", spectra=False, dose=None, region=0)
+        try:
+            attributes, spectra = frame.attributes, self._holds_spectra(frame)
+            seen = seen._replace(spectra=spectra, dose=self._dose(attributes), region=frame.region)
+            image, reason = self._look(frame, spectra=spectra)
+            missing = "" if spectra or self.choice.spectra is None else "no spectra"
+            seen = seen._replace(reason=reason or missing)
+        except Exception as error:  # noqa: BLE001
+            self._fail(f"Reading frame {number}", error)
+        self.frames.append(seen)
+        if self._stopped:
+            return
+        try:
+            self._registrar.push(image, seen.region)
+        except Exception as error:  # noqa: BLE001
+            self._fail(f"Frame {number} and those after it are not registered: that", error)
+            self._stopped = True
+
+    def _holds_spectra(self, frame: Any) -> bool:
+        spectra = self.choice.spectra
+        return spectra is not None and any(name in frame.names for name in self.journal.signals.group(spectra.name))
+
+    def _look(self, frame: Any, *, spectra: bool) -> tuple[Floats, str]:
+        """Image to register, NaN where there is none, and what is wrong with it."""
+        guide = self.choice.guide
+        if self.source is None or (guide is None and not spectra):
+            return np.full(self._shape, np.nan), ""
+        image = picture(frame, guide, self.choice.spectra)
+        if guide is not None and guide.name not in frame.names:
+            return image, "no image"
+        if not np.isfinite(image).all():
+            return image, "not finite"
+        top = image.max()
+        if image.size > 1 and image.min() == top:
+            return image, "blank"
+        full = guide is not None and top in FULL_SCALE and (image == top).sum() > max(SATURATED * image.size, 1)
+        return image, "saturated" if full else ""
+
+    def _dose(self, attributes: dict[str, Any]) -> float | None:
+        current = attributes.get("beam_current", attributes.get("screen_current"))
+        dwell = _first(attributes.get("dwell_time"))
+        sizes = (pixel_size(one) for one in (self.choice.spectra, self.choice.guide) if one is not None)
+        size = next((one for one in sizes if one), None)
+        dose = current * dwell / ELECTRON / (size * 1e10) ** 2 if current and dwell and size else math.nan
+        return float(dose) if math.isfinite(dose) else None
+
+    def align(self) -> tuple[Registration, bool, list[str]]:
+        """Displacements of all frames, whether they were measured (else they are zero), and notes."""
+        none = Registration.rigid(np.zeros((len(self.frames), 2)), self._shape)
+        if self.source is None:
+            return none, False, ["There is neither an image nor a spectrum image of rows and columns to register."]
+        if len(self.frames) < 2 or self._stopped:
+            return none, False, []
+        guide = self.choice.guide
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = self._registrar.registration
+        except Exception as error:  # noqa: BLE001
+            return none, False, [failed("Registration", error)]
+        name = "X-ray counts" if guide is None else guide.name
+        if found.left_out.all():
+            return none, False, [f"{name}: no frame can be registered; the frames were summed as they are."]
+        if not found.predicted_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
+            noisy = f"too noisy to register by (predicted error {found.predicted_error:.2g} px rms)"
+            return none, False, [f"{name}: {noisy}; the frames were summed as they are."]
+        return found, True, [f"{one.message}." for one in caught if one.category is UserWarning]
+
+
+def failed(what: str, error: Exception) -> str:
+    """Note on an analysis that failed."""
+    return f"{what} failed: {type(error).__name__}: {error}."

@@ -1,0 +1,80 @@
+"""Mapping: maps of the frames so far, and their signal-to-noise ratios."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..edges import edge_map
+from ..maps import line_map, map_snr
+from ..pipeline import mapped
+from ..registration import Registration
+from ..results import Results
+from ..selection import View
+from .choice import Choice
+from .following import failed
+
+
+def map_frames(journal: Any, choice: Choice, frames: list[int], registration: Registration) -> Results:
+    """Map what was chosen, summed over some frames of the journal; what fails becomes a note.
+
+    Parameters
+    ----------
+    journal : Journal
+    choice : Choice
+    frames : list of int
+        Those that hold the spectra.
+    registration : Registration
+        Of all frames of the journal.
+
+    Returns
+    -------
+    Results
+        `maps`, `snr` and `notes`, as `run` makes them; maps of windows have their own names.
+    """
+    signal = choice.spectra
+    results = Results("", [], len(frames), dict(journal.metadata), signal=signal)
+    if signal is None or not frames:
+        return results
+    try:
+        registration.on(signal)
+    except Exception as error:  # noqa: BLE001
+        results.notes.append(f"The spectra were summed as they are: {error}.")
+        registration = Registration.rigid(np.zeros((len(registration), 2)), (signal.shape[0], signal.shape[1]))
+    view = View(journal, frames)
+    results.registration = registration.subset(frames)
+    if choice.elements or not choice.windows:
+        try:
+            mapped(view, results, choice.elements or None, quiet=True)
+        except Exception as error:  # noqa: BLE001
+            results.notes.append(failed("Mapping", error))
+    for name, arguments in choice.windows.items():
+        try:
+            _add_window(view, results, name, arguments)
+        except Exception as error:  # noqa: BLE001
+            results.notes.append(failed(f"Mapping {name}", error))
+    return results
+
+
+def _add_window(view: View, results: Results, name: str, arguments: dict[str, Any]) -> None:
+    assert results.signal is not None
+    make: Any = edge_map if "fit_window" in arguments else line_map
+    halves = [slice(0, None, 2), slice(1, None, 2)] if len(view) > 1 else [slice(None)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        parts = [
+            make(view, signal=results.signal.name, registration=results.registration, frames=half, **arguments)
+            for half in halves
+        ]
+    results.notes += dict.fromkeys(f"{name}: {one.message}." for one in caught if one.category is UserWarning)
+    results.maps[name] = replace(
+        parts[0],
+        line=name,
+        values=np.sum([part.values for part in parts], axis=0),
+        variance=np.sum([part.variance for part in parts], axis=0),
+    )
+    results.snr[name] = map_snr(*parts) if len(parts) > 1 else math.nan

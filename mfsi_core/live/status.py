@@ -1,0 +1,131 @@
+"""Status: what a series shows so far, computed when it is asked for."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..maps import Map
+from ..registration import Registration
+from ..results import Results, pixel_size
+from ..selection import View
+from .following import Following, failed
+from .mapping import map_frames
+
+
+class State:
+    """Registration, maps and figures of the frames taken up so far; made anew when one more comes."""
+
+    def __init__(self, following: Following) -> None:
+        self.following, self.journal, self.choice = following, following.journal, following.choice
+        self.frames = list(following.frames)
+
+    @cached_property
+    def _aligned(self) -> tuple[Registration, bool, list[str]]:
+        return self.following.align()
+
+    @property
+    def registration(self) -> Registration:
+        """Displacements of all frames."""
+        return self._aligned[0]
+
+    @cached_property
+    def _spectral(self) -> list[int]:
+        return [n for n, frame in enumerate(self.frames) if frame.spectra]
+
+    @cached_property
+    def _results(self) -> Results:
+        return map_frames(self.journal, self.choice, self._spectral, self.registration)
+
+    @property
+    def maps(self) -> dict[str, Map]:
+        """Maps by the name of line, edge or window."""
+        return {name.removeprefix("map-"): one for name, one in self._results.maps.items()}
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """See `Session.status`."""
+        frames, notes = self.frames, list(self.following.failures)
+        doses = [frame.dose for frame in frames if frame.dose is not None]
+        if doses and len(doses) < len(frames):
+            silent = len(frames) - len(doses)
+            notes.append(f"Current or dwell time of {silent} of {len(frames)} frames are missing: no total dose.")
+        regions = {frame.region for frame in frames}
+        if len(regions) > 1:
+            notes.append(
+                f"The frames come from {len(regions)} areas, which were laid on one another modulo the lattice."
+            )
+        ratios: dict[str, float | None] = {}
+        components = None
+        error, left_out = math.nan, np.zeros(0, bool)
+        if frames:
+            registration, registered, found = self._aligned
+            error, left_out = registration.predicted_error if registered else math.nan, registration.left_out
+            ratios = {name.removeprefix("map-"): _finite(value) for name, value in self._results.snr.items()}
+            notes += [*found, *self._results.notes]
+            components = self._components(notes)
+        return {
+            "frames": len(frames),
+            "counts": self._counts(),
+            "dose_per_frame": frames[-1].dose if frames else None,
+            "total_dose": sum(doses) if frames and len(doses) == len(frames) else None,
+            "drift": self._drift() if frames else None,
+            "predicted_error_px": _finite(error),
+            "left_out": np.flatnonzero(left_out).tolist(),
+            "flagged": [{"frame": n, "reason": frame.reason} for n, frame in enumerate(frames) if frame.reason],
+            "maps": ratios,
+            "components": components,
+            "journal_bytes": self.journal.bytes,
+            "notes": notes,
+        }
+
+    def _components(self, notes: list[str]) -> int | None:
+        """Significant components of the sum of all X-ray counts."""
+        spectra, registration = self.choice.spectra, self._results.registration
+        if spectra is None or spectra.kind != "events" or registration is None:
+            return None
+        try:
+            from ..components.variance import scree
+
+            view, number = View(self.journal, self._spectral), int((~registration.left_out).sum())
+            found = int(scree(view, spectra.name, [number], registration).significant[-1])
+        except Exception as error:  # noqa: BLE001
+            notes.append(failed("Counting components", error))
+            return None
+        return found if found >= 0 else None
+
+    def _counts(self) -> int | None:
+        spectra = self.choice.spectra
+        if spectra is None or spectra.kind != "events":
+            return None
+        return sum(int(self.journal.totals(name)[0]) for name in self.journal.signals.group(spectra.name))
+
+    def _drift(self) -> dict[str, Any] | None:
+        """Drift within the region of the last frame that was registered."""
+        registration, registered, _ = self._aligned
+        if not registered:
+            return None
+        known = np.flatnonzero(~registration.left_out & ~np.isinf(registration.frame_error))
+        if not known.size:
+            return None
+        known = known[[self.frames[n].region == self.frames[known[-1]].region for n in known]]
+        if known.size < 2:
+            return None
+        path = registration.shift[known]
+        shift, rate = path[-1] - path[0], np.polyfit(known, path, 1)[0]
+        source = self.following.source
+        size = None if source is None else pixel_size(source)
+        return {
+            "frame": int(known[-1]),
+            "shift_px": shift.tolist(),
+            "shift_nm": None if size is None else (shift * size * 1e9).tolist(),
+            "rate_px": rate.tolist(),
+            "rate_nm": None if size is None else (rate * size * 1e9).tolist(),
+        }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,85 @@
+"""Figure of the repeats of a motif and of their average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..figures import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
+from .finding import Motifs
+
+Floats = NDArray[np.float64]
+
+EDGE = 4.6  # inches, of the mean image's longer side
+SMALL = 2.6  # and of the average's
+COLOURS = (ORANGE, BLUE, "#2f8f5b", "#8f3f97", "#b3273c", "#17878f", "#7a6a1f", "#555555")
+
+
+def motif_figure(
+    image: Floats,
+    motifs: Motifs,
+    average: Floats,
+    pixel: float | None,
+    fine: float | None,
+    name: str,
+    summed: int,
+    drawn: tuple[float, float],
+) -> bytes:
+    """Draw the mean image with every repeat marked, and the average of the repeats; a PNG.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Aligned mean image in which the motif was found.
+    motifs : Motifs
+    average : (h, w) array
+        Mean of the repeats.
+    pixel, fine : float or None
+        Edge of a pixel of the image and of the average, m.
+    name : str
+        Of the image.
+    summed : int
+        How many repeats were averaged, over all regions and journals.
+    drawn : (float, float)
+        Centre of the motif as it was drawn, px.
+    """
+    high, wide = (EDGE * min(1.0, n / max(image.shape)) for n in image.shape)
+    tall, broad = (SMALL * min(1.0, n / max(average.shape)) for n in average.shape)
+    width, height = wide + 1.3 + max(broad, 1.5) + 1.1, max(high, tall) + 0.8
+    figure = new_figure(width, height, "none")
+    top = height - 0.35
+    whole = figure.add_axes((0.1 / width, (top - high) / height, wide / width, high / height))
+    mean = figure.add_axes(((wide + 1.4) / width, (top - tall) / height, broad / width, tall / height))
+    label = f"{name} intensity"
+    picture(whole, image, pixel, f"Mean of the frames: {_count(len(motifs))}", label, "gray", limits_of(image), wide)
+    limits = limits_of(average, 0, 100)
+    picture(mean, average, fine, f"Mean of {_count(summed)}", label, "gray", limits, broad)
+    _mark(whole, motifs, drawn, wide * 72 / image.shape[1])
+    return png(figure)
+
+
+def _count(repeats: int) -> str:
+    return f"{repeats} repeat{'' if repeats == 1 else 's'}"
+
+
+def _mark(axes: Any, motifs: Motifs, drawn: tuple[float, float], points: float) -> None:
+    """Mark the centre of every repeat and the outline of the motif as drawn; `points` are those of an image's pixel."""
+    spacing = max(float(min(motifs.size)), 1.0) * points
+    for colour, name in zip(COLOURS * 2, motifs.matrices, strict=False):
+        mine = motifs.positions[motifs.transform == name]
+        if len(mine):
+            axes.plot(
+                mine[:, 1], mine[:, 0], linestyle="none", marker="+", markersize=min(max(0.45 * spacing, 2), 7),
+                color=colour, markeredgewidth=0.9, label=name.replace("m", "mirrored, ") + "°",
+            )  # fmt: skip
+    h, w = motifs.size
+    corners = np.array([(-h, -w), (-h, w), (h, w), (h, -w), (-h, -w)]) / 2
+    outline = np.round(np.array(drawn) - (np.array([h, w]) - 1) / 2) + (np.array([h, w]) - 1) / 2 + corners
+    axes.plot(outline[:, 1], outline[:, 0], color=ORANGE, linewidth=1.2)
+    if len(np.unique(motifs.transform)) > 1:
+        axes.legend(
+            frameon=False, fontsize=7, labelcolor=INK, ncols=4, loc="upper right", bbox_to_anchor=(1.0, 0.0),
+            borderaxespad=0.2, handletextpad=0.2, columnspacing=0.8,
+        )  # fmt: skip

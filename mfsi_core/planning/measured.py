@@ -1,0 +1,92 @@
+"""What a journal tells about the next series: counts per area, spectrum, bits of its image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+
+Floats = NDArray[np.float64]
+
+
+def counts_per_nm2(journal: Any, elements: list[str], signal: str = "EDX") -> dict[str, float]:
+    """Net X-ray counts of elements per nm² and frame, the mean over the journal's frames.
+
+    Parameters
+    ----------
+    journal : lbj journal
+        Its navigation axes are in m, its energy axis in eV.
+    elements : list of str
+        Symbols.
+    signal : str
+        Name of the X-ray signal.
+
+    Returns
+    -------
+    dict of str to float
+        In the window of each element's best line, less a linear background (`element_maps`). Times frames: counts per
+        nm² of the series; times motifs: of the matched motif. Noise can make it negative where an element is absent.
+
+    Raises
+    ------
+    UsageError
+        If the journal has no frames or does not state its pixels' size, or an element has no line on the axis.
+    """
+    from ..maps import element_maps
+    from ..sources import series
+
+    given = series(journal, signal)
+    if not len(given):
+        raise UsageError("the journal has no frames to measure counts in")
+    pixel = pixel_area(given.signal)
+    if pixel is None:
+        raise UsageError(f"signal {signal!r} does not state the size of its pixels in m; counts per nm² need it")
+    area = pixel * 1e18 * math.prod(given.shape)
+    found = element_maps(journal, elements, signal, beam_energy=journal.metadata.get("beam_energy"))
+    absent = [element for element in elements if element not in found]
+    if absent:
+        raise UsageError(f"no line of {', '.join(absent)} lies on the energy axis of {signal!r}")
+    return {element: float(found[element].values.sum()) / len(given) / area for element in elements}
+
+
+def pixel_area(signal: Signal) -> float | None:
+    """Area of a pixel of a spectrum image, m², where both axes tell."""
+    edges = [float(axis.get("scale") or 0) if axis.get("units") == "m" else 0.0 for axis in signal.axes[:2]]
+    return abs(math.prod(edges)) or None
+
+
+def measured_size(journal: Any, signal: str = "EDX", image: str | None = None) -> tuple[Floats, float]:
+    """Mean spectrum and bits of the image, for `journal_bytes`.
+
+    Parameters
+    ----------
+    journal : lbj journal
+    signal, image : str
+        Names; default of the image: HAADF or the first, if there is one.
+
+    Returns
+    -------
+    spectrum : (C,) float64
+        Mean counts per pixel and frame.
+    image_bits : float
+        Stored bits per pixel of the *spectrum image*: an image that is sampled finer counts accordingly. 0: no image.
+    """
+    from ..selection import image_signal
+    from ..sources import series
+
+    given = series(journal, signal)
+    if not len(given):
+        raise UsageError("the journal has no frames to measure its size in")
+    if not given.sparse:
+        raise UsageError(f"signal {signal!r} holds no counts; the size is estimated for X-ray counts")
+    places = math.prod(given.shape) * len(given)
+    spectrum = np.zeros(given.signal.channels)
+    for events in given:
+        spectrum += events.spectrum()
+    guide = image_signal(journal, image)
+    bits = 0.0 if guide is None else 8 * journal.totals(guide.name)[1] / places
+    return spectrum / places, bits

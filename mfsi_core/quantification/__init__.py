@@ -1,0 +1,1 @@
+"""Quantification of X-ray spectra: from events or cubes, by chips, to a table of compositions."""

@@ -1,0 +1,298 @@
+"""Calibration: axis, resolution, tail and background of a detector, learnt once on the sum spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..lines import MN_KA
+from .detector import FWHM, Detector, efficiency, respond, respond_slopes
+from .families import Family
+from .strays import ELEMENT, MOST, find_stray
+
+Floats = NDArray[np.float64]
+
+# Standard deviations of what is known beforehand; the spectrum decides wherever it says more.
+PRIOR = {"offset": 20.0, "gain": 2e-3, "resolution": 20.0, "slope": 0.2, "tail": 0.03, "tail_length": 60.0}
+LARGEST_TAIL = 0.3
+SHIFT = 2.0  # eV, of one family against the table
+STRAY_SHIFT = 15.0  # eV, of a peak that was found
+LARGEST_SHIFTS = 5  # standard deviations of the prior that any shift, offset or gain may reach
+GROUP_STRENGTH = 0.2  # natural logarithm of the strength of one group of lines to the alpha lines
+KNOTS_PER_OCTAVE = 1.0
+BEND = 3.0  # of the logarithm of the background from one knot to the next but one
+ROUNDS = 40
+ENOUGH = 1e-4  # change of the penalised log-likelihood at which the fit ends
+ROUGHLY = 1.0  # the same, while strays are sought
+
+
+@dataclass
+class Calibration:
+    """What the sum spectrum taught.
+
+    Attributes
+    ----------
+    detector : Detector
+    families : list of Family
+        Those given, then peaks that nobody named (element ``?``).
+    templates : (F, C) float64
+        Share of a family's photons in every channel.
+    background : (C,) float64
+        Background of the sum spectrum, counts per channel.
+    counts : (F,) float64
+        Photons of each family in the sum spectrum.
+    shifts : (F,) float64
+        Shift of each family against the table, eV.
+    strengths : list of array
+        Weights of every family's lines.
+    deviance_dof : float
+        Deviance of the sum spectrum per degree of freedom.
+    """
+
+    detector: Detector
+    families: list[Family]
+    templates: Floats
+    background: Floats
+    counts: Floats
+    shifts: Floats
+    strengths: list[Floats] = field(default_factory=list)
+    deviance_dof: float = float("nan")
+
+
+def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector: Detector) -> Calibration:
+    """Fit the sum spectrum.
+
+    Parameters
+    ----------
+    spectrum : (C,) array
+        Counts.
+    edges : (C + 1,) array
+        Bounds of the channels, eV.
+    families : list of Family
+        Of the elements named; further peaks are found and fitted beside them.
+    detector : Detector
+        Where to begin.
+
+    Returns
+    -------
+    Calibration
+        The penalised Poisson maximum likelihood, by Fisher scoring: intensities, smooth background (the exponential of
+        a cubic B-spline in the logarithm of energy, times the efficiency), offset, gain, resolution and its slope,
+        tail, and small corrections of each family's energy and of the strength of its groups of lines, held near their
+        table's values by a Gaussian prior.
+    """
+    problem = _Problem(np.asarray(spectrum, float), edges, families, detector)
+    theta = problem.descend(problem.start(), response=False)
+    for calibrated in (False, True):
+        held = len(problem.families)
+        while len(problem.families) < len(families) + MOST:
+            known = problem.result(theta)
+            found = find_stray(
+                problem.counts, problem.mean(theta), edges, problem.families, known.counts, known.detector
+            )
+            if found is None:
+                break
+            response = theta[:6]
+            problem = _Problem(problem.counts, edges, [*problem.families, found], detector)
+            theta = problem.start()
+            theta[:6] = response
+            theta = problem.descend(theta, response=False)
+        if calibrated and len(problem.families) == held:
+            break
+        theta = problem.descend(theta)
+    return problem.result(theta)
+
+
+class _Problem:
+    """Parameters, in order: detector (6), shift of each family, strengths of groups, intensities, spline."""
+
+    def __init__(self, counts: Floats, edges: Floats, families: list[Family], detector: Detector) -> None:
+        self.counts, self.edges, self.families, self.detector = counts, edges, families, detector
+        lines = [line for family in families for line in family.lines]
+        self.energy = np.array([line.energy for line in lines])
+        self.owner = np.repeat(np.arange(len(families)), [len(family.lines) for family in families])
+        weight = np.array([line.weight for line in lines]) * efficiency(self.energy)
+        self.weight = weight / np.bincount(self.owner, weight)[self.owner]
+        self.group = np.full(self.energy.size, -1)  # index of the strength that a line has
+        self.groups = 0
+        at = 0
+        for family in families:
+            held = family.groups()
+            for number in sorted(set(held) - {min(held)}):
+                for i, group in enumerate(held):
+                    if group == number:
+                        self.group[at + i] = self.groups
+                self.groups += 1
+            at += len(held)
+        centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
+        self.seen = np.maximum(efficiency(centre), 1e-6)
+        self.basis = _spline(np.log(centre))
+        self.parts = np.cumsum([0, 6, len(families), self.groups, len(families), self.basis.shape[0]])
+        self.prior, self.precision = self._prior()
+
+    def _prior(self) -> tuple[Floats, Floats]:
+        mean, precision = np.zeros(self.parts[-1]), np.zeros(self.parts[-1])
+        mean[:6] = [getattr(self.detector, name) for name in PRIOR]
+        precision[:6] = [1 / deviation**2 for deviation in PRIOR.values()]
+        precision[self._of(1)] = [(STRAY_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
+        precision[self._of(2)] = 1 / GROUP_STRENGTH**2
+        return mean, precision
+
+    def _of(self, part: int) -> slice:
+        return slice(self.parts[part], self.parts[part + 1])
+
+    def start(self) -> Floats:
+        """Begin with the counts near each alpha line, and a background through the low parts of the spectrum."""
+        theta = self.prior.copy()
+        centre = (self.edges[:-1] + self.edges[1:]) / 2
+        total = max(self.counts.sum(), 1.0)
+        smooth = np.log(np.maximum(0.2 * total / self.counts.size, 1e-3) / self.seen.mean())
+        theta[self._of(4)] = smooth
+        for f, family in enumerate(self.families):
+            near = np.abs(centre - family.alpha_energy) < 80.0
+            theta[self.parts[3] + f] = max(0.5 * self.counts[near].sum(), 1.0)
+        return theta
+
+    def descend(self, theta: Floats, *, response: bool = True) -> Floats:
+        """Minimise; without `response`, intensities and background alone."""
+        value, damping = self.objective(theta), 1e-3
+        for _ in range(ROUNDS):
+            gradient, hessian = self.derivatives(theta)
+            if not response:
+                gradient, hessian = gradient[self.parts[3] :], hessian[self.parts[3] :, self.parts[3] :]
+            scale = np.sqrt(np.diag(hessian))
+            while damping < 1e9:
+                system = hessian / np.outer(scale, scale) + damping * np.eye(scale.size)
+                trial = theta.copy()
+                trial[theta.size - scale.size :] -= np.linalg.solve(system, gradient / scale) / scale
+                trial = self.clamp(trial)
+                new = self.objective(trial)
+                if new <= value:
+                    break
+                damping *= 8
+            else:
+                break
+            done = value - new < (ENOUGH if response else ROUGHLY)
+            theta, value, damping = trial, new, damping / 8
+            if done:
+                break
+        return theta
+
+    def mean(self, theta: Floats) -> Floats:
+        """Expected counts."""
+        mean = theta[self._of(3)] @ self._templates(theta) + self._background(theta)
+        return np.asarray(np.maximum(mean, 1e-300))
+
+    def clamp(self, theta: Floats) -> Floats:
+        """Keep parameters where they mean something."""
+        out = theta.copy()
+        for part in (slice(0, 2), self._of(1)):
+            reach = LARGEST_SHIFTS / np.sqrt(self.precision[part])
+            out[part] = np.clip(out[part], self.prior[part] - reach, self.prior[part] + reach)
+        out[2] = max(out[2], 60.0)
+        out[4] = min(max(out[4], 0.0), LARGEST_TAIL)
+        out[5] = min(max(out[5], 30.0), 1000.0)
+        out[self._of(3)] = np.maximum(out[self._of(3)], 0.0)
+        return out
+
+    def _strengths(self, theta: Floats) -> Floats:
+        """Weights of the lines; 1 a family."""
+        log = np.append(theta[self._of(2)], 0.0)[self.group]
+        raw = self.weight * np.exp(log)
+        return np.asarray(raw / np.bincount(self.owner, raw)[self.owner])
+
+    def _lines(self, theta: Floats) -> tuple[Detector, Floats, Floats, Floats]:
+        """Detector; energies, places and widths of the lines."""
+        detector = replace(self.detector, **{name: float(theta[i]) for i, name in enumerate(PRIOR)})
+        energy = self.energy + theta[self._of(1)][self.owner]
+        return detector, energy, detector.positions(energy), detector.sigmas(energy)
+
+    def _templates(self, theta: Floats) -> Floats:
+        detector, _, position, sigma = self._lines(theta)
+        out = np.zeros((len(self.families), self.counts.size))
+        strengths = self._strengths(theta)
+        respond(self.edges, position, sigma, detector.tail, detector.tail_length, strengths, self.owner, out)
+        return out
+
+    def _background(self, theta: Floats) -> Floats:
+        return np.asarray(self.seen * np.exp(np.minimum(theta[self._of(4)] @ self.basis, 60.0)))
+
+    def objective(self, theta: Floats) -> float:
+        """Penalised deviance, halved."""
+        mean = self.mean(theta)
+        likelihood = float((mean - self.counts).sum() - (self.counts * np.log(mean / np.maximum(self.counts, 1))).sum())
+        bend = np.diff(theta[self._of(4)], 2) / BEND
+        return likelihood + 0.5 * float((self.precision * (theta - self.prior) ** 2).sum() + (bend**2).sum())
+
+    def derivatives(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Gradient and expected second derivatives of the objective."""
+        detector, energy, position, sigma = self._lines(theta)
+        amount, strengths = theta[self._of(3)], self._strengths(theta)
+        share = strengths * amount[self.owner]
+        growth = 1 / (2 * FWHM**2 * sigma)  # of sigma by its square in full widths
+        groups = np.where(self.group >= 0, self.parts[2] + self.group, -1)
+        ones = np.ones(energy.size, np.int64)
+        rows = [self.parts[3] + self.owner, groups, 0 * ones, ones, self.parts[1] + self.owner]
+        rows += [2 * ones, 3 * ones, 4 * ones, 5 * ones]
+        factors = [strengths, share, share, share * energy, share * detector.gain]
+        factors += [share * 2 * detector.resolution * growth, share * (energy - MN_KA) * growth, share, share]
+        jacobian = np.zeros((self.parts[-1], self.counts.size))
+        respond_slopes(
+            self.edges, position, sigma, detector.tail, detector.tail_length, np.stack(factors, 1), np.stack(rows, 1),
+            jacobian,
+        )  # fmt: skip
+        templates = jacobian[self._of(3)]
+        for g in range(self.groups):
+            owner = self.owner[self.group == g][0]
+            jacobian[self.parts[2] + g] -= strengths[self.group == g].sum() * amount[owner] * templates[owner]
+        background = self._background(theta)
+        jacobian[self._of(4)] = background * self.basis
+        mean = np.maximum(amount @ templates + background, 1e-12)
+        gradient = jacobian @ (1 - self.counts / mean) + self.precision * (theta - self.prior)
+        hessian = (jacobian / mean) @ jacobian.T + np.diag(self.precision)
+        second = np.diff(np.eye(self.basis.shape[0]), 2, axis=0) / BEND
+        spline = self._of(4)
+        gradient[spline] += second.T @ (second @ theta[spline])
+        hessian[spline, spline] += second.T @ second + 1e-6 * np.eye(self.basis.shape[0])
+        stuck = (theta == self.clamp(theta - 1e-9)) & (gradient > 0)
+        stuck[[0, 1, 3]] = False
+        idle = np.flatnonzero(stuck & (theta <= 0))
+        hessian[idle] = 0
+        hessian[:, idle] = 0
+        hessian[idle, idle] = 1
+        gradient[idle] = 0
+        diagonal = np.diag(hessian) <= 0
+        hessian[diagonal, diagonal] = 1
+        return gradient, hessian
+
+    def result(self, theta: Floats) -> Calibration:
+        """Name the parameters."""
+        templates = self._templates(theta)
+        background = self._background(theta)
+        amount = theta[self._of(3)]
+        strengths = self._strengths(theta)
+        mean = np.maximum(amount @ templates + background, 1e-300)
+        deviance = 2 * float((mean - self.counts + self.counts * np.log(np.maximum(self.counts, 1e-300) / mean)).sum())
+        return Calibration(
+            self._lines(theta)[0],
+            self.families,
+            templates,
+            background,
+            amount,
+            theta[self._of(1)],
+            [strengths[self.owner == f] for f in range(len(self.families))],
+            deviance / max(self.counts.size - theta.size, 1),
+        )
+
+
+def _spline(x: Floats) -> Floats:
+    """Cubic B-splines over x (natural logarithm of energy): (K, C)."""
+    from scipy.interpolate import BSpline
+
+    pieces = max(round((x[-1] - x[0]) / np.log(2) * KNOTS_PER_OCTAVE), 2)
+    inner = np.linspace(x[0], x[-1], pieces + 1)
+    step = inner[1] - inner[0]
+    knots = np.concatenate([inner[0] - step * np.arange(3, 0, -1), inner, inner[-1] + step * np.arange(1, 4)])
+    return np.asarray(BSpline.design_matrix(np.clip(x, inner[0], inner[-1]), knots, 3).toarray().T)

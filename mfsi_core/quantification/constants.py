@@ -1,0 +1,67 @@
+"""Constants of the elements: atomic weights and mass attenuation coefficients."""
+
+from __future__ import annotations
+
+import csv
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import UsageError
+
+Floats = NDArray[np.float64]
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("mfsi_core.quantification").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+@lru_cache(maxsize=1)
+def _weights() -> dict[str, float]:
+    return {row["element"]: float(row["atomic_weight"]) for row in _rows("atomic_weights.csv")}
+
+
+@lru_cache(maxsize=1)
+def _attenuation() -> dict[str, tuple[Floats, Floats]]:
+    table: dict[str, list[tuple[float, float]]] = {}
+    for row in _rows("attenuation.csv"):
+        table.setdefault(row["element"], []).append((float(row["energy_eV"]), float(row["cm2_per_g"])))
+    return {
+        symbol: (np.log([e for e, _ in points]), np.log([c for _, c in points])) for symbol, points in table.items()
+    }
+
+
+def atomic_weight(element: str) -> float:
+    """Standard atomic weight of an element, g/mol.
+
+    Raises
+    ------
+    UsageError
+        If the element is not in the table.
+    """
+    if element not in _weights():
+        raise UsageError(f"no atomic weight is known for {element!r}; expected a symbol from H to U, such as 'Ti'")
+    return _weights()[element]
+
+
+def mass_attenuation(element: str, energy: float | Floats) -> Floats:
+    """Mass attenuation coefficient of a pure element, cm²/g.
+
+    Parameters
+    ----------
+    element : str
+        The absorber's symbol.
+    energy : float or array
+        eV; beyond 0.1-40 keV the value at the table's end holds.
+
+    Returns
+    -------
+    array
+        Photoabsorption and scattering, of the shape of `energy`.
+    """
+    atomic_weight(element)
+    log_energy, log_value = _attenuation()[element]
+    return np.asarray(np.exp(np.interp(np.log(np.maximum(energy, 1e-3)), log_energy, log_value)))

@@ -1,0 +1,185 @@
+"""Figures: at% maps, differences and the fitted sum spectrum, and the section of the report that shows them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..figures import BLUE, GREY, INK, ORANGE, _label_lines, _panels, _plain, limits_of, new_figure, picture, png
+from ..results import Section
+from ..wording import greek
+from .compare import against_stoichiometry, difference, phase_composition
+from .strays import ELEMENT
+from .table import Quantification
+
+Floats = NDArray[np.float64]
+
+
+def at_map(result: Quantification, element: str, pixel: float | None = None) -> bytes:
+    """Draw the at% map of an element as PNG.
+
+    Parameters
+    ----------
+    result : Quantification
+    element : str
+    pixel : float, optional
+        Edge of a pixel of the field, m.
+    """
+    values, size = _grid(result, 100 * result.composition.at[:, result.elements.index(element)], pixel)
+    high = min(limits_of(values, 0, 99.8)[1], 100.0)  # of few counts, the linear filter gives any percentage
+    figure, panels, width = _panels(values.shape, 2.25, 1)
+    factor = result.factors[result.elements.index(element)]
+    title = f"{element} ({factor.family})"
+    picture(panels[0], values, size, title, "at%", "inferno", (0.0, max(high, 1.0)), width)
+    return png(figure)
+
+
+def difference_map(result: Quantification, table: Any, element: str, pixel: float | None = None) -> bytes:
+    """Draw the difference of two quantifications, at%, white where they agree.
+
+    Parameters
+    ----------
+    result : Quantification
+        Either of them, for its chips.
+    table : DataFrame
+        Of `compare.difference`.
+    element : str
+    pixel : float, optional
+        Edge of a pixel of the field, m.
+    """
+    values, size = _grid(result, table.loc[table["element"] == element, "difference"].to_numpy(float), pixel)
+    reach = limits_of(np.abs(values), 0, 99.0)[1]
+    figure, panels, width = _panels(values.shape, 2.25, 1)
+    limits = (-reach, reach) if reach > 0 else (-1.0, 1.0)
+    picture(panels[0], values, size, f"{element}, second - first", "at%", "RdBu_r", limits, width)
+    return png(figure)
+
+
+def difference_maps(result: Quantification, table: Any, pixel: float | None = None) -> dict[str, bytes]:
+    """Draw `difference_map` of every element of the table; PNG by name."""
+    return {f"difference_{e}": difference_map(result, table, e, pixel) for e in table["element"].unique()}
+
+
+def fitted_spectrum(result: Quantification) -> bytes:
+    """Draw the sum spectrum with the fit and its background, and the residuals in standard deviations."""
+    calibration, spectrum = result.calibration, result.spectrum
+    fit = calibration.counts @ calibration.templates + calibration.background
+    energy = result.energy / 1000
+    figure = new_figure(9.6, 4.6)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    axes.step(energy, np.where(spectrum > 0, spectrum, np.nan), where="mid", color=GREY, linewidth=0.8, label="counts")
+    axes.plot(energy, fit, color=ORANGE, linewidth=0.9, label="fit")
+    axes.plot(energy, calibration.background, color=BLUE, linewidth=0.9, label="background")
+    axes.set_yscale("log")
+    highest = float(max(spectrum.max(initial=1), fit.max(initial=1)))
+    lowest = max(float(calibration.background[calibration.background > 0].min(initial=highest)), 0.3, highest * 1e-7)
+    axes.set_ylim(lowest, 6 * highest)
+    share = np.cumsum(spectrum) / max(spectrum.sum(), 1)
+    last = int(np.searchsorted(share, 0.998).clip(0, energy.size - 1))
+    right = 1.05 * max(float(energy[last]), *(family.alpha_energy / 1000 for family in result.families))
+    axes.set_xlim(max(energy[0] - 0.05, 0), min(right, energy[-1]))
+    labels = [
+        ((family.alpha_energy + shift) / 1000, family.name.replace("_", " "))
+        for family, shift, counts in zip(calibration.families, calibration.shifts, calibration.counts, strict=True)
+        if counts > 0 and family.element != ELEMENT
+    ]
+    labels += [(place / 1000, f"{greek(lines[0])}?" if lines else "?") for place, lines in result.guesses.items()]
+    _label_lines(axes, energy, fit, labels)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    axes.set_ylabel("counts per channel")
+    below.axhline(0, color=GREY, linewidth=0.6)
+    below.plot(energy, (spectrum - fit) / np.sqrt(np.maximum(fit, 1)), color=INK, linewidth=0.5)
+    below.set_ylabel("residual (σ)")
+    below.set_xlabel("energy (keV)")
+    for part in (axes, below):
+        _plain(part)
+    return png(figure)
+
+
+def report_section(result: Quantification, pixel: float | None = None, method: str = "cliff-lorimer") -> Section:
+    """Write the section of the report."""
+    detector, made = result.calibration.detector, result.composition
+    known = np.isfinite(made.at[:, 0])
+    kinds = sorted({f"{factor.basis}%, {factor.line_scope} lines" for factor in result.factors if factor.k > 0})
+    text = [
+        f"{result.chips.ids.size} chips, method {method}, factors by {' and '.join(kinds)}.",
+        (
+            f"Calibrated on the sum spectrum: offset {detector.offset:+.2f} eV, gain {1e3 * (detector.gain - 1):+.3f} "
+            f"‰, resolution {detector.resolution:.1f} eV at Mn Kα, tail {100 * detector.tail:.1f} %."
+        ),
+    ]
+    if np.isfinite(result.deviance_dof).any():
+        text.append(f"Median deviance per degree of freedom of a chip: {np.nanmedian(result.deviance_dof):.2f}.")
+    outside = int((result.chips.labels < 0).sum())
+    if outside:
+        text.append(f"{outside:,} of {result.chips.labels.size:,} pixels belong to no chip.")
+    if not known.all():
+        text.append(f"{int((~known).sum())} chips hold no counts.")
+    if result.strays:
+        text.append(f"Peaks of elements that were not named, fitted beside them: {', '.join(result.strays)}.")
+    weight = result.counts.clip(0).sum(axis=1)[known]
+    rows = [
+        {
+            "element": element,
+            "family": factor.family,
+            "net counts": float(result.counts[:, j].sum()),
+            "at%, mean of chips": float(100 * made.at[known, j].mean()),
+            "its spread": float(100 * made.at[known, j].std()),
+            "at%, chips weighted by counts": float(100 * np.average(made.at[known, j], weights=weight)),
+            "wt%, mean of chips": float(100 * made.wt[known, j].mean()),
+            "factor": factor.k,
+        }
+        for j, (element, factor) in enumerate(zip(result.elements, result.factors, strict=True))
+    ]
+    pictures = {"fitted_spectrum": fitted_spectrum(result)}
+    pictures |= {f"at_{element}": at_map(result, element, pixel) for element in result.elements}
+    return Section("Composition", text, rows, pictures)
+
+
+def comparison_section(
+    result: Quantification, stated: dict[str, float] | None, earlier: Any, pixel: float | None = None
+) -> Section:
+    """Write the section of the report that compares.
+
+    Parameters
+    ----------
+    result : Quantification
+    stated : dict of element to atoms, optional
+        Composition that the chips should have.
+    earlier : DataFrame, optional
+        Another quantification of the same chips.
+    pixel : float, optional
+        Edge of a pixel of the field, m.
+    """
+    table = result.table
+    columns: dict[str, dict[str, float]] = {}
+    text, pictures = [], {}
+    if stated is not None:
+        judged = against_stoichiometry(phase_composition(table, result.chips.ids), stated)
+        columns |= {"mean of chips, at%": judged.summed, "normalised": judged.normalised}
+        columns |= {"stated, at%": judged.stated, "error, %": judged.percent_error}
+        text.append("The mean of all chips, normalised to 100 % over the elements stated, against what was stated.")
+    if earlier is not None:
+        changed = difference(earlier, table)
+        means = changed.groupby("element", sort=False)["difference"].agg(["mean", "std"])
+        columns["change, at%"] = {str(element): float(value) for element, value in means["mean"].items()}
+        columns["its spread"] = {str(element): float(value) for element, value in means["std"].items()}
+        pictures = difference_maps(result, changed, pixel)
+        text.append("Changes: this quantification less the earlier one, chip by chip.")
+    rows = [
+        {"element": element} | {name: values.get(element, math.nan) for name, values in columns.items()}
+        for element in result.elements
+        if any(element in values for values in columns.values())
+    ]
+    return Section("Comparison", text, rows, pictures)
+
+
+def _grid(result: Quantification, values: Floats, pixel: float | None) -> tuple[Floats, float | None]:
+    """Picture and the edge of its pixels, m."""
+    side = 1
+    if result.chips.grid is not None:
+        side = int(result.chips.boxes[0, 2] - result.chips.boxes[0, 0])
+    return result.grid(values), None if pixel is None else pixel * side

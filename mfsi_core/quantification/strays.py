@@ -1,0 +1,77 @@
+"""Strays: peaks of elements that nobody named, which must not be taken for those that were."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..lines import Line
+from .detector import FWHM, Detector
+from .families import Family
+
+Floats = NDArray[np.float64]
+
+ELEMENT = "?"
+MOST = 12
+SIGNIFICANT = 8.0  # standard deviations
+STANDS_OUT = 0.1  # share of the counts at the peak by which it exceeds both sides
+LEAST_COUNTS = 1e-3  # share of all counts
+APART = 0.8  # full widths from every known line
+NO_EXCUSE = 0.5  # share of a stray's counts below which a known line cannot have caused it by being misplaced
+
+
+def stray(energy: float) -> Family:
+    """Family of one line at an energy, eV."""
+    return Family(ELEMENT, "K", (Line(ELEMENT, "K", "Ka1", energy, 0.0, 1.0),))
+
+
+def find_stray(
+    counts: Floats, fit: Floats, edges: Floats, families: list[Family], amounts: Floats, detector: Detector
+) -> Family | None:
+    """Find the peak that a fit of the sum spectrum misses most.
+
+    Parameters
+    ----------
+    counts, fit : (C,) arrays
+        Sum spectrum and its fit.
+    edges : (C + 1,) array
+        Bounds of the channels, eV.
+    families : list of Family
+        What the fit knows.
+    amounts : (F,) array
+        Photons of each, as fitted.
+    detector : Detector
+
+    Returns
+    -------
+    Family or None
+        Where within one full width the counts exceed the fit by 8 standard deviations and a thousandth of all counts,
+        exceed both sides, and no known line that is at least half as strong is near. Shoulders are not found.
+    """
+    centre = (edges[:-1] + edges[1:]) / 2
+    width = FWHM * detector.sigmas(centre)
+    seen, expected = (_box(values, edges, centre, width) for values in (counts, fit))
+    net = seen - expected
+    score = np.where(expected > 0, net / np.sqrt(np.maximum(expected, 1.0)), 0.0)
+    sides = [np.interp(centre + shift * width, centre, seen) for shift in (-1.2, 1.2)]
+    highest = np.maximum(*sides)
+    good = (score > SIGNIFICANT) & (net > LEAST_COUNTS * counts.sum()) & (seen - highest > STANDS_OUT * seen)
+    good &= seen - highest > SIGNIFICANT * np.sqrt(np.maximum(highest, 1.0))
+    for family, amount in zip(families, amounts, strict=True):
+        for line in family.lines:
+            far = np.abs(centre - detector.positions(np.array(line.energy))) > APART * width
+            good &= far | (line.weight * amount < NO_EXCUSE * net)
+    if not good.any():
+        return None
+    best = int(np.argmax(np.where(good, seen - highest, -np.inf)))
+    near = np.abs(centre - centre[best]) < 0.5 * width[best]
+    excess = np.maximum(counts - fit, 0)[near]
+    place = float((centre[near] * excess).sum() / excess.sum())
+    return stray((place - detector.offset) / detector.gain)
+
+
+def _box(values: Floats, edges: Floats, centre: Floats, width: Floats) -> Floats:
+    """Sum within half a width to either side of every channel."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    high, low = (np.interp(centre + shift * width, edges, total) for shift in (0.5, -0.5))
+    return np.asarray(high - low)

@@ -1,0 +1,97 @@
+"""Drift: what all frames share, which registration cannot see: the shear by steady drift, and a synchronous hum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FEWEST = 4  # frames that show a steady drift or a hum
+CERTAIN = 3.0  # standard errors of a steady drift
+LINE = 13.0  # power of a spectral line over a smooth spectrum; rows that jitter reach it once in some 10,000 series
+CLEAR = 2.0  # predicted errors; what has less amplitude is nothing
+FIRST = 5  # cycles a frame; what is slower is drift
+
+
+@dataclass(frozen=True)
+class Hum:
+    """A periodic displacement of rows that keeps step with the frames.
+
+    Attributes
+    ----------
+    cycles : float
+        Periods in a frame.
+    turn : float
+        Cycles by which its phase advances from frame to frame, -1/2 to 1/2.
+    """
+
+    cycles: float
+    turn: float
+
+
+def shared_shear(modes: Floats) -> Floats:
+    """Shear that all frames share, (2, Y) px, zero mean: a steady drift goes on within each frame.
+
+    The drift is taken to be continuous: within a frame it runs at the rate at which the frames around it are shifted.
+    The median over the frames of that rate, less the shear by which a frame differs from the others, is the common
+    shear; it is zero unless it exceeds three standard errors. Fly-back is taken to be short.
+
+    Parameters
+    ----------
+    modes : (N, Y, K, 2)
+        As `field.Field.modes`.
+    """
+    frames, rows = modes.shape[:2]
+    row = (np.arange(rows) + 0.5) / rows - 0.5
+    out = np.zeros((2, rows))
+    if frames < FEWEST or rows < 2:
+        return out
+    place = modes[:, :, 0]
+    rate = np.gradient(place.mean(axis=1), axis=0)
+    shear = np.einsum("y,nya->na", row, place) / (row**2).sum()
+    each = rate - shear
+    middle = np.median(each, axis=0)
+    error = 1.4826 * np.median(np.abs(each - middle), axis=0) * np.sqrt(np.pi / 2 / frames)
+    steady = np.abs(middle) > CERTAIN * error
+    return np.asarray(np.where(steady, middle, 0.0)[:, None] * row)
+
+
+def hum(modes: Floats, error: Floats) -> Hum | None:
+    """Find a periodic displacement whose phase hardly moves from frame to frame; the frames' mean hides a part of it.
+
+    Parameters
+    ----------
+    modes : (N, Y, K, 2)
+        As `field.Field.modes`.
+    error : (N,)
+        As `field.Field.error`: what hardly exceeds it is noise, however its neighbourhood looks.
+    """
+    frames, rows = modes.shape[:2]
+    if frames < FEWEST or rows < 16:
+        return None
+    row = np.arange(rows)
+    place = modes[:, :, 0]
+    slope, offset = np.polynomial.polynomial.polyfit(row, place.transpose(1, 0, 2).reshape(rows, -1), 1)[::-1]
+    straight = (offset + slope * row[:, None]).reshape(rows, frames, 2).transpose(1, 0, 2)
+    window = np.hanning(rows)
+    wave = np.fft.rfft((place - straight) * window[:, None], axis=1) * (2 / window.sum())
+    turns = np.linspace(-1, 1, 17) / frames
+    lines = np.einsum("tn,nfa->tfa", np.exp(-2j * np.pi * turns[:, None] * np.arange(frames)), wave) / frames
+    highest = (np.abs(lines) ** 2).max(axis=0)[1:]
+    least = CLEAR**2 * float((error**2).mean())
+    logarithm = np.log(np.maximum(highest, 2.5e-4 * least + 1e-300))
+    cycles = np.log(np.arange(1, len(wave[0])))
+    smooth = np.polynomial.polynomial.polyval(cycles, np.polynomial.polynomial.polyfit(cycles, logarithm, 2)).T
+    best: tuple[float, Hum] | None = None
+    for axis in range(2):
+        above = logarithm[FIRST - 1 :, axis] - smooth[FIRST - 1 :, axis]
+        peak = FIRST + int(np.argmax(above))
+        power = float(highest[peak - 1, axis])
+        if above.max() > math.log(LINE) and power > max(least, best[0] if best else 0.0):
+            steps = wave[1:, peak, axis] * np.conj(wave[:-1, peak, axis])
+            best = power, Hum(float(peak), float(np.angle(steps.sum()) / (2 * np.pi)))
+    return None if best is None else best[1]

@@ -1,0 +1,90 @@
+"""Sums over windows: counts of a series in some channels, pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+from lbj.events import Events
+
+from .energy import centres
+from .registration import Registration
+from .sources import Series, is_journal, series
+from .warp import Warp
+
+Floats = NDArray[np.float64]
+
+
+def spectra_of(source: Any, signal: str | Signal) -> tuple[Series, Floats]:
+    """Spectra of a source, a cube standing for a series of one frame, and the centres of their channels."""
+    if not is_journal(source) and not isinstance(source, Events) and np.ndim(source[0] if len(source) else 0) == 2:
+        source = [np.asarray(source)]
+    given = series(source, signal)
+    if given.signal.kind == "image":
+        raise UsageError(f"maps need spectra, got {given.signal.kind} {given.signal.name!r} of {given.signal.shape}")
+    return given, centres(given.signal)
+
+
+def window_sums(
+    given: Series,
+    parts: list[slice],
+    registration: Registration | None,
+    frames: slice,
+    spectrum: Floats | None = None,
+) -> tuple[Floats, Floats]:
+    """Counts in each of K windows, summed over the frames.
+
+    Parameters
+    ----------
+    given : Series
+    parts : list of slice
+        Channels of each window.
+    registration : Registration or None
+        Sums the frames aligned.
+    frames : slice
+        Frames to sum.
+    spectrum : (C,) float64, optional
+        The spectrum of all pixels is added to it.
+
+    Returns
+    -------
+    (Y, X, K) float64, twice
+        Counts; and their variance if every voxel of a frame is a plain count.
+    """
+    shape = (*given.shape, len(parts))
+    chosen = range(len(given))[frames]
+    if registration is None:
+        total = np.zeros(shape)
+        for n in chosen:
+            total += _window_counts(given.data[n], parts, spectrum)
+        return total, np.abs(total)
+    from .accumulation import registration_on
+    from .gather import pull_dense
+
+    registration = registration_on(given, registration)
+    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]))
+    total, square = np.zeros(shape), np.zeros(shape)
+    for n in chosen:
+        if registration.left_out[n]:
+            continue
+        counts = _window_counts(given.data[n], parts, spectrum)
+        corners = warp.corners_of(0, shape[0], n)
+        pull_dense(counts, 0, *corners, 1, total)
+        pull_dense(np.abs(counts), 0, *corners, 2, square)
+    return total, square
+
+
+def _window_counts(frame: Any, parts: list[slice], spectrum: Floats | None = None) -> Floats:
+    if spectrum is not None:
+        spectrum += frame.spectrum() if isinstance(frame, Events) else np.asarray(frame).sum(axis=(0, 1), dtype=float)
+    if not isinstance(frame, Events):
+        cube = np.asarray(frame)
+        return np.stack([cube[..., part].sum(axis=-1, dtype=np.float64) for part in parts], axis=-1)
+    out = np.empty((frame.pixels, len(parts)))
+    for k, part in enumerate(parts):
+        first, last = np.searchsorted(frame.channel, [part.start, part.stop])
+        out[:, k] = np.bincount(frame.pixel[first:last], frame.count[first:last], frame.pixels)
+    return out.reshape((*frame.shape[:-1], len(parts)))

@@ -1,0 +1,196 @@
+"""Zero-loss alignment: how far every spectrum of a low loss lies from where its zero-loss peak should be."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+from lbj.progress import track
+
+from .energy import centres, width
+from .loglinear import fit_loglinear
+from .sources import is_journal, series
+
+Floats = NDArray[np.float64]
+
+SMOOTHING = 3  # channels, of the search for the peak
+LEVEL = 0.25  # of the height; the peak is fitted where it is higher
+LEAST_HEIGHT = 6.0  # standard deviations of the spectrum above its median
+SATURATED = 3  # channels in a row that share a spectrum's largest value are saturated
+ROUNDS = 3  # the window follows the peak
+BLOCK = 4096
+
+
+def zero_loss_shift(low_loss: Any, axis: Any = "EELS-LL", *, quiet: bool = True) -> Floats:
+    """Energy shifts that put every zero-loss peak at 0 eV.
+
+    Parameters
+    ----------
+    low_loss : journal, (Y, X, C) cube, or (N, Y, X, C) frames
+        A journal is read frame by frame.
+    axis : str, Signal, or (C,) array
+        Name of the signal of a journal; else a Signal, or the energies of the channels in eV, evenly spaced.
+    quiet : bool
+        No progress bar.
+
+    Returns
+    -------
+    (Y, X) or, of a journal or several frames, (N, Y, X) float64
+        eV, to be added to the axis (as the attribute ``energy_shift``): true energy = axis value + shift. NaN where
+        there is no peak or it is cut by the end of the axis.
+
+    Raises
+    ------
+    UsageError
+        If the axis is not in eV, not even, or does not fit the data.
+
+    Warns
+    -----
+    UserWarning
+        With the number of spectra without a peak.
+
+    Notes
+    -----
+    The zero-loss peak is taken to be the highest of a spectrum. A parabola is fitted to the logarithm of its mean
+    counts (Poisson quasi-likelihood) where the peak exceeds a quarter of its height, in a window as wide as the
+    mean peak that follows the fitted maximum. The tail, the height (flicker) and channels that are saturated do not
+    matter; of an asymmetric peak it is the maximum of that parabola, the same in all spectra.
+    """
+    if is_journal(low_loss):
+        declared = low_loss.signals[axis.name if isinstance(axis, Signal) else str(axis)]
+        given = series(low_loss, declared.name)
+        if declared.kind == "image":
+            raise UsageError(f"the zero loss is looked for in spectra; {declared.name!r} is an image")
+        axis, several = declared, True
+        frames: Any = given
+    else:
+        cube = np.asarray(low_loss)
+        if cube.ndim not in (3, 4):
+            raise UsageError(f"the low loss must be (Y, X, C) or (N, Y, X, C), got shape {cube.shape}")
+        several = cube.ndim == 4
+        frames = cube if several else cube[None]
+    energy = even_axis(axis)
+    out, missing = [], 0
+    for item in track(frames, "zero loss", len(frames), quiet=quiet):
+        frame = item.dense() if hasattr(item, "dense") else np.asarray(item)
+        if frame.shape[-1] != energy.size:
+            raise UsageError(f"the axis has {energy.size} channels, the spectra {frame.shape[-1]}")
+        place = peak_channel(frame.reshape(-1, energy.size)).reshape(frame.shape[:-1])
+        missing += int(np.isnan(place).sum())
+        out.append(-(energy[0] + place * width(energy)))
+    if missing:
+        total = sum(part.size for part in out)
+        warnings.warn(f"{missing} of {total} spectra have no zero-loss peak; their shift is NaN", stacklevel=2)
+    return np.stack(out) if several else out[0]
+
+
+def even_axis(axis: Any) -> Floats:
+    """Energies of an evenly spaced axis in eV, of a Signal or as given.
+
+    Raises
+    ------
+    UsageError
+        If it is not in eV, not even or not rising.
+    """
+    if isinstance(axis, Signal):
+        if axis.kind == "image" or axis.axes[-1].get("units") != "eV":
+            raise UsageError(f"the energy axis of {axis.name!r} must be in eV")
+        energy = centres(axis)
+    else:
+        energy = np.asarray(axis)
+        if energy.ndim != 1 or energy.size == 0 or energy.dtype.kind not in "fiu":
+            raise UsageError(f"the axis must be a Signal or an array of energies, got {axis!r}")
+        energy = energy.astype(float)
+    steps = np.diff(energy)
+    if not np.isfinite(energy).all() or (steps.size and not steps.min() > 0):
+        raise UsageError("the energy axis must rise")
+    if steps.size and np.ptp(steps) > 1e-3 * steps.mean():
+        raise UsageError("the energy axis must be evenly spaced")
+    return energy
+
+
+def peak_channel(spectra: Floats) -> Floats:
+    """Channel (with fraction) of the highest peak of every spectrum (P, C); NaN where there is none."""
+    places = np.full(len(spectra), np.nan)
+    usable = np.flatnonzero(np.isfinite(spectra).all(axis=1))
+    channels = spectra.shape[1]
+    if channels < 2 * SMOOTHING or not usable.size:
+        return places
+    start = np.concatenate([_highest(spectra[part]) for part in _blocks(usable)])
+    left, right = _reach(spectra, usable, start)
+    for part, first in zip(_blocks(usable), _blocks(start), strict=True):
+        places[part] = _fitted(np.asarray(spectra[part], float), first, left, right)
+    return places
+
+
+def _blocks(items: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [items[i : i + BLOCK] for i in range(0, len(items), BLOCK)]
+
+
+def _highest(spectra: NDArray[Any]) -> NDArray[np.int64]:
+    """Channel where the running mean is highest; the middle of a plateau."""
+    from scipy.ndimage import uniform_filter1d
+
+    smooth = uniform_filter1d(np.asarray(spectra, float), SMOOTHING, axis=1, mode="nearest")
+    first = smooth.argmax(axis=1)
+    lower = smooth < smooth.max(axis=1, keepdims=True) * (1 - 1e-12)
+    lower &= np.arange(smooth.shape[1]) >= first[:, None]
+    past = np.where(lower.any(axis=1), lower.argmax(axis=1), smooth.shape[1])
+    return np.asarray(first + np.maximum(past - 1 - first, 0) // 2)
+
+
+def _reach(spectra: NDArray[Any], usable: NDArray[np.int64], start: NDArray[np.int64]) -> tuple[int, int]:
+    """Channels to the left and right of the maximum in which the mean peak exceeds a quarter of its height."""
+    channels = spectra.shape[1]
+    total = np.zeros(2 * channels)
+    for pixel, place in zip(usable, start, strict=True):
+        total[channels - place : 2 * channels - place] += spectra[pixel]
+    inside = total > LEVEL * total[channels]
+    left = int(np.argmin(inside[channels::-1])) - 1
+    right = int(np.argmin(inside[channels:])) - 1
+    return max(left, SMOOTHING // 2, 1), max(right, SMOOTHING // 2, 1)
+
+
+def _fitted(spectra: Floats, start: NDArray[np.int64], left: int, right: int) -> Floats:
+    channels = spectra.shape[1]
+    offsets = np.arange(-left, right + 1)
+    scale = (left + right) / 2
+    basis = np.stack([np.ones(offsets.size), offsets / scale, (offsets / scale) ** 2], axis=1)
+    top = spectra.max(axis=1, keepdims=True)
+    flat = spectra == top
+    run = flat[:, 1:-1] & flat[:, :-2] & flat[:, 2:]
+    saturated = np.zeros_like(flat)
+    for shift in range(SATURATED):
+        saturated[:, shift : shift + run.shape[1]] |= run
+    rows = np.arange(len(spectra))[:, None]
+    unit = np.ones((len(spectra), 1))
+    place, centre = start.astype(float), start.copy()
+    inside = np.ones(len(spectra), bool)
+    for _ in range(ROUNDS):
+        inside = (centre >= left) & (centre + right < channels)
+        index = np.clip(centre[:, None] + offsets, 0, channels - 1)
+        height = np.maximum(top, np.finfo(float).tiny)
+        level = np.concatenate([np.log(height), 0 * height, np.full_like(height, np.log(LEVEL))], axis=1)
+        counts = np.where(top > 0, spectra[rows, index], 1.0)
+        fit = fit_loglinear(counts, basis, unit, 0 * unit, level, (~saturated[rows, index]).astype(float))
+        _, slope, bend = fit.theta.T
+        bent = bend < 0
+        move = np.where(bent, -slope / np.where(bent, 2 * bend, 1.0), 0.0) * scale
+        known = bent & fit.converged & (np.abs(move) <= left + right)
+        place = np.where(known, centre + move, np.nan)
+        centre = np.where(known, np.rint(np.where(known, place, 0.0)), centre).astype(np.int64)
+    return np.where(inside & known & _stands_out(spectra, centre, offsets), place, np.nan)
+
+
+def _stands_out(spectra: Floats, centre: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the mean of the peak lies above the spectrum's median by more than chance and than the rest varies."""
+    index = np.clip(centre[:, None] + offsets, 0, spectra.shape[1] - 1)
+    middle = np.median(spectra, axis=1, keepdims=True)
+    noise = 1.4826 * np.median(np.abs(spectra - middle), axis=1)
+    excess = (np.take_along_axis(spectra, index, axis=1) - middle).mean(axis=1)
+    scale = np.abs(spectra).max(axis=1)
+    return np.asarray(excess > np.maximum(LEAST_HEIGHT * noise / np.sqrt(offsets.size), 1e-9 * scale))
