@@ -19,7 +19,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 VECTORS = [str(path) for path in sorted((ROOT / "conformance" / "vectors").iterdir()) if path.name != "encode"]
-BOUNDS = ["-timeout=20", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1", "-verbosity=1"]
+BOUNDS = [
+    "-timeout=20",
+    "-report_slow_units=20",
+    "-rss_limit_mb=2048",
+    "-max_len=65536",
+    "-print_final_stats=1",
+    "-verbosity=1",
+]
 
 
 def fuzz(name, line, corpus, seconds, environment):
