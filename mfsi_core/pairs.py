@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,13 @@ from scipy import fft
 Floats = NDArray[np.float64]
 
 CANDIDATES = 16  # peaks kept per pair
-FINEST = 128  # grid points per axis on which peaks are searched
+COARSEST, FINEST = 128, 512  # grid points per axis on which peaks are searched, where there are half as many pixels
+FAINT = 1e-2  # share of the signal's power that may lie beyond what the grid holds
 LEAST_OVERLAP = 0.3  # of the windows, below which a shift is not considered
-BATCH = 128
+BATCH = 8
+NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
+PASSED, STOPPED = 0.32, 0.46  # cycles per grid point between which the images fade out: peaks lie between grid points
+TAPS = 8  # grid points to either side from which the height of a peak is interpolated
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
 MOST_MODES = 60.0  # independent numbers a pair is trusted to compare, however good its images
 FEW_MODES = 20.0  # the same where candidates of one pair are compared: jitter of the rows tells them apart by chance
@@ -93,30 +98,24 @@ def candidate_shifts(images: Floats) -> Pairs:
         Finite images.
     """
     frames, rows, columns = images.shape
-    grid = (_grid(rows), _grid(columns))
-    clean, modes, width = _denoised(images, grid)
-    window = np.multiply.outer(taper(grid[0], grid[0] / 4), taper(grid[1], grid[1] / 4))
+    clean, modes, width = _denoised(images)
+    grid = clean.shape[1:]
+    window = np.multiply.outer(taper(grid[0], grid[0] / 4), taper(grid[1], grid[1] / 4)).astype(np.float32)
     mask = fft.rfft2(window)
     overlap = fft.irfft2(np.abs(mask) ** 2, grid)
     share = overlap / overlap.flat[0]
-    rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0).astype(np.float32)
+    rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
     overlap = np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0])
-    spectra, squares = fft.rfft2(clean * window), fft.rfft2(clean**2 * window)
-    local = []
-    for sums, powers in (
-        (np.conj(spectra) * mask, np.conj(squares) * mask),
-        (np.conj(mask) * spectra, np.conj(mask) * squares),
-    ):
-        mean, power = fft.irfft2(sums, grid) / np.sqrt(overlap), fft.irfft2(powers, grid)
-        deviation = np.sqrt(np.maximum(power - mean**2, 1e-9 * float(power.max())))
-        local += [mean.astype(np.float32), np.maximum(deviation, 1e-15).astype(np.float32)]
-    spectra = spectra.astype(np.complex64)
+    spectra = fft.rfft2(clean * window)
+    mean = fft.irfft2(np.conj(spectra) * mask, grid) / np.sqrt(overlap)
+    power = fft.irfft2(np.conj(fft.rfft2(clean**2 * window)) * mask, grid)
+    deviation = np.sqrt(np.maximum(power - mean**2, max(1e-9 * float(power.max()), 1e-30)))
     first, second = np.triu_indices(frames, 1)
     shift, score = np.zeros((first.size, CANDIDATES, 2)), np.zeros((first.size, CANDIDATES))
     for start in range(0, first.size, BATCH):
         part = slice(start, start + BATCH)
         surfaces = fft.irfft2(np.conj(spectra[first[part]]) * spectra[second[part]], grid)
-        _normalise(surfaces, first[part], second[part], *local)
+        _normalise(surfaces, first[part], second[part], mean, deviation)
         _peaks(surfaces, rank, shift[part], score[part])
     shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
     modes = min(modes * float((window**2).mean()), MOST_MODES)
@@ -130,24 +129,42 @@ def candidate_shifts(images: Floats) -> Pairs:
     )
 
 
-def _grid(size: int) -> int:
-    return 1 if size == 1 else int(fft.next_fast_len(min(2 * size, FINEST), real=True))
-
-
-def _denoised(images: Floats, grid: tuple[int, int]) -> tuple[Floats, float, float]:
-    """Images freed of noise, on the grid; number of modes that hold signal; width of their correlation peaks, px."""
+def _denoised(images: Floats) -> tuple[NDArray[np.float32], float, float]:
+    """Images freed of noise, on a grid that holds them; number of modes that hold signal; width of their peaks, px."""
     frames, rows, columns = images.shape
     edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4)))
     mean = (images * edge).sum(axis=(1, 2)) / edge.sum()
     spectra = fft.rfft2((images - mean[:, None, None]) * edge)
     passed = noise_filter((np.abs(spectra) ** 2).mean(axis=0), frames)
+    power = (np.abs(spectra * passed) ** 2).sum(axis=0)
+    waves = np.abs(fft.fftfreq(rows)), fft.rfftfreq(columns)
+    grid = _grid(rows, waves[0], power.sum(axis=1)), _grid(columns, waves[1], power.sum(axis=0))
+    passed *= np.multiply.outer(*(_band(w * n / g) for w, n, g in zip(waves, (rows, columns), grid, strict=True)))
     spectra *= passed
     power = (np.abs(spectra) ** 2).sum(axis=0)
-    wave = (2 * np.pi) ** 2 * (fft.fftfreq(rows)[:, None] ** 2 + fft.rfftfreq(columns)[None] ** 2)
+    square = (2 * np.pi) ** 2 * (waves[0][:, None] ** 2 + waves[1] ** 2)
     axes = (rows > 1) + (columns > 1)
     total = max(float(power.sum()) * axes, 1e-300)
-    width = 1 / np.sqrt(max(float((power * wave).sum()) / total, 1e-4))
-    return fft.irfft2(_resampled(spectra, columns, grid), grid), 2 * float(passed.sum()), width
+    width = 1 / np.sqrt(max(float((power * square).sum()) / total, 1e-4))
+    clean = fft.irfft2(_resampled(spectra, columns, grid), grid).astype(np.float32)
+    return clean / max(float(np.abs(clean).max()), 1e-30), 2 * float(passed.sum()), width
+
+
+def _grid(size: int, frequency: Floats, power: Floats) -> int:
+    """Grid points for an axis of some pixels, on which the signal's frequencies (cycles per px) pass `_band`."""
+    if size == 1:
+        return 1
+    order = np.argsort(frequency)
+    share = np.cumsum(power[order])
+    highest = frequency[order][np.searchsorted(share, (1 - FAINT) * share[-1])] if share[-1] > 0 else 0.0
+    needed = min(max(math.ceil(size * highest / PASSED), COARSEST), FINEST, 2 * size)
+    return int(fft.next_fast_len(needed, real=True))
+
+
+def _band(frequency: Floats) -> Floats:
+    """Share of a frequency, cycles per grid point, that is passed."""
+    beyond = np.clip((frequency - PASSED) / (STOPPED - PASSED), 0, 1)
+    return np.asarray(np.cos(0.5 * np.pi * beyond) ** 2)
 
 
 def _resampled(spectra: NDArray[Any], columns: int, grid: tuple[int, int]) -> NDArray[Any]:
@@ -164,23 +181,26 @@ def _resampled(spectra: NDArray[Any], columns: int, grid: tuple[int, int]) -> ND
 
 
 @njit(cache=True, nogil=True)
-def _normalise(
-    surfaces: Any, first: Any, second: Any, mean_1: Any, deviation_1: Any, mean_2: Any, deviation_2: Any
-) -> None:
-    """Turn correlations into the coefficients of the overlapping parts, in place."""
+def _normalise(surfaces: Any, first: Any, second: Any, mean: Any, deviation: Any) -> None:
+    """Turn correlations into the coefficients of the overlapping parts, in place.
+
+    Mean and deviation are those of a frame as the first of a pair; as the second it is seen at the opposite shift.
+    """
     count, rows, columns = surfaces.shape
     for n in range(count):
         i, j = first[n], second[n]
         for y in range(rows):
+            opposite = (rows - y) % rows
             for x in range(columns):
-                surfaces[n, y, x] = (surfaces[n, y, x] - mean_1[i, y, x] * mean_2[j, y, x]) / (
-                    deviation_1[i, y, x] * deviation_2[j, y, x]
+                back = columns - x if x > 0 else 0
+                surfaces[n, y, x] = (surfaces[n, y, x] - mean[i, y, x] * mean[j, opposite, back]) / (
+                    deviation[i, y, x] * deviation[j, opposite, back]
                 )
 
 
 @njit(cache=True, nogil=True)
-def _vertex(a: float, b: float, c: float, d: float, e: float) -> tuple[float, float]:
-    """Place and height of the maximum near the middle of the quartic through five equidistant points."""
+def _vertex(a: float, b: float, c: float, d: float, e: float) -> float:
+    """Place of the maximum near the middle of the quartic through five equidistant points."""
     c1 = (a - 8 * b + 8 * d - e) / 12
     c2 = (-a + 16 * b - 30 * c + 16 * d - e) / 24
     c3 = (-a + 2 * b - 2 * d + e) / 12
@@ -190,9 +210,40 @@ def _vertex(a: float, b: float, c: float, d: float, e: float) -> tuple[float, fl
         slope = c1 + t * (2 * c2 + t * (3 * c3 + t * 4 * c4))
         bend = 2 * c2 + t * (6 * c3 + t * 12 * c4)
         if bend >= 0:
-            return 0.0, c
+            return 0.0
         t = min(max(t - slope / bend, -0.75), 0.75)
-    return t, c + t * (c1 + t * (c2 + t * (c3 + t * c4)))
+    return t
+
+
+@njit(cache=True, nogil=True)
+def _sinc(t: float, weight: Any) -> None:
+    """Weights of the grid points 1 - TAPS … TAPS for a position t from 0 to 1: a sinc under a squared cosine."""
+    total = 0.0
+    for k in range(2 * TAPS):
+        away = t - (k + 1 - TAPS)
+        value = math.cos(0.5 * math.pi * away / TAPS) ** 2
+        if abs(away) > 1e-9:
+            value *= math.sin(math.pi * away) / (math.pi * away)
+        weight[k] = value
+        total += value
+    weight /= total
+
+
+@njit(cache=True, nogil=True)
+def _height(surface: Any, y: float, x: float, weight_y: Any, weight_x: Any) -> float:
+    """Value of a periodic surface between its grid points."""
+    rows, columns = surface.shape
+    top, left = math.floor(y), math.floor(x)
+    _sinc(y - top, weight_y)
+    _sinc(x - left, weight_x)
+    out = 0.0
+    for a in range(2 * TAPS if rows > 1 else 1):
+        along = 0.0
+        row = (top + a + 1 - TAPS) % rows
+        for b in range(2 * TAPS if columns > 1 else 1):
+            along += (weight_x[b] if columns > 1 else 1.0) * surface[row, (left + b + 1 - TAPS) % columns]
+        out += (weight_y[a] if rows > 1 else 1.0) * along
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -208,11 +259,25 @@ def _is_peak(surface: Any, y: int, x: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _peak(surface: Any, y: int, x: int, weight_y: Any, weight_x: Any) -> tuple[float, float, float]:
+    """Shift (y, x) and height of the maximum around a grid point."""
+    rows, columns = surface.shape
+    value = surface[y, x]
+    down, right = surface[(y + 1) % rows, x], surface[y, (x + 1) % columns]
+    up, left = surface[(y - 1) % rows, x], surface[y, (x - 1) % columns]
+    dy = _vertex(surface[(y - 2) % rows, x], up, value, down, surface[(y + 2) % rows, x])
+    dx = _vertex(surface[y, (x - 2) % columns], left, value, right, surface[y, (x + 2) % columns])
+    height = _height(surface, y + dy, x + dx, weight_y, weight_x)
+    return (y if 2 * y < rows else y - rows) + dy, (x if 2 * x < columns else x - columns) + dx, height
+
+
+@njit(cache=True, nogil=True)
 def _peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
-    """Fill in the local maxima of each periodic surface, those highest in rank x height, refined to a fraction."""
+    """Fill in the local maxima of each periodic surface, those highest in rank x height, and the nearest high one."""
     count, rows, columns = surfaces.shape
     kept = shift.shape[1]
     order = np.empty(kept)
+    weight_y, weight_x = np.empty(2 * TAPS), np.empty(2 * TAPS)
     for n in range(count):
         surface = surfaces[n]
         order[:] = 0
@@ -221,11 +286,7 @@ def _peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
                 value = surface[y, x]
                 if rank[y, x] * value <= max(0.9 * order[kept - 1], 0.0) or not _is_peak(surface, y, x):
                     continue
-                down, right = surface[(y + 1) % rows, x], surface[y, (x + 1) % columns]
-                up, left = surface[(y - 1) % rows, x], surface[y, (x - 1) % columns]
-                dy, height_y = _vertex(surface[(y - 2) % rows, x], up, value, down, surface[(y + 2) % rows, x])
-                dx, height_x = _vertex(surface[y, (x - 2) % columns], left, value, right, surface[y, (x + 2) % columns])
-                height = height_y * height_x / value
+                dy, dx, height = _peak(surface, y, x, weight_y, weight_x)
                 if rank[y, x] * height <= order[kept - 1]:
                     continue
                 place = kept - 1
@@ -235,6 +296,14 @@ def _peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
                     shift[n, place] = shift[n, place - 1]
                     place -= 1
                 order[place] = rank[y, x] * height
-                score[n, place] = height
-                shift[n, place, 0] = (y if 2 * y < rows else y - rows) + dy
-                shift[n, place, 1] = (x if 2 * x < columns else x - columns) + dx
+                score[n, place], shift[n, place, 0], shift[n, place, 1] = height, dy, dx
+        least, nearest, ny, nx = NEAREST * score[n].max(), np.inf, -1, -1
+        for y in range(rows):
+            for x in range(columns):
+                away = min(y, rows - y) ** 2 + min(x, columns - x) ** 2
+                if away < nearest and surface[y, x] >= least > 0 and _is_peak(surface, y, x):
+                    nearest, ny, nx = away, y, x
+        if ny >= 0:
+            dy, dx, height = _peak(surface, ny, nx, weight_y, weight_x)
+            if (np.abs(shift[n, :, 0] - dy) + np.abs(shift[n, :, 1] - dx)).min() > 0:
+                score[n, kept - 1], shift[n, kept - 1, 0], shift[n, kept - 1, 1] = height, dy, dx

@@ -552,6 +552,15 @@ def test_the_command_writes_table_averages_pictures_and_maps(journal, tmp_path, 
     assert (out / "motif.png").read_bytes()[1:4] == b"PNG"
 
 
+def test_the_command_draws_the_image_that_a_motif_is_read_off(journal, tmp_path, capsys):
+    path, _, _ = journal
+    assert command(path, "-o", tmp_path / "motif") == 0
+    assert "aligned.png" in capsys.readouterr().out
+    assert [entry.name for entry in (tmp_path / "motif").iterdir()] == ["aligned.png"]
+    assert command(path, "--at", "20,20", "-o", tmp_path / "motif") == 2
+    assert "--size" in capsys.readouterr().err
+
+
 def test_the_command_takes_positions_frame_by_frame_and_several_journals(journal, tmp_path, capsys):
     import pandas as pd
 

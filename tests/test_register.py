@@ -11,7 +11,9 @@ import lbj
 from lbj import Signal, UsageError
 from lbj.importing import open_source
 from mfsi_core import Registration, accumulate, register, simulate
+from mfsi_core.pairs import candidate_shifts
 from mfsi_core.registrar import Registrar
+from mfsi_core.rigid import align
 
 
 def truth_of(series):
@@ -238,6 +240,21 @@ def test_jitter_and_random_walk_hop_none(counts):
             (64, 64), 20, 1, 50 + seed, image_counts=counts, drift=(0.3, -0.2), walk=0.5, jitter=(0.35, 0.5)
         )
         assert np.abs(register(series.images).shift - truth_of(series)).max() < 1.0
+
+
+@pytest.mark.parametrize("shape", [(200, 200), (180, 320)])
+def test_frames_of_many_pixels_hop_none(shape):
+    """Peaks of the correlation are as high between the points of the grid that they are sought on as on them."""
+    for seed in range(3):
+        series = simulate(shape, 6, 1, 70 + seed, image_counts=8.0, walk=0.5, jitter=(0.1, 0.15))
+        assert np.abs(align(series.images.astype(float))[0] - truth_of(series)).max() < 1.0
+
+
+def test_the_shortest_shift_is_a_candidate_even_where_rows_hide_it():
+    series = simulate((200, 200), 2, 1, 3502, image_counts=40.0, jitter=(0.35, 0.5))
+    pairs = candidate_shifts(series.images / series.images.max())
+    truth = truth_of(series)
+    assert np.hypot(*(pairs.shift[0] - (truth[0] - truth[1])).T).min() < 1.0
 
 
 @pytest.mark.parametrize("counts", [40.0, 8.0])

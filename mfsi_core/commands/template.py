@@ -25,8 +25,10 @@ def add(command: Command) -> None:
         "mfsi template series.lbj --at 48,52 --size 9,9 -o motif --upsampling 4 --elements Ti,Ca,O",
     )
     parser.add_argument("file", nargs="+", help="journals; each area is registered by itself, all are pooled")
-    parser.add_argument("--at", required=True, metavar="Y,X", help="the motif's centre on the first aligned image, px")
-    parser.add_argument("--size", required=True, metavar="H,W", help="its rows and columns, px")
+    parser.add_argument(
+        "--at", metavar="Y,X", help="the motif's centre on the first aligned image, px; without it, draw that"
+    )
+    parser.add_argument("--size", metavar="H,W", help="its rows and columns, px")
     parser.add_argument("-o", "--output", required=True, metavar="DIR")
     parser.add_argument("--upsampling", type=int, default=1, metavar="S", help="output pixels per pixel")
     parser.add_argument("--symmetry", metavar="4mm", help="also seek rotated and mirrored: a plane point group")
@@ -48,6 +50,10 @@ def _run(args: argparse.Namespace) -> int:
 
     elements = [name.strip() for name in (args.elements or "").split(",") if name.strip()]
     _check_elements(elements)
+    if args.at is None:
+        return _draw(args)
+    if args.size is None:
+        raise UsageError("--at needs --size H,W, the rows and columns of the motif, px")
     motif: Any = (_pair(args.at, "at", "Y,X"), _pair(args.size, "size", "H,W"))
     given = None if args.positions is None else _read_positions(args.positions)
     with contextlib.ExitStack() as stack:
@@ -78,6 +84,22 @@ def _run(args: argparse.Namespace) -> int:
     for note in notes:
         print(f"  note: {note}")
     return 3 if left_out else 0
+
+
+def _draw(args: argparse.Namespace) -> int:
+    """Draw the first area's aligned image, for the motif to be read off."""
+    from ..motifs.figure import aligned_figure
+    from ..outputs import folder_of
+
+    folder = folder_of(args.output)
+    with contextlib.ExitStack() as stack:
+        _, _, results = _areas(stack, args.file[0], args)[0]
+    if results.after is None:
+        raise UsageError(f"{Path(args.file[0]).name} holds no image in which a motif could be found")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "aligned.png").write_bytes(aligned_figure(results.after, results.pixel_image, results.image_name))
+    print(f"{folder / 'aligned.png'}: read the motif off it and name it, --at Y,X --size H,W")
+    return 0
 
 
 def _pair(text: str, name: str, form: str) -> tuple[float, float]:

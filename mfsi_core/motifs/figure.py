@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 EDGE = 4.6  # inches, of the mean image's longer side
 SMALL = 2.6  # and of the average's
+WHOLE = 7.0  # and of the mean image on its own
+LEFT, TOP = 0.55, 0.75  # inches beside and above the mean image
 COLOURS = (ORANGE, BLUE, "#2f8f5b", "#8f3f97", "#b3273c", "#17878f", "#7a6a1f", "#555555")
 
 
@@ -47,17 +49,41 @@ def motif_figure(
     """
     high, wide = (EDGE * min(1.0, n / max(image.shape)) for n in image.shape)
     tall, broad = (SMALL * min(1.0, n / max(average.shape)) for n in average.shape)
-    width, height = wide + 1.3 + max(broad, 1.5) + 1.1, max(high, tall) + 0.8
+    width, height = LEFT + wide + 1.2 + max(broad, 1.5) + 1.1, max(high, tall) + TOP + 0.45
     figure = new_figure(width, height, "none")
-    top = height - 0.35
-    whole = figure.add_axes((0.1 / width, (top - high) / height, wide / width, high / height))
-    mean = figure.add_axes(((wide + 1.4) / width, (top - tall) / height, broad / width, tall / height))
+    top = height - TOP
+    whole = figure.add_axes((LEFT / width, (top - high) / height, wide / width, high / height))
+    mean = figure.add_axes(((LEFT + wide + 1.3) / width, (top - tall) / height, broad / width, tall / height))
     label = f"{name} intensity"
     picture(whole, image, pixel, f"Mean of the frames: {_count(len(motifs))}", label, "gray", limits_of(image), wide)
     limits = limits_of(average, 0, 100)
     picture(mean, average, fine, f"Mean of {_count(summed)}", label, "gray", limits, broad)
+    _places(whole)
     _mark(whole, motifs, drawn, wide * 72 / image.shape[1])
     return png(figure)
+
+
+def aligned_figure(image: Floats, pixel: float | None, name: str) -> bytes:
+    """Draw the aligned mean image (Y, X), of pixels of an edge in m, with its pixels counted; a PNG."""
+    high, wide = (WHOLE * min(1.0, n / max(image.shape)) for n in image.shape)
+    width, height = LEFT + wide + 1.2, TOP + high + 0.45
+    figure = new_figure(width, height, "none")
+    axes = figure.add_axes((LEFT / width, 0.45 / height, wide / width, high / height))
+    picture(axes, image, pixel, "Mean of the frames", f"{name} intensity", "gray", limits_of(image), wide)
+    _places(axes)
+    return png(figure)
+
+
+def _places(axes: Any) -> None:
+    """Count the pixels at the upper and left edges of a picture."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axis, label in ((axes.xaxis, "x (px)"), (axes.yaxis, "y (px)")):
+        axis.set_major_locator(MaxNLocator(8, integer=True))
+        axis.set_label_text(label, fontsize=8, color=INK)
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.set_ticks_position("top")
+    axes.tick_params(labelsize=7)
 
 
 def _count(repeats: int) -> str:

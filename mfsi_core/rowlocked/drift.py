@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 FEWEST = 4  # frames that show a steady drift or a hum
 CERTAIN = 3.0  # standard errors of a steady drift
 LINE = 13.0  # power of a spectral line over a smooth spectrum; rows that jitter reach it once in some 10,000 series
-CLEAR = 2.0  # predicted errors; what has less amplitude is nothing
+CLEAR, SMALL = 2.0, 0.03  # predicted errors, px; what has less amplitude is nothing
 FIRST = 5  # cycles a frame; what is slower is drift
 
 
@@ -63,6 +63,8 @@ def shared_shear(modes: Floats) -> Floats:
 def hum(modes: Floats, error: Floats) -> Hum | None:
     """Find a periodic displacement whose phase hardly moves from frame to frame; the frames' mean hides a part of it.
 
+    It is sought in what the frames do not share, of which a hum leaves enough if it turns by a third of a cycle in all.
+
     Parameters
     ----------
     modes : (N, Y, K, 2)
@@ -74,17 +76,17 @@ def hum(modes: Floats, error: Floats) -> Hum | None:
     if frames < FEWEST or rows < 16:
         return None
     row = np.arange(rows)
-    place = modes[:, :, 0]
+    place = modes[:, :, 0] - modes[:, :, 0].mean(axis=0)
     slope, offset = np.polynomial.polynomial.polyfit(row, place.transpose(1, 0, 2).reshape(rows, -1), 1)[::-1]
     straight = (offset + slope * row[:, None]).reshape(rows, frames, 2).transpose(1, 0, 2)
     window = np.hanning(rows)
     wave = np.fft.rfft((place - straight) * window[:, None], axis=1) * (2 / window.sum())
     turns = np.linspace(-1, 1, 17) / frames
     lines = np.einsum("tn,nfa->tfa", np.exp(-2j * np.pi * turns[:, None] * np.arange(frames)), wave) / frames
-    highest = (np.abs(lines) ** 2).max(axis=0)[1:]
-    least = CLEAR**2 * float((error**2).mean())
+    highest = (np.abs(lines) ** 2).max(axis=0)[1 : (rows + 1) // 2]  # at half the rows a phase is not seen
+    least = max(CLEAR**2 * float((error**2).mean()), SMALL**2)
     logarithm = np.log(np.maximum(highest, 2.5e-4 * least + 1e-300))
-    cycles = np.log(np.arange(1, len(wave[0])))
+    cycles = np.log(np.arange(1, len(highest) + 1))
     smooth = np.polynomial.polynomial.polyval(cycles, np.polynomial.polynomial.polyfit(cycles, logarithm, 2)).T
     best: tuple[float, Hum] | None = None
     for axis in range(2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,13 @@ MODES = 4  # of a row: Legendre polynomials up to the third degree
 ROUNDS = 15
 SETTLED = 0.1  # of the predicted error, the change at which rounds end
 FIRST_SPREAD = 0.3  # px rms
-# Noise powers that count as none of the scene. Rows misplaced in the scene and in all frames alike roughen the scene;
-# kept smooth in the first rounds it lets them find their places.
-FIRST_CAUTION, CAUTION = 20.0, 1.5
+# Share of the scene's strongest wave below which waves count as none of it, in the first round and from round to round.
+# Rows misplaced in the scene and in all frames alike roughen the scene; kept smooth at first it lets them find their
+# places.
+ROUGH, FALL = 0.02, 0.2
+FEWEST = 6  # rounds, after which that share is as low as noise
 LONGEST_STEP = 1.0  # px
-LEFT = 0.023  # of the jitter, what rounds leave of it where there is no noise; on simulations
+LEFT = 0.02  # of the jitter, what rounds leave of it where there is no noise; on simulations
 LEAST_VARIANCE = 0.1  # of the mean variance
 CHANCE = 1.3  # times the noise of a mean, the displacement that all frames share and that is believed
 MISFIT = 0.3  # the same, times the jitter of a mean: rounds leave some of it
@@ -90,11 +93,12 @@ def row_locked(images: Floats, shift: Floats, before: Field | None = None) -> Fi
         prior.power = before.power
     rng = np.random.default_rng(0)
     error = np.zeros(frames)
+    rough = ROUGH if before is None else 0.0
     for _ in range(2):
-        stage.fit_scene(modes, CAUTION)
+        stage.fit_scene(modes, rough)
         stage.look(modes)
     for turn in range(ROUNDS):
-        stage.fit_scene(modes, FIRST_CAUTION if before is None and turn < 3 else CAUTION)
+        stage.fit_scene(modes, rough * FALL**turn)
         matrix, pull = stage.look(modes)
         flat = modes.reshape(frames, rows, -1)
         found, samples = prior.posterior(matrix, pull + np.einsum("nyab,nyb->nya", matrix, flat), rng)
@@ -105,7 +109,7 @@ def row_locked(images: Floats, shift: Floats, before: Field | None = None) -> Fi
         change = float(np.sqrt(np.mean((new - flat) ** 2)))
         modes = new.reshape(modes.shape)
         prior.learn(found - found.mean(axis=0), samples, matrix)
-        if turn >= (3 if before is None else 1) and change < SETTLED * float(error.mean()):
+        if turn + 1 >= (FEWEST if before is None else 2) and change < SETTLED * float(error.mean()):
             break
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     return Field(modes, np.hypot(error, LEFT * float(np.sqrt((jitter**2).mean()))), prior.power)
@@ -139,7 +143,7 @@ class _Stage:
         self.noise = np.array([float(images.var()), 0.0, 0.0])
 
     def _frames(self, work: Any) -> list[Any]:
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(work, range(len(self.images))))
 
     def fit_scene(self, modes: Floats, caution: float) -> None:
@@ -157,28 +161,35 @@ class _Stage:
         def normal(knots: Floats) -> Floats:
             return np.asarray(np.sum(self._frames(lambda n: share(n, knots, none)), axis=0))
 
-        def right(n: int) -> Floats:
-            out = np.zeros(self.scene.size)
-            share(n, self.scene.knots, out)
-            return out
+        def first(n: int) -> tuple[Floats, Floats]:
+            right = np.zeros(self.scene.size)
+            return right, share(n, self.scene.knots, right)
 
+        right, product = np.sum(self._frames(first), axis=0)
         expected = self.noise[0] + self.noise[1] * (self.lines @ [self.level, 1.0])
         weight = self.lines[:, 0] ** 2 / np.maximum(expected, self.noise[2])
-        self.scene.solve(normal, np.sum(self._frames(right), axis=0), float(weight.sum()), caution)
+        self.scene.solve(normal, right, product, float(weight.sum()), caution)
 
     def look(self, modes: Floats) -> tuple[Floats, Floats]:
         """Information and pull of every row, (N, Y, M, M) and (N, Y, M); fits gains, offsets and noise."""
         knots = self.scene.knots + self.level
 
         def one(n: int) -> tuple[Floats, Floats, Floats]:
-            rows = self.images.shape[1]
-            moments, pull = np.empty((rows, 2 * MODES - 1, 3)), np.empty((rows, MODES, 2))
-            statistics = np.empty(STATISTICS)
+            rows, columns = self.images.shape[1:]
+            seen, statistics = np.empty((rows, 5, columns)), np.empty(STATISTICS)
             look(
-                knots, self.scene.corner, modes[n], self.basis, self.images[n], self.lines[n], self.noise, moments,
-                pull, statistics,
-            )  # fmt: skip
-            return information(moments, MODES), pull.reshape(rows, -1), statistics
+                knots,
+                self.scene.corner,
+                modes[n],
+                self.basis,
+                self.images[n],
+                self.lines[n],
+                self.noise,
+                seen,
+                statistics,
+            )
+            sums = np.moveaxis(seen @ self.basis.T, 1, 2)
+            return information(sums[:, :, :3], MODES), sums[:, :MODES, 3:].reshape(rows, -1), statistics
 
         found = self._frames(one)
         statistics = np.array([s for _, _, s in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -153,15 +154,22 @@ def information(moments: Floats, modes: int) -> Floats:
 
     A product of two Legendre polynomials is a sum of Legendre polynomials.
     """
-    out = np.zeros((len(moments), modes, 2, modes, 2))
-    unit = np.eye(modes)
+    sums = np.einsum("kjd,yda->ykja", _products(modes), moments, optimize=True)
+    out = np.empty((len(moments), modes, 2, modes, 2))
+    out[:, :, 0, :, 0], out[:, :, 1, :, 1] = sums[..., 0], sums[..., 2]
+    out[:, :, 0, :, 1] = out[:, :, 1, :, 0] = sums[..., 1]
+    return out.reshape(len(moments), 2 * modes, 2 * modes)
+
+
+@cache
+def _products(modes: int) -> Floats:
+    """Products of the first Legendre polynomials as sums of Legendre polynomials: (K, K, 2K-1)."""
+    unit, out = np.eye(modes), np.zeros((modes, modes, 2 * modes - 1))
     for k in range(modes):
         for j in range(modes):
             share = np.polynomial.legendre.legmul(unit[k], unit[j])
-            sums = np.einsum("d,yda->ya", share, moments[:, : len(share)])
-            out[:, k, 0, j, 0], out[:, k, 1, j, 1] = sums[:, 0], sums[:, 2]
-            out[:, k, 0, j, 1] = out[:, k, 1, j, 0] = sums[:, 1]
-    return out.reshape(len(moments), 2 * modes, 2 * modes)
+            out[k, j, : len(share)] = share
+    return out
 
 
 def variance(samples: Floats, rows: int, basis: Any) -> Floats:

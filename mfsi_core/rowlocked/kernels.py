@@ -25,11 +25,23 @@ def _slopes(f: float) -> tuple[float, float, float, float]:
 
 
 @njit(cache=True, nogil=True)
+def _positions(y: int, corner: tuple[float, float], modes: Any, basis: Any, py: Any, px: Any) -> None:
+    """Fill in the positions of one row's pixels on the grid of knots."""
+    py[:] = y + corner[0]
+    for x in range(px.size):
+        px[x] = x + corner[1]
+    for k in range(modes.shape[1]):
+        for x in range(px.size):
+            py[x] += modes[y, k, 0] * basis[k, x]
+            px[x] += modes[y, k, 1] * basis[k, x]
+
+
+@njit(cache=True, nogil=True)
 def look(
     knots: Any, corner: tuple[float, float], modes: Any, basis: Any, image: Any, line: Any, noise: Any,
-    moments: Any, pull: Any, statistics: Any,
+    seen: Any, statistics: Any,
 ) -> None:  # fmt: skip
-    """Sum up what one frame tells about its displacement, row by row.
+    """Take down what each pixel of one frame tells about its displacement.
 
     Parameters
     ----------
@@ -39,42 +51,37 @@ def look(
     modes : (Y, K, 2)
         Displacement (y, x) of each row: coefficients of the first K functions of the basis.
     basis : (D, X)
-        Legendre polynomials along the row, D = 2 K - 1.
+        Legendre polynomials along the row, D >= K.
     image : (Y, X)
     line : (2,)
         Gain and offset of the frame: image = gain * scene + offset.
     noise : (3,)
         Variance = noise[0] + noise[1] * (gain * scene + offset), but at least noise[2].
-    moments : (Y, D, 3)
-        Filled with sums of weight * (gy gy, gy gx, gx gx) * basis.
-    pull : (Y, K, 2)
-        Filled with sums of weight * residual * gradient * basis.
+    seen : (Y, 5, X)
+        Filled with weight * (gy gy, gy gx, gx gx, residual gy, residual gx); zero outside the knots.
     statistics : (STATISTICS,)
         Filled with the sums that `line` and `noise` are fitted from.
     """
     rows, columns = image.shape
-    count, degrees = modes.shape[1], basis.shape[0]
     height, width = knots.shape
-    moments[:] = 0
-    pull[:] = 0
+    py, px = np.empty(columns), np.empty(columns)
     statistics[:] = 0
     gain, offset = line[0], line[1]
     for y in range(rows):
+        _positions(y, corner, modes, basis, py, px)
         for x in range(columns):
-            py, px = y + corner[0], x + corner[1]
-            for k in range(count):
-                py += modes[y, k, 0] * basis[k, x]
-                px += modes[y, k, 1] * basis[k, x]
-            iy, ix = math.floor(py), math.floor(px)
+            iy, ix = math.floor(py[x]), math.floor(px[x])
             if iy < 1 or ix < 1 or iy > height - 3 or ix > width - 3:
+                seen[y, :, x] = 0
                 continue
-            by, bx = _values(py - iy), _values(px - ix)
-            dy, dx = _slopes(py - iy), _slopes(px - ix)
+            by, bx = _values(py[x] - iy), _values(px[x] - ix)
+            dy, dx = _slopes(py[x] - iy), _slopes(px[x] - ix)
+            top, left = np.uint64(iy - 1), np.uint64(ix - 1)  # unsigned: not to be counted from the end
             value = sy = sx = 0.0
             for a in range(4):
                 across = along = 0.0
                 for b in range(4):
-                    knot = knots[iy - 1 + a, ix - 1 + b]
+                    knot = knots[top + np.uint64(a), left + np.uint64(b)]
                     across += bx[b] * knot
                     along += dx[b] * knot
                 value += by[a] * across
@@ -85,14 +92,11 @@ def look(
             residual = image[y, x] - model
             sy *= gain
             sx *= gain
-            for d in range(degrees):
-                share = weight * basis[d, x]
-                moments[y, d, 0] += share * sy * sy
-                moments[y, d, 1] += share * sy * sx
-                moments[y, d, 2] += share * sx * sx
-                if d < count:
-                    pull[y, d, 0] += share * residual * sy
-                    pull[y, d, 1] += share * residual * sx
+            seen[y, 0, x] = weight * sy * sy
+            seen[y, 1, x] = weight * sy * sx
+            seen[y, 2, x] = weight * sx * sx
+            seen[y, 3, x] = weight * residual * sy
+            seen[y, 4, x] = weight * residual * sx
             statistics[0] += weight
             statistics[1] += weight * value
             statistics[2] += weight * value * value
@@ -117,34 +121,34 @@ def spread(
     right-hand side B'W(image - offset - gain * level); weights are those of a scene of the `level`.
     """
     rows, columns = image.shape
-    count = modes.shape[1]
     height, width = out.shape
+    py, px = np.empty(columns), np.empty(columns)
     gain, offset = line[0], line[1]
     weight = gain / max(noise[0] + noise[1] * (gain * level + offset), noise[2])
     wanted = right.size > 0
     for y in range(rows):
+        _positions(y, corner, modes, basis, py, px)
         for x in range(columns):
-            py, px = y + corner[0], x + corner[1]
-            for k in range(count):
-                py += modes[y, k, 0] * basis[k, x]
-                px += modes[y, k, 1] * basis[k, x]
-            iy, ix = math.floor(py), math.floor(px)
+            iy, ix = math.floor(py[x]), math.floor(px[x])
             if iy < 1 or ix < 1 or iy > height - 3 or ix > width - 3:
                 continue
-            by, bx = _values(py - iy), _values(px - ix)
+            by, bx = _values(py[x] - iy), _values(px[x] - ix)
+            top, left = np.uint64(iy - 1), np.uint64(ix - 1)
             if wanted:
                 value = weight * (image[y, x] - offset - gain * level)
                 for a in range(4):
                     for b in range(4):
-                        right[iy - 1 + a, ix - 1 + b] += by[a] * bx[b] * value
-            value = 0.0
+                        right[top + np.uint64(a), left + np.uint64(b)] += by[a] * value * bx[b]
+            model = 0.0
+            for a in range(4):
+                across = 0.0
+                for b in range(4):
+                    across += bx[b] * knots[top + np.uint64(a), left + np.uint64(b)]
+                model += by[a] * across
+            model *= weight * gain
             for a in range(4):
                 for b in range(4):
-                    value += by[a] * bx[b] * knots[iy - 1 + a, ix - 1 + b]
-            value *= weight * gain
-            for a in range(4):
-                for b in range(4):
-                    out[iy - 1 + a, ix - 1 + b] += by[a] * bx[b] * value
+                    out[top + np.uint64(a), left + np.uint64(b)] += by[a] * model * bx[b]
 
 
 def legendre(degrees: int, columns: int) -> Any:

@@ -14,6 +14,7 @@ from ..pairs import taper
 Floats = NDArray[np.float64]
 
 ROUNDS = 3
+CAUTION = 1.5  # noise powers that never count as the scene's
 
 
 class SceneFit:
@@ -41,7 +42,9 @@ class SceneFit:
         fy, fx = fft.fftfreq(self.size[0])[:, None], fft.rfftfreq(self.size[1])[None]
         self.response = ((2 + np.cos(2 * np.pi * fy)) * (2 + np.cos(2 * np.pi * fx)) / 9) ** 2
 
-    def solve(self, normal: Callable[[Floats], Floats], right: Floats, weight: float, caution: float) -> None:
+    def solve(
+        self, normal: Callable[[Floats], Floats], right: Floats, product: Floats, weight: float, caution: float
+    ) -> None:
         """Improve the knots towards the maximum a posteriori.
 
         Parameters
@@ -50,31 +53,34 @@ class SceneFit:
             Multiplies knots (H, W) with the normal matrix of all frames.
         right : (H, W)
             Right-hand side of the normal equations.
+        product : (H, W)
+            Normal matrix times the present knots.
         weight : float
             Sum over the frames of gain² / variance: what one scene position was seen with.
         caution : float
-            Noise powers by which the smoothed periodogram is lowered to make the prior.
+            Share of its maximum, or noise powers where those are more, by which the smoothed periodogram is lowered to
+            make the prior.
         """
         area = self.window.size
         power = np.abs(fft.rfft2(right / weight * self.window)) ** 2 / area / self.response**2
         floor = 1 / (weight * self.response)
         smooth = ndimage.uniform_filter(power / floor, 3, mode="wrap")
-        signal = np.maximum(smooth - caution, 1e-6) * floor
+        signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6) * floor
         signal.flat[0] = max(signal.flat[0], power.flat[0])
         prior = 1 / signal
         inverse = 1 / (weight * self.response + prior)
 
-        def times(c: Floats) -> Floats:
-            return np.asarray(normal(c) + fft.irfft2(prior * fft.rfft2(c), self.size))
+        def held(c: Floats) -> Floats:
+            return np.asarray(fft.irfft2(prior * fft.rfft2(c), self.size))
 
         knots = self.knots
-        residual = right - times(knots)
+        residual = right - product - held(knots)
         z = fft.irfft2(inverse * fft.rfft2(residual), self.size)
         direction, square = z, float((residual * z).sum())
         for _ in range(ROUNDS):
             if square <= 0:
                 break
-            step = times(direction)
+            step = normal(direction) + held(direction)
             alpha = square / float((direction * step).sum())
             knots = knots + alpha * direction
             residual = residual - alpha * step
