@@ -7,7 +7,8 @@ import h5py
 import numba
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter, map_coordinates
+from inverse_warp import bilinear, solve_rows, solve_smooth
+from scipy.ndimage import gaussian_filter
 
 import lbj
 from lbj.command import run
@@ -264,10 +265,6 @@ def counted(frames=3, shape=SHAPE, seed=0):
     return np.random.default_rng(seed).poisson(0.8, (frames, *shape)).astype(np.uint32)
 
 
-def bilinear(values, y, x):
-    return map_coordinates(np.asarray(values, float), [y, x], order=1, mode="nearest")
-
-
 def rigid():
     shift = np.random.default_rng(1).normal(0, 1.7, (3, 2))
     return Registration.rigid(shift, SHAPE[:2])
@@ -283,26 +280,6 @@ def smooth():
 def jittered():
     rows = np.random.default_rng(3).normal(0, 0.8, (3, 2, SHAPE[0], 1))
     return Registration(np.broadcast_to(rows, (3, 2, *SHAPE[:2])))
-
-
-def solve_smooth(field, y, x):
-    qy, qx = y, x
-    for _ in range(80):
-        qy, qx = y - bilinear(field[0], qy, qx), x - bilinear(field[1], qy, qx)
-    return qy, qx
-
-
-def solve_rows(field, y, x):
-    """Where u depends on the row only: linear between each pair of rows; the first solution found stays."""
-    uy, ux = field[:, :, 0].astype(float)
-    at = np.arange(len(uy)) + uy
-    qy, qx = np.full(y.shape, np.nan), np.full(y.shape, np.nan)
-    for row in range(len(uy) - 1):
-        part = (y - at[row]) / (at[row + 1] - at[row])
-        column = x - (1 - part) * ux[row] - part * ux[row + 1]
-        new = np.isnan(qy) & (part >= 0) & (part <= 1) & (column >= 0) & (column <= field.shape[2] - 1)
-        qy[new], qx[new] = row + part[new], column[new]
-    return qy, qx
 
 
 def dense_average(cubes, registration, motifs, s, solve):

@@ -21,6 +21,11 @@ def bad(file: File, *blocks: dict[str, Any], fault: int | None = None) -> Made:
     file.fram()
     at = [file.blok(**{"signal": 0, **block}) for block in blocks]
     found = {file.signals[0]["name"]: {"error": "damaged", "offset": at if fault is None else at[fault]}}
+    return finished(file, found)
+
+
+def finished(file: File, found: dict[str, Any]) -> Made:
+    """End a frame of wrong blocks, what a reader finds in them given, with a sound image; then a sound frame."""
     found["beside"] = file._signal("beside", BESIDE, None)
     file.done()
     file.complete(found)

@@ -28,7 +28,7 @@ from .dense import (
     value_list,
 )
 from .integer_stream import MEAN, NEAR, Model, Tap, encode, head, operations, signed, words
-from .reject_blocks import BESIDE, bad, coded, of
+from .reject_blocks import bad, coded, finished, of
 
 Faults = dict[str, tuple[bytes, str, str]]
 """By name, a block, the clause that it breaks, and the mistake that it provokes."""
@@ -49,13 +49,7 @@ def several(blocks: dict[str, tuple[int, bytes]], signals: list[dict[str, Any]],
     for i, (name, (coding, data)) in enumerate(blocks.items()):
         events_ = signals[i]["kind"] == "events"
         found[name] = {"error": error, "offset": file.blok(i, coding, data, events_, events_)}
-    found["beside"] = file._signal("beside", BESIDE, None)
-    file.done()
-    file.complete(found)
-    file.contents.append(b"")
-    file.frame({"beside": BESIDE})
-    file.contents.pop()
-    return Made(bytes(file.data), file.expect(), file.features)
+    return finished(file, found)
 
 
 def register(prefix: str, coding: int, faults: Faults, shape: tuple[int, ...], dtype: str) -> None:

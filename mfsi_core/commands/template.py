@@ -64,8 +64,6 @@ def _run(args: argparse.Namespace) -> int:
         for path, view, results in parts:
             name = Path(path).name
             notes += [f"{name}: {note}" for note in results.notes]
-            if results.after is None:
-                raise UsageError(f"{name} holds no image in which a motif could be found")
             one = find_motif(results.after, motif, given, args.threshold, args.symmetry, refine=not args.keep)
             if args.every_frame:
                 one = _followed(view, results, one)
@@ -94,8 +92,6 @@ def _draw(args: argparse.Namespace) -> int:
     folder = folder_of(args.output)
     with contextlib.ExitStack() as stack:
         _, _, results = _areas(stack, args.file[0], args)[0]
-    if results.after is None:
-        raise UsageError(f"{Path(args.file[0]).name} holds no image in which a motif could be found")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "aligned.png").write_bytes(aligned_figure(results.after, results.pixel_image, results.image_name))
     print(f"{folder / 'aligned.png'}: read the motif off it and name it, --at Y,X --size H,W")
@@ -132,9 +128,12 @@ def _areas(stack: contextlib.ExitStack, path: str, args: argparse.Namespace) -> 
     journal = stack.enter_context(lbj.open(path))
     regions = list(dict.fromkeys(frame.region for frame in journal))
     wanted = regions if len(regions) > 1 else [None]
-    return [
+    areas = [
         (path, *registered(journal, [path], image=args.image, signal=args.signal, region=region)) for region in wanted
     ]
+    if any(results.after is None for _, _, results in areas):
+        raise UsageError(f"{Path(path).name} holds no image in which a motif could be found")
+    return areas
 
 
 def _followed(view: Any, results: Any, motifs: Any) -> Any:

@@ -52,13 +52,11 @@ def motif_figure(
     width, height = LEFT + wide + 1.2 + max(broad, 1.5) + 1.1, max(high, tall) + TOP + 0.45
     figure = new_figure(width, height, "none")
     top = height - TOP
-    whole = figure.add_axes((LEFT / width, (top - high) / height, wide / width, high / height))
     mean = figure.add_axes(((LEFT + wide + 1.3) / width, (top - tall) / height, broad / width, tall / height))
     label = f"{name} intensity"
-    picture(whole, image, pixel, f"Mean of the frames: {_count(len(motifs))}", label, "gray", limits_of(image), wide)
+    whole = _mean_image(figure, image, pixel, f"Mean of the frames: {_count(len(motifs))}", label, wide, high)
     limits = limits_of(average, 0, 100)
     picture(mean, average, fine, f"Mean of {_count(summed)}", label, "gray", limits, broad)
-    _places(whole)
     _mark(whole, motifs, drawn, wide * 72 / image.shape[1])
     return png(figure)
 
@@ -68,22 +66,26 @@ def aligned_figure(image: Floats, pixel: float | None, name: str) -> bytes:
     high, wide = (WHOLE * min(1.0, n / max(image.shape)) for n in image.shape)
     width, height = LEFT + wide + 1.2, TOP + high + 0.45
     figure = new_figure(width, height, "none")
-    axes = figure.add_axes((LEFT / width, 0.45 / height, wide / width, high / height))
-    picture(axes, image, pixel, "Mean of the frames", f"{name} intensity", "gray", limits_of(image), wide)
-    _places(axes)
+    _mean_image(figure, image, pixel, "Mean of the frames", f"{name} intensity", wide, high)
     return png(figure)
 
 
-def _places(axes: Any) -> None:
-    """Count the pixels at the upper and left edges of a picture."""
+def _mean_image(
+    figure: Any, image: Floats, pixel: float | None, title: str, label: str, wide: float, high: float
+) -> Any:
+    """Draw the mean image at the upper left, of a size in inches, with its pixels counted; returns its axes."""
     from matplotlib.ticker import MaxNLocator
 
-    for axis, label in ((axes.xaxis, "x (px)"), (axes.yaxis, "y (px)")):
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((LEFT / width, (height - TOP - high) / height, wide / width, high / height))
+    picture(axes, image, pixel, title, label, "gray", limits_of(image), wide)
+    for axis, name in ((axes.xaxis, "x (px)"), (axes.yaxis, "y (px)")):
         axis.set_major_locator(MaxNLocator(8, integer=True))
-        axis.set_label_text(label, fontsize=8, color=INK)
+        axis.set_label_text(name, fontsize=8, color=INK)
     axes.xaxis.set_label_position("top")
     axes.xaxis.set_ticks_position("top")
     axes.tick_params(labelsize=7)
+    return axes
 
 
 def _count(repeats: int) -> str:
