@@ -1,6 +1,6 @@
 """Error and CPU time of registration beside its peers and the Cramér-Rao bound, on the project's simulator, in one run.
 
-    python benchmarks/registration.py [--seeds N] [--hops]
+    python benchmarks/registration.py [--seeds N] [--hops | --situations [--only TEXT] [--dose COUNTS]]
 
 Crystals whose rows jitter by 0.35 (y) and 0.5 px (x) rms while the frames walk; all methods see the same images.
 The error is that of one component of the displacement, px rms over all pixels, frames and seeds, less at each pixel its
@@ -22,7 +22,7 @@ here, and their images are smoothed by a Gaussian (`smoothed`).
 CPU is process time with every library held to one thread, a frame: "pass", one registration of every frame to a mean;
 "whole", everything from the raw images on, with smoothing, rigid start, means and both passes. Ours is whole in both.
 Packages that are absent are named. `--hops` instead counts the frames whose mean displacement is wrong by more than
-1 px, in 50 seeds at each dose and size.
+1 px, in 50 seeds at each dose and size. `--situations` prints a line for each situation of `situations.py`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
 
 import numpy as np
 from scipy import ndimage
+from situations import situations
 
 from mfsi_core import Registration, accumulate, register, simulate
 from mfsi_core.accumulation import coverage
@@ -96,12 +97,18 @@ def row_information(series: Any) -> list[np.ndarray]:
     return out
 
 
-def bound(information: list[np.ndarray]) -> float:
-    """Bayesian Cramér-Rao bound of the field, px rms (van Trees): known scene and jitter, free frame offsets."""
-    rows, frames = len(information[0]) // 2, len(information)
-    prior = np.zeros((2 * rows, 2 * rows))
+def bound(series: Any, jitter: np.ndarray | None = None) -> float:
+    """Bayesian Cramér-Rao bound of the field, px rms (van Trees): known scene and jitter, free frame offsets.
+
+    The jitter's covariance between the rows of a frame is (2, Y, Y) px²; default white of `JITTER`.
+    """
+    information = row_information(series)
+    rows, frames = series.shape[0], len(series)
+    if jitter is None:
+        jitter = np.square(JITTER)[:, None, None] * np.eye(rows)
+    prior = 1e-6 * np.eye(2 * rows)
     for a in range(2):
-        prior[a::2, a::2] = 1e4 + np.eye(rows) * JITTER[a] ** 2
+        prior[a::2, a::2] += 1e4 + jitter[a]
     inverse = np.linalg.inv(prior)
     variance = [np.trace(np.linalg.inv(fisher + inverse)) / (2 * rows) for fisher in information]
     return float(np.sqrt(np.mean(variance) * (1 - 1 / frames)))
@@ -231,7 +238,7 @@ def compare(seeds: range) -> None:
         for seed in seeds:
             series = draw(dose, seed)
             images, truth = series.images, series.displacement
-            square[BOUND][k] += bound(row_information(series)) ** 2
+            square[BOUND][k] += bound(series) ** 2
             square[WHOLE_FRAMES][k] += field_error(truth.mean(axis=(2, 3), keepdims=True), truth) ** 2
             start = time.process_time()
             found = register(images)
@@ -285,9 +292,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Registration beside its peers and the bound")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--hops", action="store_true", help="count lattice hops instead")
+    parser.add_argument("--situations", action="store_true", help="print a line for each situation instead")
+    parser.add_argument("--only", default="", metavar="TEXT", help="situations whose name holds a text")
+    parser.add_argument("--dose", type=float, default=DOSES[1], help="counts a pixel, in situations")
     options = parser.parse_args()
     if options.hops:
         hops()
+    elif options.situations:
+        situations(field_error, bound, options.seeds, options.dose, options.only)
     else:
         compare(range(FIRST_SEED, FIRST_SEED + options.seeds))
 

@@ -1,9 +1,10 @@
-"""Scene: a crystal as a sum of Gaussians, known at every position."""
+"""Scene: a crystal, or what else a simulation shows, known at every position."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,37 @@ class Scene:
         Lattice index of the first cell of the occupations.
     width : float
         Standard deviation of a column, px.
+    scatter : (n, n, 2) array
+        Displacement of the columns of each cell, in cell edges.
+    seen_along : (2, 2) array
+        Maps a position to the one that is shown: singular where the scene is the same along a direction.
+    share : function
+        Of a position (y, x), the share of the density that is there; there is vacuum where it is zero.
     """
 
     vectors: Floats
     sites: list[tuple[str, tuple[float, float], Floats]]
     first: int
     width: float
+    scatter: Floats
+    seen_along: Floats = field(default_factory=lambda: np.eye(2))
+    share: Callable[[Floats, Floats], Floats] | None = None
+
+    @classmethod
+    def named(
+        cls,
+        name: str,
+        rng: np.random.Generator,
+        shape: tuple[int, int],
+        elements: tuple[str, ...],
+        spacing: float,
+        margin: float,
+    ) -> Scene:
+        """Draw one of the `SCENES`."""
+        if name not in SCENES:
+            raise UsageError(f"a simulated scene is one of {', '.join(SCENES)}, got {name!r}")
+        crystal = cls.crystal(rng, shape, elements, spacing, margin)
+        return SCENES[name](crystal, rng, shape)
 
     @classmethod
     def crystal(
@@ -72,14 +98,14 @@ class Scene:
                 if index == 1:
                     occupation = occupation * (1 - 0.5 * step)
                 sites.append((element, fraction, occupation))
-        return cls(vectors, sites, -reach, WIDTH * spacing)
+        return cls(vectors, sites, -reach, WIDTH * spacing, np.zeros((*thickness.shape, 2)))
 
     def densities(self, y: Floats, x: Floats) -> dict[str, Floats]:
         """Column density of each element at positions (y, x) in px; arrays of any equal shape."""
-        points = np.stack([y, x], axis=-1)
+        points = np.stack([y, x], axis=-1) @ self.seen_along.T
         base = np.floor(points @ np.linalg.inv(self.vectors)).astype(int)
         spacing = float(np.hypot(*self.vectors[0]))
-        reach = math.ceil(REACH * self.width / spacing) + 1
+        reach = math.ceil(REACH * self.width / spacing + float(np.abs(self.scatter).max())) + 1
         out: dict[str, Floats] = {}
         last = len(self.sites[0][2]) - 1
         for element, fraction, occupation in self.sites:
@@ -87,12 +113,15 @@ class Scene:
             for i in range(-reach, reach + 1):
                 for j in range(-reach, reach + 1):
                     cell = base + np.array([i, j])
-                    delta = points - (cell + fraction) @ self.vectors
-                    square = (delta * delta).sum(axis=-1)
                     index = np.clip(cell - self.first, 0, last)
-                    strength = occupation[index[..., 0], index[..., 1]]
+                    place = index[..., 0], index[..., 1]
+                    delta = points - (cell + fraction + self.scatter[place]) @ self.vectors
+                    square = (delta * delta).sum(axis=-1)
                     inside = square < (REACH * self.width) ** 2
-                    total += np.where(inside, strength * np.exp(-square / (2 * self.width**2)), 0)
+                    total += np.where(inside, occupation[place] * np.exp(-square / (2 * self.width**2)), 0)
+        if self.share is not None:
+            there = self.share(y, x)
+            out = {element: density * there for element, density in out.items()}
         return out
 
     def haadf(self, density: dict[str, Floats]) -> Floats:
@@ -100,3 +129,50 @@ class Scene:
         weights = {element: (atomic_number(element) / 20) ** HAADF_POWER for element in density}
         total = np.sum([weights[element] * density[element] for element in density], axis=0)
         return np.asarray(total + FLOOR * sum(weights.values()) / len(weights))
+
+
+def _perfect(crystal: Scene, _rng: np.random.Generator, _shape: tuple[int, int]) -> Scene:
+    sites = [(element, place, np.full_like(strength, strength.mean())) for element, place, strength in crystal.sites]
+    return replace(crystal, sites=sites)
+
+
+def _amorphous(crystal: Scene, rng: np.random.Generator, _shape: tuple[int, int]) -> Scene:
+    """Columns anywhere in their cells: of the lattice no wave is left."""
+    return replace(crystal, scatter=rng.uniform(-0.5, 0.5, crystal.scatter.shape))
+
+
+def _half(crystal: Scene, _rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    return replace(crystal, share=lambda y, _: _beyond(y - shape[0] / 2))
+
+
+def _particle(crystal: Scene, _rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    middle, radius = np.asarray(shape) / 2, 0.3 * min(shape)
+    return replace(crystal, share=lambda y, x: _beyond(radius - np.hypot(y - middle[0], x - middle[1])))
+
+
+def _fringes(crystal: Scene, _rng: np.random.Generator, _shape: tuple[int, int]) -> Scene:
+    """The lattice's densities along one line, drawn out across it."""
+    across = crystal.vectors[0] / np.hypot(*crystal.vectors[0])
+    return replace(crystal, seen_along=np.multiply.outer(across, across))
+
+
+def _edge(crystal: Scene, rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
+    """A straight edge of a specimen without texture."""
+    flat = replace(_perfect(crystal, rng, shape), seen_along=np.zeros((2, 2)))
+    return replace(flat, share=lambda y, x: _beyond(0.9 * (x - shape[1] / 2) + 0.4 * (y - shape[0] / 2)))
+
+
+def _beyond(distance: Floats) -> Floats:
+    """From 0 to 1 over an edge of some px."""
+    return np.asarray(1 / (1 + np.exp(np.clip(-distance, -50, 50))))
+
+
+SCENES: dict[str, Callable[[Scene, np.random.Generator, tuple[int, int]], Scene]] = {
+    "crystal": lambda crystal, *_: crystal,
+    "perfect crystal": _perfect,
+    "amorphous": _amorphous,
+    "half vacuum": _half,
+    "particle": _particle,
+    "fringes": _fringes,
+    "edge": _edge,
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,8 @@ from lbj.events import Events
 
 from .lines import fwhm, lines_of
 from .scene import Scene
+from .simulation_image import Disturbance, Draw
+from .simulation_scan import Distortion
 
 Floats = NDArray[np.float64]
 
@@ -99,6 +101,7 @@ class Simulation:
     seed: int
     scale: float
     image_counts: float
+    disturbances: Sequence[Disturbance] = ()
 
     def __len__(self) -> int:
         return len(self.displacement)
@@ -112,7 +115,10 @@ class Simulation:
         """Data and attributes of one frame, as `lbj.Writer.append` takes them."""
         rng = np.random.default_rng([self.seed, index])
         density = self.scene.densities(*self.positions(index))
-        image = rng.poisson(self.image_counts * self.scene.haadf(density))
+        image = rng.poisson(self.image_counts * self.scene.haadf(density)).astype(float)
+        for place, disturbance in enumerate(self.disturbances):
+            own, common = (np.random.default_rng([self.seed, place, *of]) for of in ((1, index), (2,)))
+            image = disturbance.apply(image, Draw(index, own, common))
         rates = {element: self.scale * (1 - BACKGROUND) * density[element] for element in density}
         rates["background"] = self.scale * BACKGROUND * np.sum(list(density.values()), axis=0)
         pixels, channels = [], []
@@ -125,7 +131,7 @@ class Simulation:
         events = Events.from_list(np.concatenate(pixels), np.concatenate(channels), self.signals[0].shape)
         time = DWELL * math.prod(self.shape)
         attributes = {"live_time": {"EDX": time}, "dwell_time": DWELL, "beam_current": CURRENT}
-        return {"EDX": events, "HAADF": np.minimum(image, 65535).astype(np.uint16)}, attributes
+        return {"EDX": events, "HAADF": np.clip(np.rint(image), 0, 65535).astype(np.uint16)}, attributes
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         return (self.frame(index) for index in range(len(self)))
@@ -162,8 +168,11 @@ def simulate(
     drift: tuple[float, float] = (0.15, -0.1),
     walk: float = 0.3,
     jitter: tuple[float, float] = (0.0, 0.0),
+    scene: str = "crystal",
+    distortions: Sequence[Distortion] = (),
+    disturbances: Sequence[Disturbance] = (),
 ) -> Simulation:
-    """Simulate a series of a perovskite-like crystal.
+    """Simulate a series of a perovskite-like crystal, or of another scene.
 
     Parameters
     ----------
@@ -187,6 +196,12 @@ def simulate(
         Random walk, px rms per frame and direction, between frames.
     jitter : (float, float)
         Independent displacement of every row of every frame (y, x), px rms.
+    scene : str
+        One of `scene.SCENES`.
+    distortions : sequence
+        Further displacements of the rows, as of `simulation_scan`.
+    disturbances : sequence
+        Of the image, in turn, as of `simulation_image`.
 
     Returns
     -------
@@ -201,9 +216,12 @@ def simulate(
         raise UsageError(f"simulate needs at least one frame, channel and pixel, got {frames}, {channels}, {shape}")
     rng = np.random.default_rng(seed)
     displacement = _displacement(rng, shape, frames, drift, walk, jitter)
+    for distortion in distortions:
+        displacement += distortion.rows(rng, frames, shape[0])[..., None]
+    displacement -= displacement.mean(axis=(0, 2, 3), keepdims=True)
     margin = float(np.abs(displacement).max()) if displacement.size else 0.0
-    scene = Scene.crystal(rng, shape, elements, spacing, margin)
-    density = scene.densities(*np.indices(shape, float))
+    shown = Scene.named(scene, rng, shape, elements, spacing, margin)
+    density = shown.densities(*np.indices(shape, float))
     mean = sum(float(density[element].mean()) for element in elements)
     if counts is None:
         counts = 4e-4 * math.prod(shape) * channels
@@ -220,7 +238,7 @@ def simulate(
     return Simulation(
         shape=(shape[0], shape[1]),
         displacement=displacement,
-        scene=scene,
+        scene=shown,
         maps={e: scale * (1 - BACKGROUND) * density[e] * spectra[e].sum() for e in elements},
         background=scale * BACKGROUND * np.sum(list(density.values()), axis=0),
         spectra=spectra,
@@ -231,7 +249,8 @@ def simulate(
         metadata={"title": "Simulated crystal", "beam_energy": BEAM_ENERGY, "elements": list(elements)},
         seed=seed,
         scale=scale,
-        image_counts=image_counts / float(scene.haadf(density).mean()),
+        image_counts=image_counts / float(shown.haadf(density).mean()),
+        disturbances=disturbances,
     )
 
 

@@ -1,0 +1,99 @@
+"""Situations in which a series may be recorded, and what registration makes of each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mfsi_core import register, simulate
+from mfsi_core.rigid import align
+from mfsi_core.simulation_image import Charging, Cosmics, Inverted, Missing, Pedestal, Stripes, Wrapped
+from mfsi_core.simulation_scan import Glitch, Hum, Jitter, Serpentine, Step
+
+SHAPE, FRAMES, DOSE = (112, 112), 10, 40.0
+RMS = (0.35, 0.5)  # px rms of a row (y, x), where a situation does not say
+HALF = (0.25, 0.35)
+STILL = {"drift": (0.0, 0.0), "walk": 0.0}
+FIRST_SEED = 9100
+
+SITUATIONS: dict[str, dict[str, Any]] = {
+    "white jitter": {"jitter": RMS},
+    "all hum": {"distortions": [Hum(RMS)]},
+    "half hum, half AR(1) 0.7": {"distortions": [Hum(HALF), Jitter(HALF, memory=0.7)]},
+    "AR(1) 0.7": {"distortions": [Jitter(RMS, memory=0.7)]},
+    "AR(1) 0.95": {"distortions": [Jitter(RMS, memory=0.95)]},
+    "1/f": {"distortions": [Jitter(RMS, slope=1.0)]},
+    "slow hum of 3 px": {"distortions": [Hum((1.5, 3.0), period=40.3)]},
+    "no jitter": {},
+    "drift 2 px a frame": {"jitter": RMS, "drift": (2.0, 1.0)},
+    "drift 4.5 px a frame, half a period": {"jitter": RMS, "drift": (4.5, 0.0)},
+    "drift 9 px a frame, a period": {"drift": (9.0, 0.0)},
+    "stage step of 2 periods": {"jitter": RMS, "distortions": [Step(5, 0, (18.0, -9.0))]},
+    "stage step of 40 px": {"jitter": RMS, "distortions": [Step(5, 0, (5.0, 40.0))]},
+    "step of 7 px in mid-frame": {"jitter": RMS, "distortions": [Step(5, 56, (4.0, 6.0))]},
+    "5 rows glitched by 12 px": {"jitter": RMS, "distortions": [Glitch(4, 50, 54, (0.0, 12.0))]},
+    "serpentine, lag 0.7 px": {"jitter": RMS, "distortions": [Serpentine(0.7)]},
+    "period 6 px": {"jitter": RMS, "spacing": 6.0},
+    "period 4 px": {"jitter": (0.2, 0.3), "spacing": 4.0},
+    "perfect crystal": {"jitter": RMS, "scene": "perfect crystal"},
+    "amorphous": {"jitter": RMS, "scene": "amorphous", "spacing": 8.0},
+    "amorphous, jitter 2 px": {"jitter": (1.4, 2.0), "scene": "amorphous", "spacing": 8.0},
+    "half vacuum, drift 2": {"jitter": RMS, "scene": "half vacuum", "drift": (2.0, 0.5)},
+    "particle, drift 2": {"jitter": RMS, "scene": "particle", "drift": (2.0, 0.5)},
+    "fringes": {"jitter": RMS, "scene": "fringes"},
+    "edge": {"jitter": RMS, "scene": "edge"},
+    "static stripes 15 %": {"jitter": RMS, "disturbances": [Stripes(offset=0.15, static=True)]},
+    "mains stripes 15 %": {"jitter": RMS, "disturbances": [Stripes(offset=0.15, period=9.7)]},
+    "row offsets 30 %": {"jitter": RMS, "disturbances": [Stripes(offset=0.3)]},
+    "row gains 15 %": {"jitter": RMS, "disturbances": [Stripes(gain=0.15)]},
+    "pedestal 1000": {"jitter": RMS, "disturbances": [Pedestal(1000.0)]},
+    "charging": {"jitter": RMS, "disturbances": [Charging(1.0)]},
+    "cosmics": {"jitter": RMS, "disturbances": [Cosmics(0.003)]},
+    "hot pixels, amorphous": {"jitter": RMS, "scene": "amorphous", "disturbances": [Cosmics(0.003, hot=True)]},
+    "contrast inverts": {"jitter": RMS, "disturbances": [Inverted(6)]},
+    "last frame aborted": {"jitter": RMS, "disturbances": [Missing(9, 56, 111)]},
+    "frame wrapped by 30 rows": {"jitter": RMS, "disturbances": [Wrapped(4, 30)]},
+}
+
+
+def jitter_covariance(rows: int, options: dict[str, Any]) -> np.ndarray:
+    """Covariance (2, Y, Y), px², of the rows of one frame in a situation, as far as it is noise."""
+    own = np.square(options.get("jitter", (0.0, 0.0)))[:, None, None] * np.eye(rows)
+    return own + sum((d.covariance(rows) for d in options.get("distortions", ())), np.zeros((2, rows, rows)))
+
+
+def situations(
+    field_error: Callable, bound: Callable, seeds: int, dose: float = DOSE, only: str = "", shape: Any = SHAPE
+) -> None:
+    """Print one line a situation and seed; `only` those whose name holds a text.
+
+    Columns: rms error, px, of one component less what all frames share, of the frames kept; what registration
+    predicted; the error of its own rigid start; the Bayesian bound (the hum's phase taken to be unknown in each frame);
+    frames whose mean is wrong by more than 1 px; frames left out; and "told" where a warning was given or the error is
+    infinite.
+    """
+    print(f"{FRAMES} frames of {shape}, {dose:g} counts/px")
+    print(f"{'':<38}{'true':>8}{'predicted':>10}{'ratio':>7}{'rigid':>8}{'bound':>8}{'off':>5}{'out':>5}")
+    for name, options in SITUATIONS.items():
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+            if only not in name:
+                continue
+            series = simulate(shape, FRAMES, 1, seed, image_counts=dose, **{"walk": 0.3, **options})
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                found = register(series.images)
+            kept, truth = ~found.left_out, series.displacement
+            rigid = align(series.images.astype(float))[0][:, :, None, None]
+            off = (found.shift - truth.mean(axis=(2, 3)))[kept]
+            hopped = int((np.hypot(*(off - np.median(off, axis=0)).T) > 1).sum())
+            true = field_error(found.displacement[kept], truth[kept])
+            print(
+                f"{name:<38}{true:>8.3f}{found.predicted_error:>10.3f}{true / found.predicted_error:>7.1f}"
+                f"{field_error(np.broadcast_to(rigid, truth.shape), truth):>8.3f}"
+                f"{bound(series, jitter_covariance(shape[0], options)):>8.3f}{hopped:>5}{(~kept).sum():>5}"
+                f"{'  told: ' + str(told[0].message)[:60] if told else ''}",
+                flush=True,
+            )
