@@ -187,7 +187,9 @@ def against_dose(folder: Path, areas: Areas, motifs: list[Motifs]) -> None:
     repeats = sum(map(len, motifs))
     cube = average(areas, motifs, "EDX", 1, None)
     effective = mfsi_core.plan(PIXEL, PIXEL, CURRENT, DWELL, FRAMES, motifs=repeats).effective_dose
-    result = with_sum(result, cube, f"{repeats} template matches", effective, repeats * FRAMES)
+    result = with_sum(
+        result, cube, f"{repeats} template matches", effective, repeats * FRAMES, areas.journal.signals["EDX"]
+    )
     print("\n4. Scree against dose; the simulated crystal has three independent spectra")
     print(f"{'sum of':<24}{'frames':>8}{'e/A2':>11}{'significant':>13}   variance ratios of the first five")
     for i, label in enumerate(result.labels):

@@ -13,18 +13,16 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from . import energy, gather, splat
+from . import gather, splat
 from .registration import Registration
-from .sources import Series, energy_shifts, is_journal, series
+from .sources import Series, series
 from .warp import Warp
-from .zero_loss import even_axis
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Filler = Callable[[int, int, Array], float]  # fills rows of the output into an array, returns the largest voxel
 
 EXACT = 2**24  # largest whole number up to which float32 counts
-WHOLE = 1e-7  # a move this near to a whole number of channels is one
 BAND_BYTES = 2**27
 BLOCK_ROWS = 16
 BLOCK_BYTES = 2**24
@@ -88,10 +86,9 @@ def accumulate(
     The warp acts on the sorted events of every frame, a sparse operator (L. Jones et al. 2018 align dense frames before
     summing); it equals linear interpolation of the dense frames.
     """
-    given = series(source, signal)
+    given = series(source, signal, energy_shift)
     registration = registration_on(given, registration)
     kept = np.flatnonzero(~registration.left_out)
-    moved = _moved(energy_shift, source, given, kept)
     if 0 < kept.size < len(registration):
         given, registration = given.subset(kept), registration.subset(kept)
     scale = _scale(upsampling)
@@ -110,7 +107,7 @@ def accumulate(
     if not kept.size:
         result[:] = 0
         return result
-    filler = (_sparse if given.sparse else _dense)(given, registration, warp, window, method, moved)
+    filler = (_sparse if given.sparse else _dense)(given, registration, warp, window, method)
     largest = _fill(filler, result, size)
     if largest > EXACT and np.dtype(result.dtype) == np.float32:
         if out is not None:
@@ -167,40 +164,6 @@ def registration_on(given: Series, registration: Registration) -> Registration:
     return registration.on(given.signal)
 
 
-def _moved(energy_shift: Any, source: Any, given: Series, kept: NDArray[np.int64]) -> Floats | None:
-    """Channels by which the frames kept (N, 1), or their pixels (N, Y*X), are to be moved; None where none is."""
-    if given.signal.kind == "image":
-        if energy_shift is not None:
-            raise UsageError(f"{given.signal.name!r} is an image, which has no energies to shift")
-        return None
-    if energy_shift is None:
-        shift = energy_shifts(source, given.signal.name) if is_journal(source) else None
-    else:
-        shift = np.asarray(energy_shift, float)
-        if shift.ndim == 0:
-            shift = np.full(len(given), shift)
-        if shift.shape not in ((len(given),), (len(given), *given.shape)):
-            raise UsageError(
-                f"energy_shift of shape {shift.shape} does not fit {len(given)} frames of {given.shape} pixels"
-            )
-    if shift is None or not shift[kept].any():
-        return None
-    shift = shift[kept].reshape(kept.size, -1)
-    known = np.isfinite(shift)
-    if not known.any(axis=1).all():
-        raise UsageError(f"energy_shift of frame {kept[known.any(axis=1).argmin()]} is not finite")
-    if not known.all():
-        shift = np.where(known, shift, np.nanmedian(np.where(known, shift, np.nan), axis=1, keepdims=True))
-    try:
-        axis = even_axis(given.signal)
-    except UsageError as error:
-        raise UsageError(f"{error}, to be shifted; energy_shift=0 sums the frames as they are") from None
-    step = energy.width(axis) if axis.size > 1 else float(given.signal.axes[-1].get("scale", 1.0))
-    moved = np.clip(shift / step, -axis.size, axis.size)
-    near = np.rint(moved)
-    return np.asarray(np.where(np.abs(moved - near) < WHOLE, near, moved))
-
-
 def _scale(upsampling: Any) -> int:
     if not hasattr(upsampling, "__index__") or isinstance(upsampling, bool) or int(upsampling) < 1:
         raise UsageError(f"upsampling must be a whole number from 1 on, got {upsampling!r}")
@@ -250,10 +213,8 @@ def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: i
         return max(pool.map(lambda start: work(start, min(start + rows, bottom)), starts), default=0.0)
 
 
-def _sparse(
-    given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str, moved: Floats | None
-) -> Filler:
-    listed = gather.by_pixel(given, window, moved)
+def _sparse(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
+    listed = gather.by_pixel(given, window)
     fill = (_pull if method == "pull" else _push)(listed, registration, warp)
     ends = np.append(listed.frame[1:], listed.count.size)
     peaks = [float(listed.count[i:j].max(initial=0)) for i, j in zip(listed.frame, ends, strict=True)]
@@ -308,9 +269,7 @@ def _push(listed: gather.Listed, registration: Registration, warp: Warp) -> Call
     return fill
 
 
-def _dense(
-    given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str, moved: Floats | None
-) -> Filler:
+def _dense(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
     width, channels = warp.columns[1] - warp.columns[0], window[1] - window[0]
     step = max(1, 2 * BAND_BYTES // (width * channels * 8))
 
@@ -321,22 +280,17 @@ def _dense(
             total = np.zeros((last - first, width, channels))
             for n, frame in enumerate(given):
                 data = np.asarray(frame).reshape((*registration.shape, -1))
-                move = None
-                if moved is not None:
-                    move = np.empty(registration.shape)
-                    move.reshape(-1)[:] = moved[n]
 
                 def work(
                     start: int, stop: int, n: int = n, data: Array = data, first: int = first, total: Array = total,
-                    move: Array | None = move,
                 ) -> float:  # fmt: skip
                     part = total[start - first : stop - first]
                     if method == "pull":
-                        gather.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, part, move)
+                        gather.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, part)
                     else:
                         corner = (warp.rows[0] + start, warp.columns[0])
                         field = registration.displacement[n]
-                        splat.push_dense(data, window[0], field, warp.upsampling, *corner, part, move)
+                        splat.push_dense(data, window[0], field, warp.upsampling, *corner, part)
                     return 0.0
 
                 _in_blocks(work, first, last, max(1, -(-(last - first) // numba.get_num_threads())))

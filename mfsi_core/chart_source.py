@@ -13,6 +13,7 @@ from lbj import Signal, UsageError
 
 from .chart_drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
 from .energy import centres
+from .shifts import energy_shifts
 from .sources import Series, is_journal, series
 from .spectral_noise import Noise, measure_noise, without_spikes
 
@@ -64,7 +65,7 @@ def spectrum_image(source: Any, signal: str | Signal) -> tuple[Series, Floats]:
             raise UsageError("the journal holds no complete frame; a chart is picked by the data")
     elif hasattr(source, "ndim") and source.ndim == 3:
         source = [np.asarray(source)]
-    given = series(source, signal)
+    given = series(source, signal, 0)  # shifts are applied by whole channels: `summed`
     declared = given.signal
     if declared.kind != "spectra":
         what = "counted events, which need no chart" if declared.kind == "events" else "images"
@@ -152,7 +153,9 @@ def _drift(
 
 
 def _shifts(shifts: Any, given: Series, source: Any) -> Floats | None:
-    """Shifts as an array with a frame, row and column axis, (N, 1, 1) or (N, Y, X)."""
+    """Shifts as an array with a frame, row and column axis, (N, 1, 1) or (N, Y, X); those stored unless told."""
+    if shifts is None and is_journal(source):
+        shifts = energy_shifts(source, given.signal.name)
     if shifts is None:
         return None
     if isinstance(shifts, str):

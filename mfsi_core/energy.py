@@ -23,9 +23,42 @@ def centres(signal: Signal) -> Floats:
     return np.asarray(axis.get("offset", 0.0) + axis.get("scale", 1.0) * np.arange(signal.channels))
 
 
+def above_strobe(signal: Signal) -> int:
+    """First channel above the zero strobe of an X-ray detector; 0 where that leaves none, and for other spectra."""
+    if signal.axes[-1].get("units") != "eV" or not (signal.kind == "events" or signal.name.startswith("EDX")):
+        return 0
+    first = int(np.searchsorted(centres(signal), STROBE))
+    return first if first < signal.channels else 0
+
+
 def width(axis: Floats) -> float:
     """Mean distance of two channels."""
     return float(axis[-1] - axis[0]) / (axis.size - 1) if axis.size > 1 else 1.0
+
+
+def even_axis(axis: Any) -> Floats:
+    """Energies of an evenly spaced axis in eV, of a Signal or as given.
+
+    Raises
+    ------
+    UsageError
+        If it is not in eV, not even or not rising.
+    """
+    if isinstance(axis, Signal):
+        if axis.kind == "image" or axis.axes[-1].get("units") != "eV":
+            raise UsageError(f"the energy axis of {axis.name!r} must be in eV")
+        energy = centres(axis)
+    else:
+        energy = np.asarray(axis)
+        if energy.ndim != 1 or energy.size == 0 or energy.dtype.kind not in "fiu":
+            raise UsageError(f"the axis must be a Signal or an array of energies, got {axis!r}")
+        energy = energy.astype(float)
+    steps = np.diff(energy)
+    if not np.isfinite(energy).all() or (steps.size and not steps.min() > 0):
+        raise UsageError("the energy axis must rise")
+    if steps.size and np.ptp(steps) > 1e-3 * steps.mean():
+        raise UsageError("the energy axis must be evenly spaced")
+    return energy
 
 
 def window_channels(axis: Floats, window: Any, name: str = "window", unit: str = "") -> slice:

@@ -13,8 +13,7 @@ from lbj import Signal, UsageError
 from lbj.progress import track
 
 from .copying import copied, origin, stored
-from .energy import width
-from .zero_loss import even_axis
+from .energy import even_axis, width
 
 Floats = NDArray[np.float64]
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.progress import track
 
-from .energy import width
+from .energy import even_axis, width
 from .energy_shift import shift_spectra
 from .sources import is_journal, series
-from .zero_loss import even_axis
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +78,7 @@ def gain_average(
     spectra, and so does a pattern that repeats with the distance of equally spaced offsets: space them unequally
     (0, 3, 7, 12, 18 … channels). The beam's current may change from frame to frame.
     """
-    given = series(source, signal)
+    given = series(source, signal, 0)
     if given.sparse or given.signal.kind == "image":
         raise UsageError(f"gain averaging needs dense spectra, got {given.signal.kind} {given.signal.name!r}")
     if not is_journal(source) and not isinstance(signal, Signal):

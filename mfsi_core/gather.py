@@ -41,19 +41,13 @@ class Listed:
     count: NDArray[Any]
 
 
-def by_pixel(frames: Iterable[Events], channels: tuple[int, int], moved: NDArray[np.float64] | None = None) -> Listed:
-    """Sort the events of every frame by pixel; keep only channels from the first to before the last.
-
-    `moved` says by how many channels the events are first moved upwards: of frames (N, 1), or of pixels (N, Y*X).
-    """
+def by_pixel(frames: Iterable[Events], channels: tuple[int, int]) -> Listed:
+    """Sort the events of every frame by pixel; keep only channels from the first to before the last."""
     low, high = channels
     starts, columns, lists, counts, begin = [], [], [], [], [0]
-    for n, events in enumerate(frames):
-        if moved is None:
-            part = slice(*np.searchsorted(events.channel, [low, high]))
-            kept = (events.pixel[part], events.channel[part], events.count[part])
-        else:
-            kept = _move(events, moved[n], low, high)
+    for events in frames:
+        part = slice(*np.searchsorted(events.channel, [low, high]))
+        kept = (events.pixel[part], events.channel[part], events.count[part])
         width = events.shape[-2]
         start = np.zeros(events.pixels + 1, np.uint32)
         column = np.empty(kept[0].size, _narrow(width))
@@ -74,24 +68,6 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     whole = np.concatenate(parts)
     parts.clear()
     return whole
-
-
-def _move(
-    events: Events, moved: NDArray[np.float64], low: int, high: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Pixel, channel and count of moved events; a fraction of a channel shares their counts out to two channels."""
-    pixel, channel, count = events.pixel, events.channel.astype(np.int64), events.count
-    move = np.broadcast_to(moved, events.pixels)[pixel]
-    whole = np.floor(move)
-    channel += whole.astype(np.int64)
-    part = move - whole
-    if part.any():
-        pixel, channel = np.concatenate([pixel, pixel]), np.concatenate([channel, channel + 1])
-        shared = np.concatenate([(1 - part) * count, part * count])
-        inside = (channel >= low) & (channel < high) & (shared > 0)
-        return pixel[inside], channel[inside], shared[inside]
-    inside = (channel >= low) & (channel < high)
-    return pixel[inside], channel[inside], count[inside]
 
 
 def _narrow(size: int) -> Any:
@@ -198,25 +174,10 @@ def pull_rigid(
 
 
 @njit(cache=True, nogil=True)
-def add_moved(spectrum: Any, low: int, moved: float, weight: float, total: Any) -> None:
-    """Add a spectrum, moved upwards by `moved` channels, to `total`, which begins at channel `low`."""
-    whole = int(np.floor(moved))
-    part = moved - whole
-    for upper in range(2 if part > 0 else 1):
-        first = whole + upper - low
-        share = weight * (part if upper else 1 - part)
-        for c in range(max(first, 0), min(first + len(spectrum), len(total))):
-            total[c] += share * spectrum[c - first]
-
-
-@njit(cache=True, nogil=True)
-def pull_dense(
-    data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: int, total: Any, moved: Any = None
-) -> None:
+def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: int, total: Any) -> None:
     """Add one dense frame (Y, X, C) at the corners (rows, columns) to `total` (rows, columns, C').
 
-    The weights are raised to `power`: 1 for values, 2 for variances. `moved` (Y, X) says by how many channels each
-    spectrum is first moved upwards.
+    The weights are raised to `power`: 1 for values, 2 for variances.
     """
     rows, columns, channels = total.shape
     for oy in range(rows):
@@ -230,8 +191,5 @@ def pull_dense(
                     continue
                 y, x = iy[oy, ox] + corner // 2, ix[oy, ox] + corner % 2
                 share = weight**power
-                if moved is None:
-                    for c in range(channels):
-                        total[oy, ox, c] += share * data[y, x, low + c]
-                else:
-                    add_moved(data[y, x], low, moved[y, x], share, total[oy, ox])
+                for c in range(channels):
+                    total[oy, ox, c] += share * data[y, x, low + c]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .energy import STROBE, centres
+from .energy import above_strobe
+from .shifts import Shifts
 
 Floats = NDArray[np.float64]
 
@@ -45,13 +46,15 @@ def spectra_signal(journal: Any, name: str | None) -> Signal | None:
 
 
 def image_signal(journal: Any, name: str | None) -> Signal | None:
-    """Return the image to register: the one named, HAADF, or the first."""
+    """Return the image to register: the one named, HAADF, or the first; none that has a role, as times or shifts do."""
     if name is not None:
         chosen: Signal = journal.signals[name]
         if chosen.kind != "image":
             raise UsageError(f"signal {name!r} is no image; --image names one")
+        if chosen.role is not None:
+            raise UsageError(f"image {name!r} holds {chosen.role}, not what was seen; --image names another")
         return chosen
-    images = [item for item in journal.signals.values() if item.kind == "image" and not item.static]
+    images = [item for item in journal.signals.values() if item.kind == "image" and item.role is None]
     images = [item for item in images if len(item.shape) == 2]
     return next((item for item in images if item.name == "HAADF"), images[0] if images else None)
 
@@ -63,11 +66,10 @@ def picture(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
             return np.full(guide.shape, np.nan)
         return np.asarray(frame.array(guide.name), float)
     assert signal is not None
+    data = Shifts(frame._journal.signals, signal.name).moved(frame, nearest=True)
     if signal.kind == "spectra":
-        return np.asarray(frame.array(signal.name).sum(axis=-1, dtype=np.float64))
-    events = frame.events(signal.name)
-    axis = centres(signal)
-    start = int(np.searchsorted(axis, STROBE)) if signal.axes[-1].get("units") == "eV" else 0
-    first = int(np.searchsorted(events.channel, start))
+        return np.asarray(data.sum(axis=-1, dtype=np.float64))
+    events = data
+    first = int(np.searchsorted(events.channel, above_strobe(signal)))
     counts = np.bincount(events.pixel[first:], events.count[first:], events.pixels)
     return np.asarray(counts, float).reshape(signal.shape[:2])

@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 from lbj.events import Events
+from lbj.reader import Frame
+
+from .selection import View
+from .shifts import Shifts, moved
 
 
 @dataclass(frozen=True)
 class Series:
-    """One signal, frame by frame.
+    """One signal, frame by frame, on one energy axis.
 
     Attributes
     ----------
     data : sequence
-        Events or arrays; a journal reads its frames when they are asked for.
+        Events or arrays, moved onto the signal's axis where energies are shifted (`shifts.moved`); a journal reads its
+        frames when they are asked for.
     signal : Signal
         Declaration; made up from the data's shape where the source has none.
     """
@@ -38,6 +43,10 @@ class Series:
     def subset(self, frames: NDArray[np.int64]) -> Series:
         """Return the series with some of its frames."""
         return Series(_Chosen(self.data, frames), self.signal)
+
+    def nearest(self, index: int) -> Any:
+        """Return a frame moved by whole channels, as near as that puts it: its counts stay counts."""
+        return _nearest(self.data, index)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,8 +69,33 @@ class _Chosen:
     def __getitem__(self, index: int) -> Any:
         return self.data[int(self.frames[index])]
 
+    def nearest(self, index: int) -> Any:
+        return _nearest(self.data, int(self.frames[index]))
+
+
+def _nearest(data: Any, index: int) -> Any:
+    return data.nearest(index) if hasattr(data, "nearest") else data[index]
+
+
+class _Stored:
+    """Frames of a journal, shifted as it says."""
+
+    def __init__(self, journal: Any, name: str) -> None:
+        self.journal, self._shifts = journal, Shifts(journal.signals, name)
+
+    def __len__(self) -> int:
+        return len(self.journal)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._shifts.moved(self.journal[index])
+
+    def nearest(self, index: int) -> Any:
+        return self._shifts.moved(self.journal[index], nearest=True)
+
 
 class _Frames:
+    """Frames of a journal as they were recorded."""
+
     def __init__(self, journal: Any, signal: Signal) -> None:
         self.journal, self.signal = journal, signal
 
@@ -73,31 +107,75 @@ class _Frames:
         return frame.events(self.signal.name) if self.signal.kind == "events" else frame.array(self.signal.name)
 
 
+class _Shifted:
+    """Frames shifted as told."""
+
+    def __init__(self, data: Any, shifts: NDArray[np.float64], signal: Signal) -> None:
+        self.data, self.shifts, self.signal = data, shifts, signal
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> Any:
+        return moved(self.data[index], self._of(index), self.signal)
+
+    def nearest(self, index: int) -> Any:
+        return moved(self.data[index], self._of(index), self.signal, nearest=True)
+
+    def _of(self, index: int) -> NDArray[np.float64]:
+        shift: NDArray[np.float64] = self.shifts[index]
+        known = np.isfinite(shift)
+        if not known.any():
+            raise UsageError(f"energy_shift of frame {index} is not finite")
+        return shift if known.all() else np.where(known, shift, np.median(shift[known]))
+
+
 def is_journal(source: Any) -> bool:
     """Whether the source declares signals."""
     return hasattr(source, "signals") and hasattr(source, "__getitem__")
 
 
-def series(source: Any, signal: str | Signal | None = "EDX") -> Series:
-    """Return one signal of a source.
+def series(source: Any, signal: str | Signal | None = "EDX", energy_shift: Any = None) -> Series:
+    """Return one signal of a source, its spectra on one energy axis.
 
     Parameters
     ----------
-    source : journal, frame's Events, sequence of Events, or dense frames
+    source : journal, its frames, Events, sequence of Events, or dense frames
         Dense: (N, Y, X) or (N, Y, X, C) array, or a sequence of (Y, X) or (Y, X, C) arrays.
     signal : str or Signal
-        Name of the signal of a journal; for other sources a Signal declares their axes.
+        Name of the signal of a journal; a Signal declares the axes: of other sources, or, where those of a journal's
+        signal of that name are to be corrected, in their place.
+    energy_shift : float, (N,) or (N, Y, X) array, optional
+        eV, to be added to the signal's energy axis in each frame, or in each of its pixels (where not finite, the
+        frame's median). By default what the frames of a journal have stored; 0 for none.
 
     Raises
     ------
     UsageError
-        If the journal lacks the signal, it has more than two navigation axes, or frames differ in shape.
+        If the journal lacks the signal, it has more than two navigation axes, frames differ in shape, or the shifts do
+        not fit; later, if spectra are to be shifted whose axis is not even and in eV.
     """
-    if is_journal(source):
-        name = signal.name if isinstance(signal, Signal) else str(signal)
-        declared = source.signals[name]
-        _check_axes(declared.shape if declared.kind == "image" else declared.shape[:-1], name)
-        return Series(_Frames(source, declared), declared)
+    given = _of_journal(source, signal, stored=energy_shift is None)
+    given = _of_arrays(source, signal) if given is None else given
+    return given if energy_shift is None else _shifted(given, energy_shift)
+
+
+def _of_journal(source: Any, signal: str | Signal | None, *, stored: bool) -> Series | None:
+    """Signal of a journal or of some of its frames; None where the source is something else."""
+    frames = [source] if isinstance(source, Frame) else source
+    if isinstance(frames, list) and frames and isinstance(frames[0], Frame):
+        source = View(frames[0]._journal, [frame.index for frame in frames])
+    if not is_journal(source):
+        return None
+    name = signal.name if isinstance(signal, Signal) else str(signal)
+    declared = source.signals[name]
+    _check_axes(declared.shape if declared.kind == "image" else declared.shape[:-1], name)
+    used = signal if isinstance(signal, Signal) and signal.shape == declared.shape else declared
+    return Series(_Stored(source, name) if stored else _Frames(source, declared), used)
+
+
+def _of_arrays(source: Any, signal: str | Signal | None) -> Series:
+    """Frames in memory."""
     data = [source] if isinstance(source, Events) else source
     if not hasattr(data, "__len__"):
         data = list(data)
@@ -119,60 +197,20 @@ def series(source: Any, signal: str | Signal | None = "EDX") -> Series:
     return Series(data, Signal("data", kind, shape))
 
 
-def energy_shifts(journal: Any, name: str) -> NDArray[np.float64] | None:
-    """Return the energy shifts stored with a journal's frames for a signal or group, eV.
-
-    Returns
-    -------
-    (N,) or (N, Y, X) float64, or None
-        The frames' attributes ``energy_shift``; pixel by pixel where an image signal of that role holds them, with the
-        frame's attribute where it is not finite. None where nothing is shifted.
-
-    Raises
-    ------
-    UsageError
-        If the detectors of a group are shifted differently, so that their sum cannot be shifted.
-    """
-    declared, members = journal.signals[name], journal.signals.group(name)
-    planes = [
-        signal.name
-        for signal in journal.signals.values()
-        if signal.role == "energy_shift" and not signal.static and signal.shape == declared.shape[:-1]
-        and signal.of in (None, name, *members)
-    ]  # fmt: skip
-    found = []
-    for frame in (journal[index] for index in range(len(journal))):
-        one = _attribute(frame, name, members)
-        stored = [plane for plane in planes if plane in frame.names]
-        if len(stored) > 1:
-            raise UsageError(f"frame {frame.index} has several energy shifts for {name!r}: {', '.join(stored)}")
-        if stored:
-            pixels = frame.array(stored[0]).astype(float)
-            found.append(np.where(np.isfinite(pixels), pixels, one))
-        else:
-            found.append(np.asarray(one))
-    shape = max((shift.shape for shift in found), default=())
-    shifts = np.stack([np.broadcast_to(shift, shape) for shift in found]) if found else np.zeros(0)
-    return shifts if shifts.any() else None
-
-
-def _attribute(frame: Any, name: str, members: list[str]) -> float:
-    """Attribute ``energy_shift`` of a frame: a number holds for all signals, an object for those that it names."""
-    value = frame.energy_shift
-    if isinstance(value, dict):
-        shifts = {_number(value.get(key, value.get(name))) for key in members}
-        if len(shifts) > 1:
-            raise UsageError(
-                f"frame {frame.index} shifts the detectors of {name!r} differently; sum each ({', '.join(members)}) "
-                "and add the sums, or give energy_shift"
-            )
-        return shifts.pop()
-    return _number(value)
-
-
-def _number(value: Any) -> float:
-    """A stored value of another type is to be ignored (spec/lbj.md 5.4.4)."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+def _shifted(given: Series, energy_shift: Any) -> Series:
+    """Series shifted as told, where anything is."""
+    shift = np.asarray(energy_shift, float)
+    if shift.ndim == 0:
+        shift = np.full(len(given), shift)
+    if shift.shape not in ((len(given),), (len(given), *given.shape)):
+        raise UsageError(
+            f"energy_shift of shape {shift.shape} does not fit {len(given)} frames of {given.shape} pixels"
+        )
+    if not shift.any():
+        return given
+    if given.signal.kind == "image":
+        raise UsageError(f"{given.signal.name!r} is an image, which has no energies to shift")
+    return Series(_Shifted(given.data, shift.reshape(len(given), -1), given.signal), given.signal)
 
 
 def _check_axes(navigation: tuple[int, ...], name: str) -> None:

@@ -32,16 +32,13 @@ def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
     assert signal is not None
     axis = centres(signal)
     with results.timed("sum spectrum"):
-        if signal.kind == "events":
-            total: NDArray[Any] = np.zeros(signal.channels, np.uint64)
-            for i in track(range(len(journal)), "spectra", quiet=quiet):
-                events = journal[i].events(signal.name)
-                total += np.bincount(events.channel, events.count, signal.channels).astype(np.uint64)
-        else:
-            total = np.zeros(signal.channels)
-            for i in track(range(len(journal)), "spectra", quiet=quiet):
-                cube = journal[i].array(signal.name)
-                total += np.where(np.isfinite(cube), cube, 0).sum(axis=(0, 1), dtype=np.float64)
+        given = series(journal, signal)
+        total: NDArray[Any] = np.zeros(signal.channels, np.uint64 if given.sparse else np.float64)
+        for frame in track(given, "spectra", len(given), quiet=quiet):
+            if given.sparse:
+                total = total + frame.spectrum()
+            else:
+                total += np.where(np.isfinite(frame), frame, 0).sum(axis=(0, 1), dtype=np.float64)
     results.spectrum = total
     if signal.kind == "events":
         results.figures["counts"] = int(total.sum())

@@ -9,8 +9,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .gather import add_moved
-
 
 def by_row(displacement: NDArray[np.float32], upsampling: int, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Sort the pixels of every frame by the output row at or above the place they sampled.
@@ -86,13 +84,8 @@ def push_events(
 
 
 @njit(cache=True, nogil=True)
-def push_dense(
-    data: Any, low: int, displacement: Any, upsampling: int, top: int, left: int, total: Any, moved: Any = None
-) -> None:
-    """Splat one dense frame (Y, X, C) onto `total` (rows, columns, C'), the rectangle from row `top`, column `left`.
-
-    `moved` (Y, X) says by how many channels each spectrum is first moved upwards.
-    """
+def push_dense(data: Any, low: int, displacement: Any, upsampling: int, top: int, left: int, total: Any) -> None:
+    """Splat one dense frame (Y, X, C) onto `total` (rows, columns, C'), the rectangle from row `top`, column `left`."""
     height, width, channels = total.shape
     for iy in range(data.shape[0]):
         for ix in range(data.shape[1]):
@@ -106,8 +99,5 @@ def push_dense(
                     ox = column + dx - left
                     w = wy * (x - column if dx else 1 - (x - column))
                     if 0 <= oy < height and 0 <= ox < width and w > 0:
-                        if moved is None:
-                            for c in range(channels):
-                                total[oy, ox, c] += w * data[iy, ix, low + c]
-                        else:
-                            add_moved(data[iy, ix], low, moved[iy, ix], w, total[oy, ox])
+                        for c in range(channels):
+                            total[oy, ox, c] += w * data[iy, ix, low + c]

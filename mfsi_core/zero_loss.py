@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.progress import track
 
-from .energy import centres, width
+from .energy import even_axis, width
 from .loglinear import fit_loglinear
 from .sources import is_journal, series
 
@@ -62,7 +62,7 @@ def zero_loss_shift(low_loss: Any, axis: Any = "EELS-LL", *, quiet: bool = True)
     """
     if is_journal(low_loss):
         declared = low_loss.signals[axis.name if isinstance(axis, Signal) else str(axis)]
-        given = series(low_loss, declared.name)
+        given = series(low_loss, declared.name, 0)
         if declared.kind == "image":
             raise UsageError(f"the zero loss is looked for in spectra; {declared.name!r} is an image")
         axis, several = declared, True
@@ -86,31 +86,6 @@ def zero_loss_shift(low_loss: Any, axis: Any = "EELS-LL", *, quiet: bool = True)
         total = sum(part.size for part in out)
         warnings.warn(f"{missing} of {total} spectra have no zero-loss peak; their shift is NaN", stacklevel=2)
     return np.stack(out) if several else out[0]
-
-
-def even_axis(axis: Any) -> Floats:
-    """Energies of an evenly spaced axis in eV, of a Signal or as given.
-
-    Raises
-    ------
-    UsageError
-        If it is not in eV, not even or not rising.
-    """
-    if isinstance(axis, Signal):
-        if axis.kind == "image" or axis.axes[-1].get("units") != "eV":
-            raise UsageError(f"the energy axis of {axis.name!r} must be in eV")
-        energy = centres(axis)
-    else:
-        energy = np.asarray(axis)
-        if energy.ndim != 1 or energy.size == 0 or energy.dtype.kind not in "fiu":
-            raise UsageError(f"the axis must be a Signal or an array of energies, got {axis!r}")
-        energy = energy.astype(float)
-    steps = np.diff(energy)
-    if not np.isfinite(energy).all() or (steps.size and not steps.min() > 0):
-        raise UsageError("the energy axis must rise")
-    if steps.size and np.ptp(steps) > 1e-3 * steps.mean():
-        raise UsageError("the energy axis must be evenly spaced")
-    return energy
 
 
 def peak_channel(spectra: Floats) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..energy import above_strobe
 from ..results import pixel_size
 from ..sources import Series, is_journal
 
@@ -14,12 +15,14 @@ Floats = NDArray[np.float64]
 
 
 def doses(source: Any, given: Series) -> tuple[Floats, str]:
-    """Dose of every frame and its unit: e/Å² by probe (or screen) current, dwell time and pixel; else counts."""
+    """Dose of every frame and its unit: e/Å² by probe (or screen) current, dwell time and pixel; else X-ray counts."""
     if is_journal(source):
         known = [_dose(source[index].attributes, _pixel(source, given)) for index in range(len(given))]
         if None not in known:
             return np.array(known, float), "e/Å²"
-    return np.array([float(frame.total if given.sparse else np.sum(frame, dtype=float)) for frame in given]), "counts"
+    first = above_strobe(given.signal)
+    spectra = (frame.spectrum() if given.sparse else np.sum(frame, axis=(0, 1), dtype=float) for frame in given)
+    return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"
 
 
 def _pixel(journal: Any, given: Series) -> float | None:

@@ -14,6 +14,7 @@ from lbj.events import Events
 from lbj.progress import track
 
 from ..accumulation import accumulate, registration_on
+from ..energy import above_strobe
 from ..registration import Registration
 from ..sources import Series, is_journal, series
 from .dose import doses
@@ -54,7 +55,9 @@ def scree(
     Scree
         ``variance_ratio`` is of the sum that `accumulate` gives (``pull``); ``significant`` counts the components
         that an independent half of the counts confirms, split before the frames are moved (`splitting.Halves`). Spectra
-        of a journal, which are no counts but a multiple of them, are not tested.
+        of a journal, which are no counts but a multiple of them, are not tested. The zero strobe of an X-ray detector,
+        below 150 eV, is left out. Where energies are shifted by fractions of a channel, significance is of the counts
+        moved by whole channels.
 
     Raises
     ------
@@ -80,19 +83,22 @@ def scree(
     if not kept.size:
         raise UsageError("every frame was left out by the registration: there is nothing to sum")
     numbers = _numbers(frames, kept.size)
+    dose, unit = doses(source, given)
+    first = above_strobe(given.signal)
+    tested = given.sparse or not is_journal(source)
+    halves = Halves((*given.shape, given.signal.channels - first)) if tested else None
+    recorded = given
     if given.sparse:
         given = Series(list(given), given.signal)
-    dose, unit = doses(source, given)
-    halves = Halves(given.signal.shape) if given.sparse or not is_journal(source) else None
     ratios, z = [], []
     for before, number in track(list(zip([0, *numbers], numbers, strict=False)), "sums", quiet=quiet):
         for frame in kept[before:number]:
-            events = _counts(given.data[int(frame)]) if halves is not None else None
+            events = _counts(recorded.nearest(int(frame)), first) if halves is not None else None
             if halves is None or events is None:
                 halves = None
                 break
             halves.add(events, registration.displacement[frame], int(frame))
-        ratios.append(_summed(given, registration, kept[:number]))
+        ratios.append(_summed(given, registration, kept[:number], first))
         z.append(np.zeros(0) if halves is None else halves.z_scores())
     return Scree(
         labels=["cumulative"] * len(numbers),
@@ -135,7 +141,7 @@ def variance_ratios(spectra: Any) -> Floats:
     return _ratios(moments)
 
 
-def with_sum(result: Scree, spectra: Any, label: str, dose: float, frames: int) -> Scree:
+def with_sum(result: Scree, spectra: Any, label: str, dose: float, frames: int, signal: Signal | None = None) -> Scree:
     """Return the result with one more sum, such as that over all template matches.
 
     Parameters
@@ -149,9 +155,12 @@ def with_sum(result: Scree, spectra: Any, label: str, dose: float, frames: int) 
         Its effective dose, in the result's ``dose_unit``.
     frames : int
         Frames it is made of.
+    signal : Signal, optional
+        Whose energy axis the sum has: what lies below the strobe of an X-ray detector is left out, as in `scree`.
     """
-    ratios = variance_ratios(spectra)
-    events, z, number = _counts(spectra), np.zeros(0), -1
+    first = 0 if signal is None else above_strobe(signal)
+    events, z, number = _counts(spectra, first), np.zeros(0), -1
+    ratios = variance_ratios(spectra[..., first:] if events is None else events)
     if events is not None:
         halves = Halves(events.shape)
         halves.add(events, np.zeros((2, *events.shape[:2]), np.float32), 0)
@@ -184,10 +193,10 @@ def _numbers(frames: Any, available: int) -> list[int]:
     return [int(n) for n in numbers]
 
 
-def _summed(given: Series, registration: Registration, frames: NDArray[np.int64]) -> Floats:
-    moments = Moments(given.signal.shape)
+def _summed(given: Series, registration: Registration, frames: NDArray[np.int64], first: int = 0) -> Floats:
+    moments = Moments((*given.shape, given.signal.channels - first))
     part = Registration(registration.displacement[frames], to_field=registration.to_field)
-    accumulate(given.subset(frames).data, part, given.signal, out=moments)
+    accumulate(given.subset(frames).data, part, given.signal, channels=slice(first, None), out=moments)
     return _ratios(moments)
 
 
@@ -197,11 +206,15 @@ def _ratios(moments: Moments) -> Floats:
     return variances / total if total > 0 else variances
 
 
-def _counts(frame: Any) -> Events | None:
-    """Frame as Events, or None where it holds other than whole counts."""
-    if isinstance(frame, Events):
+def _counts(frame: Any, first: int = 0) -> Events | None:
+    """Frame from a channel on as Events, or None where it holds other than whole counts."""
+    if not isinstance(frame, Events):
+        try:
+            return Events.from_dense(np.asarray(frame)[..., first:])
+        except UsageError:
+            return None
+    if not first:
         return frame
-    try:
-        return Events.from_dense(frame)
-    except UsageError:
-        return None
+    part = slice(int(np.searchsorted(frame.channel, first)), None)
+    shape = (*frame.shape[:-1], frame.channels - first)
+    return Events(frame.pixel[part], frame.channel[part] - first, frame.count[part], shape)

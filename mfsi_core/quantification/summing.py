@@ -16,7 +16,7 @@ from lbj.reader import Frame
 
 from ..energy import centres
 from ..registration import Registration
-from ..sources import Series, _Frames, is_journal, series
+from ..sources import Series, is_journal, series
 
 Floats = NDArray[np.float64]
 
@@ -130,13 +130,10 @@ def spectra_in(source: Any, signal: Any, registration: Registration | None) -> S
         If the source holds no spectra, or no energy axis in eV is known.
     """
     metadata: dict[str, Any] = {}
-    frames = [source] if isinstance(source, Frame) else source
-    if isinstance(frames, list) and frames and isinstance(frames[0], Frame):
-        journal = frames[0]._journal
-        declared = journal.signals[signal.name if isinstance(signal, Signal) else str(signal)]
-        given, metadata = Series(_Frames(frames, declared), declared), dict(journal.metadata)
-    elif is_journal(source):
-        given, metadata = series(source, signal), dict(source.metadata)
+    first = source[0] if isinstance(source, list) and source else source
+    if is_journal(source) or isinstance(first, Frame):
+        given = series(source, signal)
+        metadata = dict((first._journal if isinstance(first, Frame) else source).metadata)
     else:
         given = _arrays(source, signal)
     declared = given.signal
@@ -197,9 +194,9 @@ def _sum_channels(channel, count, bin_of, out):  # type: ignore[no-untyped-def] 
     ends = np.searchsorted(channel, np.arange(1, bin_of.size + 1).astype(np.uint32))
     start = 0
     for c in range(bin_of.size):
-        total = np.int64(0)
+        total = 0.0
         for i in range(start, ends[c]):
-            total += np.int64(count[i])
+            total += count[i]
         start = ends[c]
         if bin_of[c] >= 0:
             out[0, bin_of[c]] += total
