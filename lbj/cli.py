@@ -257,7 +257,7 @@ def _export(args: argparse.Namespace) -> int:
     from .reader import open as open_journal
 
     with _open(args.file) as file, open_journal(file) as journal:
-        export(journal, args.output, args.frames)
+        export(journal, args.output, args.frames, args.file)
     print(f"{args.output}: {os.path.getsize(args.output):,} bytes")
     _say_losses(args.file)
     return 0

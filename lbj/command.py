@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
+from typing import NoReturn
 
 from .errors import LbjError, UsageError
 
@@ -15,6 +18,8 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
     0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 3 done with loss.
     """
     args = parser.parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     title = f"{parser.prog} {args.command}"
     try:
         code: int = args.run(args)
@@ -28,7 +33,16 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
     except (LbjError, OSError) as error:
         print(f"{title}: {error}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        print(f"{title}: the memory of this process does not suffice{what}; take less at once", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"{title}: interrupted", file=sys.stderr)
         return 1
     return code
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End as an interrupted command does, which tidies up."""
+    raise KeyboardInterrupt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from .errors import UsageError
 from .importing import open_source
 from .importing.arrays import first_bytes
 from .importing.source import Source
+from .outputs import digest, new_journal
 from .progress import track
 from .reader import open as open_journal
 from .signal import Signal
@@ -44,7 +44,7 @@ def convert(
     Raises
     ------
     UsageError, DamagedError, UnsupportedError, StorageError
-        A half-written `out` is removed again.
+        Nothing is left of a half-written `out`.
     """
     return store(open_source(list(paths)), paths, out, codings, quiet=quiet)
 
@@ -61,22 +61,17 @@ def store(
     lost: list[str] = []
     signals = _recoded(source.signals, codings or {}, lost)
     origin = {"name": os.path.basename(os.path.abspath(paths[0])), "files": _files(paths)}
-    writer = begin(out, signals, source.metadata, source=origin, sync=False)
-    try:
-        with writer:
-            for name, value in source.static.items():
-                writer.put_static(name, value)
-            for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
-                writer.append(dict(data), **attributes)
-            for payload in _displacements(paths):
-                writer._record(layout.DISP, payload)
-            notes = [*source.notes, *lost]
-            if notes:
-                writer.amend({"source": {"notes": notes}})
-            frames = len(writer)
-    except BaseException:
-        os.unlink(out)
-        raise
+    with new_journal(out) as part, begin(part, signals, source.metadata, source=origin, sync=False) as writer:
+        for name, value in source.static.items():
+            writer.put_static(name, value)
+        for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
+            writer.append(dict(data), **attributes)
+        for payload in _displacements(paths):
+            writer._record(layout.DISP, payload)
+        notes = [*source.notes, *lost]
+        if notes:
+            writer.amend({"source": {"notes": notes}})
+        frames = len(writer)
     return frames, notes
 
 
@@ -93,15 +88,7 @@ def _files(paths: list[str]) -> list[dict[str, str]]:
     for path in paths:
         inside = sorted(os.listdir(path)) if os.path.isdir(path) else None
         files += [path] if inside is None else [os.path.join(path, name) for name in inside]
-    return [{"name": os.path.basename(path), "sha256": _sha256(path)} for path in files if os.path.isfile(path)]
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return [{"name": os.path.basename(path), "sha256": digest(path)} for path in files if os.path.isfile(path)]
 
 
 def _recoded(signals: list[Signal], codings: dict[str, str], notes: list[str]) -> list[Signal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -10,6 +11,7 @@ from . import amendments, check, codings, displacements, layout
 from .blocks import MAX_BYTES
 from .errors import DamagedError, LbjError
 from .framing import Bytes, Record, parse_json
+from .outputs import new_journal
 from .salvage import Fault, Piece, pieces, walk
 from .scan import Header, parse_head, read_header
 from .signal import DEFAULT_CODING
@@ -70,7 +72,8 @@ def recover(
     told = origin.get("notes")
     notes = told if isinstance(told, list) else []
     metadata = header.json.get("metadata", {})
-    with begin(out, header.signals, metadata, source=origin) as writer:
+    place = new_journal(out) if isinstance(out, (str, os.PathLike)) else contextlib.nullcontext(out)
+    with place as part, begin(part, header.signals, metadata, source=origin, sync=False) as writer:
         kept: list[int | None] = []
         seen: set[int] = set()
         named: set[int | None] = set()

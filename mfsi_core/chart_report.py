@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 import lbj
 from lbj import UsageError
 from lbj.loss import losses
+from lbj.outputs import new_files
 
 from .chart import Chart, pick_chart
 from .chart_drift import LARGEST
@@ -58,7 +58,8 @@ def report(
     if plot:
         from .chart_figure import chart_figure
 
-        Path(plot).write_bytes(chart_figure(chart))
+        with new_files(plot, path) as part:
+            part.write_bytes(chart_figure(chart))
     return json.dumps(as_dict(chart), indent=2) if as_json else describe(chart)
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from lbj import UsageError, __version__
 from lbj.command import run
+from lbj.outputs import new_files, new_folder
 
 from .commands import host, plan, quantify, scree, template
-from .outputs import folder_of, spare
 
 if TYPE_CHECKING:
     from .results import Results
@@ -190,14 +190,10 @@ def _demo(args: argparse.Namespace) -> int:
     from .pipeline import run
     from .simulation import simulate
 
-    folder = folder_of(args.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "demo.lbj"
-    if not (folder / "summary.json").exists():
-        spare(path)
-    path.unlink(missing_ok=True)
-    simulate((96, 96), 12, 2048, args.seed, counts=30000, image_counts=20.0, jitter=(0.1, 0.15)).save(path)
-    return _report(run([str(path)], folder), args.output)
+    with new_folder(args.output, "mfsi demo", ("demo.lbj",)) as folder:
+        series = simulate((96, 96), 12, 2048, args.seed, counts=30000, image_counts=20.0, jitter=(0.1, 0.15))
+        series.save(folder / "demo.lbj")
+    return _report(run([str(Path(args.output) / "demo.lbj")], args.output), args.output)
 
 
 def _register(args: argparse.Namespace) -> int:
@@ -206,11 +202,10 @@ def _register(args: argparse.Namespace) -> int:
     from .pipeline import registered
     from .report import registration_csv
 
-    output = spare(args.output, args.file)
-    with lbj.open(args.file) as journal:
+    with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
         _, results = registered(journal, [args.file], image=args.image, signal=args.signal, anew=True)
         by_image = results.guide in journal.signals
-    registration_csv(results, output)
+        registration_csv(results, part)
     if args.append:
         if results.registration is None or not by_image:
             raise UsageError("no image was registered: there are no displacements to append")
@@ -226,17 +221,15 @@ def _accumulate(args: argparse.Namespace) -> int:
 
     if not args.output.endswith((".h5", ".hdf5")):
         raise UsageError(f"the sum is written as HDF5: -o must end in .h5, got {args.output!r}")
-    output = spare(args.output, args.file)
-
     rows, comma, columns = (args.region or "").partition(",")
     if args.region and not comma:
         raise UsageError(f"--region takes A:B,C:D, as 0:100,0:100, got {args.region!r}")
     region = (_slice(rows, "region"), _slice(columns, "region")) if args.region else None
     channels = _slice(args.channels, "channels") if args.channels else None
-    with lbj.open(args.file) as journal:
+    with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
         _, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         write_cube(
-            journal, results, output, upsampling=args.upsampling, region=region, channels=channels,
+            journal, results, part, upsampling=args.upsampling, region=region, channels=channels,
             method=args.method,
         )  # fmt: skip
     return _done(results, args.output)
@@ -249,17 +242,15 @@ def _maps(args: argparse.Namespace) -> int:
     from .report import map_pictures, write_maps
     from .selection import spectra_signal
 
-    folder = folder_of(args.output)
-    with lbj.open(args.file) as journal:
+    with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, lbj.open(args.file) as journal:
         if spectra_signal(journal, args.signal) is None:
             raise UsageError(f"{args.file!r} holds no spectra to map")
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         mapped(view, results, args.elements)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_maps(results, folder)
-    for name, data in map_pictures(results).items():
-        (folder / f"{name}.png").write_bytes(data)
-        results.files.append(f"{name}.png")
+        write_maps(results, folder)
+        for name, data in map_pictures(results).items():
+            (folder / f"{name}.png").write_bytes(data)
+            results.files.append(f"{name}.png")
     return _done(results, ", ".join(sorted(results.files)) or "no map")
 
 

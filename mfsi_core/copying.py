@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import lbj
 from lbj import Signal
 from lbj.codings import LOSSY, split
+from lbj.outputs import digest, new_journal
 from lbj.signal import DEFAULT_CODING
 from lbj.writer import begin
 
@@ -22,29 +22,24 @@ def origin(journal: Any, path: str | os.PathLike, notes: list[str]) -> dict[str,
     return {
         "name": name,
         "uuid": journal.header.get("uuid"),
-        "files": [{"name": name, "sha256": _sha256(path)}],
+        "files": [{"name": name, "sha256": digest(path)}],
         "notes": [*told, *notes],
     }
 
 
 @contextlib.contextmanager
 def copied(journal: Any, out: str | os.PathLike, signals: list[Signal], source: dict[str, Any]) -> Iterator[lbj.Writer]:
-    """Begin the journal `out` with the metadata and static signals of another; removed again if the work fails.
+    """Begin the journal `out` with the metadata and static signals of another; nothing is left of it if the work fails.
 
     What a lossy coding had stored is kept losslessly, so that it does not lose twice.
     """
     kept = [_lossless(signal) for signal in signals]
-    writer = begin(out, kept, journal.metadata, source=source, sync=False)
-    try:
-        with writer:
-            for signal in kept:
-                if signal.static and signal.name in journal.signals:
-                    with contextlib.suppress(lbj.UsageError):  # declared but never stored
-                        writer.put_static(signal.name, journal.static(signal.name))
-            yield writer
-    except BaseException:
-        os.unlink(out)
-        raise
+    with new_journal(out) as part, begin(part, kept, journal.metadata, source=source, sync=False) as writer:
+        for signal in kept:
+            if signal.static and signal.name in journal.signals:
+                with contextlib.suppress(lbj.UsageError):  # declared but never stored
+                    writer.put_static(signal.name, journal.static(signal.name))
+        yield writer
 
 
 def stored(journal: Any, frame: Any, names: list[str]) -> dict[str, Any]:
@@ -57,11 +52,3 @@ def _lossless(signal: Signal) -> Signal:
     if split(signal.coding)[0] not in LOSSY:
         return signal
     return Signal.from_json({**signal.to_json(), "coding": DEFAULT_CODING[signal.kind]})
-
-
-def _sha256(path: str | os.PathLike) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()

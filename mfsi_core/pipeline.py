@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -16,13 +15,14 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
+from lbj.exporting.hdf5_file import new_hdf5
 from lbj.loss import losses
 from lbj.metadata import faults
+from lbj.outputs import MANIFEST, new_folder
 from lbj.progress import track
 
 from .accumulation import accumulate, result_axes, result_shape
 from .lines import symbols
-from .outputs import folder_of, spare
 from .registering import register
 from .registration import Registration
 from .results import Results, pixel_size
@@ -33,6 +33,7 @@ from .spectral import add_edge_maps, add_maps, add_spectrum
 Floats = NDArray[np.float64]
 
 CONVERTED = "series.lbj"  # what is no journal becomes this one
+MADE = ("report.html", "summary.json", "registration.csv", "accumulated.h5")  # by every run with spectra
 LARGEST_CUBE = 2**32  # bytes of the aligned spectrum image that a run writes
 WORST_ERROR = 0.5  # px; counts that register worse are no guide
 LARGEST_ERROR = 3.0  # px; nor are images
@@ -97,10 +98,13 @@ def run(
     _check_elements(elements)
     if factors is None and (stated is not None or compare is not None):
         raise UsageError("a composition can be compared only where it is quantified: give factors too")
-    folder = _folder(output, inputs)
     seconds: dict[str, float] = {}
-    path = _journal(inputs, folder, seconds, quiet=quiet)
-    with lbj.open(path) as journal:
+    spared = [*inputs, *(name for name in (factors,) if name)]
+    known = MADE if _is_journal(inputs) else (*MADE, CONVERTED)
+    with (
+        new_folder(output, "mfsi run", known, spared) as folder,
+        lbj.open(path := _journal(inputs, folder, seconds, quiet=quiet)) as journal,
+    ):
         view, results = registered(journal, inputs, image=image, signal=signal, region=region, quiet=quiet)
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
@@ -120,6 +124,7 @@ def run(
                 )
             else:
                 write_cube(view, results, folder / "accumulated.h5")
+        results.files.append(MANIFEST)
         return write(results, folder)
 
 
@@ -197,28 +202,6 @@ def _check_elements(elements: list[str] | None) -> None:
         raise UsageError(f"no X-ray lines are known for {', '.join(unknown)}; expected symbols from B to U")
 
 
-def _folder(output: Any, inputs: list[str]) -> Path:
-    """Make the folder; the files that an earlier run left there, by its summary, are removed.
-
-    Raises
-    ------
-    UsageError
-        If a journal stands there that no run has made.
-    """
-    folder = folder_of(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    earlier: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        earlier = found if isinstance(found, dict) else {}
-    if not _is_journal(inputs) and earlier.get("converted") != CONVERTED:
-        spare(folder / CONVERTED)
-    with contextlib.suppress(TypeError):
-        for name in earlier.get("files", []):
-            (folder / os.path.basename(name)).unlink(missing_ok=True)
-    return folder
-
-
 def _is_journal(inputs: list[str]) -> bool:
     return len(inputs) == 1 and str(inputs[0]).endswith(".lbj")
 
@@ -229,10 +212,8 @@ def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quie
     from lbj.convert import convert
 
     start = time.perf_counter()
-    part, path = folder / f"{CONVERTED}.part", folder / CONVERTED
-    part.unlink(missing_ok=True)
-    convert([str(name) for name in inputs], part, quiet=quiet)
-    part.replace(path)
+    path = folder / CONVERTED
+    convert([str(name) for name in inputs], path, quiet=quiet)
     seconds["convert"] = time.perf_counter() - start
     return path
 
@@ -343,8 +324,6 @@ def write_cube(
     method: str = "pull",
 ) -> None:
     """Write the aligned sum of the spectra to an HDF5 file, as a compressed dataset of the signal's name."""
-    import h5py
-
     signal, registration = results.signal, results.registration
     if signal is None or registration is None:
         raise UsageError("the series holds no spectra to sum")
@@ -357,7 +336,7 @@ def write_cube(
     shape = result_shape(signal, upsampling, region, channels)
     if 0 in shape:
         raise UsageError(f"the part asked for is empty: {shape}")
-    with results.timed("accumulate"), h5py.File(path, "w") as file:
+    with results.timed("accumulate"), new_hdf5(path) as file:
         data = file.create_dataset(
             signal.name, shape, "f4", chunks=(1, min(shape[1], 64), shape[2]), compression="lzf", shuffle=True
         )

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 import lbj
 from lbj.command import run
+from lbj.outputs import MANIFEST
 from mfsi_core import Registration, accumulate, coverage, register, simulate
 from mfsi_core.commands import template
 from mfsi_core.motifs import Motifs, average_motif, find_motif, follow_motif, motif_table
@@ -533,7 +534,7 @@ def test_the_command_draws_the_image_that_a_motif_is_read_off(journal, tmp_path,
     path, _, _ = journal
     assert command(path, "-o", tmp_path / "motif") == 0
     assert "aligned.png" in capsys.readouterr().out
-    assert [entry.name for entry in (tmp_path / "motif").iterdir()] == ["aligned.png"]
+    assert {entry.name for entry in (tmp_path / "motif").iterdir()} == {"aligned.png", MANIFEST}
     assert command(path, "--at", "20,20", "-o", tmp_path / "motif") == 2
     assert "--size" in capsys.readouterr().err
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import StorageError, UsageError
+from ..errors import UsageError
+from ..outputs import new_files
 from .series import Series
 
 __all__ = ["export"]
@@ -16,7 +16,7 @@ __all__ = ["export"]
 WRITABLE = (".h5", ".hspy", ".npz", ".rpl", ".tif", ".tiff")
 
 
-def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = None) -> None:
+def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = None, *inputs: Any) -> None:
     """Write a journal's frames to a file whose suffix names the format.
 
     Parameters
@@ -36,24 +36,22 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
         ====== ================================================================================================
     frames : slice, optional
         Which frames; all when absent.
+    *inputs : path
+        Files that are not replaced: where the journal came from.
 
     Raises
     ------
     UsageError
-        If the suffix is none of these, the slice selects nothing, or the journal has nothing for the format.
+        If the suffix is none of these, the slice selects nothing, the journal has nothing for the format, or a file
+        stands there that this program has not made.
     StorageError
         If the file cannot be written; nothing is left behind.
     """
     out = Path(path)
     series = Series(journal, frames)
     writer = _writer(out)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".lbj-", dir=out.parent) as folder:
-            writer(series, Path(folder, out.name))
-            for made in Path(folder).iterdir():
-                os.replace(made, out.with_name(made.name))
-    except OSError as error:
-        raise StorageError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
+    with new_files(out, *inputs) as part:
+        writer(series, part)
 
 
 Writer = Callable[[Series, Path], None]

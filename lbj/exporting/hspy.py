@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..importing import hyperspy_names as hs
+from .hdf5_file import new_hdf5
 from .series import dense_rows
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ CHUNK = 1 << 20  # bytes of a compressed piece
 
 def write(series: Series, path: Path) -> None:
     """Write a HyperSpy file."""
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["file_format"] = "HyperSpy"
         file.attrs["file_format_version"] = "3.3"
         experiments = file.create_group("Experiments")

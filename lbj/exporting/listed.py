@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..importing.listed import KEY, LAYOUT, PARTS, array_name
+from .hdf5_file import new_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,9 +34,7 @@ def npz(series: Series, path: Path) -> None:
 
 def h5(series: Series, path: Path) -> None:
     """Write an HDF5 file."""
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         _write(series, _Hdf5(file))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,12 @@ def _write_raw(series: Series, signal: Signal, path: Path) -> np.dtype:
             )
         return dtype
     dtype = _sum_dtype(signal, sum(1 for _ in series.frames(signal.name)))
-    summed = np.memmap(path, dtype.newbyteorder("<"), "w+", shape=signal.shape)
+    with open(path, "wb") as file:
+        size = dtype.itemsize * math.prod(signal.shape)
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate"):  # a disk that is full says so now, and does not end the process later
+            os.posix_fallocate(file.fileno(), 0, size)
+    summed = np.memmap(path, dtype.newbyteorder("<"), "r+", shape=signal.shape)
     for value in series.data(signal):
         summed += value
     summed.flush()

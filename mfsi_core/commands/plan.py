@@ -44,13 +44,13 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from ..outputs import spare
+    from lbj.outputs import new_files
+
     from ..planning import column_table, expected_spectrum, plan, resolvability_figure
     from ..planning.size import CHANNELS, DENSITY, ELEMENTS, IMAGE_BITS
 
     if args.plot and not args.plot.lower().endswith(".png"):
         raise UsageError(f"the picture is a PNG: --plot must end in .png, got {args.plot!r}")
-    plot = spare(args.plot) if args.plot else None
     wanted = _elements(args.elements)
     bits = IMAGE_BITS
     if args.journal:
@@ -74,8 +74,9 @@ def _run(args: argparse.Namespace) -> int:
     columns = column_table(
         {e: (d, float(n)) for e, (d, n) in wanted.items() if n is not None}, made.frames, made.motifs
     )
-    if plot:
-        plot.write_bytes(resolvability_figure(columns))
+    if args.plot:
+        with new_files(args.plot, *([args.journal] if args.journal else [])) as part:
+            part.write_bytes(resolvability_figure(columns))
     if args.json:
         print(json.dumps(asdict(made) | {"columns": [asdict(column) for column in columns]}, indent=2))
     else:

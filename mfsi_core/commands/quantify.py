@@ -55,8 +55,8 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     import lbj
+    from lbj.outputs import new_files, new_folder
 
-    from ..outputs import folder_of
     from ..pipeline import registered
     from ..quantification.compare import against_stoichiometry, phase_composition
     from ..quantification.export import chip_spectra, export_chips
@@ -70,17 +70,17 @@ def _run(args: argparse.Namespace) -> int:
     absorption = numbers(args.absorption, "absorption", "=") if args.absorption else None
     options: dict[str, Any] = {"energy": _energy(args.energy), "region": _region(args.region), "absorption": absorption}
     earlier = earlier_table(args.compare) if args.compare else None
-    folder = folder_of(args.output)
-    with lbj.open(args.file) as journal:
+    known = ("factors.csv",) if args.standard else ("quantification.csv", "fitted_spectrum.png")
+    out, inputs = Path(args.output), [args.file, *([args.factors] if args.factors else [])]
+    with new_folder(out, "mfsi quantify", known, inputs) as folder, lbj.open(args.file) as journal:
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         if results.signal is None:
             raise UsageError("the series holds no spectra to quantify")
         options |= {"signal": results.signal.name, "registration": results.registration if results.guide else None}
-        folder.mkdir(parents=True, exist_ok=True)
         if args.standard:
             amounts = numbers(args.standard, "standard", ":")
             write_factors(k_from_standard(view, amounts, **options), folder / "factors.csv")
-            print(folder / "factors.csv")
+            print(out / "factors.csv")
             return 0
         elements = [e.strip() for e in args.elements.split(",")] if args.elements else view.metadata.get("elements")
         if not elements:
@@ -97,12 +97,13 @@ def _run(args: argparse.Namespace) -> int:
             _compare(found, table, earlier, folder, results.pixel)
         if args.export:
             spectra = chip_spectra(view, found, options["signal"], options["registration"])
-            export_chips(args.export, found, spectra, results.after)
+            with new_files(args.export, *inputs) as part:
+                export_chips(part, found, spectra, results.after)
     made = [args.export] if args.export else []
     if earlier is not None:
-        made += sorted(str(path) for path in folder.glob("difference*"))
+        made += sorted(str(path) for path in out.glob("difference*"))
     for name in ("quantification.csv", "fitted_spectrum.png", *(f"at_{element}.png" for element in found.elements)):
-        print(folder / name)
+        print(out / name)
     for name in made:
         print(name)
     detector = found.calibration.detector

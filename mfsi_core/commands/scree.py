@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
@@ -18,26 +19,27 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     import lbj
+    from lbj.outputs import new_folder
 
     from ..components.figure import scree_figure
     from ..components.variance import scree
-    from ..outputs import folder_of
     from ..pipeline import registered
     from ..selection import spectra_signal
 
-    folder = folder_of(args.output)
-    with lbj.open(args.file) as journal:
+    with (
+        new_folder(args.output, "mfsi scree", ("scree.csv", "scree.png"), [args.file]) as folder,
+        lbj.open(args.file) as journal,
+    ):
         if spectra_signal(journal, args.signal) is None:
             raise lbj.UsageError(f"{args.file!r} holds no spectra, whose components could be counted")
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         assert results.signal is not None
         assert results.registration is not None
         found = scree(view, results.signal, registration=results.registration, quiet=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    found.write(folder / "scree.csv")
-    (folder / "scree.png").write_bytes(scree_figure(found))
-    print(folder / "scree.csv")
-    print(folder / "scree.png")
+        found.write(folder / "scree.csv")
+        (folder / "scree.png").write_bytes(scree_figure(found))
+    print(Path(args.output) / "scree.csv")
+    print(Path(args.output) / "scree.png")
     for frames, dose, number in zip(found.frames, found.dose, found.significant, strict=True):
         count = "not tested" if number < 0 else f"{number} significant"
         print(f"  {frames} frames, {dose:.3g} {found.dose_unit}: {count}")

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from lbj import Signal, UsageError
+from lbj.exporting.hdf5_file import new_hdf5
+from lbj.outputs import new_folder
 
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 
@@ -45,7 +47,6 @@ def add(command: Command) -> None:
 def _run(args: argparse.Namespace) -> int:
     from ..motifs import find_motif, motif_table
     from ..motifs.table import write_table
-    from ..outputs import folder_of
     from ..pipeline import _check_elements
 
     elements = [name.strip() for name in (args.elements or "").split(",") if name.strip()]
@@ -57,6 +58,8 @@ def _run(args: argparse.Namespace) -> int:
     motif: Any = (_pair(args.at, "at", "Y,X"), _pair(args.size, "size", "H,W"))
     given = None if args.positions is None else _read_positions(args.positions)
     with contextlib.ExitStack() as stack:
+        known = ("motifs.csv", "motif.h5", "motif.png")
+        folder = stack.enter_context(new_folder(args.output, "mfsi template", known, args.file))
         parts = [part for path in args.file for part in _areas(stack, path, args)]
         if given is not None and len(parts) > 1:
             raise UsageError(f"--positions are those of one area of one journal, got {len(parts)} areas")
@@ -73,12 +76,10 @@ def _run(args: argparse.Namespace) -> int:
             numbers, regions = [frame.index for frame in frames], [frame.region or 0 for frame in frames]
             tables.append(motif_table(one, results.registration, name, numbers, regions))
             notes.append(f"{name}: {len(one)} repeats in {len(frames)} frames")
-        folder = folder_of(args.output)
-        folder.mkdir(parents=True, exist_ok=True)
         write_table(tables, folder / "motifs.csv")
         files = ["motifs.csv", *_averages(parts, found, folder, args.upsampling, elements, _pair(args.at, "at", "Y,X"))]
         left_out = any(results.registration.left_out.any() for _, _, results in parts)
-    print(", ".join(str(folder / name) for name in files))
+    print(", ".join(str(Path(args.output) / name) for name in files))
     for note in notes:
         print(f"  note: {note}")
     return 3 if left_out else 0
@@ -87,14 +88,12 @@ def _run(args: argparse.Namespace) -> int:
 def _draw(args: argparse.Namespace) -> int:
     """Draw the first area's aligned image, for the motif to be read off."""
     from ..motifs.figure import aligned_figure
-    from ..outputs import folder_of
 
-    folder = folder_of(args.output)
     with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(new_folder(args.output, "mfsi template", ("aligned.png",), args.file))
         _, _, results = _areas(stack, args.file[0], args)[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "aligned.png").write_bytes(aligned_figure(results.after, results.pixel_image, results.image_name))
-    print(f"{folder / 'aligned.png'}: read the motif off it and name it, --at Y,X --size H,W")
+        (folder / "aligned.png").write_bytes(aligned_figure(results.after, results.pixel_image, results.image_name))
+    print(f"{Path(args.output) / 'aligned.png'}: read the motif off it and name it, --at Y,X --size H,W")
     return 0
 
 
@@ -148,8 +147,6 @@ def _averages(
     parts: list[Any], found: list[Any], folder: Path, upsampling: int, elements: list[str], drawn: tuple[float, float]
 ) -> list[str]:
     """Write the averages, their picture and the maps; returns the names of the files."""
-    import h5py
-
     from ..motifs import average_motif
     from ..motifs.figure import motif_figure
 
@@ -158,7 +155,7 @@ def _averages(
     names = [first.image_name] if first.image_name in views[0].signals else []
     names += [first.signal.name] if first.signal is not None else []
     files, shown = ["motif.h5", "motif.png"], None
-    with h5py.File(folder / "motif.h5", "w") as file:
+    with new_hdf5(folder / "motif.h5") as file:
         for name in names:
             declared = views[0].signals[name]
             shape = tuple(n * upsampling for n in found[0].size)

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 
 from lbj import UsageError
+from lbj.outputs import new_files
 
 from . import messages
 from .session import Session
@@ -104,7 +105,8 @@ class Host:
             raise UsageError(f"there is no map {name!r}; there are {', '.join(maps) or 'none yet'}")
         if file is None:
             return messages.packed(maps[name])
-        np.save(file, messages.precise(maps[name]))
+        with new_files(file, self._current.path) as part:
+            np.save(part, messages.precise(maps[name]))
         return {"file": file}
 
     def _close(self) -> Answer:

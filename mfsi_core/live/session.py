@@ -43,6 +43,8 @@ class Session:
 
     Attributes
     ----------
+    path : str
+        Of the journal.
     journal : lbj.Journal
         The frames pushed so far, to be read; ``accumulate(session.journal, session.registration)`` sums them.
     writer : lbj.Writer
@@ -96,6 +98,7 @@ class Session:
             self.writer.close()
             raise
         self._open = True
+        self.path = os.path.abspath(path)
         self._following = Following(self.journal, choice)
         self._take_up()
 
