@@ -73,7 +73,8 @@ def velox_meta(name, *, live=0.9, real=1.0, **changes):
     return meta
 
 
-def _columns(metas, size=8000):
+def velox_columns(metas, size=8000):
+    """JSON objects as the columns of a data set."""
     out = np.zeros((size, len(metas)), np.uint8)
     for i, meta in enumerate(metas):
         raw = json.dumps(meta).encode()
@@ -104,11 +105,11 @@ def velox_file(path, streams, images=None, *, channels=64, metas=None, scan=None
             )
             settings = json.dumps({"bincount": str(channels), "StreamEncoding": "uint16"})
             group["AcquisitionSettings"] = np.array([settings], object).astype(h5py.string_dtype())
-            group["Metadata"] = _columns([velox_meta(name, Scan=scan or {})])
+            group["Metadata"] = velox_columns([velox_meta(name, Scan=scan or {})])
         for i, (name, stack) in enumerate((images or {}).items()):
             group = file.create_group(f"Data/Image/{i:032x}")
             group["Data"] = np.moveaxis(np.asarray(stack), 0, -1)
-            group["Metadata"] = _columns(metas or [velox_meta(name) for _ in stack])
+            group["Metadata"] = velox_columns(metas or [velox_meta(name) for _ in stack])
 
 
 def pts_file(

@@ -137,3 +137,36 @@ def stored(path: Path, dataset: Any) -> Any:
     if declared > 1100 * found + (1 << 20):
         raise DamagedError(f"{path}: {dataset.name} declares {declared} bytes, but only {found} are stored")
     return dataset
+
+
+MAX_PIECE = 1 << 29  # bytes of one chunk of an HDF5 dataset that is read
+
+
+def pieces(path: Path, dataset: Any, axis: int, least: int = 1) -> Iterator[np.ndarray]:
+    """Yield an HDF5 dataset piece by piece along one axis, so that no chunk is decompressed twice.
+
+    Parameters
+    ----------
+    path
+        Of the file, for errors.
+    dataset : h5py.Dataset
+    axis : int
+    least : int
+        Entries along the axis of one piece, where its chunks are not longer.
+
+    Raises
+    ------
+    DamagedError
+        If one chunk is larger than half a gibibyte.
+    """
+    step = least
+    if dataset.chunks:
+        size = math.prod(dataset.chunks) * dataset.dtype.itemsize
+        if size > MAX_PIECE:
+            raise DamagedError(
+                f"{path}: {dataset.name} is stored in chunks of {size} bytes; at most {MAX_PIECE} are read at once"
+            )
+        step = -(-least // dataset.chunks[axis]) * dataset.chunks[axis]
+    for start in range(0, dataset.shape[axis], step):
+        at = (slice(None),) * axis + (slice(start, start + step),)
+        yield np.asarray(dataset[at])

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from .arrays import stored
 from .elements import symbols
 from .units import number, positive
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Item = dict[str, Any]
+
+BELOW = math.radians(5)  # by which a segment may reach below the plane of the specimen
 
 
 def parse(raw: bytes) -> Item:
@@ -28,16 +37,40 @@ def dig(item: Any, *path: str) -> Any:
     return item
 
 
+def first(group: Any, name: str) -> Item:
+    """Return the JSON object in the first element of a data set; empty where there is none."""
+    data = group.get(name)
+    if data is None or not hasattr(data, "shape"):
+        return {}
+    try:
+        return parse(bytes(data[0] if data.shape else data[()]))
+    except (TypeError, ValueError, IndexError):
+        return {}
+
+
+def columns(path: Path, group: Any, name: str = "Metadata") -> list[Item]:
+    """Return the JSON objects in the columns of a data set, one a frame or row; none where there are none."""
+    data = group.get(name)
+    if data is None or getattr(data, "ndim", 0) != 2 or data.dtype != np.uint8:
+        return []
+    raw = stored(path, data)[:]
+    return [parse(raw[:, i].tobytes()) for i in range(raw.shape[1])]
+
+
 def x_ray_detectors(meta: Item, name: str) -> list[Item]:
     """Return the physical detectors of stream `name`: itself, or the segments of which it is the sum."""
-    items = dig(meta, "Detectors")
-    every = [d for d in items.values() if isinstance(d, dict)] if isinstance(items, dict) else []
-    every = [d for d in every if d.get("DetectorType") == "AnalyticalDetector"]
+    every = _analytical(meta)
     same = [d for d in every if d.get("DetectorName") == name]
     return same or [d for d in every if name and str(d.get("DetectorName", "")).startswith(name)]
 
 
-def is_x_ray(meta: Item, name: str) -> bool:
+def _analytical(meta: Item) -> list[Item]:
+    items = dig(meta, "Detectors")
+    every = items.values() if isinstance(items, dict) else ()
+    return [d for d in every if dig(d, "DetectorType") == "AnalyticalDetector"]
+
+
+def is_analytical(meta: Item, name: str) -> bool:
     """Whether an image of detector `name` was made from spectra."""
     return bool(x_ray_detectors(meta, name))
 
@@ -50,10 +83,37 @@ def detector_metadata(meta: Item, name: str) -> Item:
         values = {number(part.get(vendor)) for part in parts}
         if len(values) == 1 and None not in values:
             out[key] = values.pop()
+    process = {positive(part.get("PulseProcessTime")) for part in parts} - {None}
+    if len(process) == 1:
+        out["process_time"] = process.pop()
     solid = [positive(part.get("CollectionAngle")) for part in parts]
-    if solid and None not in solid:
+    repeated, whole = repeated_solid_angle(meta)
+    if not repeated and solid and None not in solid:
         out["solid_angle"] = sum(value for value in solid if value)
+    elif whole is not None and len(parts) > 1:
+        out["solid_angle"] = whole
     return out
+
+
+def repeated_solid_angle(meta: Item) -> tuple[bool, float | None]:
+    """Whether the segments state solid angles that they cannot all have, and what the whole detector then has (sr).
+
+    They cannot if together they see more than 4 pi, or if all state the same and a cone of that size around a
+    segment's axis reaches below the plane of the specimen by more than a few degrees: it is the whole detector's.
+    """
+    every = _analytical(meta)
+    stated = [value for d in every if (value := positive(d.get("CollectionAngle"))) is not None]
+    same = len(set(stated)) == 1 and stated[0] <= 4 * math.pi
+    too_much = sum(stated) > 4 * math.pi
+    if same and len(stated) > 1 and not too_much:
+        heights = [abs(number(d.get("ElevationAngle")) or math.pi / 2) for d in every if d.get("CollectionAngle")]
+        too_much = math.acos(1 - stated[0] / (2 * math.pi)) > min(heights) + BELOW
+    return too_much, stated[0] if too_much and same else None
+
+
+def eels_collection_angle(meta: Item) -> float | None:
+    """Return the half-angle (rad) that the spectrometer's entrance aperture lets in."""
+    return positive(dig(meta, "CustomProperties", "EnergyFilter.CollectionAngleRange.End", "value"))
 
 
 def energy_calibration(meta: Item, name: str) -> tuple[float | None, float | None]:
@@ -89,22 +149,28 @@ def live_fraction(series: list[Item], frame: int, name: str, frame_time: float) 
     return sum(fractions) / len(fractions) if fractions else None
 
 
-def dwell_time(meta: Item) -> float | None:
-    """Return the time per pixel (s); None where lines are scanned more than once, of which nothing is known."""
-    if number(dig(meta, "Scan", "LineIntegrationCount")) not in (None, 1.0):
-        return None
-    return positive(dig(meta, "Scan", "DwellTime"))
+def detector_times(meta: Item, name: str) -> dict[str, float]:
+    """Return live and real time (s) that the counters of stream `name` show, the mean over its segments."""
+    out = {}
+    for key, vendor in (("live_time", "LiveTime"), ("real_time", "RealTime")):
+        found = [value for part in x_ray_detectors(meta, name) if (value := positive(part.get(vendor))) is not None]
+        if found:
+            out[key] = sum(found) / len(found)
+    return out
 
 
 def frame_attributes(meta: Item) -> Item:
-    """Return what Velox states of one frame: screen current (A) and rotation (rad)."""
+    """Return what Velox states of one frame: screen current (A), rotation (rad) and time of a line (s)."""
     out: Item = {}
     current = positive(dig(meta, "Optics", "LastMeasuredScreenCurrent"))
     rotation = number(dig(meta, "Scan", "ScanRotation"))
+    line = positive(dig(meta, "Scan", "LineTime"))
     if current is not None:
         out["screen_current"] = current
     if rotation is not None:
         out["rotation"] = rotation
+    if line is not None:
+        out["scan"] = {"line_time": line}
     return out
 
 
@@ -116,30 +182,66 @@ def start_time(meta: Item) -> str | None:
     return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def series_metadata(meta: Item, element_selection: Any) -> Item:
+def series_metadata(meta: Item, elements: list[str]) -> Item:
     """Return the journal's metadata: what holds for the whole series."""
     tilt = [number(dig(meta, "Stage", key)) for key in ("AlphaTilt", "BetaTilt")]
+    place = [number(dig(meta, "Stage", "Position", key)) for key in "xyz"]
     name = " ".join(str(dig(meta, "Instrument", key) or "") for key in ("InstrumentClass", "InstrumentModel"))
-    selected = element_selection if isinstance(element_selection, list) else []
     out = {
         "beam_energy": positive(dig(meta, "Optics", "AccelerationVoltage")),
         "magnification": positive(dig(meta, "CustomProperties", "StemMagnification", "value")),
         "convergence_angle": positive(dig(meta, "Optics", "BeamConvergence")),
         "camera_length": positive(dig(meta, "Optics", "CameraLength")),
+        "defocus": number(dig(meta, "Optics", "Defocus")),
         "stage_tilt": None if None in tilt else tilt,
+        "stage_position": None if None in place else place,
         "microscope": name.strip() or None,
-        "elements": symbols(selected) or None,
+        "elements": elements or None,
     }
     return {key: value for key, value in out.items() if value is not None}
 
 
-def collection_angle(meta: Item, name: str) -> Item:
-    """Return inner and outer collection angle (rad) of the image detector `name`, where they are set."""
+def chosen_elements(file: Any) -> list[str]:
+    """Return the elements that any of the file's settings for quantification choose, each once."""
+    out: list[str] = []
+    for parent in ("Operations", "SharedProperties", "Data"):
+        for kind, group in (file.get(parent) or {}).items():
+            if "quantification" not in kind.lower() or not hasattr(group, "items"):
+                continue
+            for key in group:
+                selected = first(group, key).get("elementSelection")
+                out += symbols(selected) if isinstance(selected, list) else []
+    return list(dict.fromkeys(out))
+
+
+def image_metadata(meta: Item, name: str) -> Item:
+    """Return what is stated of an image's detector: collection angles (inner, outer; rad) and the scale of its values.
+
+    The measured value is ``intensity_offset + intensity_scale * value`` in ``intensity_unit``.
+    """
+    out = _collection_angle(meta, name) or _collection_angle(meta, dig(meta, "BinaryResult", "Detector"))
+    offset, scale = (number(dig(meta, "BinaryResult", f"Intensity{key}")) for key in ("Offset", "Scale"))
+    if offset is not None and scale is not None:
+        unit = dig(meta, "BinaryResult", "IntensityUnit")
+        out.update(intensity_offset=offset, intensity_scale=scale, intensity_unit=str(unit or ""))
+    return out
+
+
+def camera_exposure(meta: Item) -> float | None:
+    """Return the exposure (s) of the camera that took an image; scanned images have none."""
+    name = dig(meta, "BinaryResult", "Detector")
+    return next((value for part in _named(meta, name) if (value := positive(dig(part, "ExposureTime")))), None)
+
+
+def _named(meta: Item, name: Any) -> list[Any]:
     items = dig(meta, "Detectors")
-    for part in items.values() if isinstance(items, dict) else ():
-        if dig(part, "DetectorName") == name:
-            inner = number(dig(part, "CollectionAngleRange", "begin"))
-            outer = positive(dig(part, "CollectionAngleRange", "end"))
-            if inner is not None and outer is not None:
-                return {"collection_angle": [inner, outer]}
+    return [part for part in (items.values() if isinstance(items, dict) else ()) if dig(part, "DetectorName") == name]
+
+
+def _collection_angle(meta: Item, name: Any) -> Item:
+    for part in _named(meta, name):
+        inner = number(dig(part, "CollectionAngleRange", "begin"))
+        outer = positive(dig(part, "CollectionAngleRange", "end"))
+        if inner is not None and outer is not None:
+            return {"collection_angle": [inner, outer]}
     return {}

@@ -2,7 +2,8 @@
 
 A stream is a list of uint16 words: 65535 ends a pixel, any other word is the channel of one count. Pixels follow one
 another in raster order, frame after frame. Counts behind the last marker belong to a pixel that was never finished;
-they are kept where the last frame still has room for that pixel and dropped behind its end.
+they are kept where the last frame still has room for that pixel and dropped behind its end. The stream of a point,
+where the beam stood still, has no markers.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DamagedError, UsageError
+from ..errors import DamagedError
 from ..events import Events
+from .arrays import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,15 +37,21 @@ class Stream:
     markers: int = 0
     tail: int = 0  # counts behind the last marker
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Metadata of the first frame."""
+        return self.metas[0] if self.metas else {}
 
-def _words(dataset: Any) -> Iterator[np.ndarray]:
-    for start in range(0, dataset.shape[0], CHUNK):
-        yield dataset[start : start + CHUNK, 0]
+
+def _words(path: Path, dataset: Any) -> Iterator[np.ndarray]:
+    for piece in pieces(path, dataset, 0, CHUNK):
+        for start in range(0, len(piece), CHUNK):
+            yield piece[start : start + CHUNK, 0]
 
 
 def count(path: Path, dataset: Any, stream: Stream) -> None:
     """Count the stream's markers and the counts behind the last; a channel out of range is damage."""
-    for words in _words(dataset):
+    for words in _words(path, dataset):
         ends = np.flatnonzero(words == MARKER)
         stream.markers += ends.size
         stream.tail = words.size - 1 - int(ends[-1]) if ends.size else stream.tail + words.size
@@ -52,17 +60,15 @@ def count(path: Path, dataset: Any, stream: Stream) -> None:
             raise DamagedError(
                 f"{path}: {stream.path} holds channel {counts.max()}, but its settings say {stream.channels} channels"
             )
-    if stream.markers == 0:
-        raise UsageError(f"{path}: {stream.path} holds no finished pixel ({stream.tail} counts, no pixel marker)")
 
 
-def frames(dataset: Any, stream: Stream, shape: tuple[int, int], n_frames: int) -> Iterator[Events]:
+def frames(path: Path, dataset: Any, stream: Stream, shape: tuple[int, int], n_frames: int) -> Iterator[Events]:
     """Yield the events of each frame; memory is one chunk and one frame's events."""
     pixels = math.prod(shape)
     full = (*shape, stream.channels)
     held: list[tuple[np.ndarray, np.ndarray]] = []
     frame, finished = 0, 0
-    for words in _words(dataset):
+    for words in _words(path, dataset):
         ends = words == MARKER
         pixel = finished + np.cumsum(ends) - ends
         finished += int(ends.sum())
