@@ -11,6 +11,7 @@ from .displacements import newest_first
 from .errors import UsageError
 from .importing import open_source
 from .importing.arrays import first_bytes
+from .importing.notes import grouped
 from .importing.source import Source
 from .outputs import digest, new_journal
 from .progress import track
@@ -60,7 +61,7 @@ def store(
     """Write an opened source, read from `paths`, into the new journal `out`; as `convert`."""
     lost: list[str] = []
     signals = _recoded(source.signals, codings or {}, lost)
-    origin = {"name": os.path.basename(os.path.abspath(paths[0])), "files": _files(paths)}
+    origin = {"name": _base(os.path.abspath(paths[0])), "files": _files(paths)}
     with new_journal(out) as part, begin(part, signals, source.metadata, source=origin, sync=False) as writer:
         for name, value in source.static.items():
             writer.put_static(name, value)
@@ -68,11 +69,15 @@ def store(
             writer.append(dict(data), **attributes)
         for payload in _displacements(paths):
             writer._record(layout.DISP, payload)
-        notes = [*source.notes, *lost]
+        notes = [_plain(note) for note in grouped([*source.notes, *lost])]
         if notes:
             writer.amend({"source": {"notes": notes}})
         frames = len(writer)
     return frames, notes
+
+
+def _plain(text: str) -> str:
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _displacements(paths: list[str]) -> list[bytes]:
@@ -88,7 +93,12 @@ def _files(paths: list[str]) -> list[dict[str, str]]:
     for path in paths:
         inside = sorted(os.listdir(path)) if os.path.isdir(path) else None
         files += [path] if inside is None else [os.path.join(path, name) for name in inside]
-    return [{"name": os.path.basename(path), "sha256": digest(path)} for path in files if os.path.isfile(path)]
+    return [{"name": _base(path), "sha256": digest(path)} for path in files if os.path.isfile(path)]
+
+
+def _base(path: str | os.PathLike[str]) -> str:
+    """Return a file's name as text; bytes that are not UTF-8 are spelled out."""
+    return os.fsencode(os.path.basename(path)).decode("utf-8", "backslashreplace")
 
 
 def _recoded(signals: list[Signal], codings: dict[str, str], notes: list[str]) -> list[Signal]:

@@ -2,6 +2,7 @@
 
 LbjError
 ├── UnsupportedError    the file needs a newer reader: upgrade
+│   └── LibraryError    a library that reads such files failed on this one: its word, and what may be tried
 ├── DamagedError        the bytes are wrong: refetch, or `lbj recover`
 │   └── TruncatedError  the bytes end early: wait for the writer, or `lbj recover`
 ├── UsageError          the call is wrong: fix the call
@@ -43,6 +44,12 @@ class UnsupportedError(_FileError):
     """The file is sound but needs something this version does not know; upgrading helps."""
 
     _advice = "; upgrade lbj"
+
+
+class LibraryError(UnsupportedError):
+    """A library that reads files of this kind failed on one; that need not be the file's fault."""
+
+    _advice = ""
 
 
 class DamagedError(_FileError):

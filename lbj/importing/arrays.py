@@ -51,8 +51,8 @@ class Npz:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._zip = zipfile.ZipFile(path)
-        self.names = [name.removesuffix(".npy") for name in self._zip.namelist() if name.endswith(".npy")]
+        self.zip = zipfile.ZipFile(path)
+        self.names = [name.removesuffix(".npy") for name in self.zip.namelist() if name.endswith(".npy")]
 
     def column(self, name: str) -> Column:
         """Open one array.
@@ -64,8 +64,8 @@ class Npz:
         UsageError
             If it holds Python objects or runs in Fortran order.
         """
-        info = self._zip.getinfo(name + ".npy")
-        file = self._zip.open(info)
+        info = self.zip.getinfo(name + ".npy")
+        file = self.zip.open(info)
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
@@ -79,7 +79,7 @@ class Npz:
 
     def close(self) -> None:
         """Close the archive."""
-        self._zip.close()
+        self.zip.close()
 
 
 class Hdf5:
@@ -114,9 +114,9 @@ def store(path: Path) -> Iterator[Npz | Hdf5]:
 
 
 def first_bytes(path: Path) -> bytes:
-    """Return the first 16 bytes of a file."""
+    """Return the first 256 bytes of a file."""
     with path.open("rb") as file:
-        return file.read(16)
+        return file.read(256)
 
 
 def open_hdf5(path: Path) -> Any:

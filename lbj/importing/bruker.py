@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import DamagedError, TruncatedError
+from . import cubes, library
 from .hyperspy_names import with_vendor_tags
+from .source import Source
+
+
+def read(path: Path) -> Source:
+    """Open a Bruker file; see `lbj.importing.open_source`."""
+    items = load(path)
+    for item in items:
+        title = item["metadata"].get("General", {}).get("title")
+        if len(item["axes"]) == 2 and title:
+            item["name"] = title
+    return cubes.source(path, items, [])
 
 
 def load(path: Path) -> list[dict[str, Any]]:
@@ -26,6 +38,7 @@ def load(path: Path) -> list[dict[str, Any]]:
         If the file is cut, or the reader fails or dies.
     """
     _check_size(path)
+    library.function(path, "bruker")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
     with tempfile.TemporaryDirectory(prefix="lbj-") as folder:
         done = subprocess.run(  # noqa: S603 -- this very module

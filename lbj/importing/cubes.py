@@ -1,11 +1,8 @@
-"""Formats that hold whole cubes, read through rosettasciio: Bruker, HyperSpy, Digital Micrograph, NCEM EMD."""
+"""Arrays with axes and HyperSpy's metadata, whoever read them, as one source."""
 
 from __future__ import annotations
 
-import importlib
-import logging
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,27 +11,19 @@ import numpy as np
 from ..errors import UsageError
 from ..events import Events
 from ..signal import Axis, Signal
-from . import bruker
 from . import hyperspy_names as hs
-from .arrays import first_bytes, open_hdf5, storable, stored
+from .arrays import storable
+from .meaning import Arrangement, arrange, described, space_names, spectral_name
 from .naming import detector_name, share_field, unique_names
+from .notes import left_out
 from .source import Frame, Source
-from .units import is_energy, linear_axis, positive, table_axis
+from .units import positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-READERS = {
-    ".bcf": ("rsciio.bruker", False),
-    ".dm3": ("rsciio.digitalmicrograph", True),
-    ".dm4": ("rsciio.digitalmicrograph", True),
-    ".hspy": ("rsciio.hspy", True),
-    ".hdf5": ("rsciio.hspy", True),
-    ".zspy": ("rsciio.zspy", True),
-    ".emd": ("rsciio.emd", True),
-}
-"""Suffix -> module of rosettasciio, and whether it can read lazily."""
+    from .library import Item
 
 BLOCK = 1 << 26  # bytes of a cube looked at together
 
@@ -45,23 +34,64 @@ class Cube:
 
     name: str
     kind: str
-    data: Any  # (frames, Y, X, C) or (frames, Y, X)
+    data: Any  # as stored: anything with shape and dtype that can be sliced
+    places: list[int | None]  # the stored axis of frames, Y, X, …, C; None for an axis of length one that is not stored
     axes: list[Axis]  # of one frame
     metadata: dict[str, Any]  # HyperSpy's
     attributes: dict[str, float] = field(default_factory=dict)
+    falling: bool = False  # the channels are stored from the highest to the lowest
+    frame_axis: Axis | None = None
+    detector: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of frames, of Y, X and so on, and of the channels."""
+        return tuple(1 if place is None else int(self.data.shape[place]) for place in self.places)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type in the journal."""
+        out: np.dtype = storable(np.empty(0, self.data.dtype)).dtype
+        return out
+
+    def read(self, frame: int, rows: slice = slice(None)) -> np.ndarray:
+        """Return some rows of a frame."""
+        index: list[slice] = [slice(None)] * len(self.data.shape)
+        for place, part in zip(self.places[:2], (slice(frame, frame + 1), rows), strict=True):
+            if place is not None:
+                index[place] = part
+        block = np.asarray(self.data[tuple(index)])
+        block = block.transpose([place for place in self.places if place is not None])
+        block = block.reshape(-1, *self.shape[2:])
+        return np.asarray(storable(block[..., ::-1] if self.falling else block))
 
     def blocks(self, frame: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, rows of one frame) a bounded number of bytes at a time."""
-        _, ny, *rest = self.data.shape
+        _, ny, *rest = self.shape
         step = max(1, BLOCK // max(1, math.prod(rest) * self.data.dtype.itemsize))
         for row in range(0, ny, step):
-            yield row, np.asarray(self.data[frame, row : row + step])
+            yield row, self.read(frame, slice(row, row + step))
 
 
-def read(path: Path) -> Source:
-    """Open a file that rosettasciio reads as cubes; see `lbj.importing.open_source`."""
-    notes: list[str] = []
-    cubes = [cube for item in _load(path) if (cube := _cube(path, item, notes)) is not None]
+def source(path: Path, items: list[Item], notes: list[str]) -> Source:
+    """Make a source of the arrays of one file.
+
+    Parameters
+    ----------
+    path : path
+        For messages, and where a signal's name can be found nowhere else.
+    items : list of dict
+        As rosettasciio hands them out; an importer may add ``name`` (the signal's), ``spectral`` and ``frames`` (see
+        `lbj.importing.meaning.arrange`), and ``times`` (attributes of the frames, s).
+    notes : list of str
+        What the importer left out so far; more is added.
+
+    Raises
+    ------
+    UsageError
+        If no array is anything that a frame could hold.
+    """
+    cubes = [cube for item in items if (cube := _cube(path, item, notes)) is not None]
     if not cubes:
         raise UsageError(
             f"{path}: holds neither spectra nor images that a frame could have; {'; '.join(notes) or 'nothing'}"
@@ -70,13 +100,13 @@ def read(path: Path) -> Source:
     for cube, name in zip(cubes, unique_names([cube.name for cube in cubes], energies), strict=True):
         cube.name = name
     spectral = [cube for cube in cubes if cube.kind != "image"]
-    n_frames = max(cube.data.shape[0] for cube in spectral or cubes)
-    static = [cube for cube in cubes if cube.kind == "image" and cube.data.shape[0] == 1 < n_frames]
+    n_frames = max(cube.shape[0] for cube in spectral or cubes)
+    for cube in [c for c in cubes if c.shape[0] not in (1, n_frames) or (c.kind != "image" and c.shape[0] != n_frames)]:
+        notes.append(left_out(f"{cube.name}: left out: it has {cube.shape[0]} frames, others have {n_frames}"))
+        cubes.remove(cube)
+    static = [cube for cube in cubes if cube.shape[0] < n_frames]
     series = [cube for cube in cubes if cube not in static]
-    for cube in series:
-        if cube.data.shape[0] != n_frames:
-            raise UsageError(f"{path}: {cube.name} has {cube.data.shape[0]} frames, {series[0].name} has {n_frames}")
-    metadata = hs.series_metadata((spectral or cubes)[0].metadata)
+    metadata = _metadata(series)
     attributes = _attributes(series, n_frames, metadata, notes)
     group = "EDX" if sum(cube.kind == "events" for cube in cubes) > 1 else None
     signals = [_signal(cube, group, "survey" if cube in static else None) for cube in cubes]
@@ -85,108 +115,81 @@ def read(path: Path) -> Source:
         signals,
         _frames(series, n_frames, attributes),
         n_frames,
-        {cube.name: np.asarray(cube.data[0]) for cube in static},
+        {cube.name: cube.read(0).reshape(cube.shape[1:]) for cube in static},
         metadata,
         notes,
     )
 
 
-def _load(path: Path) -> list[dict[str, Any]]:
-    name, lazy = READERS.get(path.suffix.lower(), READERS[".hspy"])
-    try:
-        reader: Callable[..., list[dict[str, Any]]] = importlib.import_module(name).file_reader
-    except ImportError as error:
-        raise UsageError(
-            f"{path}: reading {path.suffix} needs rosettasciio ({error}): pip install mfsi[vendor]"
-        ) from error
-    if path.suffix.lower() == ".bcf":
-        return bruker.load(path)
-    if path.is_file() and first_bytes(path)[:4] == b"\x89HDF":
-        _check_hdf5(path)
-    quiet = logging.getLogger("rsciio")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return reader(str(path), lazy=lazy)
-    finally:
-        quiet.setLevel(level)
-
-
-def _check_hdf5(path: Path) -> None:
-    """Check that an array declares no more than is stored, as far as its compression sets a limit."""
-    with open_hdf5(path) as file:
-        for group in (file.get("Experiments") or {}).values():
-            data = group.get("data")
-            if getattr(data, "compression", "none") in (None, "gzip", "lzf"):
-                stored(path, data)
-
-
-def _cube(path: Path, item: dict[str, Any], notes: list[str]) -> Cube | None:
+def _cube(path: Path, item: Item, notes: list[str]) -> Cube | None:
     data, axes, metadata = item["data"], item["axes"], hs.with_vendor_tags(item)
     title = str(hs.dig(metadata, "General.title") or "")
-    if data.dtype.kind not in "biuf" or not 1 <= data.ndim <= 4 or 0 in data.shape:
-        notes.append(f"{title or 'an array'} left out: {data.dtype} of shape {data.shape}")
+    called = str(item.get("name") or title or "array").replace(" ", "_")
+    if data.dtype.kind not in "biuf" or len(axes) != len(data.shape) or 0 in data.shape:
+        notes.append(left_out(f"{called}: left out: {data.dtype} of shape {data.shape}"))
         return None
-    energy = _energy_index(axes)
-    order = [i for i in range(data.ndim) if i != energy] + ([] if energy is None else [energy])
-    data, axes = data.transpose(order), [axes[i] for i in order]
-    spatial = len(axes) - (energy is not None)
-    if spatial > 3 or (energy is None and spatial < 2):
-        notes.append(f"{title or 'an array'} left out: {spatial} axes beside energy")
+    if not data.shape:
+        notes.append(f"{called}: left out: a single number")
         return None
-    while spatial < 2:
-        data, axes, spatial = data[None], [{"size": 1}, *axes], spatial + 1
-    if spatial == 2:
-        data, axes = data[None], [{}, *axes]
-    named = [_axis(name, axis) for name, axis in zip(("y", "x", "energy"), axes[1:], strict=False)]
+    found = arrange(item, notes, called)
+    if found is None:
+        return None
+    cube = _laid_out(item, found)
+    cube.metadata, cube.detector = metadata, {**hs.detector_metadata(metadata), **item.get("detector", {})}
+    cube.attributes = {**hs.times(metadata), **item.get("times", {})}
     kind = str(hs.dig(metadata, "Signal.signal_type") or "")
-    attributes = hs.times(metadata)
-    if energy is None:
-        name = title if path.suffix.lower() == ".bcf" and title else detector_name(title, path.stem)
-        return Cube(name, "image", storable(data), named, metadata, attributes)
-    name = "EDX" if kind.startswith("EDS") else "EELS" if kind == "EELS" else detector_name(title, path.stem)
-    name = "spectra" if name == "image" else name
-    cube = Cube(name, "spectra", storable(data), named, metadata, {**_dm_times(item), **attributes})
-    if kind.startswith("EDS"):
+    cube.name = str(item.get("name") or _name(kind, title, path, found.spectral is not None))[:64]
+    if cube.falling:
+        notes.append(f"{cube.name}: stored from high to low {cube.axes[-1]['name']}, turned round")
+    if found.spectral is not None and kind.startswith("EDS"):
         bad = _not_counts(cube)
         if bad is None:
             cube.kind = "events"
         else:
-            notes.append(f"EDX holds {bad} and is stored as spectra, not as events")
+            notes.append(f"{cube.name} holds {bad} and is stored as spectra, not as events")
     return cube
 
 
-def _energy_index(axes: list[dict[str, Any]]) -> int | None:
-    """Return which axis is energy; Digital Micrograph has it first, and rosettasciio flags it as navigation."""
-    for i, axis in enumerate(axes):
-        if is_energy(axis.get("units")) or str(axis.get("name", "")).lower().startswith("energy"):
-            return i
-    signal = [i for i, axis in enumerate(axes) if axis.get("navigate") is False]
-    return signal[0] if len(signal) == 1 else None
+def _laid_out(item: Item, found: Arrangement) -> Cube:
+    axes = item["axes"]
+    missing = max(0, 2 - len(found.space))
+    places = [found.frames, *[None] * missing, *found.space]
+    described_space = [{"name": name, "size": 1} for name in ("y", "x")[:missing]] + [
+        described(axes[i], name)
+        for i, name in zip(found.space, space_names([axes[i] for i in found.space]), strict=True)
+    ]
+    cube = Cube("", "image", item["data"], places, described_space, {})
+    if found.spectral is not None:
+        channels = described(axes[found.spectral], spectral_name(axes[found.spectral]))
+        cube.falling = channels.get("scale", 1.0) < 0
+        if cube.falling:
+            last = channels["offset"] + channels["scale"] * (channels["size"] - 1)
+            channels.update(offset=last, scale=-channels["scale"])
+        cube.kind = "spectra"
+        cube.places.append(found.spectral)
+        cube.axes.append(channels)
+    if found.frames is not None:
+        axis = axes[found.frames]
+        cube.frame_axis = described(axis, str(axis.get("name") or "frame"))
+    return cube
 
 
-def _axis(name: str, axis: dict[str, Any]) -> Axis:
-    if "axis" in axis:
-        return table_axis(name, axis["axis"], axis.get("units"))
-    return linear_axis(name, axis["size"], axis.get("offset"), axis.get("scale"), axis.get("units"))
-
-
-def _dm_times(item: dict[str, Any]) -> dict[str, float]:
-    tags = "ImageList.TagGroup0.ImageTags."
-    found = {
-        "dwell_time": positive(hs.dig(item.get("original_metadata"), tags + "SI.Acquisition.Pixel time (s)")),
-        "exposure": positive(hs.dig(item.get("original_metadata"), tags + "EELS.Acquisition.Exposure (s)")),
-    }
-    return {name: value for name, value in found.items() if value is not None}
+def _name(kind: str, title: str, path: Path, spectral: bool) -> str:
+    if not spectral:
+        return detector_name(title, path.stem)
+    if kind.startswith("EDS"):
+        return "EDX"
+    if kind in ("EELS", "CL"):
+        return kind
+    name = detector_name(title, path.stem)
+    return "spectra" if name == "image" else name
 
 
 def _not_counts(cube: Cube) -> str | None:
     """Return what in a cube cannot be counts: a negative, fractional or too large value; None if all can."""
-    if cube.data.dtype.kind == "u" and cube.data.dtype.itemsize <= 4:
+    if cube.data.dtype.kind in "bu" and cube.data.dtype.itemsize <= 4:
         return None
-    for frame in range(cube.data.shape[0]):
+    for frame in range(cube.shape[0]):
         for _, block in cube.blocks(frame):
             bad = ~((block >= 0) & (block <= 2**32 - 1))
             if block.dtype.kind == "f":
@@ -200,16 +203,26 @@ def _signal(cube: Cube, group: str | None, role: str | None) -> Signal:
     return Signal(
         cube.name,
         cube.kind,
-        cube.data.shape[1:],
-        dtype=None if cube.kind == "events" else cube.data.dtype.name,
+        cube.shape[1:],
+        dtype=None if cube.kind == "events" else cube.dtype.name,
         axes=cube.axes,
         group=group if cube.kind == "events" else None,
         role=role,
-        metadata=hs.detector_metadata(cube.metadata) if cube.name.startswith("EDX") else None,
+        metadata=cube.detector if cube.kind != "image" else None,
     )
 
 
-def _attributes(series: list[Cube], n_frames: int, metadata: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+def _metadata(series: list[Cube]) -> dict[str, Any]:
+    """Return what the arrays state of the series, those with spectra first."""
+    out: dict[str, Any] = {}
+    for cube in sorted(series, key=lambda cube: cube.kind == "image"):
+        out = {**hs.series_metadata(cube.metadata), **out}
+        if cube.frame_axis is not None and ("scale" in cube.frame_axis or "values" in cube.frame_axis):
+            out.setdefault("frame_axis", cube.frame_axis)
+    return out
+
+
+def _attributes(series: list[Cube], n_frames: int, metadata: dict[str, Any], notes: list[str]) -> list[dict[str, Any]]:
     """Return the attributes of every frame; times of a whole series of frames go to the journal's metadata."""
     out: dict[str, Any] = {}
     for cube in series:
@@ -225,28 +238,33 @@ def _attributes(series: list[Cube], n_frames: int, metadata: dict[str, Any], not
     current = next((v for c in series if (v := positive(hs.dig(hs.instrument(c.metadata), path)))), None)
     if current is not None:
         out[name] = current * factor
-    return out
+    axis = metadata.get("frame_axis", {})
+    if axis.get("units") != "s" or axis.get("scale", 1.0) <= 0:
+        return [dict(out) for _ in range(n_frames)]
+    values = axis.get("values") or [axis["offset"] + axis["scale"] * i for i in range(n_frames)]
+    return [{**out, "time_offset": value} for value in values]
 
 
-def _frames(series: list[Cube], n_frames: int, attributes: dict[str, Any]) -> Iterator[Frame]:
+def _frames(series: list[Cube], n_frames: int, attributes: list[dict[str, Any]]) -> Iterator[Frame]:
     for i in range(n_frames):
-        yield (
-            {
-                cube.name: _events(cube, i) if cube.kind == "events" else np.ascontiguousarray(cube.data[i])
-                for cube in series
-            },
-            dict(attributes),
-        )
+        data = {
+            cube.name: _events(cube, i)
+            if cube.kind == "events"
+            else np.ascontiguousarray(cube.read(i).reshape(cube.shape[1:]))
+            for cube in series
+        }
+        yield data, attributes[i]
 
 
 def _events(cube: Cube, frame: int) -> Events:
     """Return one frame's events, block by block of rows so that the dense frame need not exist."""
-    _, ny, nx, channels = cube.data.shape
+    shape = cube.shape[1:]
+    width = math.prod(shape[1:-1])
     pixel, channel, count = [], [], []
     for row, block in cube.blocks(frame):
-        flat = block.reshape(-1, channels)
+        flat = block.reshape(-1, shape[-1])
         at, c = np.nonzero(flat)
-        pixel.append((at + row * nx).astype(np.uint32))
+        pixel.append((at + row * width).astype(np.uint32))
         channel.append(c.astype(np.uint32))
         count.append(flat[at, c].astype(np.uint32))
-    return Events.from_list(np.concatenate(pixel), np.concatenate(channel), (ny, nx, channels), np.concatenate(count))
+    return Events.from_list(np.concatenate(pixel), np.concatenate(channel), shape, np.concatenate(count))

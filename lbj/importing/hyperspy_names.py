@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from .elements import symbols
@@ -22,6 +23,7 @@ DETECTOR = (
     ("Detector.EDS.elevation_angle", "elevation", DEGREE),
     ("Detector.EDS.azimuth_angle", "azimuth", DEGREE),
     ("Detector.EDS.energy_resolution_MnKa", "energy_resolution", 1.0),
+    ("Detector.EDS.solid_angle", "solid_angle", 1.0),
 )
 TIMES = (
     ("Detector.EDS.live_time", "live_time", 1.0),
@@ -29,7 +31,10 @@ TIMES = (
     ("Detector.EELS.dwell_time", "dwell_time", 1.0),
     ("Detector.EELS.exposure", "exposure", 1.0),
     ("dwell_time", "dwell_time", 1.0),
+    ("Camera.exposure", "exposure", 1.0),
+    ("Detector.Camera.exposure", "exposure", 1.0),
 )
+OPTICAL_TIMES = (("integration_time", "exposure"), ("exposure", "exposure"))  # Acquisition_instrument.Detector, s
 BEAM_CURRENT = ("beam_current", "beam_current", 1e-9)
 TILTS = ("Stage.tilt_alpha", "Stage.tilt_beta")
 
@@ -41,18 +46,32 @@ def dig(item: Any, path: str) -> Any:
     return item
 
 
+def dig_tag(item: Any, path: str) -> Any:
+    """Return the member at the dotted `path`, or None; names are compared as HyperSpy does, blanks as underscores."""
+    for key in path.split("."):
+        if not isinstance(item, dict):
+            return None
+        item = item[key] if key in item else next((item[k] for k in item if _slug(str(k)) == _slug(key)), None)
+    return item
+
+
+def _slug(key: str) -> str:
+    return re.sub(r"[^0-9A-Za-z_ ]", "", key).strip().replace(" ", "_")
+
+
 def put(item: dict[str, Any], path: str, value: Any) -> None:
     """Set the member at the dotted `path`."""
     *parents, last = path.split(".")
     for key in parents:
-        item = item.setdefault(key, {})
+        if not isinstance(item.get(key), dict):
+            item[key] = {}
+        item = item[key]
     item[last] = value
 
 
 def instrument(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the part of HyperSpy's `metadata` that tells of the microscope."""
-    parts = dig(metadata, "Acquisition_instrument") or {}
-    found = parts.get("TEM") or parts.get("SEM") or {}
+    found = dig(metadata, "Acquisition_instrument.TEM") or dig(metadata, "Acquisition_instrument.SEM")
     return found if isinstance(found, dict) else {}
 
 
@@ -61,12 +80,12 @@ def with_vendor_tags(item: dict[str, Any]) -> dict[str, Any]:
     out = dict(item.get("metadata") or {})
     wanted = ("Acquisition_instrument.", "General.date", "General.time")
     for path, (target, convert) in (item.get("mapping") or {}).items():
-        value = dig(item.get("original_metadata"), path)
+        value = dig_tag(item.get("original_metadata"), path)
         if value is None or not target.startswith(wanted):
             continue
         try:
             value = convert(value) if convert else value
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError):
             continue
         if value is not None:
             put(out, target, value)
@@ -106,8 +125,10 @@ def times(metadata: dict[str, Any]) -> dict[str, float]:
     """Return live, real, dwell and exposure time (s) that HyperSpy's `metadata` states."""
     microscope = instrument(metadata)
     out: dict[str, float] = {}
-    for path, name, _ in TIMES:
-        value = positive(dig(microscope, path))
+    known = [(dig(microscope, path), name) for path, name, _ in TIMES]
+    known += [(dig(metadata, f"Acquisition_instrument.Detector.{key}"), name) for key, name in OPTICAL_TIMES]
+    for stated, name in known:
+        value = positive(stated)
         if value is not None:
             out.setdefault(name, value)
     return out

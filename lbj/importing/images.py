@@ -1,4 +1,4 @@
-"""TIFF: one image or a stack of frames per series, through tifffile."""
+"""TIFF through tifffile: images, stacks of frames, and Digital Micrograph's spectrum images."""
 
 from __future__ import annotations
 
@@ -7,42 +7,61 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DamagedError, UsageError
-from ..signal import Signal
-from .arrays import storable
-from .naming import detector_name, unique_names
-from .source import Frame, Source
-from .units import Axis, linear_axis
+from ..errors import DamagedError, LibraryError, UsageError
+from . import cubes, gatan, library
+from . import hyperspy_names as hs
+from .hyperspy_names import dig_tag
+from .naming import detector_name
+from .notes import aside, left_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from .library import Item
+    from .source import Source
+
+_AXES = {"T": "t", "Z": "z", "C": "channel", "Y": "y", "X": "x"}
+_DM_UNITS, _DM_ORIGIN, _DM_SCALE = 65003, 65006, 65009  # tags for x, y, z each
+
+
+class Pages:
+    """A series of TIFF pages as an array, one page read at a time; the file is open only while it is read."""
+
+    def __init__(self, path: Path, place: int, series: Any, channel: tuple[int, int] | None) -> None:
+        self.path, self.place, self.channel = path, place, channel
+        shape = list(series.shape)
+        if channel is not None:
+            del shape[channel[0]]
+        self.shape, self.dtype = tuple(shape), series.dtype
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        with _open(self.path) as file:
+            series = file.series[self.place]
+            lead = math.prod(series.shape[:-2])
+            if self.channel is None and self.ndim == 3 and len(series.pages) == lead:
+                chosen = range(lead)[key[0]]
+                block = np.stack([series.pages[i].asarray() for i in chosen])
+                return np.asarray(block[(slice(None), *key[1:])])
+            whole = series.asarray().reshape(series.shape)
+            if self.channel is not None:
+                whole = np.take(whole, self.channel[1], axis=self.channel[0])
+            return np.asarray(whole[key])
 
 
 def read(path: Path) -> Source:
     """Open a TIFF file; see `lbj.importing.open_source`."""
+    notes: list[str] = []
     with _open(path) as file:
-        notes: list[str] = []
-        found = [(i, series) for i, series in enumerate(file.series) if _is_stack(path, series, notes)]
-        if not found:
-            raise UsageError(f"{path}: no series of grey images; {'; '.join(notes)}")
-        names = [s.name if file.is_ome and s.name else detector_name(s.name or "", path.stem) for _, s in found]
-        names = unique_names(names, [None] * len(found))
-        depths = [series.shape[0] if len(series.shape) == 3 else 1 for _, series in found]
-        if len(set(depths)) > 1:
-            raise UsageError(f"{path}: its image series have {depths} frames")
-        signals = [
-            Signal(
-                name,
-                "image",
-                s.shape[-2:],
-                dtype=storable(np.empty(0, s.dtype)).dtype.name,
-                axes=_axes(file, i, s.shape),
-            )
-            for name, (i, s) in zip(names, found, strict=True)
+        items = [
+            item
+            for place, series in enumerate(file.series)
+            if _is_stack(path, series, notes)
+            for item in _items(path, file, place, series, notes)
         ]
-    places = dict(zip(names, (i for i, _ in found), strict=True))
-    return Source(signals, _frames(path, places, depths[0]), depths[0], notes=notes)
+        if not items:
+            raise UsageError(f"{path}: no series of grey images; {'; '.join(notes)}")
+    return cubes.source(path, items, notes)
 
 
 def _open(path: Path) -> Any:
@@ -57,45 +76,103 @@ def _is_stack(path: Path, series: Any, notes: list[str]) -> bool:
     size = path.stat().st_size
     if series.dtype is not None and math.prod(series.shape) * series.dtype.itemsize > 1100 * size + (1 << 20):
         raise DamagedError(f"{path}: claims {series.dtype} of shape {series.shape}, but has {size} bytes")
-    good = (
-        series.dtype is not None
-        and series.dtype.kind in "biuf"
-        and len(series.shape) in (2, 3)
-        and 0 not in series.shape
-    )
-    if not good or series.axes.endswith("S"):
-        notes.append(f"series {series.name!r} left out: {series.dtype} {series.axes} of shape {series.shape}")
+    good = series.dtype is not None and series.dtype.kind in "biuf" and len(series.shape) >= 2 and 0 not in series.shape
+    if not good or "S" in series.axes:
+        notes.append(left_out(f"series {series.name!r} left out: {series.dtype} {series.axes} of shape {series.shape}"))
         return False
     return True
 
 
-def _axes(file: Any, index: int, shape: tuple[int, ...]) -> list[Axis]:
-    scales: dict[str, Any] = {}
-    unit: Any = None
+def _items(path: Path, file: Any, place: int, series: Any, notes: list[str]) -> list[Item]:
+    """Return a series as one item, or one per channel."""
+    name = series.name if file.is_ome and series.name else detector_name(series.name or "", path.stem)
+    if name == "image" and file.pages[0].is_fei:
+        name = str(dig_tag(file.fei_metadata, "Detectors.Name") or name)
+    axes = [{"name": _AXES.get(letter, ""), "size": n} for letter, n in zip(series.axes, series.shape, strict=True)]
+    metadata = _calibrate(path, file, place, axes, notes)
+    by_gatan = _DM_SCALE in file.pages[0].tags
+    at = -1 if by_gatan else series.axes.find("C")
+    if at < 0:
+        item: Item = {"data": Pages(path, place, series, None), "axes": axes, "metadata": metadata}
+        item |= {"name": name, "original_metadata": {}}
+        if by_gatan:
+            gatan.interpret(item, {}, notes)
+            notes.append(aside("Digital Micrograph's own tags in the TIFF are not read, only its axes"))
+            if item["spectral"] is not None:
+                del item["name"]
+        return [item]
+    notes.append(f"{name}: its {series.shape[at]} channels are stored as images of their own")
+    rest = [axis for i, axis in enumerate(axes) if i != at]
+    return [
+        {
+            "data": Pages(path, place, series, (at, i)),
+            "axes": rest,
+            "metadata": metadata,
+            "name": f"{name}-{i + 1}",
+            "spectral": None,
+        }
+        for i in range(series.shape[at])
+    ]
+
+
+def _calibrate(path: Path, file: Any, place: int, axes: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+    """Add scales to the axes: of OME, ImageJ or Digital Micrograph by their tags, of others by rosettasciio."""
+    by_name = {axis["name"]: axis for axis in axes}
+    page = file.pages[0]
+    tags = page.tags
     if file.is_ome:
         import tifffile
 
         images = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
-        pixels = (images if isinstance(images, list) else [images])[index].get("Pixels", {})
-        scales = {"y": pixels.get("PhysicalSizeY"), "x": pixels.get("PhysicalSizeX")}
-        unit = pixels.get("PhysicalSizeXUnit", "µm")
+        pixels = (images if isinstance(images, list) else [images])[place].get("Pixels", {})
+        for letter in "xyz":
+            if letter in by_name and f"PhysicalSize{letter.upper()}" in pixels:
+                units = pixels.get(f"PhysicalSize{letter.upper()}Unit", "µm")
+                by_name[letter].update(offset=0.0, scale=pixels[f"PhysicalSize{letter.upper()}"], units=units)
+    elif _DM_SCALE in tags:
+        for i, axis in enumerate(reversed(axes[-3:])):
+            scale, origin = (tags[tag + i].value if tag + i in tags else 0.0 for tag in (_DM_SCALE, _DM_ORIGIN))
+            units = tags[_DM_UNITS + i].value if _DM_UNITS + i in tags else ""
+            axis.update(offset=-origin * scale, scale=scale, units=units)
     elif file.is_imagej and file.imagej_metadata.get("unit") not in (None, "", "pixel", "inch"):
-        unit = str(file.imagej_metadata["unit"]).replace("\\u00B5", "µ").replace("micron", "µm")
-        for axis, tag in (("y", "YResolution"), ("x", "XResolution")):
-            if tag in file.pages[0].tags:
-                per, units = file.pages[0].tags[tag].value
-                scales[axis] = units / per if per else None
-    return [linear_axis(name, n, 0.0, scales.get(name), unit) for name, n in zip("yx", shape[-2:], strict=True)]
+        unit = str(file.imagej_metadata["unit"])
+        for letter, tag in (("y", "YResolution"), ("x", "XResolution")):
+            if tag in tags and letter in by_name:
+                per, units = tags[tag].value
+                by_name[letter].update(offset=0.0, scale=units / per if per else None, units=unit)
+    elif place == 0 and (page.is_fei or page.is_sem or page.is_tvips or page.is_sis or _make(tags) == "JEOL Ltd."):
+        return _vendor(path, axes, notes)
+    elif place == 0:
+        _say_resolution(tags, notes)
+    return {}
 
 
-def _frames(path: Path, places: dict[str, int], n_frames: int) -> Iterator[Frame]:
-    with _open(path) as file:
-        for i in range(n_frames):
-            yield {name: storable(_plane(file.series[place], i, n_frames)) for name, place in places.items()}, {}
+def _make(tags: Any) -> str:
+    return str(tags["Make"].value) if "Make" in tags else ""
 
 
-def _plane(series: Any, frame: int, n_frames: int) -> np.ndarray:
-    """Return one frame; a stack may be stored as a page per frame or as a single page."""
-    if len(series.pages) == n_frames:
-        return np.asarray(series.pages[frame].asarray())
-    return np.asarray(series.asarray().reshape(-1, *series.shape[-2:])[frame])
+def _say_resolution(tags: Any, notes: list[str]) -> None:
+    """Name a resolution that may be more than that of a printer."""
+    unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
+    if unit in (2, 3) and "XResolution" in tags:
+        per, units = tags["XResolution"].value
+        if units and per / units > 600:
+            length = "inch" if unit == 2 else "cm"
+            notes.append(f"no pixel size is stored: {per / units:g} pixels per {length} may be that of the print")
+
+
+def _vendor(path: Path, axes: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+    """Take scales and settings from rosettasciio, which knows the private tags of many microscopes."""
+    try:
+        found = library.load(path, "tiff", lazy=False)
+    except (UsageError, LibraryError) as error:
+        notes.append(f"the scales in its vendor's tags are not read: {error}")
+        return {}
+    theirs = found[0]["axes"] if found else []
+    if [axis["size"] for axis in theirs] == [axis["size"] for axis in axes]:
+        for axis, other in zip(axes, theirs, strict=True):
+            if other.get("units") not in (None, "", "<undefined>"):
+                axis.update({key: other.get(key) for key in ("offset", "scale", "units")})
+    if not any(axis.get("scale") for axis in axes):
+        notes.append("no scale was found in its vendor's tags")
+    return hs.with_vendor_tags(found[0]) if found else {}

@@ -1,0 +1,102 @@
+"""The files of a folder: which are read, which are left out, and why, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import LbjError, UsageError
+from .detect import importer
+from .notes import left_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .source import Source
+
+_COMPANIONS = {
+    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".bmp": ".spd", ".img": ".pts", ".ser": ".emi", ".hdr": ".mib",
+}  # fmt: skip
+"""Files that are read with another: suffix, and the suffix of the file that brings them along."""
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+_TEXTS = (".csv", ".txt", ".xml", ".json", ".md", ".pdf")
+
+
+@dataclass
+class Entry:
+    """A file of a folder: its path, and why it is left out (empty if it is not)."""
+
+    path: Path
+    why: str = ""
+
+
+def look(folder: Path) -> list[Entry]:
+    """Tell which files of a folder can be read, in natural order."""
+    from .folder import natural
+
+    visible = [path for path in sorted(folder.iterdir(), key=natural) if not path.name.startswith(".")]
+    suffixes = {path.suffix.lower() for path in visible}
+    return [Entry(path, _why_not(path, suffixes)) for path in visible]
+
+
+def _why_not(path: Path, suffixes: set[str]) -> str:
+    suffix = path.suffix.lower()
+    if path.is_dir() and suffix != ".zspy":
+        return "a folder in the folder"
+    if _COMPANIONS.get(suffix) in suffixes:
+        return f"read with the {_COMPANIONS[suffix]} file"
+    if suffix in _PICTURES + _TEXTS:
+        return "a picture or a text; name it to convert it alone"
+    try:
+        importer(path)
+    except LbjError as error:
+        return str(error).removeprefix(f"{path}: ").split(";")[0]
+    return ""
+
+
+def numbered(entries: list[Entry]) -> list[Entry]:
+    """Leave out what is not numbered where other files are; return the entries."""
+    good = [entry for entry in entries if not entry.why]
+    if any(_has_number(entry) for entry in good):
+        for entry in good:
+            if not _has_number(entry):
+                entry.why = "not one of the folder's numbered data files"
+    return entries
+
+
+def _has_number(entry: Entry) -> bool:
+    return any(c.isdigit() for c in entry.path.stem)
+
+
+def notes(entries: list[Entry]) -> list[str]:
+    """Return a note for every file that is left out."""
+    return [left_out(f"{entry.path.name} left out: {entry.why}") for entry in entries if entry.why]
+
+
+def table(entries: list[Entry], open_file: Callable[[Path], Source] | None = None) -> str:
+    """Return a line per file: its name, what it holds (asked of `open_file`), or why it is left out."""
+    width = max((len(entry.path.name) for entry in entries), default=0)
+    lines = []
+    for entry in entries:
+        verdict = f"left out: {entry.why}" if entry.why else "read" if open_file is None else _held(entry, open_file)
+        lines.append(f"  {entry.path.name:<{width}}  {verdict}")
+    return "\n".join(lines)
+
+
+def _held(entry: Entry, open_file: Callable[[Path], Source]) -> str:
+    try:
+        source = open_file(entry.path)
+    except LbjError as error:
+        return f"cannot be read: {str(error).removeprefix(f'{entry.path}: ')}"
+    source.frames = iter(())
+    held = ", ".join(f"{s.name} {s.kind} {' x '.join(map(str, s.shape))}" for s in source.signals)
+    return f"{source.n_frames} frame{'s' if source.n_frames != 1 else ''} of {held}"
+
+
+def no_series(folder: Path, entries: list[Entry], error: LbjError, open_file: Callable[[Path], Source]) -> UsageError:
+    """Return the error of a folder whose files make no series: the reason, and the table of its files."""
+    return UsageError(
+        f"{folder}: its files are no series of frames: {error}\n{table(entries, open_file)}\n"
+        "Pass the files that belong together, or each file alone."
+    )

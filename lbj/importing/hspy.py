@@ -1,0 +1,187 @@
+"""HyperSpy's files, read with h5py: every dataset under ``Experiments``, whatever else stands beside it.
+
+Axes are groups ``axis-0`` … of attributes, metadata a tree of groups; names may carry HyperSpy's prefixes for types
+(``_list_``, ``_bs_`` …). Files of versions 1.x name the tree ``mapped_parameters`` and have fewer branches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from ..errors import DamagedError, LibraryError, UsageError
+from . import cubes
+from .arrays import open_hdf5, stored
+from .hyperspy_names import dig, put
+from .notes import left_out
+from .source import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .library import Item
+
+MAX_DEPTH = 16
+MAX_VALUES = 1 << 16  # entries of a dataset that is taken for metadata
+
+_MARKS = ("_list_empty_", "_tuple_empty_", "_bs_", "_datetime_", "_list_", "_tuple_", "_hspy_AxesManager_", "_sig_")
+# Where versions before 3.0 kept what later ones keep elsewhere, below Acquisition_instrument.TEM (or .SEM)
+_MOVED = (
+    ("tilt_stage", "Stage.tilt_alpha"),
+    ("EDS", "Detector.EDS"),
+    ("EELS", "Detector.EELS"),
+    ("dwell_time", "Detector.EELS.dwell_time"),
+    ("exposure", "Detector.EELS.exposure"),
+)
+_OLD_GENERAL = ("title", "date", "time", "original_filename")
+_OLD_SIGNAL = ("record_by", "signal_origin", "signal_type")
+
+
+class Dataset:
+    """An array of an HDF5 file, which is open only while it is read."""
+
+    def __init__(self, path: Path, item: Any) -> None:
+        self.path, self.name = path, item.name
+        self.shape: tuple[int, ...] = item.shape
+        self.dtype: np.dtype = item.dtype
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        with open_hdf5(self.path) as file:
+            try:
+                return np.asarray(file[self.name][key])
+            except OSError as error:
+                raise reading_failed(self.path, file[self.name], error) from error
+
+
+def reading_failed(path: Path, item: Any, error: OSError) -> Exception:
+    """Return the error for an array that HDF5 cannot read: a filter that is not installed, or damage."""
+    filters = item.id.get_create_plist()
+    unknown = [filters.get_filter(i) for i in range(filters.get_nfilters())]
+    missing = [entry for entry in unknown if not h5py.h5z.filter_avail(entry[0])]
+    if missing:
+        name = missing[0][3].decode(errors="replace") or missing[0][0]
+        return LibraryError(
+            f"{path}: {item.name} is compressed with {name}, a filter of HDF5 that is not installed: "
+            "pip install hdf5plugin"
+        )
+    return DamagedError(f"{path}: {item.name} cannot be read: {error}")
+
+
+def read(path: Path) -> Source:
+    """Open a HyperSpy file; see `lbj.importing.open_source`."""
+    notes: list[str] = []
+    with open_hdf5(path) as file:
+        experiments = file.get("Experiments")
+        if not isinstance(experiments, h5py.Group):
+            raise UsageError(f"{path}: a HyperSpy file without experiments; it holds {', '.join(file) or 'nothing'}")
+        items = [item for name in experiments if (item := _item(path, experiments, name, notes)) is not None]
+        if "Analysis" in file and len(file["Analysis"]):
+            notes.append("the models under Analysis are left out")
+    return cubes.source(path, items, notes)
+
+
+def _item(path: Path, experiments: h5py.Group, name: str, notes: list[str]) -> Item | None:
+    group = experiments.get(name)
+    data = group.get("data") if isinstance(group, h5py.Group) else None
+    if not isinstance(data, h5py.Dataset):
+        notes.append(left_out(f"experiment {name!r} left out: the file has no array of it"))
+        return None
+    if data.dtype.hasobject or h5py.check_vlen_dtype(data.dtype) is not None:
+        notes.append(left_out(f"experiment {name!r} left out: a ragged array of shape {data.shape}"))
+        return None
+    metadata = tree(group.get("metadata", group.get("mapped_parameters")))
+    axes = _axes(group, data)
+    if axes is None:
+        raise DamagedError(f"{path}: {data.name} has {data.ndim} axes, of which not all are described")
+    _modernise(metadata, axes)
+    if any(key in group for key in ("learning_results", "mva_results") if len(group.get(key, ()))):
+        notes.append(f"the decomposition stored with experiment {name!r} is left out")
+    original = tree(group.get("original_metadata", group.get("original_parameters")))
+    if dig(metadata, "General.title") in (None, "", "__unnamed__"):
+        put(metadata, "General.title", "" if name == "__unnamed__" else name)
+    return {
+        "data": Dataset(path, stored(path, data)),
+        "axes": axes,
+        "metadata": metadata,
+        "original_metadata": original,
+        "experiment": name,
+    }
+
+
+def _axes(group: h5py.Group, data: h5py.Dataset) -> list[dict[str, Any]] | None:
+    found = [group.get(f"axis-{i}") for i in range(data.ndim)]
+    if None in found:
+        listed = group.get(f"_list_{data.ndim}_axes")
+        found = [listed.get(key) for key in sorted(listed)] if isinstance(listed, h5py.Group) else []
+    if len(found) != data.ndim or not all(isinstance(item, h5py.Group) for item in found):
+        return None
+    axes = []
+    for size, item in zip(data.shape, found, strict=True):
+        axis = {"navigate": None, **tree(item), "size": size}
+        if isinstance(axis.get("axis"), list) and len(axis["axis"]) != size:
+            del axis["axis"]
+        axes.append(axis)
+    return axes
+
+
+def _modernise(metadata: dict[str, Any], axes: list[dict[str, Any]]) -> None:
+    """Move what old versions kept elsewhere; give axes that do not say so their side by ``record_by``."""
+    for mode in ("TEM", "SEM"):
+        if isinstance(metadata.get(mode), dict):
+            put(metadata, f"Acquisition_instrument.{mode}", metadata.pop(mode))
+        microscope = dig(metadata, f"Acquisition_instrument.{mode}")
+        for old, new in _MOVED if isinstance(microscope, dict) else ():
+            if old in microscope and dig(microscope, new) is None:
+                put(microscope, new, microscope.pop(old))
+    for branch, keys in (("General", _OLD_GENERAL), ("Signal", _OLD_SIGNAL)):
+        for key in keys:
+            if key in metadata and not isinstance(metadata[key], dict):
+                put(metadata, f"{branch}.{key}", metadata.pop(key))
+    if isinstance(metadata.get("signal"), str):
+        put(metadata, "Signal.signal_type", metadata.pop("signal"))
+    if isinstance(metadata.get("name"), str):
+        put(metadata, "General.title", metadata.pop("name"))
+    inner = {"spectrum": 1, "image": 2}.get(str(dig(metadata, "Signal.record_by")), 0)
+    for i, axis in enumerate(axes):
+        if axis["navigate"] is None and inner:
+            axis["navigate"] = i < len(axes) - inner
+
+
+def tree(group: Any, depth: int = 0) -> dict[str, Any]:
+    """Return a group's attributes, small arrays and groups as a dict; what cannot be read is absent."""
+    out: dict[str, Any] = {}
+    if not isinstance(group, h5py.Group) or depth > MAX_DEPTH:
+        return out
+    for key in group.attrs:
+        try:
+            out[_plain(key)] = _value(group.attrs[key])
+        except (OSError, TypeError, ValueError):
+            continue
+    for key in group:
+        try:
+            item = group.get(key)
+            if isinstance(item, h5py.Group):
+                out[_plain(key)] = tree(item, depth + 1)
+            elif isinstance(item, h5py.Dataset) and item.size is not None and item.size <= MAX_VALUES:
+                out[_plain(key)] = _value(item[()])
+        except (OSError, TypeError, ValueError, KeyError):
+            continue
+    return out
+
+
+def _plain(key: str) -> str:
+    mark = next((mark for mark in _MARKS if key.startswith(mark)), "")
+    return key.removeprefix(mark) or key
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_value(item) for item in value.ravel().tolist()]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return value

@@ -1,0 +1,64 @@
+"""Notes: what an import left out or changed, the important first, each thing once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SHOWN = 3  # subjects named before the rest are counted
+
+DATA, BESIDE, REST = 0, 1, 2
+
+
+class Note(str):
+    """One sentence; ``SUBJECT: text`` where it concerns one signal or file, so that equal texts can be told together.
+
+    Attributes
+    ----------
+    rank : int
+        `DATA` (data are left out or mean something else), `BESIDE` (a calibration, a time, a count), `REST`
+        (descriptions). A plain string has the rank `BESIDE`.
+    """
+
+    __slots__ = ("rank",)
+    rank: int
+
+    def __new__(cls, text: str, rank: int = BESIDE) -> Note:
+        """Make a note of `text`."""
+        out = super().__new__(cls, text)
+        out.rank = rank
+        return out
+
+
+def left_out(text: str) -> Note:
+    """Say that data did not come along, or came as something else."""
+    return Note(text, DATA)
+
+
+def aside(text: str) -> Note:
+    """Say that a description did not come along."""
+    return Note(text, REST)
+
+
+def about(subject: str, notes: Iterable[str]) -> list[str]:
+    """Return the notes on one file of several, with their ranks."""
+    return [Note(f"{subject}: {note}", getattr(note, "rank", BESIDE)) for note in notes]
+
+
+def grouped(notes: Iterable[str]) -> list[str]:
+    """Return the notes in order of rank; those that say the same of several signals or files become one."""
+    found: dict[tuple[int, str], dict[str, None]] = {}
+    for note in notes:
+        subject, colon, text = note.partition(": ")
+        told = bool(colon) and re.fullmatch(r"[^\s:]{1,80}", subject) is not None
+        key = (getattr(note, "rank", BESIDE), text if told else str(note))
+        found.setdefault(key, {})[subject if told else ""] = None
+    out = []
+    for (rank, text), subjects in sorted(found.items(), key=lambda item: item[0][0]):
+        named = [subject for subject in subjects if subject]
+        listed = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
+        out.append(Note(f"{listed}: {text}" if named else text, rank))
+    return list(out)
