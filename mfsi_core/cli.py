@@ -134,11 +134,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     denoise.add_argument("file", help="a journal")
     denoise.add_argument(
-        "-o", "--output", required=True, metavar="OUT.lbj", help="a new journal, which says what was done"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT.lbj",
+        help="a new journal, which says what was done; OUT.png draws it",
     )
     denoise.add_argument("--components", type=int, required=True, metavar="N", help="how many to keep")
     denoise.add_argument("--signal", default="EELS", metavar="NAME", help="dense spectra; default EELS")
-    denoise.add_argument("--median", action="store_true", help="first replace outliers (8 sigma) by medians")
+    denoise.add_argument("--median", action="store_true", help="first replace dead and hot channels and spikes")
     denoise.set_defaults(run=_denoise)
 
     for step in (quantify, template, scree, plan, host):
@@ -257,8 +261,11 @@ def _maps(args: argparse.Namespace) -> int:
 def _denoise(args: argparse.Namespace) -> int:
     from .denoising import denoise_journal
 
-    notes = denoise_journal(args.file, args.output, args.components, args.signal, median=args.median)
+    plot = Path(args.output).with_suffix(".png")
+    with new_files(plot, args.file) as part:
+        notes = denoise_journal(args.file, args.output, args.components, args.signal, median=args.median, plot=part)
     print(args.output)
+    print(plot)
     for note in notes:
         print(f"  note: {note}")
     return 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from lbj.loss import losses
 from lbj.progress import track
 
 from .copying import copied, origin, stored
+from .denoise_changes import Changes
 from .outliers import remove_outliers
+from .sources import series
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +103,7 @@ def denoise(cube: Any, components: int, *, median: bool = False) -> Floats:
     components : int
         How many to keep, the mean spectrum being one of them. `mfsi_core.scree` and the look of the components tell.
     median : bool
-        First replace outliers (8 standard deviations) by medians, `outliers.remove_outliers`.
+        First replace dead and hot channels and spikes (8 standard deviations), `outliers.remove_outliers`.
 
     Returns
     -------
@@ -123,10 +126,17 @@ def denoise(cube: Any, components: int, *, median: bool = False) -> Floats:
         raise UsageError(f"denoising needs (Y, X, C) or (N, Y, X, C) spectra, got shape {data.shape}")
     frames = data if data.ndim == 4 else data[None]
     if median:
-        frames = np.stack([remove_outliers(frame, SIGMAS)[0] for frame in frames])
+        frames = np.stack([_cleaned(frames, range(len(frames)), i)[0] for i in range(len(frames))])
     found = _components(frames, data.shape[-1], components)
     out = np.stack([found.rebuild(frame) for frame in frames])
     return out if data.ndim == 4 else out[0]
+
+
+def _cleaned(frames: Any, order: Sequence[int], index: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Frame without outliers, judged by those before and after it in `order`; and where they were."""
+    at = order.index(index)
+    beside = [order[i] for i in (at - 1, at + 1) if 0 <= i < len(order)]
+    return remove_outliers(frames[index], SIGMAS, lambda: (frames[i] for i in beside))
 
 
 def _components(frames: Iterable[Floats], channels: int, components: int) -> Components:
@@ -144,6 +154,7 @@ def denoise_journal(
     signal: str = "EELS",
     *,
     median: bool = False,
+    plot: str | os.PathLike | None = None,
     quiet: bool = False,
 ) -> list[str]:
     """Write a journal whose spectra are rebuilt from principal components of the whole series.
@@ -156,13 +167,16 @@ def denoise_journal(
         As for `denoise`.
     signal : str
         Spectra to denoise; they become float32. All other signals are copied.
+    plot : path, optional
+        Draws what was changed where (PNG).
     quiet : bool
         No progress bar.
 
     Returns
     -------
     list of str
-        What was done, as it stands in the new journal's ``source`` (beside the old one's name, SHA-256 and notes).
+        What was done and how much it changed, pixels that the components do not hold included, as it stands in the new
+        journal's ``source`` (beside the old one's name, SHA-256 and notes).
 
     Raises
     ------
@@ -178,29 +192,33 @@ def denoise_journal(
         if len(declared.shape) != 3:
             raise UsageError(f"{signal!r} must have two navigation axes (rows, columns), got shape {declared.shape}")
         holding = [i for i in range(len(journal)) if signal in journal[i].names]
-        replaced: dict[int, int] = {}
+        frames, changes = series(journal, signal, 0).data, Changes(declared)
 
-        def clean(index: int) -> Floats:
-            cube = np.asarray(journal[index].array(signal), float)
-            if median:
-                cube, replaced[index] = remove_outliers(cube, SIGMAS)
-            return cube
+        def clean(index: int) -> tuple[Floats, NDArray[np.bool_] | None]:
+            return _cleaned(frames, holding, index) if median else (np.asarray(frames[index], float), None)
 
-        cleaned = (clean(index) for index in track(holding, "components", quiet=quiet))
+        cleaned = (clean(index)[0] for index in track(holding, "components", quiet=quiet))
         found = _components(cleaned, declared.channels, components)
+        for index in track(holding, "changes", quiet=quiet):
+            cube, replaced = clean(index)
+            changes.add(cube, found.rebuild(cube), replaced)
         done = f"{components} principal components (Poisson weights) of {len(holding)} frames"
         notes = [f"{signal}: denoised by mfsi denoise, {done}."]
         if median:
-            count = sum(replaced.values())
-            notes.insert(0, f"{signal}: {count} outliers beyond {SIGMAS:g} sigma replaced by medians first.")
+            notes.insert(0, f"{signal}: {changes.outliers(SIGMAS)}")
+        notes += [f"{signal}: {text}" for text in changes.told()]
         notes += [f"Source: {loss.line(name)}." for name, loss in losses(journal).items()]
         signals = [_dense(item) if item.name == signal else item for item in journal.signals.values()]
         with copied(journal, out, signals, origin(journal, path, notes)) as writer:
             for frame in track(journal, "denoise", len(journal), quiet=quiet):
                 data = stored(journal, frame, [name for name in frame.names if name != signal])
                 if signal in frame.names:
-                    data[signal] = found.rebuild(clean(frame.index)).astype(np.float32)
+                    data[signal] = found.rebuild(clean(frame.index)[0]).astype(np.float32)
                 writer.append(data, **frame.attributes)
+    if plot is not None:
+        from .denoise_figure import changes_figure
+
+        Path(plot).write_bytes(changes_figure(changes))
     return notes
 
 

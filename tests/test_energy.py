@@ -93,6 +93,62 @@ def test_spectra_without_a_peak_are_told():
         assert np.isnan(zero_loss_shift(np.full((2, 3, 40), np.nan), np.arange(40.0))).all()
 
 
+def plasmon(energy, place, width, counts):
+    """Lorentzian."""
+    return counts / (1 + ((energy - place) / (width / 2)) ** 2) * (energy > 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "place", "width"), [(1.5, 0.2, 22.0, 9.0), (8.0, 0.1, 15.0, 0.8), (0.5, 0.5, 25.0, 15.0)]
+)
+def test_a_plasmon_is_no_zero_loss_peak(first, step, place, width):
+    """The zero-loss peak, of 0.8 eV, lies below the axis; its tail may be seen."""
+    energy = first + step * np.arange(500)
+    mean = 2e5 * np.exp(-0.5 * (energy / 0.35) ** 2) + 400 * np.exp(-energy / 3) + plasmon(energy, place, width, 2000)
+    low = np.random.default_rng(6).poisson(np.broadcast_to(mean, (4, 5, 500)))
+    with pytest.warns(UserWarning, match="20 of 20 spectra have no zero-loss peak.*plasmon"):
+        assert np.isnan(zero_loss_shift(low, energy)).all()
+
+
+def test_pixels_whose_peak_left_the_axis_do_not_get_the_plasmons_shift():
+    """A narrow plasmon, as of Al: only beside the zero-loss peaks of the other pixels does its width tell."""
+    shift = np.random.default_rng(7).uniform(-3, 0, (10, 10))
+    shift[2:4, 3:] += 5.0
+    energy = AXIS[0] + 9 + np.arange(500) * 0.1 + shift[..., None]
+    mean = 9e3 * np.exp(-0.5 * (energy / 0.25) ** 2) + plasmon(energy, 15.0, 2.0, 3000) + 3
+    low = np.random.default_rng(8).poisson(mean)
+    with pytest.warns(UserWarning, match="have no zero-loss peak"):
+        found = zero_loss_shift(low, AXIS[0] + 9 + np.arange(500) * 0.1)
+    assert np.isnan(found[shift > 1.5]).all()
+    whole = shift < 0
+    np.testing.assert_allclose(found[whole], shift[whole], atol=0.02)
+
+
+@pytest.mark.parametrize("first", [60.0, 300.0, 650.0])
+def test_core_losses_have_no_zero_loss_peak(first):
+    energy = first + 0.4 * np.arange(600)
+    lines = 900 * np.exp(-0.5 * ((energy - first - 90) / 1.2) ** 2)  # a white line, higher than the background before
+    low = np.random.default_rng(9).poisson(np.broadcast_to(3e2 * (energy / first) ** -2.5 + lines, (3, 4, 600)))
+    with pytest.warns(UserWarning, match=f"12 of 12 spectra.*axis runs from {first:g}"):
+        assert np.isnan(zero_loss_shift(low, energy)).all()
+
+
+def test_a_peak_saturated_on_its_flanks_is_of_no_use():
+    low = np.random.default_rng(2).poisson(peaks(np.zeros((4, 5)), 1e7))
+    cut = np.minimum(low, 900)  # of 800,000
+    cut[:2] = np.minimum(low[:2], 400000)
+    with pytest.warns(UserWarning, match="10 of 20 spectra"):
+        found = zero_loss_shift(cut, AXIS)
+    np.testing.assert_array_equal(np.isnan(found), np.arange(20).reshape(4, 5) >= 10)
+    np.testing.assert_allclose(found[:2], 0, atol=0.02)
+
+
+def test_a_peak_far_from_where_the_axis_has_it_is_told():
+    axis = AXIS + 9.0
+    with pytest.warns(UserWarning, match=r"lies at 9\.\d eV of the axis; if that is a plasmon"):
+        np.testing.assert_allclose(zero_loss_shift(peaks(np.zeros((2, 3))), axis), -9, atol=0.01)
+
+
 def test_a_journal_is_read_frame_by_frame(tmp_path):
     series = simulate_eels((5, 6), 3, 64, 3, electrons=500, low_loss=True, drift=0.4)
     with lbj.create(tmp_path / "a.lbj", series.signals) as writer:

@@ -254,7 +254,11 @@ def test_factors_come_back_as_written(tmp_path):
         ("1.45", "x", "k must be a number"),
         ("1.45", "inf", "k must be a number"),
         ("wt,alpha,Si", "weight,alpha,Si", "basis must be"),
-        ("Fe,K", "Fe,Ka", "family must be"),
+        ("Fe,K", "Fe,Kb", "row 1: family must be"),
+        ("Fe,K", "Fe,Pt_Ka", "family must be"),
+        ("1.45,wt", "1,45,wt", "row 1: 8 values for 7 columns .*decimal commas"),
+        ("Pt,L", "Fe,K", "two factors are given for Fe K.*row 1.*1.45.*row 2.*5.08"),
+        ("Pt,L", "Fe,Ka1", "two factors are given for Fe K"),
         ("0.05", "-0.05", "rel_sd must be"),
     ],
 )
@@ -265,13 +269,45 @@ def test_a_factor_that_lacks_something_is_named(tmp_path, old, new, words):
         read_factors(path)
 
 
+@pytest.mark.parametrize("mark", [";", "\t", "|", ","])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_tables_are_read_as_programs_write_them(tmp_path, mark, encoding):
+    path = tmp_path / "k.csv"
+    text = GOOD.replace("Fe,K", "Fe,Ka").replace("Pt,L", "Pt,Lα1").replace("element,", "Element,") + ",,,,,,\n"
+    if mark != ",":
+        text = text.replace(",", mark).replace("1.45", "1,45").replace("0.05", "0,05")
+    path.write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    expected = [Factor("Fe", "K", 1.45, "wt", "alpha", "Si", 0.05), Factor("Pt", "L", 5.08, "wt", "alpha")]
+    assert read_factors(path) == expected
+
+
+def test_one_line_said_twice_alike_is_one_factor():
+    row = {"element": "Cu", "family": "K", "k": 1.6, "basis": "at", "line_scope": "family"}
+    chosen = choose(read_factors([row, dict(row)]), ["Cu"], {"Cu": ["K", "L"]}, "cliff-lorimer")
+    assert [factor.k for factor in chosen] == [1.6]
+
+
+def test_factors_relative_to_different_elements_are_refused():
+    rows = [
+        {"element": e, "family": "K", "k": k, "basis": "wt", "line_scope": "alpha", "reference": reference}
+        for e, k, reference in (("Cr", 1.17, "Si"), ("Ni", 1.41, "Si_Ka"), ("Al", 1.1, "Fe"), ("Co", 1.3, ""))
+    ]
+    families = {row["element"]: ["K"] for row in rows}
+    for names, method in ((["Cr", "Ni", "Co"], "cliff-lorimer"), (["Cr", "Al"], "zeta")):
+        assert len(choose(read_factors(rows), names, families, method)) == len(names)
+    with pytest.raises(UsageError, match=r"share one reference.*'Si' \(.*row 1.*'Fe' \(.*row 3"):
+        choose(read_factors(rows), ["Cr", "Ni", "Al"], families, "cliff-lorimer")
+
+
 def test_factors_that_are_no_table_are_named(tmp_path):
     (tmp_path / "k.csv").write_text("element,family,k,basis,line_scope\n")
+    (tmp_path / "slash.csv").write_text(GOOD.replace(",", "/"))
     for source, words in (
         ({"Fe": 1.0}, "basis and lines"),
         (3.0, "basis and lines"),
         (tmp_path / "k.csv", "holds no factor"),
         (tmp_path / "none.csv", "cannot be read"),
+        (tmp_path / "slash.csv", "must name the columns element,family,k,.*separated by"),
         ([1.0, 2.0], "columns"),
     ):
         with pytest.raises(UsageError, match=words):

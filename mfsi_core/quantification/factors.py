@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lbj import UsageError
 
+from ..lines import symbols
+
 COLUMNS = ("element", "family", "k", "basis", "line_scope", "reference", "rel_sd")
 REQUIRED = COLUMNS[:5]
 BASES = {"cliff-lorimer": ("wt", "at"), "zeta": ("wt",), "cross-section": ("at",)}
 HEADER = ",".join(COLUMNS)
+SEPARATORS = (",", ";", "\t", "|")
+SHELL = re.compile(r"((?P<element>[A-Za-z]{1,2})[_ ])?(?P<shell>[KLM])([ _-]?(a|α|alpha)(1|2|1,2|12)?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Factor:
     Attributes
     ----------
     element, family : str
-        Symbol; ``K``, ``L`` or ``M``.
+        Symbol; ``K``, ``L`` or ``M`` (in tables also Siegbahn's names of their alpha lines, ``Ka``, ``Ka1``).
     k : float
         Cliff-Lorimer factor (weight or atomic fraction per count, relative to the reference's), zeta-factor (kg/m²) or
         ionisation cross-section (barn). 0: the element is fitted and left out of the composition.
@@ -37,6 +42,8 @@ class Factor:
         Element, or what k is relative to.
     rel_sd : float
         Relative standard deviation of k.
+    where : str
+        Table and row, for messages.
     """
 
     element: str
@@ -46,6 +53,12 @@ class Factor:
     line_scope: str
     reference: str = ""
     rel_sd: float = 0.0
+    where: str = field(default="", compare=False)
+
+    @property
+    def told(self) -> str:
+        """Name for messages: the row, or the element."""
+        return f"{self.where} ({self.element} {self.family})" if self.where else f"the factor of {self.element}"
 
 
 def read_factors(source: Any) -> list[Factor]:
@@ -54,8 +67,9 @@ def read_factors(source: Any) -> list[Factor]:
     Parameters
     ----------
     source : path, pandas DataFrame, or iterable of Factor or dict
-        A file is CSV with the columns ``element, family, k, basis, line_scope, reference, rel_sd``; the last two may be
-        missing; lines that begin with # are remarks.
+        A file is text (UTF-8 or UTF-16) with the columns ``element, family, k, basis, line_scope, reference, rel_sd``,
+        separated by commas, semicolons, tabs or bars; the last two may be missing; lines that begin with # are remarks.
+        Where commas do not separate, they may be decimal ones.
 
     Returns
     -------
@@ -64,18 +78,12 @@ def read_factors(source: Any) -> list[Factor]:
     Raises
     ------
     UsageError
-        Naming the row and what it lacks.
+        Naming the row and what it lacks, or the two rows that speak differently of one line.
     """
     where = "the table of factors"
     if isinstance(source, (str, os.PathLike)):
         where = str(source)
-        try:
-            text = Path(source).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"the k-factor file {where!r} cannot be read ({error}); it is CSV: {HEADER}") from None
-        rows: Iterable[Any] = csv.DictReader(
-            (line for line in text.splitlines() if line.strip() and not line.startswith("#")), skipinitialspace=True
-        )
+        rows: Iterable[Any] = _rows(_text(where), where)
     elif hasattr(source, "to_dict"):
         rows = source.to_dict("records")
     else:
@@ -90,7 +98,59 @@ def read_factors(source: Any) -> list[Factor]:
     ]
     if not out:
         raise UsageError(f"{where} holds no factor; it needs the columns {HEADER}")
+    _check_lines(out)
     return out
+
+
+def _text(path: str) -> str:
+    """Text of a file in UTF-8, or in UTF-16 as Windows programs write it."""
+    try:
+        data = Path(path).read_bytes()
+        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        narrow = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be" if data[:1] == b"\0" else "utf-8-sig"
+        return data.decode("utf-16" if wide else narrow)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the k-factor file {path!r} cannot be read ({error}); it is CSV: {HEADER}") from None
+
+
+def _rows(text: str, where: str) -> list[dict[str, Any]]:
+    """Rows of a table as dicts, whatever separates its columns."""
+    lines = [line for line in text.splitlines() if line.strip(" ,;|\t") and not line.startswith("#")]
+    if not lines:
+        return []
+    found = {mark: next(csv.reader(lines[:1], delimiter=mark, skipinitialspace=True)) for mark in SEPARATORS}
+    names = {mark: [name.strip().lower() for name in row] for mark, row in found.items()}
+    mark = max(SEPARATORS, key=lambda one: len(set(names[one]) & set(COLUMNS)))
+    if len(set(names[mark]) & set(COLUMNS)) < 2:
+        raise UsageError(
+            f"{where}: the first line must name the columns {HEADER}, separated by commas, semicolons or tabs; it "
+            f"is {lines[0]!r}"
+        )
+    out = []
+    for number, values in enumerate(csv.reader(lines[1:], delimiter=mark, skipinitialspace=True), 1):
+        if any(value.strip() for value in values[len(names[mark]) :]):
+            comma = " (decimal commas need another separator, such as ;)" if mark == "," else ""
+            raise UsageError(f"{where}, row {number}: {len(values)} values for {len(names[mark])} columns{comma}")
+        row: dict[str, Any] = dict(zip(names[mark], values, strict=False))
+        if mark != ",":
+            row |= {name: _decimal(row[name]) for name in ("k", "rel_sd") if name in row}
+        out.append(row)
+    return out
+
+
+def _decimal(text: str) -> str:
+    """Number with a decimal point in place of a decimal comma."""
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
+def _check_lines(factors: list[Factor]) -> None:
+    """Refuse two different factors for one line."""
+    known: dict[tuple[str, str], Factor] = {}
+    for factor in factors:
+        first = known.setdefault((factor.element, factor.family), factor)
+        if first != factor:
+            said = [f"{one.told}: k = {one.k:g}, {one.basis}, {one.line_scope}" for one in (first, factor)]
+            raise UsageError(f"two factors are given for {factor.element} {factor.family}: {'; '.join(said)}; keep one")
 
 
 def write_factors(factors: list[Factor], path: Any) -> None:
@@ -104,7 +164,7 @@ def write_factors(factors: list[Factor], path: Any) -> None:
 def _factor(row: Any, where: str) -> Factor:
     if not hasattr(row, "get"):
         raise UsageError(f"{where}: expected the columns {HEADER}, got {row!r}")
-    row = {str(key).strip(): "" if value is None or value != value else value for key, value in row.items()}  # noqa: PLR0124
+    row = {str(key).strip().lower(): "" if value is None or value != value else value for key, value in row.items()}  # noqa: PLR0124
     for name in REQUIRED:
         if str(row.get(name, "")).strip() == "":
             hint = {
@@ -113,12 +173,18 @@ def _factor(row: Any, where: str) -> Factor:
             }.get(name, f"the columns are {HEADER}")
             raise UsageError(f"{where} ({row.get('element') or 'no element'}) has no {name}: {hint}")
     element, family, basis, scope = (str(row[name]).strip() for name in ("element", "family", "basis", "line_scope"))
-    _one_of(where, "family", family, ("K", "L", "M"))
+    named = SHELL.fullmatch(family)
+    if named is None or (named["element"] or element).lower() != element.lower():
+        raise UsageError(
+            f"{where}: family must be 'K', 'L' or 'M', or name an alpha line of {element} as 'Ka' or 'La1' do, got "
+            f"{family!r}"
+        )
     _one_of(where, "basis", basis, ("wt", "at"))
     _one_of(where, "line_scope", scope, ("alpha", "family"))
     k = _number(row["k"], where, "k")
     rel_sd = _number(row.get("rel_sd") or 0.0, where, "rel_sd")
-    return Factor(element, family, k, basis, scope, str(row.get("reference", "")).strip(), rel_sd)
+    reference = str(row.get("reference", "")).strip()
+    return Factor(element, named["shell"].upper(), k, basis, scope, reference, rel_sd, where)
 
 
 def _one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> None:
@@ -173,16 +239,31 @@ def choose(factors: list[Factor], elements: list[str], families: dict[str, list[
     for factor in counted:
         if factor.basis not in BASES[method]:
             raise UsageError(
-                f"the factor of {factor.element} has the basis {factor.basis!r}; method {method!r} takes "
+                f"{factor.told} has the basis {factor.basis!r}; method {method!r} takes "
                 f"{' or '.join(map(repr, BASES[method]))}"
             )
     if method == "cliff-lorimer":
-        for name in ("basis", "line_scope"):
-            kinds = {getattr(factor, name): factor.element for factor in counted}
-            if len(kinds) > 1:
-                said = " and ".join(f"{value!r} ({element})" for value, element in kinds.items())
-                raise UsageError(
-                    f"Cliff-Lorimer factors are relative to one another and must share one {name}, got {said}; convert "
-                    "them, or measure all on one standard (k_from_standard)"
-                )
+        _check_relative(counted)
     return out
+
+
+def _check_relative(factors: list[Factor]) -> None:
+    """Refuse Cliff-Lorimer factors that are not relative to one another."""
+    for name in ("basis", "line_scope", "reference"):
+        kinds: dict[str, Factor] = {}
+        for factor in factors:
+            value = _base(factor) if name == "reference" else getattr(factor, name)
+            if value:
+                kinds.setdefault(value, factor)
+        if len(kinds) > 1:
+            said = " and ".join(f"{value!r} ({factor.told})" for value, factor in kinds.items())
+            raise UsageError(
+                f"Cliff-Lorimer factors are relative to one another and must share one {name}, got {said}; convert "
+                "them, or measure all on one standard (k_from_standard)"
+            )
+
+
+def _base(factor: Factor) -> str:
+    """What k is relative to: an element's symbol where that is named, in whatever line; else the text."""
+    first = re.split(r"[^A-Za-z]", factor.reference, maxsplit=1)[0]
+    return first if first in symbols() else factor.reference.casefold()
