@@ -292,7 +292,7 @@ def test_peaks_that_nobody_named_are_left_to_themselves(field):
     strays = [family.alpha_energy for family in alone.calibration.families if family.element == "?"]
     assert any(abs(energy - 8040) < 25 for energy in strays)
     named = analyse(
-        events, [*ELEMENTS, "Cu"], 16, [*phantom.factors(), {"element": "Cu", "family": "K", "k": 0, "basis": "at", "line_scope": "family"}],
+        events, [*ELEMENTS, "Cu"], 16, [*phantom.factors(elements=ELEMENTS), {"element": "Cu", "family": "K", "k": 0, "basis": "at", "line_scope": "family"}],
         signal=phantom.signal(SHAPE, EDGES),
     )  # fmt: skip
     assert (named.composition.at[:, 5] == 0).all()
