@@ -395,10 +395,64 @@ def test_jeol_live_time_of_the_whole_series_is_not_divided(tmp_path):
 
 
 def test_jeol_part_of_the_field(tmp_path):
-    pts_file(tmp_path / "a.pts", sweeps_of(np.random.default_rng(9), 2, 4, 4, 9), (4, 4), area=[1, 1, 2, 2])
-    source, _, attributes = read_all(tmp_path / "a.pts")
+    inside = np.array([5, 6, 9, 10, 10, 6]), np.arange(6)
+    pts_file(tmp_path / "a.pts", [inside, inside], (4, 4), area=[1, 1, 2, 2])
+    source, data, attributes = read_all(tmp_path / "a.pts")
+    np.testing.assert_array_equal(data["EDX"][0].dense(), dense(inside, 4, 4)[1:3, 1:3])
+    assert source.signals[0].axes[0]["offset"] == pytest.approx(source.signals[0].axes[0]["scale"])
+    assert attributes[0]["real_time"] == {"EDX": pytest.approx(4 * 2e-3)}
+    assert any("rows 1 to 2, columns 1 to 2" in note for note in source.notes)
+
+
+def test_jeol_area_that_the_events_contradict(tmp_path):
+    pts_file(tmp_path / "a.pts", sweeps_of(np.random.default_rng(9), 2, 4, 4, 99), (4, 4), area=[1, 1, 2, 2])
+    source, data, attributes = read_all(tmp_path / "a.pts")
+    assert data["EDX"][0].shape == (4, 4, 4096)
+    assert total(data, "EDX") == 198
     assert all("real_time" not in item for item in attributes)
-    assert any("only the area" in note for note in source.notes)
+    assert any("events elsewhere" in note for note in source.notes)
+
+
+def test_jeol_line_scan(shared_data):
+    source, data, attributes = read_all(shared_data / "jeol/DigiLine_View000_0000003.pts")
+    assert source.signals[0].shape == (1, 256, 4096)
+    assert len(data["EDX"]) == 50
+    assert total(data, "EDX") == 31_178
+    y, x, _ = source.signals[0].axes
+    assert y["offset"] == pytest.approx(144 * x["scale"])  # row 144
+    assert sum(item["real_time"]["EDX"] for item in attributes) == pytest.approx(63.99, rel=1e-3)
+    assert sum(item["live_time"]["EDX"] for item in attributes) == pytest.approx(63.13, rel=5e-3)
+    words = np.fromfile(shared_data / "jeol/DigiLine_View000_0000003.pts", "<u2", offset=32768)
+    channels = np.bincount(words[words >> 12 == 11] & 0xFFF, minlength=4096)
+    np.testing.assert_array_equal(np.sum([events.spectrum() for events in data["EDX"]], axis=0), channels)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 1 << 20])
+def test_jeol_synthetic_line(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(jeol_stream, "CHUNK", chunk)
+    seen = [[(0, 5), (3, 7), (15, 9)], [(2, 7), (2, 8), (14, 1)], [(1, 3), (6, 3)]]  # (column, channel) of each sweep
+    words = [0x9000 | 5 * 512]
+    for sweep in seen:
+        for column, channel in sweep:
+            words += [0x8000 | column * 256, 0xB000 | channel]
+    pts_words(tmp_path / "a.pts", np.array(words, "<u2"), (8, 16), 3, area=[0, 5, 15, 5])
+    source, data, attributes = read_all(tmp_path / "a.pts")
+    assert source.signals[0].shape == (1, 16, 4096)
+    for sweep, events in zip(seen, data["EDX"], strict=True):
+        expected = np.zeros((1, 16, 4096), int)
+        np.add.at(expected[0], tuple(np.array(sweep).T), 1)
+        np.testing.assert_array_equal(events.dense(), expected)
+    assert "scanned_pixels" not in attributes[1]
+    assert attributes[2]["scanned_pixels"] == 7  # the last sweep came to column 6, all others to 14 at least
+
+
+def test_jeol_image(shared_data):
+    path = shared_data / "jeol/DigiLine_View000_0000000.img"
+    item = rsciio("jeol", path)[0]
+    source, data, _ = read_all(path)
+    np.testing.assert_array_equal(data["image"][0], item["data"])
+    assert source.signals[0].axes[0]["scale"] == pytest.approx(item["axes"][0]["scale"] * 1e-6)
+    assert source.metadata["beam_energy"] == 200e3
 
 
 def test_jeol_few_unknown_words_are_noted(tmp_path):

@@ -16,7 +16,7 @@ from .source import Source
 Reader = Callable[[Path], Source]
 
 OWN = (
-    ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".hdf5", ".hspy", ".lbj", ".ndata", ".ndata1", ".npz", ".pts", ".tif",
+    ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz", ".pts", ".tif",
     ".tiff", ".zspy",
 )  # fmt: skip
 """Suffixes of the files that the importers of `lbj` read; those of rosettasciio come on top."""
@@ -93,6 +93,10 @@ def _by_content(path: Path, begin: bytes) -> Reader | None:
         from . import jeol
 
         return jeol.read
+    if begin[:12] == b"4\0\0\0JED-2200":
+        from . import jeol_image
+
+        return jeol_image.read
     if begin[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         from . import images
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DamagedError, TruncatedError, UsageError
 from ..signal import Signal
 from .jeol_header import Tree, find, parse
-from .jeol_stream import CHANNELS, GRID, Sweep, Words, sweeps
+from .jeol_stream import CHANNELS, GRID, Area, Sweep, Words, sweeps
 from .source import Frame, Source
 from .units import linear_axis, number, positive
 
@@ -30,9 +30,20 @@ def read(path: Path) -> Source:
     """Open a `.pts` file; see `lbj.importing.open_source`."""
     notes: list[str] = []
     header, start, stamp = _header(path, notes)
-    shape = _shape(path, header)
-    words = Words(path, start, shape)
+    grid = _grid(path, header)
+    whole = (0, 0, grid[0] - 1, grid[1] - 1)
+    area = _area(header, grid) or whole
+    words = Words(path, start, grid, area)
     words.look()
+    if words.outside:
+        notes.append(f"the header says that only {_said(area)} was scanned, but there are events elsewhere")
+        words = Words(path, start, grid, whole)
+        words.look()
+    elif area != whole:
+        notes.append(f"only {_said(area)} of {grid[1]} x {grid[0]} pixels was scanned: it is the field")
+    stated = number(find(header, *_DATA, "Doc", "Sweep"))
+    if words.total and stated is not None and stated != words.sweeps:
+        notes.append(f"the header says {stated:g} sweeps, {words.sweeps} were found")
     if words.total == 0:
         raise TruncatedError(f"{path}: no event words where the header says the data begin", offset=start)
     if words.foreign > MAX_FOREIGN * words.total:
@@ -40,8 +51,8 @@ def read(path: Path) -> Source:
     with_image = words.images > 0
     if words.foreign:
         notes.append(f"{words.foreign} words of unknown type ignored")
-    timing = _Timing(header, words, notes)
-    space = _space_axes(header, shape)
+    timing = _Timing(header, words, notes, whole=area == words.area)
+    space, shape = _space_axes(header, words), words.shape
     signals = [
         Signal("EDX", "events", (*shape, CHANNELS), axes=[*space, _energy_axis(header)], metadata=_detector(header))
     ]
@@ -74,7 +85,7 @@ def _header(path: Path, notes: list[str]) -> tuple[Tree, int, float]:
     return tree, start, float(np.frombuffer(data, "<f8", 1, 296)[0])
 
 
-def _shape(path: Path, header: Tree) -> tuple[int, int]:
+def _grid(path: Path, header: Tree) -> tuple[int, int]:
     text = find(header, *_DATA, "Meas Cond", "Pixels")
     width, _, height = str(text).partition("x")
     if not (width.isdigit() and height.isdigit() and 1 <= int(width) <= GRID and 1 <= int(height) <= GRID):
@@ -82,13 +93,30 @@ def _shape(path: Path, header: Tree) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _space_axes(header: Tree, shape: tuple[int, int]) -> list[dict[str, Any]]:
+def _area(header: Tree, grid: tuple[int, int]) -> Area | None:
+    """Return (top, left, bottom, right) of what was scanned, the last pixels included; None where nothing is said."""
+    corners = find(header, *_DATA, "Meas Cond", "Aim Area")
+    if not isinstance(corners, np.ndarray) or corners.size != 4:
+        return None
+    left, top, right, bottom = corners.tolist()
+    return (top, left, bottom, right) if 0 <= top <= bottom < grid[0] and 0 <= left <= right < grid[1] else None
+
+
+def _said(area: Area) -> str:
+    top, left, bottom, right = area
+    rows = f"row {top}" if top == bottom else f"rows {top} to {bottom}"
+    return f"{rows}, columns {left} to {right},"
+
+
+def _space_axes(header: Tree, words: Words) -> list[dict[str, Any]]:
     size = positive(find(header, *_DETECTOR, "ScanSize"))  # mm at magnification 1
     magnification = positive(find(header, *_DATA, "MeasCond", "Mag"))
     field = size / magnification if size and magnification else None
-    return [
-        linear_axis(name, n, 0.0, field / n if field else None, "mm") for name, n in zip(("y", "x"), shape, strict=True)
-    ]
+    axes = []
+    for name, many, n, first in zip(("y", "x"), words.shape, words.grid, words.area, strict=False):
+        scale = field / n if field else None
+        axes.append(linear_axis(name, many, first * scale if scale else None, scale, "mm"))
+    return axes
 
 
 def _energy_axis(header: Tree) -> dict[str, Any]:
@@ -112,10 +140,12 @@ def _detector(header: Tree) -> dict[str, Any]:
 
 def _metadata(header: Tree, stamp: float) -> dict[str, Any]:
     volts = positive(find(header, *_DATA, "MeasCond", "AccKV"))
+    rotation = number(find(header, *_DATA, "MeasCond", "ScanR"))
     out = {
         "beam_energy": None if volts is None else volts * 1e3,
         "magnification": positive(find(header, *_DATA, "MeasCond", "Mag")),
         "microscope": find(header, *_DETECTOR, "SEM") or None,
+        "scan_rotation": None if rotation is None else math.radians(rotation),
     }
     if 1 < stamp < 2**20:
         begun = datetime(1899, 12, 30) + timedelta(days=stamp)  # noqa: DTZ001 -- the file states no zone
@@ -126,7 +156,7 @@ def _metadata(header: Tree, stamp: float) -> dict[str, Any]:
 class _Timing:
     """Times of a sweep: dwell from the header, live time from the clock ticks where they agree with the header."""
 
-    def __init__(self, header: Tree, words: Words, notes: list[str]) -> None:
+    def __init__(self, header: Tree, words: Words, notes: list[str], *, whole: bool) -> None:
         dwell = positive(find(header, *_DATA, "Doc", "DwellTime(msec)"))
         live, real = (positive(find(header, *_DATA, "Doc", key)) for key in ("LiveTime", "RealTime"))
         real_ticks, live_ticks = words.ticks
@@ -135,9 +165,7 @@ class _Timing:
         self.live_clock = bool(find(header, *_DATA, "Meas Cond", "LTDwellT"))  # the dwell time is live time
         stated = live / real if live and real else 0.0
         self.ticks = real_ticks > 0 and abs(live_ticks / real_ticks - stated) < 0.005 * stated
-        area = find(header, *_DATA, "Meas Cond", "Aim Area")
-        corners = area.tolist() if isinstance(area, np.ndarray) else None
-        self.whole = corners in (None, [0, 0, words.shape[1] - 1, words.shape[0] - 1])
+        self.whole = whole  # whether every pixel was scanned
         per_sweep = self.whole and self.dwell is not None
         self.series: dict[str, Any] = {}
         if per_sweep and self.ticks and not self.live_clock:
@@ -149,10 +177,6 @@ class _Timing:
             if value and not known:
                 self.series[key] = {"EDX": value}
                 notes.append(f"EDX: {key} is known for the whole series only and stands in the journal's metadata")
-        if not self.whole:
-            notes.append(
-                f"only the area {corners} (x, y, x, y) of the {words.shape[1]} x {words.shape[0]} pixels was scanned"
-            )
 
     def of(self, sweep: Sweep) -> dict[str, Any]:
         """Return dwell, real and live time (s) of one sweep, and how far it came if it broke off."""
