@@ -1,35 +1,50 @@
-"""Bruker `.bcf` through rosettasciio, in a process of its own: its compiled parser dies of damaged bytes."""
+"""Bruker `.bcf`: spectra through rosettasciio, in a process of its own (its compiled parser dies of damaged bytes).
+
+What surrounds the spectra comes from the file's own header, see `lbj.importing.bruker_header`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..errors import DamagedError, TruncatedError
-from . import cubes, library
+from ..errors import DamagedError
+from . import bruker_header, cubes, library
+from .bruker_container import Container
 from .hyperspy_names import with_vendor_tags
+from .library import Item
+from .notes import Note, left_out
 from .source import Source
+
+READ = ("HeaderData", "SpectrumData0", "SpectrumPositions0")
 
 
 def read(path: Path) -> Source:
     """Open a Bruker file; see `lbj.importing.open_source`."""
+    container = Container(path)
+    header = bruker_header.read(container)
+    notes: list[str] = []
+    if container.missing:
+        notes.append(Note(f"{container.missing} of {container.announced} chunks are missing, none of which holds data"))
+    others = [f"{inner.name} ({inner.size} bytes)" for inner in container.files if inner.name not in READ]
+    if others:
+        notes.append(left_out(f"left out: {', '.join(others)}, which rosettasciio does not read"))
     items = load(path)
+    bruker_header.apply(header, items, notes)
     for item in items:
         title = item["metadata"].get("General", {}).get("title")
         if len(item["axes"]) == 2 and title:
             item["name"] = title
-    return cubes.source(path, items, [])
+    return cubes.source(path, items, notes)
 
 
-def load(path: Path) -> list[dict[str, Any]]:
+def load(path: Path) -> list[Item]:
     """Return what rosettasciio reads: one dict with ``data``, ``axes`` and ``metadata`` per array.
 
     Raises
@@ -37,7 +52,6 @@ def load(path: Path) -> list[dict[str, Any]]:
     DamagedError
         If the file is cut, or the reader fails or dies.
     """
-    _check_size(path)
     library.function(path, "bruker")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
     with tempfile.TemporaryDirectory(prefix="lbj-") as folder:
@@ -52,25 +66,10 @@ def load(path: Path) -> list[dict[str, Any]]:
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or ["no message"]
             raise DamagedError(f"{path}: rosettasciio failed on it (exit {done.returncode}): {said[0]}")
-        items: list[dict[str, Any]] = json.loads(Path(folder, "items.json").read_text())
+        items: list[Item] = json.loads(Path(folder, "items.json").read_text())
         for i, item in enumerate(items):
             item["data"] = np.load(Path(folder, f"{i}.npy"))
     return items
-
-
-def _check_size(path: Path) -> None:
-    """Check that the file is all there, since rosettasciio may read a cut one as zeros.
-
-    Bruker's container is made of equal chunks behind 280 bytes; their size stands at byte 296, their number at 328.
-    """
-    with open(path, "rb") as file:
-        head = file.read(332)
-    if len(head) < 332 or head[:8] != b"AAMVHFSS":
-        raise DamagedError(f"{path}: no Bruker .bcf file: it begins with {head[:8]!r}")
-    chunk, number = struct.unpack_from("<I", head, 296)[0], struct.unpack_from("<I", head, 328)[0]
-    size = path.stat().st_size
-    if size < 280 + chunk * number:
-        raise TruncatedError(f"{path}: {number} chunks of {chunk} bytes are announced, {size} bytes are there")
 
 
 def _child(path: str, folder: str) -> None:
