@@ -156,7 +156,7 @@ def test_velox_synthetic(tmp_path, monkeypatch, chunk, frames, ny, nx, channels)
         np.testing.assert_array_equal([events.dense() for events in data[name]], cube)
     np.testing.assert_array_equal(data["HAADF"], images)
     np.testing.assert_array_equal(data["BF"], images[:, ::-1])
-    assert sum("3 counts behind the last pixel marker dropped" in note for note in source.notes) == 2
+    assert sum("6 counts of 2 detectors behind the last pixel marker" in note for note in source.notes) == 1
 
 
 def test_velox_markers_only(tmp_path):

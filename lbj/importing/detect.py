@@ -16,8 +16,8 @@ from .source import Source
 Reader = Callable[[Path], Source]
 
 OWN = (
-    ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz", ".pts", ".tif",
-    ".tiff", ".zspy",
+    ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz", ".pts",
+    ".tif", ".tiff", ".zspy",
 )  # fmt: skip
 """Suffixes of the files that the importers of `lbj` read; those of rosettasciio come on top."""
 

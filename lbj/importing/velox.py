@@ -11,6 +11,7 @@ from . import velox_metadata as vm
 from . import velox_stream as vs
 from .arrays import open_hdf5
 from .naming import share_field, unique_names
+from .notes import aside, left_out
 from .source import Frame, Source
 from .units import linear_axis
 from .velox_images import Picture, frames, space_axes
@@ -71,7 +72,7 @@ class _Reading:
         attributes = [self._attributes(i, metas, timed) for i in range(self.series.n_frames)]
         if any("live_time" in item for item in attributes) and not self.series.point:
             self.notes.append(
-                "live_time is the detectors' live fraction during the frame times pixels times dwell time"
+                aside("live_time is the detectors' live fraction during the frame times pixels times dwell time")
             )
         if started := vm.start_time(self.found.meta):
             attributes[0]["start_time"] = started
@@ -99,8 +100,8 @@ class _Reading:
         alike = len({stream.channels for stream in self.streams.values()}) == 1
         group = "EDX" if len(self.streams) > 1 and alike else None
         out = []
+        self._note_tails()
         for name, stream in self.streams.items():
-            self._note_tail(name, stream)
             offset, dispersion = vm.energy_calibration(stream.meta, stream.name)
             out.append(
                 Signal(
@@ -117,20 +118,27 @@ class _Reading:
             )
         return out
 
-    def _note_tail(self, name: str, stream: vs.Stream) -> None:
-        if not stream.tail or self.series.point:
+    def _note_tails(self) -> None:
+        """Note the counts behind the last markers: of a pixel that was not finished, or too many."""
+        if self.series.point:
             return
-        if stream.markers < self.series.n_frames * self.pixels:
-            self.notes.append(f"{name}: the last {stream.tail} counts belong to a pixel that was not finished")
-        else:
-            self.notes.append(f"{name}: {stream.tail} counts behind the last pixel marker dropped")
+        of = "" if len(self.streams) == 1 else f" of {len(self.streams)} detectors"
+        room = self.series.n_frames * self.pixels
+        kept = sum(stream.tail for stream in self.streams.values() if stream.markers < room)
+        lost = sum(stream.tail for stream in self.streams.values() if stream.markers >= room)
+        if kept:
+            self.notes.append(f"EDX: the last {kept} counts{of} belong to a pixel that was not finished")
+        if lost:
+            self.notes.append(left_out(f"EDX: {lost} counts{of} behind the last pixel marker dropped"))
 
     def _eels_signals(self) -> list[Signal]:
         out = []
         for name, cube in self.cubes.items():
             if cube.n_frames != self.series.n_frames:
                 kept = min(cube.n_frames, self.series.n_frames)
-                self.notes.append(f"{name} has {cube.n_frames} of {self.series.n_frames} frames: {kept} are kept")
+                self.notes.append(
+                    left_out(f"{name}: has {cube.n_frames} of {self.series.n_frames} frames, of which {kept} are kept")
+                )
             same = self.streams and cube.shape[:2] == self.series.shape
             out.append(cube.signal(name, space_axes(self.found.meta if same else cube.meta, cube.shape[:2])))
         return out

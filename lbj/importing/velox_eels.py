@@ -11,6 +11,7 @@ from ..errors import DamagedError
 from ..signal import Signal
 from . import velox_metadata as vm
 from .arrays import pieces, stored
+from .notes import left_out
 from .units import linear_axis, number, positive
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def cubes(path: Path, file: Any, notes: list[str]) -> list[Cube]:
         data = group.get("Data")
         if data is None or data.ndim not in (2, 3) or 0 in data.shape or data.dtype.name not in TYPES:
             held = "no data" if data is None else f"{data.dtype} of shape {data.shape}"
-            notes.append(f"EELS spectrum image left out: {where} holds {held}")
+            notes.append(left_out(f"EELS spectrum image left out: {where} holds {held}"))
             continue
         columns, channels, rows = (*stored(path, data).shape, 1)[:3]
         info = vm.first(group, "Info")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..signal import Signal
 from . import velox_metadata as vm
 from .arrays import pieces, stored
+from .notes import aside, left_out
 from .units import linear_axis
 from .velox_scan import Scan, scan_of
 
@@ -91,11 +92,11 @@ def pictures(path: Path, file: Any, notes: list[str]) -> list[Picture]:
             made[name] += 1
         elif data is None or data.ndim != 3 or 0 in data.shape or data.dtype.name not in TYPES:
             held = "no data" if data is None else f"{data.dtype} of shape {data.shape}"
-            notes.append(f"image of {name} left out: {held}")
+            notes.append(left_out(f"image of {name} left out: {held}"))
         else:
             stored(path, data)
             out.append(Picture(f"{where}/Data", name[:60], data.shape, data.dtype.name, metas))
-    notes += [f"{n} images of {name} left out: they were made from the spectra" for name, n in made.items()]
+    notes += [aside(f"{n} images of {name} left out: they were made from the spectra") for name, n in made.items()]
     return sorted(out, key=lambda picture: -picture.shape[2])
 
 

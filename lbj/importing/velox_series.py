@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DamagedError, UsageError
 from . import velox_metadata as vm
 from .arrays import stored
+from .notes import aside, left_out
 from .velox_eels import Cube, cubes
 from .velox_images import Picture, pictures
 from .velox_scan import Scan, scan_of, together
@@ -75,16 +76,20 @@ def find(path: Path, file: Any, notes: list[str]) -> Found:
             f"{'; '.join([named, *notes])}); if it was pruned, save it again with the raw stream"
         )
     if out.sums and out.streams:
-        notes.append(f"{len(out.sums)} spectra left out: they are sums over the streams")
+        notes.append(aside(f"{len(out.sums)} spectra left out: they are sums over the streams"))
         out.sums = []
     if "SpectrumImage" in held and not streams:
         notes.append(
-            "spectrum image left out: the file was pruned, and without the raw stream its frames cannot be told apart; "
-            "save it again with the raw stream"
+            left_out(
+                "spectrum image left out: the file was pruned, and without the raw stream its frames cannot be told "
+                "apart; save it again with the raw stream"
+            )
         )
         held.pop("SpectrumImage")
     notes += [
-        f"{name} left out: {MADE.get(name, f'{n} data sets of a kind that is not read')}"
+        aside(f"{name} left out: {MADE[name]}")
+        if name in MADE
+        else left_out(f"{name} left out: {n} data sets of a kind that is not read")
         for name, n in held.items()
         if n and name not in READ and "Quantification" not in name
     ]
@@ -117,7 +122,7 @@ def _streams(path: Path, file: Any, notes: list[str]) -> list[Stream]:
         count(path, stored(path, words), stream)
         out.append(stream)
     if out and not any(stream.markers or stream.tail for stream in out):
-        notes.append(f"{len(out)} spectrum streams left out: they hold neither counts nor pixels")
+        notes.append(left_out(f"{len(out)} spectrum streams left out: they hold neither counts nor pixels"))
         return []
     return sorted(out, key=lambda stream: stream.name)
 
@@ -139,7 +144,7 @@ def series(path: Path, found: Found, notes: list[str]) -> Series:
     depth = max((p.shape[2] for p in own), default=0)
     if depth > 1 and depth != n_frames:
         kept = min(n_frames, depth)
-        notes.append(f"the streams hold {n_frames} frames, the images {depth}: the first {kept} are kept")
+        notes.append(left_out(f"the streams hold {n_frames} frames, the images {depth}: the first {kept} are kept"))
         n_frames = kept
     images = [p for p in own if p.shape[2] >= n_frames]
     return Series(scan, shape, n_frames, images, _surveys(found.pictures, images, n_frames, notes), point)
@@ -179,8 +184,10 @@ def _surveys(every: list[Picture], images: list[Picture], n_frames: int, notes: 
     """Return the single images of no frame; stacks of no frame are named in the notes."""
     others = [p for p in every if p not in images]
     notes += [
-        f"images of {p.name} left out: {p.shape[2]} of {p.shape[0]} x {p.shape[1]} pixels, which are not those of the "
-        f"{n_frames} frames"
+        left_out(
+            f"images of {p.name} left out: {p.shape[2]} of {p.shape[0]} x {p.shape[1]} pixels, which are not those of "
+            f"the {n_frames} frames"
+        )
         for p in others
         if p.shape[2] > 1
     ]

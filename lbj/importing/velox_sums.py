@@ -11,6 +11,7 @@ from ..events import Events
 from ..signal import Signal
 from . import velox_metadata as vm
 from .arrays import storable, stored
+from .notes import left_out
 from .units import linear_axis
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def sums(path: Path, file: Any, notes: list[str]) -> list[Sum]:
         name = str(vm.dig(meta, "BinaryResult", "Detector") or "spectrum")
         if data is None or data.ndim != 2 or data.shape[1] != 1 or 0 in data.shape or data.dtype.kind not in "uif":
             held = "no data" if data is None else f"{data.dtype} of shape {data.shape}"
-            notes.append(f"spectrum of {name} left out: /Data/Spectrum/{key} holds {held}")
+            notes.append(left_out(f"spectrum of {name} left out: /Data/Spectrum/{key} holds {held}"))
             continue
         out.append(Sum(name, storable(stored(path, data)[:, 0])[None, None], meta))
     out.sort(key=lambda one: one.name)
