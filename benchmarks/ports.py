@@ -1,30 +1,37 @@
-"""Decoding one block by the library's compiled kernels (numba) and by the C implementation, side by side in one run.
+"""Decoding one block by the library's compiled kernels (numba), in C and in JavaScript, side by side in one run.
 
-    python benchmarks/ports.py [--cc cc]
+    NUMBA_NUM_THREADS=1 python benchmarks/ports.py [--cc cc] [--node node]
 
 Blocks of simulated frames of 200 x 200 x 2048 voxels; millions of counts a second on one core, the best of repeats,
-from the coded bytes to sorted lists of voxels and counts. The C source is compiled with -O2 alone.
+from the coded bytes to sorted lists of voxels and counts. The C source is compiled with -O2 alone. Then the integer
+stream, by the library and in JavaScript: one block of spectra of 64 x 64 x 512 voxels, millions of voxels a second.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import math
 import subprocess
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 import edx
 import numpy as np
 
 from lbj import codings
+from lbj.codings import lossless_int
 
-SOURCE = Path(__file__).parents[1] / "conformance" / "ports" / "c" / "lbj.c"
+SOURCES = [str(Path(__file__).parents[1] / "conformance" / "ports" / "c" / name) for name in ("lbj.c", "dense.c")]
 DENSITIES = {"0.004 %": 4e-5, "0.04 %": 4e-4, "0.4 %": 4e-3, "4 %": 4e-2, "20 %": 0.2}
 REPEATS = 7
 VOLUME = math.prod(edx.SHAPE)
+SPECTRA = (64, 64, 512)
+MEANS = (0.3, 30.0, 3000.0)
+SCRIPT = Path(__file__).with_name("ports_js.mjs")
 
 
 class InC:
@@ -32,7 +39,7 @@ class InC:
 
     def __init__(self, compiler: str, folder: str) -> None:
         library = str(Path(folder) / "lbj.so")
-        subprocess.run([compiler, "-std=c99", "-O2", "-shared", "-fPIC", str(SOURCE), "-o", library], check=True)
+        subprocess.run([compiler, "-std=c99", "-O2", "-shared", "-fPIC", *SOURCES, "-o", library, "-lm"], check=True)
         self.library = ctypes.CDLL(library)
 
     def decode(self, coding: str, data: bytes, voxels: int, events: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +60,60 @@ class InC:
         return voxel, count
 
 
-def rate(call, total: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+class InJavaScript:
+    """Blocks for the decoders of the JavaScript implementation, which one run of node decodes."""
+
+    def __init__(self, node: str, folder: str) -> None:
+        self.node, self.folder = node, Path(folder)
+        self.blocks: list[dict] = []
+        self.totals: list[int] = []
+        self.digests: list[list[int]] = []
+
+    def add(self, coding: str, data: bytes, shape: tuple[int, ...], total: int, expected: list[np.ndarray], **stated):
+        """Note one block, what it decodes to, and the total to be divided by the time."""
+        path = self.folder / f"{len(self.blocks)}.bin"
+        path.write_bytes(data)
+        block = {"file": str(path), "coding": coding, "shape": shape, "dtype": "uint32", "voxels": None, "events": None}
+        self.blocks.append({**block, **stated})
+        self.totals.append(total)
+        self.digests.append([zlib.crc32(np.ascontiguousarray(array).tobytes()) for array in expected])
+
+    def rates(self) -> list[float]:
+        """Millions a second, block by block; what was decoded is compared."""
+        path = self.folder / "blocks.json"
+        path.write_text(json.dumps({"repeats": REPEATS, "blocks": self.blocks}))
+        done = subprocess.run([self.node, str(SCRIPT), str(path)], check=True, capture_output=True)
+        answers = json.loads(done.stdout)
+        assert [answer["digests"] for answer in answers] == self.digests
+        return [total / answer["seconds"] / 1e6 for total, answer in zip(self.totals, answers, strict=True)]
+
+
+def spectra(mean: float) -> np.ndarray:
+    """Counts of spectra that fall and have edges, as EELS has, with `mean` counts a voxel."""
+    rows, columns, channels = SPECTRA
+    channel = np.arange(channels)
+    shape = np.exp(-channel / 150) + 0.5 * (channel > 200) * np.exp(-(channel - 200) / 80)
+    image = 1 + 0.3 * np.sin(np.arange(rows)[:, None] / 5) * np.cos(np.arange(columns) / 7)
+    rate_ = image[..., None] * shape
+    return np.random.default_rng(0).poisson(rate_ * (mean / rate_.mean())).astype(np.uint32)
+
+
+def integer_stream(in_js: InJavaScript) -> dict[str, float]:
+    """Speeds of the library by the mean count, the blocks noted for JavaScript."""
+    out = {}
+    for mean in MEANS:
+        array = spectra(mean)
+        data = lossless_int.encode_array(array)
+        decoded, speed = rate(
+            lambda data=data: lossless_int.decode_array(memoryview(data), SPECTRA, np.dtype("uint32")), array.size
+        )
+        np.testing.assert_array_equal(decoded, array)
+        in_js.add("lossless-int", data, SPECTRA, array.size, [array])
+        out[f"{mean:g}"] = speed
+    return out
+
+
+def rate(call, total: int):
     """Result and millions of counts a second."""
     best = math.inf
     for _ in range(REPEATS):
@@ -64,15 +124,15 @@ def rate(call, total: int) -> tuple[tuple[np.ndarray, np.ndarray], float]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cc", default="cc", help="C compiler")
+    parser.add_argument("--node", default="node", help="Node.js")
     args = parser.parse_args()
-    names = [f"{coding}, {port}" for coding in ("split-rice", "leb128") for port in ("numba", "C")]
-    print("| Mcounts/s, decoding | " + " | ".join(DENSITIES) + " |\n|---" + "|---" * len(DENSITIES) + "|")
-    rows: dict[str, list[str]] = {name: [] for name in names}
+    ports = ("numba", "C", "JavaScript")
+    rows: dict[str, list[str]] = {f"{coding}, {port}": [] for coding in ("split-rice", "leb128") for port in ports}
     with tempfile.TemporaryDirectory() as folder:
-        in_c = InC(args.cc, folder)
+        in_c, in_js = InC(args.cc, folder), InJavaScript(args.node, folder)
         for number, density in enumerate(DENSITIES.values()):
             events = edx.draw(*edx.rates(density), seed=number)
             voxel = events.channel * np.uint32(events.pixels) + events.pixel
@@ -93,8 +153,23 @@ def main() -> None:
                 rows[f"{coding}, C"].append(f"{speed:.0f}")
                 for a, b in zip(one, other, strict=True):
                     np.testing.assert_array_equal(a, b)
-    for name, cells in rows.items():
-        print(f"| {name} | " + " | ".join(cells) + " |")
+                stated = {"voxels": len(events), "events": events.total}
+                in_js.add(coding, data, events.shape, events.total, list(one), **stated)
+                rows[f"{coding}, JavaScript"].append("")
+        stream = integer_stream(in_js)
+        speeds = iter(in_js.rates())
+    for place in range(len(DENSITIES)):
+        for coding in ("split-rice", "leb128"):
+            rows[f"{coding}, JavaScript"][place] = f"{next(speeds):.0f}"
+    print(table("Mcounts/s, decoding", list(DENSITIES), rows))
+    rows = {"numba": [f"{speed:.1f}" for speed in stream.values()], "JavaScript": [f"{speed:.1f}" for speed in speeds]}
+    print("\n" + table("Mvoxels/s, integer stream, mean count", list(stream), rows))
+
+
+def table(title: str, columns: list[str], rows: dict[str, list[str]]) -> str:
+    """Lines of a table."""
+    head = f"| {title} | " + " | ".join(columns) + " |\n|---" + "|---" * len(columns) + "|"
+    return "\n".join([head, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ VECTORS = {vector["id"]: vector for vector in MANIFEST["vectors"]}
 PORTS = HERE / "ports"
 BASELINE = [sys.executable, str(PORTS / "python" / "adapter.py")]
 LBJ = [sys.executable, "-m", "lbj.cli", "conform"]
+JS = PORTS / "js"
 
 
 @pytest.fixture(scope="session")
@@ -153,9 +154,12 @@ def test_the_baseline_writer_passes():
 
 
 def test_every_writer_with_every_reader(c_port):
-    cells = matrix.run([LBJ, suite.STRICT, [str(c_port / "lbj_c")], BASELINE], 60.0)
+    node = shutil.which("node") if (JS / "node_modules").exists() else None
+    javascript = [[node, str(JS / "adapter.mjs")]] if node else []
+    cells = matrix.run([LBJ, suite.STRICT, [str(c_port / "lbj_c")], BASELINE, *javascript], 60.0)
+    readers = ("lbj", "strict", "c", "js")[: 3 + len(javascript)]
     assert {(cell.writer, cell.reader) for cell in cells} == {
-        (writer, reader) for writer in ("lbj", "strict", "c", "baseline-python") for reader in ("lbj", "strict", "c")
+        (writer, reader) for writer in ("lbj", "strict", "c", "baseline-python") for reader in readers
     }
     for cell in cells:
         assert cell.read == cell.written, cell

@@ -1,0 +1,117 @@
+"""The JavaScript reader, conformance/ports/js, under Node."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+
+import numpy as np
+import pytest
+from test_conformance import HERE, JS, MANIFEST, ROOT
+
+import lbj
+from conformance import client, suite
+
+LACKING = ("recover", "encode")
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Node.js, with what package.json names."""
+    found = shutil.which("node")
+    if not found:
+        pytest.skip("no Node.js here: 'node' is needed to test the JavaScript reader")
+    if not (JS / "node_modules").exists():
+        pytest.skip("'npm ci --ignore-scripts' in conformance/ports/js is needed to test the JavaScript reader")
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version[1:].split(".")[0]) < 18:
+        pytest.skip(f"the JavaScript reader needs Node.js 18 or later, this is {version}")
+    return found
+
+
+def script(node, name, *arguments):
+    done = subprocess.run(
+        [node, str(ROOT / "tests" / "js" / name), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_javascript_reader_passes(node):
+    about, results = suite.run([node, str(JS / "adapter.mjs")], 60.0)
+    assert set(about["codings"]) == set(suite.CODINGS)
+    bad = [result for result in results if result.status not in ("pass", "unsupported")]
+    assert not bad, bad[:3]
+    calls = Counter(vector["call"] for vector in MANIFEST["vectors"])
+    assert sum(result.status == "unsupported" for result in results) == sum(calls[call] for call in LACKING)
+
+
+def test_it_walks_like_a_streaming_reader(node, tmp_path):
+    """Where the two kinds of reader differ; elsewhere the walk is the one of journals without an index."""
+    command = [node, str(JS / "adapter.mjs"), "--streaming"]
+    about = client.call(command, ["describe"], 60.0).value
+    assert about["reader"] == "streaming"
+    differ = [vector for vector in MANIFEST["vectors"] if "expect_indexed" in vector]
+    assert len(differ) > 20
+    for vector in differ:
+        status, differences = suite.one(command, about, vector, tmp_path / "out.lbj", 60.0)
+        assert status == "pass", (vector["id"], differences)
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def test_every_source_and_the_worker_give_what_was_written(node, tmp_path):
+    rng = np.random.default_rng(0)
+    shape = (5, 7, 300)
+    counts = {name: rng.poisson(0.02, shape).astype(np.uint16) for name in ("A", "B")}
+    floats = {name: rng.normal(size=shape).astype(np.float32) for name in ("P", "Q")}
+    image = rng.integers(-(2**62), 2**62, (5, 7))
+    gain = rng.normal(size=(40, 50))
+    signals = [
+        *(lbj.Signal(name, "events", shape, dtype=np.uint16, group="AB") for name in counts),
+        *(lbj.Signal(name, "spectra", shape, dtype=np.float32, group="S", coding="shuffle-zstd") for name in floats),
+        lbj.Signal("image", "image", image.shape, dtype=np.int64, coding="shuffle-zstd"),
+        lbj.Signal("gain", "image", gain.shape, dtype=np.float64, role="gain"),
+    ]
+    path = tmp_path / "a.lbj"
+    with lbj.create(path, signals, metadata={"title": "once"}) as writer:
+        writer.put_static("gain", gain)
+        writer.append({"image": image[::-1].copy()})
+        writer.append({**counts, **floats, "image": image}, live_time=1.5)
+        writer.append({"image": image})
+        writer.amend({"metadata": {"title": "twice ☃"}})
+    found = script(node, "read.mjs", path)
+    expected = {
+        "length": 3,
+        "attributes": {"live_time": 1.5},
+        "title": "twice ☃",
+        "A": sha256(counts["A"]),
+        "AB": sha256(counts["A"].astype(np.uint64) + counts["B"]),
+        "S": sha256(floats["P"].astype(np.float64) + floats["Q"]),
+        "image": sha256(image),
+        "gain": sha256(gain),
+        "absent": None,
+    }
+    for way in ("bytes", "walked", "blob", "url", "worker"):
+        assert {name: found[way][name] for name in expected} == expected, way
+        assert sorted(found[way]["names"]) == ["A", "B", "P", "Q", "image"]
+    assert found["worker"]["error"] == {"kind": "truncated", "offset": 8}
+    assert found["limit"] == "limit"
+
+
+def test_changed_bytes_are_refused_or_decoded_and_nothing_else(node):
+    files = sorted((HERE / "vectors" / "accept").glob("*.lbj"))
+    tally = script(node, "mutate.mjs", 20, *files)
+    for what in ("blocks", "journals"):
+        assert min(tally[what].values()) > 500
+
+
+def test_the_types_name_what_the_module_exports(node):
+    line = f"import('{(JS / 'lbj.mjs').as_uri()}').then((all) => console.log(Object.keys(all).join()))"
+    names = subprocess.run([node, "-e", line], capture_output=True, text=True, check=True).stdout.strip().split(",")
+    declared = re.findall(r"^export (?:class|function) (\w+)", (JS / "lbj.d.ts").read_text(), re.MULTILINE)
+    assert sorted(names) == sorted(declared)
