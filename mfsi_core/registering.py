@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lbj import UsageError
 
 from .registration import Registration
 from .rigid import align
-from .rowlocked.drift import hum, shared_shear
+from .rowlocked.drift import hum, with_drift
 from .rowlocked.field import Field, row_locked
 from .selection import image_signal, picture
 from .sources import is_journal
@@ -132,9 +133,10 @@ def register_area(stack: Floats, before: Field | None = None) -> tuple[NDArray[n
         return flat, error, None
     fitted = row_locked(stack[good], shift[good], before)
     out = flat.copy()
-    out[good] = fitted.displacement(columns)
+    out[good] = replace(fitted, modes=with_drift(fitted.modes)).displacement(columns)
     error[good] = fitted.error
-    return _with_drift(out, good, fitted), error, fitted if good.size == frames else None
+    _warn_of_hum(fitted)
+    return out, error, fitted if good.size == frames else None
 
 
 def _continued(stack: Floats, before: Field) -> tuple[Floats, Floats]:
@@ -150,9 +152,8 @@ def _continued(stack: Floats, before: Field) -> tuple[Floats, Floats]:
     return np.concatenate([known, shift[new:]]), np.concatenate([errors, error[new:]])
 
 
-def _with_drift(field: NDArray[np.float32], good: NDArray[np.int64], fitted: Field) -> NDArray[np.float32]:
-    """Add what all frames share by a steady drift; warn of a hum that they may share."""
-    field[good] += shared_shear(fitted.modes)[:, :, None].astype(np.float32)
+def _warn_of_hum(fitted: Field) -> None:
+    """Warn of a hum that all frames may share."""
     found = hum(fitted.modes, fitted.error)
     if found is not None:
         warnings.warn(
@@ -161,7 +162,6 @@ def _with_drift(field: NDArray[np.float32], good: NDArray[np.int64], fitted: Fie
             "frame time differ from a whole number of mains periods",
             stacklevel=4,
         )
-    return field
 
 
 def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:

@@ -1,4 +1,4 @@
-"""Drift: what all frames share, which registration cannot see: the shear by steady drift, and a synchronous hum."""
+"""Drift: what all frames share, which registration cannot see: the shear by a steady drift, and a synchronous hum."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ class Hum:
     turn: float
 
 
-def shared_shear(modes: Floats) -> Floats:
-    """Shear that all frames share, (2, Y) px, zero mean: a steady drift goes on within each frame.
+def with_drift(modes: Floats) -> Floats:
+    """Add the shear that all frames share, since a steady drift goes on within each frame.
 
     The drift is taken to be continuous: within a frame it runs at the rate at which the frames around it are shifted.
     The median over the frames of that rate, less the shear by which a frame differs from the others, is the common
-    shear; it is zero unless it exceeds three standard errors. Fly-back is taken to be short.
+    drift d, px a frame of Y rows; it is zero unless it exceeds three standard errors. What all frames share is a
+    distortion of the scene: a position p found is that of p + d p_y / Y, and shifts found are d_y / Y too small.
+    Fly-back is taken to be short.
 
     Parameters
     ----------
@@ -46,18 +48,20 @@ def shared_shear(modes: Floats) -> Floats:
         As `field.Field.modes`.
     """
     frames, rows = modes.shape[:2]
-    row = (np.arange(rows) + 0.5) / rows - 0.5
-    out = np.zeros((2, rows))
+    row = np.arange(rows) - (rows - 1) / 2
     if frames < FEWEST or rows < 2:
-        return out
+        return modes
     place = modes[:, :, 0]
     rate = np.gradient(place.mean(axis=1), axis=0)
-    shear = np.einsum("y,nya->na", row, place) / (row**2).sum()
+    shear = np.einsum("y,nya->na", row, place) / (row**2).sum() * rows
     each = rate - shear
     middle = np.median(each, axis=0)
     error = 1.4826 * np.median(np.abs(each - middle), axis=0) * np.sqrt(np.pi / 2 / frames)
-    steady = np.abs(middle) > CERTAIN * error
-    return np.asarray(np.where(steady, middle, 0.0)[:, None] * row)
+    steady = np.where(np.abs(middle) > CERTAIN * error, middle, 0.0)
+    slope = steady / max(1 - steady[0] / rows, 0.5) / rows
+    out: Floats = modes + slope * modes[..., :1]
+    out[:, :, 0] += row[:, None] * slope
+    return out
 
 
 def hum(modes: Floats, error: Floats) -> Hum | None:

@@ -86,12 +86,11 @@ def row_locked(images: Floats, shift: Floats, before: Field | None = None) -> Fi
     modes[:, :, 0] = (shift - shift.mean(axis=0))[:, None]
     room = tuple(math.ceil(float(np.abs(shift[:, a]).max())) + 4 for a in range(2))
     stage = _Stage(images, SceneFit((rows, columns), (room[0], room[1])))
-    prior = Jitter(rows, MODES, FIRST_SPREAD)
+    prior = Jitter(rows, FIRST_SPREAD * np.array([1.0, 1.0] + [0.25] * (2 * MODES - 2)))
     if before is not None:
         modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
         modes -= modes.mean(axis=0)
         prior.power = before.power
-    rng = np.random.default_rng(0)
     error = np.zeros(frames)
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
@@ -101,14 +100,17 @@ def row_locked(images: Floats, shift: Floats, before: Field | None = None) -> Fi
         stage.fit_scene(modes, rough * FALL**turn)
         matrix, pull = stage.look(modes)
         flat = modes.reshape(frames, rows, -1)
-        found, samples = prior.posterior(matrix, pull + np.einsum("nyab,nyb->nya", matrix, flat), rng)
-        error = np.sqrt(variance(samples, rows, stage.basis) * (1 - 1 / frames))
+        pull += np.einsum("nyab,nyb->nya", matrix, flat)
+        whole = np.zeros((frames, 2 * MODES))
+        whole[:, :2] = flat[:, :, :2].mean(axis=1)
+        found, draw = prior.posterior(matrix, pull, whole)
+        error = np.sqrt(variance(draw, rows, stage.basis) * (1 - 1 / frames))
         step = np.clip(found[:, :rows] - flat, -LONGEST_STEP, LONGEST_STEP)
         new = flat + step
         new -= _unseen(new.reshape(modes.shape), error, stage.basis).reshape(rows, -1)
         change = float(np.sqrt(np.mean((new - flat) ** 2)))
         modes = new.reshape(modes.shape)
-        prior.learn(found - found.mean(axis=0), samples, matrix)
+        prior.learn(found, draw, matrix, pull)
         if turn + 1 >= (FEWEST if before is None else 2) and change < SETTLED * float(error.mean()):
             break
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
@@ -205,7 +207,7 @@ class _Stage:
         lowest = mean - 2 * math.sqrt(max(spread, 0.0))
         slope = float(np.clip(slope, 0.0, (1 - LEAST_VARIANCE) * level / max(mean - lowest, 1e-300)))
         free = frames / max(frames - 1, 1)
-        self.noise = np.array([max(level - slope * mean, 0.02 * level), slope, LEAST_VARIANCE * level]) * free
+        self.noise = np.array([level - slope * mean, slope, LEAST_VARIANCE * level]) * free
 
     def _fit_lines(self, s: Floats) -> None:
         """Weighted fit of image = gain * scene + offset, frame by frame."""

@@ -10,143 +10,204 @@ from numpy.typing import NDArray
 from scipy import fft
 
 Floats = NDArray[np.float64]
+Waves = NDArray[np.complex128]
 
 ROUNDS = 60
-SETTLED = 1e-2  # relative residual of the conjugate gradients
-OCTAVE = 1.2  # frequencies within this factor share one power
-LEAST_POWER = 1e-7  # px²
-SAMPLES = 1
-LEAST_KNOWN = 0.1  # share of the power that the data must determine for it to be believed
+SETTLED = 0.03  # of the posterior's standard deviation, the error of the conjugate gradients
 FREE = 10.0  # px; displacement of whole frames that is not held back
-CERTAIN = 3.0  # standard errors by which power must exceed the noise to be believed
-LONGEST_STEP = 0.2  # factor by which power falls in one round at most
+OCTAVE = 1.2  # frequencies within this factor share one power
+CERTAIN, LINE = 3.0, 12.0  # standard errors by which power must exceed the noise to be believed; of one frequency
+RETURN = 2.0  # times that, until power given up is believed again
+LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
+LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
+FEW = 4  # frames, below which what is fixed to the scene is not told from what is fixed to the frame
+GONE = 0.01  # of the noise, the power that is nothing
 
 
 class Jitter:
-    """Stationary Gaussian process of the rows' displacements, one power spectrum for each mode and direction.
+    """Stationary Gaussian process of the rows' unknowns, one power spectrum for each.
 
     Parameters
     ----------
-    rows, modes : int
-        Rows of a frame, modes of a row.
-    spread : float
-        First guess of the displacement of rows, px rms.
+    rows : int
+        Rows of a frame.
+    spread : (M,)
+        First guess of each unknown, rms; those of the whole frame's displacement come first (y, x), px.
+
+    Attributes
+    ----------
+    length : int
+        Rows of the circle on which the process lives, longer than the frame; a whole number of periods of a hum.
+    power : (F, M)
+        Of the frequencies 0 ... 1/2 of that circle; 0 where it is given up.
     """
 
-    def __init__(self, rows: int, modes: int, spread: float) -> None:
+    def __init__(self, rows: int, spread: Floats) -> None:
         self.rows = rows
         self.length = int(fft.next_fast_len(rows + max(8, rows // 4), real=True))
-        power = np.full((self.length // 2 + 1, modes, 2), spread**2)
-        power[:, 1:] /= 16
-        power[0, 0] = self.length * FREE**2
-        self.power = power
+        self.power = np.tile(spread**2, (self.length // 2 + 1, 1))
+        self._free()
 
-    def posterior(self, matrix: Floats, pull: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Maximum a posteriori and samples of what remains uncertain.
+    def _free(self) -> None:
+        self.power[0, :2] = self.length * FREE**2
+
+    def posterior(self, matrix: Floats, pull: Floats, start: Floats) -> tuple[Floats, Floats]:
+        """Maximum a posteriori and a draw of what remains uncertain.
 
         Parameters
         ----------
         matrix : (N, Y, M, M)
-            Information of each row, 1/px²; M modes and directions.
+            Information of each row.
         pull : (N, Y, M)
-            Its product with the displacement that fits each row best.
-        rng : Generator
+            Its product with the unknowns that fit each row best.
+        start : (N, M)
+            Unknowns of whole frames from which rows without information do not move away.
 
         Returns
         -------
-        (N, length, M), (SAMPLES, N, length, M)
-            Displacements, px; draws of what they may be less that; both on the padded rows.
+        (N, length, M), (N, length, M)
+            Unknowns; a draw of what they may be less that; both on the padded rows.
         """
         frames, rows, size = pull.shape
-        root = np.linalg.cholesky(matrix + 1e-9 * np.trace(matrix, axis1=2, axis2=3).max() * np.eye(size))
-        right = np.zeros((1 + SAMPLES, frames, self.length, size))
-        right[0, :, :rows] = pull
-        noise = rng.standard_normal((SAMPLES, frames, rows, size))
-        right[1:, :, :rows] = np.einsum("nyab,snyb->snya", root, noise)
-        white = fft.rfft(rng.standard_normal((SAMPLES, frames, self.length, size)), axis=2)
-        power = self.power.reshape(-1, size)
-        right[1:] += fft.irfft(white / np.sqrt(power), self.length, axis=2)
-        found = self._solve(matrix, right)
-        return found[0], found[1:]
+        used = np.flatnonzero((self.power > 0).any(axis=0))
+        matrix = np.ascontiguousarray(matrix[:, :, used[:, None], used])
+        rest = np.zeros((2, frames, self.length, used.size))
+        rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", matrix, start[:, used])
+        rng = np.random.default_rng(0)
+        root = np.linalg.cholesky(matrix + 1e-9 * np.trace(matrix, axis1=2, axis2=3).max() * np.eye(used.size))
+        rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((frames, rows, used.size)))
+        white = fft.rfft(rng.standard_normal((frames, self.length, used.size)), axis=1)
+        right = fft.rfft(rest, axis=2)
+        power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0))
+        right[1] += white / np.sqrt(power)
+        out = np.zeros((2, frames, self.length, size))
+        out[..., used] = fft.irfft(self._solve(matrix, right, power), self.length, axis=2)
+        out[0] += start[:, None]
+        return out[0], out[1]
 
-    def _solve(self, matrix: Floats, right: Floats) -> Floats:
+    def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
         rows, size = matrix.shape[1:3]
-        power = self.power.reshape(-1, size)
-        inverse = self._uncertain(matrix)
+        inverse = _uncertain(matrix.mean(axis=1) * (rows / self.length), power)
+        twice = np.full((len(power), 1), 2 / self.length)
+        twice[0] = 1 / self.length
+        if self.length % 2 == 0:
+            twice[-1] = 1 / self.length
 
-        def times(u: Floats) -> Floats:
-            out = fft.irfft(fft.rfft(u, axis=2) / power, self.length, axis=2)
-            out[:, :, :rows] += np.einsum("nyab,snyb->snya", matrix, u[:, :, :rows], optimize=True)
-            return np.asarray(out)
+        def times(u: Waves) -> Waves:
+            seen = fft.irfft(u, self.length, axis=2)
+            seen[:, :, rows:] = 0
+            seen[:, :, :rows] = np.einsum("nyab,snyb->snya", matrix, seen[:, :, :rows], optimize=True)
+            return np.asarray(u / power + fft.rfft(seen, axis=2))
 
-        def conditioned(r: Floats) -> Floats:
-            wave = fft.rfft(r, axis=2)
-            return np.asarray(
-                fft.irfft(np.einsum("nfab,snfb->snfa", inverse, wave, optimize=True), self.length, axis=2)
-            )
+        def inner(a: Waves, b: Waves) -> Floats:
+            return np.asarray(((a.real * b.real + a.imag * b.imag) * twice).sum(axis=(2, 3), keepdims=True))
 
-        u = np.zeros_like(right)
-        residual = right
+        def conditioned(r: Waves) -> Waves:
+            return np.asarray(np.einsum("nfab,snfb->snfa", inverse, r, optimize=True))
+
+        u, residual = np.zeros_like(right), right
         direction = z = conditioned(residual)
-        square = (residual * z).sum(axis=(2, 3), keepdims=True)
-        first = square
+        square = inner(residual, z)
         for _ in range(ROUNDS):
             step = times(direction)
-            alpha = square / np.maximum((direction * step).sum(axis=(2, 3), keepdims=True), 1e-300)
+            alpha = square / np.maximum(inner(direction, step), 1e-300)
             u = u + alpha * direction
             residual = residual - alpha * step
             z = conditioned(residual)
-            before, square = square, (residual * z).sum(axis=(2, 3), keepdims=True)
-            if (square <= SETTLED**2 * first).all():
+            before, square = square, inner(residual, z)
+            if (square <= SETTLED**2 * rows * size).all():
                 break
             direction = z + square / np.maximum(before, 1e-300) * direction
         return u
 
-    def learn(self, found: Floats, samples: Floats, matrix: Floats) -> None:
+    def learn(self, found: Floats, draw: Floats, matrix: Floats, pull: Floats) -> None:
         """Take the power spectra from the posterior.
 
-        The power found, p = |u|², was shrunk to a share g of what the data alone say; the spectrum that explains it
-        is p / g² less the noise, P (1 - g) / g, whose fixed point p = g P is that of the evidence (D. J. C. MacKay,
-        Neural Comput. 4 (1992) 415). Power that does not exceed the noise significantly is given up step by step.
+        A step of Fisher scoring on the evidence (D. J. C. MacKay, Neural Comput. 4 (1992) 415): with r what the data
+        still pull at the unknowns found, the evidence's gradient in the power is that of |r|² less its expectation,
+        which says as much of power given up as of any other. The power is averaged over the narrowest of four bands in
+        which it exceeds its noise with certainty: one frequency, a fraction of an octave, two octaves, all higher
+        frequencies. Where it is certain in none, it is given up step by step.
 
         Parameters
         ----------
-        found, samples
+        found, draw
             As `posterior` returns them.
-        matrix : (N, Y, M, M)
-            Information of each row, 1/px².
+        matrix, pull
+            As for `posterior`.
         """
-        frames, _, size = found.shape
-        old = self.power.reshape(-1, size)
-        power = (np.abs(fft.rfft(found, axis=1)) ** 2).mean(axis=0) / self.length * (frames / max(frames - 1, 1))
-        drawn = (np.abs(fft.rfft(samples, axis=2)) ** 2).mean(axis=(0, 1)) / self.length
-        even = np.diagonal(self._uncertain(matrix), axis1=2, axis2=3).mean(axis=0)
-        unsure = even * (drawn.sum(axis=0) / even.sum(axis=0))
-        (power, count), (old, _), (unsure, _) = _smooth(power), _smooth(old), _smooth(unsure)
-        known = np.clip(1 - unsure / old, 1e-3, 0.999)
-        noise = old * (1 - known) / known
-        excess = power / known**2 - noise
-        certain = (known > LEAST_KNOWN) & (excess > CERTAIN * noise / np.sqrt(frames * count)[:, None])
-        new = np.where(certain, np.maximum(excess, old * LONGEST_STEP), old * LONGEST_STEP)
-        self.power = np.maximum(new, LEAST_POWER).reshape(self.power.shape)
-
-    def _uncertain(self, matrix: Floats) -> Floats:
-        """Posterior spectral covariance, (N, frequencies, M, M), were every row to tell as much as the mean row."""
-        size = matrix.shape[2]
+        free = max(len(found) - 1, 1)
+        shift = found[:, :, 0].mean(axis=1)
+        rest = np.zeros_like(found)
+        rest[:, : self.rows] = pull - np.einsum("nyab,nyb->nya", matrix, found[:, : self.rows], optimize=True)
+        square, place = (_apart(fft.rfft(part, axis=1), shift) / self.length for part in (rest, found))
+        drawn = (np.abs(fft.rfft(draw, axis=1)) ** 2).mean(axis=0) / self.length
         mean = matrix.mean(axis=1) * (self.rows / self.length)
-        power = self.power.reshape(-1, size)
-        return np.asarray(np.linalg.inv(mean[:, None] + (1 / power)[None, :, :, None] * np.eye(size)))
+        fisher = np.diagonal(mean, axis1=1, axis2=2).mean(axis=0)
+        power = np.maximum(self.power, 1e-6 * GONE / fisher)
+        even = np.diagonal(_uncertain(mean, power), axis1=2, axis2=3).mean(axis=0)
+        known = np.maximum(1 - even / power, 1e-12)
+        unlike = np.clip((drawn * known).sum(axis=0) / (even * known).sum(axis=0), 0.5, 10.0)
+        noise = power * np.maximum(1 - known, 1e-9) / known * np.where(self.power > 0, unlike, 1.0)
+        total = power + noise
+        square = np.where(known > 0.5, place / power**2, square)
+        least = np.where(self.power > 0, 1.0, RETURN)
+        new = _certain(power + total * (square * total - 1), noise / np.sqrt(free), least)
+        new = np.where(new > LEAST_KNOWN * noise, new, 0.0)
+        new = np.clip(new, self.power * LONGEST_STEP, np.maximum(self.power, GONE * noise) / LONGEST_STEP)
+        self.power = np.where(new > GONE * noise, new, 0.0)
+        self._free()
 
 
-def _smooth(power: Floats) -> tuple[Floats, Floats]:
-    """Mean over a fraction of an octave around each frequency, and the number of frequencies in it."""
-    total = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power, axis=0)])
-    index = np.arange(len(power))
-    low = np.minimum(np.ceil(index / OCTAVE), index).astype(int)
-    high = np.minimum(np.maximum(np.floor(index * OCTAVE), index), len(power) - 1).astype(int)
-    count = (high + 1 - low).astype(float)
-    return np.asarray((total[high + 1] - total[low]) / count[:, None]), count
+def _apart(waves: Waves, shift: Floats) -> Floats:
+    """Variance of the waves (N, F, M) over the frames: less what is fixed to the frame, and what is fixed to the scene.
+
+    The latter moves with the frames' shift (N,) along the rows' normal, px; it is what the scene fitted lacks.
+    """
+    frames, number = waves.shape[:2]
+    waves = waves - waves.mean(axis=0)
+    if frames < FEW:
+        return np.asarray((np.abs(waves) ** 2).sum(axis=0) / max(frames - 1, 1))
+    turn = np.exp(1j * np.pi / (number - 1) * np.arange(number) * shift[:, None])
+    turn -= turn.mean(axis=0)
+    size = (np.abs(turn) ** 2).sum(axis=0)
+    turn *= np.where(size > frames / FEW, 1 / np.sqrt(np.maximum(size, 1e-9)), 0)
+    waves -= turn[:, :, None] * np.einsum("nf,nfm->fm", turn.conj(), waves)
+    free = frames - 1 - (np.abs(turn) ** 2).sum(axis=0)
+    return np.asarray((np.abs(waves) ** 2).sum(axis=0) / free[:, None])
+
+
+def _uncertain(mean: Floats, power: Floats) -> Floats:
+    """Posterior spectral covariance, (N, F, M, M), were every row to tell as much as the mean row: (N, M, M)."""
+    root = np.sqrt(power)[:, :, None]
+    both = root * np.swapaxes(root, 1, 2)
+    return np.asarray(both * np.linalg.inv(mean[:, None] * both + np.eye(mean.shape[1])))
+
+
+def _certain(excess: Floats, noise: Floats, caution: Floats) -> Floats:
+    """Power (F, M) that exceeds its noise with certainty, over the narrowest band in which it does; 0 where in none."""
+    out, weight = np.zeros_like(excess), 1 / noise**2
+    for band, least in _bands(len(excess)):
+        value, inverse = band @ (excess * weight), band @ weight
+        certain = (value > least * caution * np.sqrt(inverse)) & (weight > 0)
+        if least == LINE:
+            certain[:, 2:] = False
+        out = np.where(certain, value / np.maximum(inverse, 1e-300), out)
+        weight = np.where(certain, 0, weight)
+    return out
+
+
+@cache
+def _bands(number: int) -> list[tuple[Floats, float]]:
+    """Matrices that add frequencies up over a band around each, from narrow to broad; least standard errors of each."""
+    at, other = np.arange(number)[:, None], np.arange(number)
+    out = []
+    for below, above, least in ((1, 1, LINE), (OCTAVE, OCTAVE, CERTAIN), (2, 2, CERTAIN), (2, number, CERTAIN)):
+        band = (at <= other * below) & (other <= at * above) | (at == other)
+        band[0], band[:, 0] = other == 0, other == 0
+        out.append((band.astype(float), least))
+    return out
 
 
 def information(moments: Floats, modes: int) -> Floats:
@@ -172,9 +233,8 @@ def _products(modes: int) -> Floats:
     return out
 
 
-def variance(samples: Floats, rows: int, basis: Any) -> Floats:
-    """Mean variance of one component of each frame's displacement, px²: (N,), from posterior draws."""
-    shape = (*samples.shape[:3], samples.shape[3] // 2, 2)
-    draws = samples.reshape(shape)[:, :, :rows]
-    weight = (basis[: shape[3]] ** 2).mean(axis=1)
-    return np.asarray(((draws**2).mean(axis=(0, 2, 4)) * weight).sum(axis=-1))
+def variance(draw: Floats, rows: int, basis: Any) -> Floats:
+    """Mean variance of one component of each frame's displacement, px²: (N,), from a posterior draw (N, length, 2K)."""
+    modes = draw.shape[2] // 2
+    square = (draw[:, :rows].reshape(len(draw), rows, modes, 2) ** 2).mean(axis=(1, 3))
+    return np.asarray((square * (basis[:modes] ** 2).mean(axis=1)).sum(axis=-1))

@@ -1,0 +1,95 @@
+"""Rows' displacements where the jitter is not white, the drift is steady, or the image stands on a pedestal."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mfsi_core import register, simulate
+from mfsi_core.rowlocked.field import row_locked
+
+
+def jittered(counts, rows, seed, shape=(72, 72)):
+    """A series whose frames stand still and whose rows jitter by `rows` (N, 2, Y) px, its images and rates."""
+    still = simulate(shape, len(rows), 1, seed, image_counts=counts, drift=(0.0, 0.0), walk=0.0)
+    series = dataclasses.replace(still, displacement=still.displacement + (rows - rows.mean(axis=0))[..., None])
+    return series, series.images
+
+
+def bound(series, covariance):
+    """Bayesian Cramér-Rao bound, px rms: scene, noise and the covariances (2, Y, Y) known, each frame's shift free."""
+    y = series.shape[0]
+    prior = np.zeros((2 * y, 2 * y))
+    prior[:y, :y], prior[y:, y:] = (1e4 + c + 1e-9 * np.eye(y) for c in covariance)
+    inverse, total, h = np.linalg.inv(prior), 0.0, 1e-3
+
+    def rate(a, b):
+        return series.image_counts * series.scene.haadf(series.scene.densities(a, b))
+
+    for n in range(len(series)):
+        p, q = series.positions(n)
+        slopes = (rate(p + h, q) - rate(p - h, q)) / (2 * h), (rate(p, q + h) - rate(p, q - h)) / (2 * h)
+        fisher = np.block([[np.diag((a * b / rate(p, q)).sum(axis=1)) for b in slopes] for a in slopes])
+        total += np.trace(np.linalg.inv(fisher + inverse)) / (2 * y)
+    return np.sqrt(total / len(series) * (1 - 1 / len(series)))
+
+
+def error_of(found, truth):
+    error = found - truth
+    return np.sqrt(np.mean((error - error.mean(axis=0)) ** 2))
+
+
+@pytest.mark.parametrize(("memory", "counts"), [(0.7, 8.0), (0.95, 8.0), (0.95, 60.0)])
+def test_jitter_that_remembers_is_found_to_the_bound(memory, counts):
+    """First-order autoregression from row to row."""
+    rng, frames, rows = np.random.default_rng(3), 8, 72
+    apart = np.abs(np.subtract.outer(np.arange(rows), np.arange(rows)))
+    root = np.linalg.cholesky(memory**apart)
+    jitter = (rng.normal(size=(frames, 2, rows)) @ root.T) * np.array([0.35, 0.5])[:, None]
+    series, images = jittered(counts, jitter, 5)
+    found = row_locked(images.astype(float), series.displacement.mean(axis=(2, 3)))
+    error = error_of(found.displacement(rows), series.displacement)
+    assert error < 1.25 * bound(series, [0.35**2 * memory**apart, 0.5**2 * memory**apart])
+    assert 0.7 < error / np.sqrt(np.mean(found.error**2)) < 1.4
+
+
+@pytest.mark.parametrize("pedestal", [1e3, 1e7])
+def test_a_pedestal_below_the_image_changes_nothing(pedestal):
+    rng = np.random.default_rng(2)
+    series, images = jittered(30.0, rng.normal(size=(6, 2, 72)) * 0.4, 6)
+    shift = series.displacement.mean(axis=(2, 3))
+    plain, raised = (row_locked(i.astype(float), shift).displacement(72) for i in (images, images + pedestal))
+    assert error_of(raised, series.displacement) < 1.05 * error_of(plain, series.displacement)
+
+
+def test_steady_drift_shears_frames_at_scene_positions():
+    """A drift that goes on within frames: the frames agree once each is sheared about the place where it lies."""
+    rng, size, frames, drift = np.random.default_rng(1), 64, 6, np.array([6.0, 4.0])
+    scene = np.zeros((150, 150))
+    scene[tuple(rng.integers(0, 150, (2, 260)))] = rng.uniform(10, 40, 260)
+    knots = ndimage.spline_filter(ndimage.gaussian_filter(scene, 1.7, mode="wrap"))
+    y, x = np.indices((size, size), float)
+    time = np.arange(frames)[:, None, None] + (y * size + x) / size**2
+    truth = drift[:, None, None] * time[:, None]
+    rate = [ndimage.map_coordinates(knots, [y + u[0] + 20, x + u[1] + 20], prefilter=False) for u in truth]
+    found = register(rng.poisson(500 * np.clip(rate, 0, None)))
+    error = found.displacement - truth
+    assert np.abs(np.diff(error.mean(axis=3), axis=2)).mean(axis=(0, 2)).max() < 0.02
+    assert np.ptp(error.mean(axis=(2, 3)), axis=0).max() < 0.15
+
+
+def test_rows_without_information_follow_their_frame():
+    """Half of the frame is empty; frames that drift carry it along."""
+    rng, size = np.random.default_rng(4), 64
+    y, x = np.indices((2 * size, 2 * size), float)
+    scene = ndimage.gaussian_filter(rng.normal(size=(2 * size, 2 * size)), 2.0)
+    scene = np.where(y > size, 1 + 4 * scene / scene.std(), 0) * 4 + 4
+    knots = ndimage.spline_filter(scene)
+    shift = np.outer(np.arange(6) - 2.5, [0.0, 2.0])
+    y, x = np.indices((size, size), float)
+    rate = [ndimage.map_coordinates(knots, [y + u[0] + 32, x + u[1] + 32], prefilter=False) for u in shift]
+    found = row_locked(rng.poisson(np.clip(rate, 0, None)).astype(float), shift)
+    error = found.displacement(size) - shift[:, :, None, None]
+    error -= error.mean(axis=(0, 2, 3), keepdims=True)
+    assert np.abs(error[:, :, : size // 2 - 4].mean(axis=(2, 3))).max() < 0.3
