@@ -62,17 +62,17 @@ def apply(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> tuple[di
     for _, patch in patches:
         for name in ("metadata", "source"):
             if name in patch:
-                _merge(out, {name: patch[name]})
+                merge(out, {name: patch[name]})
         for name, change in patch.get("signals", {}).items():
             if name in items:
-                _merge(items[name], change)
+                merge(items[name], change)
     try:
         return out, [Signal.from_json(item) for item in items.values()]
     except UsageError as error:
         raise DamagedError(f"an amendment spoils a signal: {error}", offset=patches[-1][0], clause="7.1.2") from error
 
 
-def _merge(target: dict[str, Any], patch: dict[str, Any]) -> None:
+def merge(target: dict[str, Any], patch: dict[str, Any]) -> None:
     """JSON merge patch, RFC 7396, in place; the work is that of the patch alone."""
     for name, value in patch.items():
         if value is None:
@@ -80,6 +80,6 @@ def _merge(target: dict[str, Any], patch: dict[str, Any]) -> None:
         elif isinstance(value, dict):
             if not isinstance(target.get(name), dict):
                 target[name] = {}
-            _merge(target[name], value)
+            merge(target[name], value)
         else:
             target[name] = value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import struct
 import threading
 import zlib
@@ -104,11 +106,13 @@ def parse_header(raw: bytes, offset: int) -> Record:
 
 
 class Bytes:
-    """Random access to a seekable file; safe to share between threads."""
+    """Random access to a seekable file; safe to share between threads, and files of the system between processes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self._lock = threading.Lock()
+        raw = file.raw if isinstance(file, io.BufferedReader) else file
+        self._plain = isinstance(raw, io.FileIO) and hasattr(os, "pread")
 
     def size(self) -> int:
         """Size of the file now."""
@@ -117,17 +121,23 @@ class Bytes:
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`; the caller has checked them against `size`."""
+        out = self._some(offset, length)
+        while len(out) < length:
+            more = self._some(offset + len(out), length - len(out))
+            if not more:
+                raise TruncatedError(
+                    f"the file ends {length - len(out)} bytes early", offset=offset + len(out), clause="4.4.1"
+                )
+            out += more
+        return out
+
+    def _some(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes; forked processes share the position of a file, which pread leaves alone."""
+        if self._plain:
+            return os.pread(self.file.fileno(), length, offset)
         with self._lock:
             self.file.seek(offset)
-            out = self.file.read(length)
-            while len(out) < length:
-                more = self.file.read(length - len(out))
-                if not more:
-                    raise TruncatedError(
-                        f"the file ends {length - len(out)} bytes early", offset=offset + len(out), clause="4.4.1"
-                    )
-                out += more
-        return out
+            return self.file.read(length)
 
     def header(self, offset: int, size: int) -> Record:
         """Header of the record at `offset` of a file of `size` bytes, proved to be whole.
@@ -159,8 +169,15 @@ class Bytes:
         return record
 
     def _zeros(self, offset: int, size: int) -> bool:
-        step = 2**20
-        return not any(any(self.read(at, min(step, size - at))) for at in range(offset, size, step))
+        return not any(data.strip(b"\0") for _, data in self.pieces(offset, size))
+
+    def pieces(self, offset: int, size: int, overlap: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield the bytes from `offset` on with their places: few at first, for a search that may end soon."""
+        step = 2**8
+        while offset < size:
+            yield offset, self.read(offset, min(step + overlap, size - offset))
+            offset += step
+            step = min(2 * step, 2**20)
 
     def payload(self, record: Record) -> bytes:
         """Return the payload, its digest checked where it has one."""

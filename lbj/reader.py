@@ -61,11 +61,16 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
 class Signals(dict[str, Signal]):
     """The declared signals by name; a group's name also answers, as one signal that reads as the members' sum."""
 
+    def __init__(self, signals: dict[str, Signal]) -> None:
+        super().__init__(signals)
+        self._groups: dict[str, list[str]] = {}
+        for signal in signals.values():
+            if signal.group:
+                self._groups.setdefault(signal.group, []).append(signal.name)
+
     def group(self, name: str) -> list[str]:
         """Names of the signals that `name` stands for: itself, or the members of the group."""
-        if dict.__contains__(self, name):
-            return [name]
-        return [signal.name for signal in self.values() if signal.group == name]
+        return [name] if dict.__contains__(self, name) else list(self._groups.get(name, ()))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self.group(name))
@@ -319,7 +324,8 @@ class Frame:
     def _read(self, name: str) -> Any:
         signal = self._journal.signals[name]
         members = self._journal.signals.group(name)
-        present = [member for member in members if member in self.names]
+        held = self._load()[1]
+        present = [member for member in members if self._journal._numbers[member] in held]
         parts = [self._member(member) for member in present or members]
         if len(parts) == 1:
             return parts[0]

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from . import amendments, check, codings, displacements, layout
 from .blocks import MAX_BYTES
-from .errors import DamagedError, LbjError
+from .digests import SalvagedBytes
+from .errors import DamagedError, LbjError, UsageError
 from .framing import Bytes, Record, parse_json
 from .outputs import new_journal
 from .salvage import Fault, Piece, pieces, walk
@@ -17,6 +18,7 @@ from .scan import Header, parse_head, read_header
 from .signal import DEFAULT_CODING
 from .writer import begin
 
+MOST_NAMED = 1000  # losses that the new journal names one by one
 SMALLEST = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE  # bytes of a frame
 
 
@@ -55,7 +57,7 @@ def recover(
     DamagedError
         If neither HEAD nor a copy of it can be read: without the declarations nothing can be decoded.
     """
-    source = Bytes(file)
+    source = SalvagedBytes(file)
     size = source.size()
     losses: list[str] = []
 
@@ -68,12 +70,15 @@ def recover(
         if not codings.writable(signal.coding, signal.kind):
             signal.coding = DEFAULT_CODING[signal.kind]
     before = header.json.get("source")
-    origin = {**(before if isinstance(before, dict) else {}), "uuid": header.json.get("uuid")}
-    told = origin.get("notes")
-    notes = told if isinstance(told, list) else []
+    described = {"source": dict(before) if isinstance(before, dict) else {}}  # as amendments leave it
+    old = {"uuid": header.json.get("uuid")}
+    origin = {**described["source"], **old}
     metadata = header.json.get("metadata", {})
     place = new_journal(out) if isinstance(out, (str, os.PathLike)) else contextlib.nullcontext(out)
-    with place as part, begin(part, header.signals, metadata, source=origin, sync=False) as writer:
+    with (
+        place as part,
+        begin(part, header.signals, metadata, source=origin, sync=False) as writer,
+    ):
         kept: list[int | None] = []
         seen: set[int] = set()
         named: set[int | None] = set()
@@ -85,7 +90,7 @@ def recover(
             elif isinstance(item, Record) and item.type == layout.DISP:
                 displaced.append(item)
             elif isinstance(item, Record):
-                _outside(source, item, header, writer, lose)
+                _outside(source, item, header, writer, described, lose)
             elif item.static:
                 data, _, faults = check.decode(source, item, header.signals, max_bytes, keep=True)
                 _faults(item, faults, lose)
@@ -106,8 +111,8 @@ def recover(
         same = next((new for new, old in enumerate(kept) if new != old), len(kept))
         for record in displaced:
             _displacement(source, record, header, writer, same, lose)
-        if losses:
-            writer.amend({"source": {"notes": [*notes, *losses]}})
+        if losses or writer._amendments:
+            _name(writer, old, described["source"].get("notes"), losses)
         return Recovered([number for number in kept if number is not None], lost, len(losses))
 
 
@@ -135,7 +140,19 @@ def _skipping(items: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
     return (item for item in items if isinstance(item, Fault) or item.type not in (layout.HEAD, layout.COPY))
 
 
-def _outside(source: Bytes, record: Record, header: Header, writer: Any, lose: Callable[[str], None]) -> None:
+def _name(writer: Any, old: dict[str, Any], told: Any, losses: list[str]) -> None:
+    """Name the old journal and the losses, after the notes that it had, in the last amendment."""
+    named = losses[:MOST_NAMED] + [f"and {len(losses) - MOST_NAMED} more losses"] * (len(losses) > MOST_NAMED)
+    notes = told if isinstance(told, list) else []
+    try:
+        writer.amend({"source": {**old, "notes": [*notes, *named]}})
+    except UsageError:  # together they are more than a record takes
+        writer.amend({"source": {**old, "notes": [f"{len(notes)} notes were left out", *named]}})
+
+
+def _outside(
+    source: Bytes, record: Record, header: Header, writer: Any, described: Any, lose: Callable[[str], None]
+) -> None:
     """Keep an amendment or personal data; index, footer and content digest are made anew; others are left out."""
     try:
         if record.type == layout.AMND:
@@ -143,9 +160,10 @@ def _outside(source: Bytes, record: Record, header: Header, writer: Any, lose: C
             if "signals" in patch:
                 names = {signal.name for signal in header.signals}
                 patch["signals"] = {name: change for name, change in patch["signals"].items() if name in names}
-            if len(amendments.offsets(writer._contents.others)) == amendments.MOST - 1:
+            if writer._amendments == amendments.MOST - 1:
                 raise DamagedError("the last amendment that a journal may have names the losses", clause="7.1.3")
             writer.amend(patch)
+            amendments.merge(described, {"source": patch.get("source", {})})
         elif record.type == layout.PERS:
             writer.put_personal(parse_json(source.payload(record), record))
         elif record.type not in (layout.INDX, layout.FOOT, layout.CONT):

@@ -150,8 +150,15 @@ class Signal:
         return cls._from(item)
 
     def amended(self, change: dict[str, Any]) -> Signal:
-        """Return the signal with members replaced; sizes of axes may be left out, as in the constructor."""
-        return self._from({**self.to_json(), **change})
+        """Return the signal with members replaced; sizes of axes may be left out, as in the constructor.
+
+        The work is that of the change alone: what stays is not looked at again.
+        """
+        fixed = {"name": self.name, "kind": self.kind, "shape": self.shape, "dtype": self.dtype, "coding": self.coding}
+        out = self._from({**fixed, **change})
+        for member in {"axes", "group", "role", "of", "to_field", "metadata"} - set(change):
+            setattr(out, member, getattr(self, member))
+        return out
 
     @classmethod
     def _from(cls, item: dict[str, Any]) -> Signal:

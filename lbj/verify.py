@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from . import amendments, check, displacements, layout
 from .blocks import MAX_BYTES
+from .digests import SalvagedBytes
 from .errors import DamagedError, LbjError, UnsupportedError
 from .framing import Bytes, Record, fields, parse_json
 from .reader import content_digest
@@ -36,7 +37,7 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
 
     Dense arrays of more than `max_bytes` are not decoded, which is a finding too.
     """
-    source = Bytes(file)
+    source = SalvagedBytes(file)
     size = source.size()
     try:
         header = read_header(source)

@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import datetime
 import os
+import threading
 import uuid
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -150,7 +151,8 @@ def _open(path: str | os.PathLike, mode: str) -> BinaryIO:
 class Writer:
     """The one writer of a journal; use it as a context manager.
 
-    Leaving the context writes index and footer, which make opening quick; a journal without them is valid too.
+    Leaving the context writes index and footer, which make opening quick; a journal without them is valid too. Threads
+    may share it: one stores after the other.
     """
 
     def __init__(
@@ -160,6 +162,9 @@ class Writer:
         self._signals = signals
         self._numbers = {signal.name: i for i, signal in enumerate(signals)}
         self._contents = contents
+        self._amendments = sum(kind == layout.AMND for kind, _ in contents.others)
+        self._lock = threading.RLock()
+        self._process = os.getpid()
         self._open = True
         self._torn = False
 
@@ -192,14 +197,16 @@ class Writer:
         StorageError
             If the disk refused; the journal holds all frames completed before and takes further ones.
         """
-        number = len(self._contents.frames)
         stored = attributes.checked(given, list(self._numbers))
-        self._group(number, data, stored, static=False)
+        with self._lock:
+            number = len(self._contents.frames)
+            self._group(number, data, stored, static=False)
         return number
 
     def put_static(self, name: str, value: Any) -> None:
         """Store a static signal (survey image, dark or gain reference); the last one stored is read."""
-        self._group(layout.STATIC, {name: value}, {}, static=True)
+        with self._lock:
+            self._group(layout.STATIC, {name: value}, {}, static=True)
 
     def amend(self, patch: dict[str, Any]) -> None:
         """Amend descriptions without rewriting: JSON merge patches (RFC 7396) of metadata, source and signals by name.
@@ -219,9 +226,13 @@ class Writer:
             if change.get("axes"):
                 signals = {**patch["signals"], name: {**change, "axes": amended.axes}}
                 patch = {**patch, "signals": signals}
-        if sum(kind == layout.AMND for kind, _ in self._contents.others) >= amendments.MOST:
-            raise UsageError(f"a journal takes {amendments.MOST} amendments; copy it with 'lbj convert' to merge them")
-        self._put(layout.AMND, patch)
+        with self._lock:
+            if self._amendments >= amendments.MOST:
+                raise UsageError(
+                    f"a journal takes {amendments.MOST} amendments; copy it with 'lbj convert' to merge them"
+                )
+            self._put(layout.AMND, patch)
+            self._amendments += 1
 
     def put_personal(self, data: dict[str, Any]) -> None:
         """Store names of operators and other personal data, which a program that strips them drops (clause 7.4)."""
@@ -271,7 +282,8 @@ class Writer:
             "modulo_lattice": modulo_lattice,
         }
         number = self._numbers[name[0]]
-        self._record(layout.DISP, displacements.build(self._signals, number, len(self), values))
+        with self._lock:
+            self._record(layout.DISP, displacements.build(self._signals, number, len(self), values))
 
     def _put(self, kind: bytes, value: dict[str, Any]) -> None:
         try:
@@ -282,9 +294,10 @@ class Writer:
 
     def _record(self, kind: bytes, payload: bytes) -> None:
         """Append an ancillary record."""
-        offset = self._contents.end
-        self._store(build(kind, payload))
-        self._contents.others.append((kind, offset))
+        with self._lock:
+            offset = self._contents.end
+            self._store(build(kind, payload))
+            self._contents.others.append((kind, offset))
 
     def _group(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:
         parts = [build(layout.FRAM, layout.pack_fram(number, 0))]
@@ -319,6 +332,11 @@ class Writer:
     def _store(self, data: bytes) -> None:
         if not self._open:
             raise UsageError("the writer is closed; continue the journal with lbj.append()")
+        if os.getpid() != self._process:
+            raise UsageError(
+                f"process {os.getpid()} was forked from the one that writes this journal ({self._process}), and a journal "
+                "has one writer; hand the frames to that one"
+            )
         try:
             if self._torn:
                 self._file.truncate(self._contents.end)
@@ -350,8 +368,11 @@ class Writer:
 
     def close(self) -> None:
         """Write index and footer and release the file."""
-        if not self._open:
-            return
+        with self._lock:
+            if self._open:
+                self._end()
+
+    def _end(self) -> None:
         try:
             if layout.RECORD_SIZE + len(self._head) <= self._contents.end // 1000:
                 self._contents.others.append((layout.COPY, self._contents.end))
