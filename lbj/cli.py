@@ -23,7 +23,8 @@ EPILOG = """examples:
   lbj recover broken.lbj -o whole.lbj
   lbj export series.lbj -o series.hspy --frames 0:10
 
-exit codes: 0 done, 1 the answer is no or the input is unusable, 2 wrong usage, 3 done with loss (recover)
+exit codes: 0 done, 1 the answer is no or the input is unusable, 2 wrong usage, 3 done with loss (recover;
+convert of what is cut short)
 """
 
 
@@ -185,6 +186,7 @@ def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
 def _convert(args: argparse.Namespace) -> int:
     from .convert import store
     from .importing import open_source
+    from .importing.notes import LOST
 
     try:
         source = open_source(args.source)
@@ -199,7 +201,7 @@ def _convert(args: argparse.Namespace) -> int:
         for note in notes:
             print(f"  note: {note}")
         _say_losses(args.output)
-    return 0
+    return 3 if any(getattr(note, "rank", None) == LOST for note in notes) else 0
 
 
 def _say_losses(path: str) -> None:

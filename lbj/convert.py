@@ -11,7 +11,7 @@ from .displacements import newest_first
 from .errors import UsageError
 from .importing import open_source
 from .importing.arrays import first_bytes
-from .importing.notes import grouped
+from .importing.notes import Note, grouped
 from .importing.source import Source
 from .outputs import digest, new_journal
 from .progress import track
@@ -69,7 +69,7 @@ def store(
             writer.append(dict(data), **attributes)
         for payload in _displacements(paths):
             writer._record(layout.DISP, payload)
-        notes = [_plain(note) for note in grouped([*source.notes, *lost])]
+        notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
         if notes:
             writer.amend({"source": {"notes": notes}})
         frames = len(writer)

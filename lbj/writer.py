@@ -334,8 +334,8 @@ class Writer:
             raise UsageError("the writer is closed; continue the journal with lbj.append()")
         if os.getpid() != self._process:
             raise UsageError(
-                f"process {os.getpid()} was forked from the one that writes this journal ({self._process}), and a journal "
-                "has one writer; hand the frames to that one"
+                f"process {os.getpid()} was forked from the one that writes this journal ({self._process}), and a "
+                "journal has one writer; hand the frames to that one"
             )
         try:
             if self._torn:

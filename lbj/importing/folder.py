@@ -13,6 +13,7 @@ from ..attributes import PER_SIGNAL
 from ..errors import UsageError
 from ..signal import Axis, Signal
 from .naming import share_field, unique_names
+from .notes import about
 from .source import Frame, Source
 
 Opener = Callable[[Path], Source]
@@ -62,10 +63,10 @@ def combine(paths: list[Path], open_file: Opener) -> Source:
     for role in roles:
         metadata = {**role.probe.metadata, **metadata}
         static.update((role.names[name], value) for name, value in role.probe.static.items())
-        notes += [f"{next(iter(role.files.values())).name}: {note}" for note in role.probe.notes]
+        notes += about(next(iter(role.files.values())).name, role.probe.notes)
     single = all(role.probe.n_frames == 1 for role in roles)
     n_frames = len(roles[0].files) if single else None
-    return Source(signals, _frames(roles, open_file), n_frames, static, metadata, notes)
+    return Source(signals, _frames(roles, open_file, notes), n_frames, static, metadata, notes)
 
 
 def _grouped(paths: list[Path]) -> dict[str, dict[int | None, Path]]:
@@ -152,10 +153,13 @@ def _check_pairs(roles: list[Role]) -> None:
                     raise UsageError(f"{path} is unpaired: there is no file {other.pattern!r} {what}")
 
 
-def _frames(roles: list[Role], open_file: Opener) -> Iterator[Frame]:
-    for number in roles[0].files:
+def _frames(roles: list[Role], open_file: Opener, notes: list[str]) -> Iterator[Frame]:
+    """Read file after file; what is to be said of those after the first is added to the notes."""
+    for place, number in enumerate(roles[0].files):
         paths = [role.files[number] for role in roles]
         sources = [open_file(path) for path in paths]
+        for path, source in zip(paths, sources, strict=True) if place else ():
+            notes += about(path.name, source.notes)
         shifts = [_fitting(role, path, source) for role, path, source in zip(roles, paths, sources, strict=True)]
         iterators = [source.frames for source in sources]
         while True:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # subjects named before the rest are counted
 
-DATA, BESIDE, REST = 0, 1, 2
+LOST, DATA, BESIDE, REST = -1, 0, 1, 2
 
 
 class Note(str):
@@ -19,8 +19,8 @@ class Note(str):
     Attributes
     ----------
     rank : int
-        `DATA` (data are left out or mean something else), `BESIDE` (a calibration, a time, a count), `REST`
-        (descriptions). A plain string has the rank `BESIDE`.
+        `LOST` (frames that the source should hold are not there), `DATA` (data are left out or mean something else),
+        `BESIDE` (a calibration, a time, a count), `REST` (descriptions). A plain string has the rank `BESIDE`.
     """
 
     __slots__ = ("rank",)
@@ -31,6 +31,11 @@ class Note(str):
         out = super().__new__(cls, text)
         out.rank = rank
         return out
+
+
+def lost(text: str) -> Note:
+    """Say that frames which the source should hold are not there; `lbj convert` then ends with exit code 3."""
+    return Note(text, LOST)
 
 
 def left_out(text: str) -> Note:
@@ -48,7 +53,7 @@ def about(subject: str, notes: Iterable[str]) -> list[str]:
     return [Note(f"{subject}: {note}", getattr(note, "rank", BESIDE)) for note in notes]
 
 
-def grouped(notes: Iterable[str]) -> list[str]:
+def grouped(notes: Iterable[str]) -> list[Note]:
     """Return the notes in order of rank; those that say the same of several signals or files become one."""
     found: dict[tuple[int, str], dict[str, None]] = {}
     for note in notes:
@@ -56,9 +61,9 @@ def grouped(notes: Iterable[str]) -> list[str]:
         told = bool(colon) and re.fullmatch(r"[^\s:]{1,80}", subject) is not None
         key = (getattr(note, "rank", BESIDE), text if told else str(note))
         found.setdefault(key, {})[subject if told else ""] = None
-    out = []
+    out: list[Note] = []
     for (rank, text), subjects in sorted(found.items(), key=lambda item: item[0][0]):
         named = [subject for subject in subjects if subject]
         listed = ", ".join(named[:SHOWN]) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
         out.append(Note(f"{listed}: {text}" if named else text, rank))
-    return list(out)
+    return out
