@@ -156,7 +156,10 @@ def test_the_baseline_writer_passes():
 def test_every_writer_with_every_reader(c_port):
     node = shutil.which("node") if (JS / "node_modules").exists() else None
     javascript = [[node, str(JS / "adapter.mjs")]] if node else []
-    cells = matrix.run([LBJ, suite.STRICT, [str(c_port / "lbj_c")], BASELINE, *javascript], 60.0)
+    c = [str(c_port / "lbj_c")]
+    if "shuffle-zstd" not in suite.describe(c, 60.0)["codings"]:
+        pytest.skip("the C reader was built without libzstd, and cannot read everything that lbj writes")
+    cells = matrix.run([LBJ, suite.STRICT, c, BASELINE, *javascript], 60.0)
     readers = ("lbj", "strict", "c", "js")[: 3 + len(javascript)]
     assert {(cell.writer, cell.reader) for cell in cells} == {
         (writer, reader) for writer in ("lbj", "strict", "c", "baseline-python") for reader in readers
