@@ -1,15 +1,24 @@
-"""Export to HyperSpy's ``.hspy``: dense datasets, written and compressed piece by piece."""
+"""Export to HyperSpy's ``.hspy``: dense datasets, written and compressed piece by piece.
+
+Beside what HyperSpy knows, ``original_metadata/lbj`` of every experiment holds the journal's own description, so that
+`lbj convert` of the file gives the same journal again (`lbj.importing.hspy_journal`).
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..attributes import PER_SIGNAL
 from ..errors import UsageError
 from ..importing import hyperspy_names as hs
-from .hdf5_file import new_hdf5
+from ..importing.hspy_journal import KEY, LAYOUT
 from .series import dense_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ..signal import Axis, Signal
@@ -19,23 +28,26 @@ CHUNK = 1 << 20  # bytes of a compressed piece
 
 
 def write(series: Series, path: Path) -> None:
-    """Write a HyperSpy file."""
-    with new_hdf5(path) as file:
+    """Write a HyperSpy file: an experiment for every signal that the frames hold, and for the static ones."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
         file.attrs["file_format"] = "HyperSpy"
         file.attrs["file_format_version"] = "3.3"
         experiments = file.create_group("Experiments")
-        for signal in series.summed:
-            if any(True for _ in series.frames(signal.name)):
+        for signal in series.stored:
+            if signal.static or any(True for _ in series.frames(signal.name)):
                 _experiment(series, signal, experiments.create_group(signal.name.replace("/", "_")))
         if not len(experiments):
             raise UsageError("the selected frames hold no signal")
 
 
 def _experiment(series: Series, signal: Signal, group: Any) -> None:
-    depth = sum(1 for _ in series.frames(signal.name))
+    depth = 1 if signal.static else sum(1 for _ in series.frames(signal.name))
     shape = signal.shape if depth == 1 else (depth, *signal.shape)
-    dtype = series.count_dtype(signal) if signal.kind == "events" else signal.dtype
-    chunk = _chunk(signal.shape, _itemsize(dtype))
+    counted = signal.kind == "events" and not signal.static
+    dtype = series.count_dtype(signal) if counted else signal.dtype
+    chunk = _chunk(signal.shape, np.dtype(dtype).itemsize)
     data = group.create_dataset(
         "data",
         shape,
@@ -45,29 +57,54 @@ def _experiment(series: Series, signal: Signal, group: Any) -> None:
         compression_opts=1,
         shuffle=True,
     )
-    for frame, value in enumerate(series.data(signal)):
+    for frame, value in enumerate(_values(series, signal)):
         lead = () if depth == 1 else (frame,)
         if signal.kind != "events":
             data[lead or ...] = value
             continue
         for row, block in dense_rows(value, dtype, chunk[0]):
             data[(*lead, slice(row, row + len(block)))] = block
-    frames = [{"name": "frame", "size": depth}] if depth > 1 else []
+    frames = [_frame_axis(series, depth)] if depth > 1 else []
     for i, axis in enumerate([*frames, *signal.axes]):
-        _write_axis(
-            group.create_group(f"axis-{i}"), axis, signal, energy=i == len(shape) - 1 and signal.kind != "image"
-        )
+        place = "frame" if i < len(frames) else "channel" if i == len(shape) - 1 and signal.kind != "image" else "space"
+        _write_axis(group.create_group(f"axis-{i}"), axis, signal, place)
     _write_tree(group.create_group("metadata"), _metadata(series, signal))
-    for name in ("original_metadata", "learning_results"):
-        group.create_group(name)
+    original = group.create_group("original_metadata")
+    text = np.frombuffer(json.dumps(_described(series, signal), ensure_ascii=False).encode(), np.uint8)
+    original.create_dataset(KEY, data=text, chunks=True, compression="gzip")
+    group.create_group("learning_results")
     group.create_group("attributes").attrs.update({"_lazy": False, "ragged": False})
     group.attrs.update({"package": "hyperspy", "package_version": "2.0"})
 
 
-def _itemsize(dtype: str) -> int:
-    import numpy as np
+def _values(series: Series, signal: Signal) -> Iterator[Any]:
+    return iter([series.journal.static(signal.name)]) if signal.static else series.data(signal)
 
-    return np.dtype(dtype).itemsize
+
+def _described(series: Series, signal: Signal) -> dict[str, Any]:
+    """Return the signal's declaration, the series' metadata, and the attributes of the frames that hold the signal."""
+    frames = []
+    for index, number in enumerate(series.numbers):
+        frame = series.journal[number]
+        if signal.static or signal.name not in frame.names:
+            continue
+        own = {}
+        for key, value in frame.attributes.items():
+            if key not in PER_SIGNAL or not isinstance(value, dict):
+                own[key] = value
+            elif signal.name in value:
+                own[key] = {signal.name: value[signal.name]}
+        frames.append({"frame": index, "attributes": own})
+    declared = {key: value for key, value in signal.to_json().items() if key != "coding"}
+    order = [other.name for other in series.stored].index(signal.name)
+    return {
+        "layout": LAYOUT,
+        "order": order,
+        "signal": declared,
+        "metadata": series.journal.metadata,
+        "frames": frames,
+        "length": len(series.numbers),
+    }
 
 
 def _chunk(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -79,17 +116,24 @@ def _chunk(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(reversed(out))
 
 
-def _write_axis(group: Any, axis: Axis, signal: Signal, *, energy: bool) -> None:
+def _frame_axis(series: Series, depth: int) -> Axis:
+    axis = series.journal.metadata.get("frame_axis")
+    fits = isinstance(axis, dict) and axis.get("size") == depth and isinstance(axis.get("name"), str)
+    return dict(axis) if fits else {"name": "frame", "size": depth}
+
+
+def _write_axis(group: Any, axis: Axis, signal: Signal, place: str) -> None:
     unit, factor = axis.get("units", ""), 1.0
     if unit == "m":
         unit, factor = "nm", 1e9
     elif unit == "eV" and _is_x_ray(signal):
         unit, factor = "keV", 1e-3
+    energy = place == "channel" and axis["name"] == "energy"
     attributes: dict[str, Any] = {
-        "name": {"energy": "Energy" if _is_x_ray(signal) else "Energy loss"}.get(axis["name"], axis["name"]),
+        "name": ("Energy" if _is_x_ray(signal) else "Energy loss") if energy else axis["name"],
         "units": unit,
-        "navigate": axis["name"] == "frame" or (signal.kind != "image" and not energy),
-        "is_binned": energy,
+        "navigate": place == "frame" or (place == "space" and signal.kind != "image"),
+        "is_binned": place == "channel",
     }
     if "values" in axis:
         attributes["_type"] = "DataAxis"
@@ -107,11 +151,15 @@ def _is_x_ray(signal: Signal) -> bool:
 def _metadata(series: Series, signal: Signal) -> dict[str, Any]:
     known = series.journal.metadata
     energy = known.get("beam_energy")
-    mode = "SEM" if energy and energy <= 30e3 else "TEM"
-    kind = f"EDS_{mode}" if _is_x_ray(signal) else "EELS" if signal.name.startswith("EELS") else ""
+    mode = "SEM" if isinstance(energy, (int, float)) and 0 < energy <= 30e3 else "TEM"
+    kind = next((name for name in ("EELS", "CL") if signal.name.startswith(name)), "")
+    kind = f"EDS_{mode}" if _is_x_ray(signal) else kind
     out: dict[str, Any] = {}
-    hs.put(out, "General.title", signal.name)
+    hs.put(out, "General.title", (len(series.stored) == 1 and known.get("title")) or signal.name)
+    _date(series, out)
     hs.put(out, "Signal.signal_type", "" if signal.kind == "image" else kind)
+    if isinstance(signal.metadata.get("quantity"), str):
+        hs.put(out, "Signal.quantity", signal.metadata["quantity"])
     if known.get("elements"):
         hs.put(out, "Sample.elements", list(known["elements"]))
     microscope: dict[str, Any] = {}
@@ -120,31 +168,47 @@ def _metadata(series: Series, signal: Signal) -> dict[str, Any]:
     for path, name, factor in hs.SERIES:
         if isinstance(known.get(name), (int, float)) and (".EELS." not in path or kind == "EELS"):
             hs.put(microscope, path, known[name] / factor)
-    for path, tilt in zip(hs.TILTS, known.get("stage_tilt") or (), strict=False):
-        hs.put(microscope, path, tilt / hs.DEGREE)
+    tilt = known.get("stage_tilt")
+    for path, angle in zip(hs.TILTS, tilt if isinstance(tilt, list) else [tilt], strict=False):
+        if isinstance(angle, (int, float)):
+            hs.put(microscope, path, angle / hs.DEGREE)
     path, name, factor = hs.BEAM_CURRENT
     if (current := series.mean(name)) is not None:
         hs.put(microscope, path, current / factor)
     if kind.startswith("EDS"):
         detector = series.detector(signal.name)
         for path, name, factor in hs.DETECTOR:
-            if name in detector:
+            if isinstance(detector.get(name), (int, float)):
                 hs.put(microscope, path, detector[name] / factor)
-    if signal.kind != "image":
-        own = ".EDS." if kind.startswith("EDS") else ".EELS."
-        for path, name, factor in hs.TIMES:
-            if own in path and (time := _time(series, signal, name)) is not None:
-                hs.put(microscope, path, time / factor)
+    own = "Detector.EDS." if kind.startswith("EDS") else "Detector.EELS." if kind == "EELS" else ""
+    for path, name, factor in hs.TIMES:
+        here = path.startswith(own) if own else not path.startswith("Detector.")
+        if (here or path == name) and not signal.static and (time := _time(series, signal, name)) is not None:
+            hs.put(microscope, path, time / factor)
     if microscope:
         hs.put(out, f"Acquisition_instrument.{mode}", microscope)
     return out
+
+
+def _date(series: Series, out: dict[str, Any]) -> None:
+    """Write when the series began: the first frame's instant in UTC, or the source's local time."""
+    started = series.journal[series.numbers[0]].attributes.get("start_time")
+    text = str(started or series.journal.metadata.get("local_start_time") or "")
+    day, _, clock = text.partition("T")
+    if day and clock:
+        hs.put(out, "General.date", day)
+        hs.put(out, "General.time", clock.removesuffix("Z"))
+        if started:
+            hs.put(out, "General.time_zone", "UTC")
 
 
 def _time(series: Series, signal: Signal, name: str) -> float | None:
     """Return a time (s): totals of live and real time, the mean of times per pixel."""
     total = series.total(signal.name, name)
     if total is None or name in ("live_time", "real_time"):
-        return total
+        whole = series.journal.metadata.get(name)
+        stated = whole.get(signal.name) if total is None and isinstance(whole, dict) else None
+        return float(stated) if isinstance(stated, (int, float)) else total
     return total / sum(1 for _ in series.frames(signal.name))
 
 

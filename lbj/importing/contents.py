@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LbjError, UsageError
 from .detect import importer
-from .notes import left_out
+from .notes import aside, left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from .source import Source
 
 _COMPANIONS = {
-    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".bmp": ".spd", ".img": ".pts", ".ser": ".emi", ".hdr": ".mib",
+    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".img": ".pts", ".ser": ".emi", ".hdr": ".mib",
 }  # fmt: skip
 """Files that are read with another: suffix, and the suffix of the file that brings them along."""
+_ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with its name
+READ_WITH = "goes with"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _TEXTS = (".csv", ".txt", ".xml", ".json", ".md", ".pdf")
 
@@ -36,16 +38,17 @@ def look(folder: Path) -> list[Entry]:
     from .folder import natural
 
     visible = [path for path in sorted(folder.iterdir(), key=natural) if not path.name.startswith(".")]
-    suffixes = {path.suffix.lower() for path in visible}
-    return [Entry(path, _why_not(path, suffixes)) for path in visible]
+    return [Entry(path, _why_not(path, visible)) for path in visible]
 
 
-def _why_not(path: Path, suffixes: set[str]) -> str:
+def _why_not(path: Path, others: list[Path]) -> str:
     suffix = path.suffix.lower()
     if path.is_dir() and suffix != ".zspy":
         return "a folder in the folder"
-    if _COMPANIONS.get(suffix) in suffixes:
-        return f"read with the {_COMPANIONS[suffix]} file"
+    for other in others:
+        named = suffix in _ANY_NAME or path.stem.startswith(other.stem)
+        if named and other.suffix.lower() == _COMPANIONS.get(suffix):
+            return f"{READ_WITH} {other.name}"
     if suffix in _PICTURES + _TEXTS:
         return "a picture or a text; name it to convert it alone"
     try:
@@ -71,7 +74,13 @@ def _has_number(entry: Entry) -> bool:
 
 def notes(entries: list[Entry]) -> list[str]:
     """Return a note for every file that is left out."""
-    return [left_out(f"{entry.path.name} left out: {entry.why}") for entry in entries if entry.why]
+    found = []
+    for entry in entries:
+        if entry.why.startswith(READ_WITH):
+            found.append(aside(f"{entry.path.name}: {entry.why}"))
+        elif entry.why:
+            found.append(left_out(f"{entry.path.name}: left out: {entry.why}"))
+    return found
 
 
 def table(entries: list[Entry], open_file: Callable[[Path], Source] | None = None) -> str:
@@ -79,9 +88,13 @@ def table(entries: list[Entry], open_file: Callable[[Path], Source] | None = Non
     width = max((len(entry.path.name) for entry in entries), default=0)
     lines = []
     for entry in entries:
-        verdict = f"left out: {entry.why}" if entry.why else "read" if open_file is None else _held(entry, open_file)
+        verdict = _left(entry) if entry.why else "read" if open_file is None else _held(entry, open_file)
         lines.append(f"  {entry.path.name:<{width}}  {verdict}")
     return "\n".join(lines)
+
+
+def _left(entry: Entry) -> str:
+    return entry.why if entry.why.startswith(READ_WITH) else f"left out: {entry.why}"
 
 
 def _held(entry: Entry, open_file: Callable[[Path], Source]) -> str:

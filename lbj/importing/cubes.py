@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..events import Events
 from ..signal import Axis, Signal
 from . import hyperspy_names as hs
+from . import leftovers
 from .arrays import storable
 from .meaning import Arrangement, arrange, described, space_names, spectral_name
 from .naming import detector_name, share_field, unique_names
@@ -99,6 +100,7 @@ def source(path: Path, items: list[Item], notes: list[str]) -> Source:
     energies = [cube.axes[-1] if cube.kind != "image" else None for cube in cubes]
     for cube, name in zip(cubes, unique_names([cube.name for cube in cubes], energies), strict=True):
         cube.name = name
+    notes += leftovers.told(items)
     spectral = [cube for cube in cubes if cube.kind != "image"]
     n_frames = max(cube.shape[0] for cube in spectral or cubes)
     for cube in [c for c in cubes if c.shape[0] not in (1, n_frames) or (c.kind != "image" and c.shape[0] != n_frames)]:
@@ -125,6 +127,9 @@ def _cube(path: Path, item: Item, notes: list[str]) -> Cube | None:
     data, axes, metadata = item["data"], item["axes"], hs.with_vendor_tags(item)
     title = str(hs.dig(metadata, "General.title") or "")
     called = str(item.get("name") or title or "array").replace(" ", "_")
+    if data.dtype.kind in "OSUV" and data.dtype.names is None:
+        notes.append(f"{called}: left out: text, not numbers")
+        return None
     if data.dtype.kind not in "biuf" or len(axes) != len(data.shape) or 0 in data.shape:
         notes.append(left_out(f"{called}: left out: {data.dtype} of shape {data.shape}"))
         return None
@@ -208,7 +213,7 @@ def _signal(cube: Cube, group: str | None, role: str | None) -> Signal:
         axes=cube.axes,
         group=group if cube.kind == "events" else None,
         role=role,
-        metadata=cube.detector if cube.kind != "image" else None,
+        metadata={key: value for key, value in cube.detector.items() if cube.kind != "image" or key == "quantity"},
     )
 
 
@@ -217,8 +222,9 @@ def _metadata(series: list[Cube]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for cube in sorted(series, key=lambda cube: cube.kind == "image"):
         out = {**hs.series_metadata(cube.metadata), **out}
-        if cube.frame_axis is not None and ("scale" in cube.frame_axis or "values" in cube.frame_axis):
-            out.setdefault("frame_axis", cube.frame_axis)
+        axis = cube.frame_axis or {}
+        if "units" in axis or "values" in axis or (axis.get("scale", 1.0), axis.get("offset", 0.0)) != (1.0, 0.0):
+            out.setdefault("frame_axis", axis)
     return out
 
 
@@ -242,13 +248,13 @@ def _attributes(series: list[Cube], n_frames: int, metadata: dict[str, Any], not
     if axis.get("units") != "s" or axis.get("scale", 1.0) <= 0:
         return [dict(out) for _ in range(n_frames)]
     values = axis.get("values") or [axis["offset"] + axis["scale"] * i for i in range(n_frames)]
-    return [{**out, "time_offset": value} for value in values]
+    return [{**out, "time_offset": value - values[0]} for value in values]
 
 
 def _frames(series: list[Cube], n_frames: int, attributes: list[dict[str, Any]]) -> Iterator[Frame]:
     for i in range(n_frames):
         data = {
-            cube.name: _events(cube, i)
+            cube.name: events(cube, i, cube.shape[1:])
             if cube.kind == "events"
             else np.ascontiguousarray(cube.read(i).reshape(cube.shape[1:]))
             for cube in series
@@ -256,9 +262,8 @@ def _frames(series: list[Cube], n_frames: int, attributes: list[dict[str, Any]])
         yield data, attributes[i]
 
 
-def _events(cube: Cube, frame: int) -> Events:
+def events(cube: Cube, frame: int, shape: tuple[int, ...]) -> Events:
     """Return one frame's events, block by block of rows so that the dense frame need not exist."""
-    shape = cube.shape[1:]
     width = math.prod(shape[1:-1])
     pixel, channel, count = [], [], []
     for row, block in cube.blocks(frame):

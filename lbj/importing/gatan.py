@@ -62,7 +62,10 @@ def read(path: Path) -> Source:
     for item in items:
         tags = dig_tag(item["original_metadata"], f"{IMAGE}.ImageTags")
         interpret(item, tags if isinstance(tags, dict) else {}, notes)
-    return cubes.source(path, items, notes)
+    with library.quoting(path, "digitalmicrograph"):
+        source = cubes.source(path, items, notes)
+    source.frames = library.quoted(path, "digitalmicrograph", source.frames)
+    return source
 
 
 def _check_size(path: Path) -> None:
@@ -87,6 +90,9 @@ def interpret(item: Item, tags: dict[str, Any], notes: list[str]) -> None:
     kind = _kind(tags, axes, str(metadata.get("Signal", {}).get("signal_type") or ""))
     item["spectral"] = _spectral(axes, form, kind, "spim" in tags)
     metadata["Signal"] = {"signal_type": kind if item["spectral"] is not None else ""}
+    units = dig_tag(item["original_metadata"], f"{IMAGE}.ImageData.Calibrations.Brightness.Units")
+    if isinstance(units, str) and units:
+        metadata["Signal"]["quantity"] = units
     if item["spectral"] is not None:
         channel = axes[item["spectral"]]
         if unit(channel.get("units"))[0] != "eV":

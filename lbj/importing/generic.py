@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import cubes, library
+from . import cubes, library, panta_rhei
 from .notes import aside, left_out
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ def read(path: Path, reader: str, suffix: str = "") -> Source:
     """Open a file through one of rosettasciio's readers; see `lbj.importing.open_source`."""
     notes: list[str] = [aside(f"read with rosettasciio's reader {reader!r}")]
     items = [_usable(item, notes) for item in library.load(path, reader, suffix)]
-    return cubes.source(path, [item for item in items if item is not None], notes)
+    if reader == "pantarhei":
+        for item in items:
+            if item is not None:
+                panta_rhei.amend(item)
+    with library.quoting(path, reader):
+        source = cubes.source(path, [item for item in items if item is not None], notes)
+    source.frames = library.quoted(path, reader, source.frames)
+    return source
 
 
 def _usable(item: Item, notes: list[str]) -> Item | None:

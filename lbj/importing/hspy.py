@@ -72,15 +72,18 @@ def reading_failed(path: Path, item: Any, error: OSError) -> Exception:
 
 def read(path: Path) -> Source:
     """Open a HyperSpy file; see `lbj.importing.open_source`."""
+    from . import hspy_journal
+
     notes: list[str] = []
     with open_hdf5(path) as file:
         experiments = file.get("Experiments")
         if not isinstance(experiments, h5py.Group):
             raise UsageError(f"{path}: a HyperSpy file without experiments; it holds {', '.join(file) or 'nothing'}")
         items = [item for name in experiments if (item := _item(path, experiments, name, notes)) is not None]
+        told = [hspy_journal.restored(experiments[item["experiment"]]) for item in items]
         if "Analysis" in file and len(file["Analysis"]):
             notes.append("the models under Analysis are left out")
-    return cubes.source(path, items, notes)
+    return hspy_journal.source(items, told, notes) or cubes.source(path, items, notes)
 
 
 def _item(path: Path, experiments: h5py.Group, name: str, notes: list[str]) -> Item | None:

@@ -115,10 +115,14 @@ def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def detector_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return what HyperSpy's `metadata` states of the X-ray detector: angles (rad), resolution (eV)."""
+    """Return what HyperSpy's `metadata` states of the detector: angles (rad), resolution (eV), what is counted."""
     microscope = instrument(metadata)
     found = {name: number(dig(microscope, path)) for path, name, _ in DETECTOR}
-    return {name: value * factor for _, name, factor in DETECTOR if (value := found[name]) is not None}
+    out: dict[str, Any] = {name: v * factor for _, name, factor in DETECTOR if (v := found[name]) is not None}
+    quantity = dig(metadata, "Signal.quantity")
+    if isinstance(quantity, str) and quantity:
+        out["quantity"] = quantity
+    return out
 
 
 def times(metadata: dict[str, Any]) -> dict[str, float]:

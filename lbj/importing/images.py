@@ -130,10 +130,12 @@ def _calibrate(path: Path, file: Any, place: int, axes: list[dict[str, Any]], no
                 units = pixels.get(f"PhysicalSize{letter.upper()}Unit", "µm")
                 by_name[letter].update(offset=0.0, scale=pixels[f"PhysicalSize{letter.upper()}"], units=units)
     elif _DM_SCALE in tags:
+        hyperspy = "hyperspy" in str(getattr(tags.get("Software"), "value", "")).lower()
         for i, axis in enumerate(reversed(axes[-3:])):
             scale, origin = (tags[tag + i].value if tag + i in tags else 0.0 for tag in (_DM_SCALE, _DM_ORIGIN))
             units = tags[_DM_UNITS + i].value if _DM_UNITS + i in tags else ""
-            axis.update(offset=-origin * scale, scale=scale, units=units)
+            step = 1.0 if hyperspy else -scale  # the origin is in pixels, but for HyperSpy
+            axis.update(offset=origin * step, scale=scale, units=units)
     elif file.is_imagej and file.imagej_metadata.get("unit") not in (None, "", "pixel", "inch"):
         unit = str(file.imagej_metadata["unit"])
         for letter, tag in (("y", "YResolution"), ("x", "XResolution")):
@@ -164,7 +166,7 @@ def _say_resolution(tags: Any, notes: list[str]) -> None:
 def _vendor(path: Path, axes: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
     """Take scales and settings from rosettasciio, which knows the private tags of many microscopes."""
     try:
-        found = library.load(path, "tiff", lazy=False)
+        found = library.load(path, "tiff")
     except (UsageError, LibraryError) as error:
         notes.append(f"the scales in its vendor's tags are not read: {error}")
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import tempfile
 import warnings
@@ -15,14 +16,19 @@ from ..errors import LbjError, LibraryError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .source import Frame
+
 Item = dict[str, Any]
 """One array as rosettasciio hands it out: ``data``, ``axes``, ``metadata``, ``original_metadata``, ``mapping``."""
 
 _NEEDS_SUFFIX = {"tia": (".ser", ".emi"), "edax": (".spd", ".spc", ".lsd"), "jeol": (".eds", ".img", ".map", ".asw")}
 """Readers that look at a file's suffix, and the suffixes they know."""
+_LAZY = ("digitalmicrograph", "edax", "tia", "mrc", "blockfile", "quantumdetector", "tvips", "empad", "zspy", "nexus")
+"""Readers that are asked for arrays that are read in parts; those of others are small, or wrong when read so."""
+_OPTIONS = {"pantarhei": {"allow_restricted_pickle": True}}  # of its old files; only NumPy's own types are let through
 
 
-def load(path: Path, reader: str, suffix: str = "", *, lazy: bool = True) -> list[Item]:
+def load(path: Path, reader: str, suffix: str = "") -> list[Item]:
     """Read a file with one of rosettasciio's readers.
 
     Parameters
@@ -33,13 +39,11 @@ def load(path: Path, reader: str, suffix: str = "", *, lazy: bool = True) -> lis
     suffix : str
         The suffix that the content asks for, where the file may have another and the reader needs it.
 
-    lazy : bool
-        Whether arrays shall be read when they are needed, where the reader can.
 
     Returns
     -------
     list of dict
-        One per array.
+        One per array; of some readers lazy ones.
 
     Raises
     ------
@@ -49,15 +53,10 @@ def load(path: Path, reader: str, suffix: str = "", *, lazy: bool = True) -> lis
         With the library's own words, where it fails: that need not be the file's fault.
     """
     read = function(path, reader)
-    with _named_as_needed(path, reader, suffix) as name, _quiet():
-        try:
-            return _read(read, name, lazy)
-        except LbjError:
-            raise
-        except ImportError as error:
-            raise UsageError(f"{path}: rosettasciio's reader {reader!r} needs another library: {error}") from error
-        except Exception as error:
-            raise LibraryError(said(path, reader, error)) from error
+    options = {"lazy": reader in _LAZY, **_OPTIONS.get(reader, {})}
+    known = inspect.signature(read).parameters
+    with _named_as_needed(path, reader, suffix) as name, quoting(path, reader), _quiet():
+        return list(read(name, **{key: value for key, value in options.items() if key in known}))
 
 
 def function(path: Path, reader: str) -> Any:
@@ -68,11 +67,23 @@ def function(path: Path, reader: str) -> Any:
         raise UsageError(f"{path}: reading it needs rosettasciio ({error}): pip install mfsi[vendor]") from error
 
 
-def _read(read: Any, name: str, lazy: bool) -> list[Item]:
+@contextmanager
+def quoting(path: Path, reader: str) -> Iterator[None]:
+    """Turn whatever a reader raises, also later by its lazy arrays, into an error with its own words."""
     try:
-        return list(read(name, lazy=lazy))
-    except NotImplementedError:
-        return list(read(name))
+        yield
+    except (LbjError, MemoryError):
+        raise
+    except ImportError as error:
+        raise UsageError(f"{path}: rosettasciio's reader {reader!r} needs another library: {error}") from error
+    except Exception as error:
+        raise LibraryError(said(path, reader, error)) from error
+
+
+def quoted(path: Path, reader: str, frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Yield the frames of a source whose arrays may be lazy, under `quoting`."""
+    with quoting(path, reader):
+        yield from frames
 
 
 def said(path: Path, reader: str, error: BaseException) -> str:

@@ -50,8 +50,9 @@ def arrange(item: Item, notes: list[str], name: str) -> Arrangement | None:
     if len(space) > MAX_AXES - 1 or (not space and spectral is None):
         notes.append(left_out(f"{name}: left out: {len(space)} axes beside the spectrum"))
         return None
-    if len(space) >= 2 and _called(axes[space[-2]], _X) and _called(axes[space[-1]], _Y):
-        space[-2:] = space[:-3:-1]
+    called = [_called(axes[i], _X) - _called(axes[i], _Y) for i in space]
+    if 1 in called and -1 in called and called.index(1) < called.index(-1):
+        space.reverse()  # a library that counts axes from the fastest one
     if frames is not None and "frames" not in item and not _counts_frames(axes[frames]) and axes[frames].get("name"):
         notes.append(left_out(f"{name}: its axis {_words(axes[frames])} is stored as successive frames"))
     if len(space) > 2:
@@ -101,6 +102,8 @@ def described(axis: dict[str, Any], name: str) -> Axis:
 def space_names(axes: list[dict[str, Any]]) -> list[str]:
     """Name navigation axes: as the file does, ``y`` and ``x`` for its words for these and where it has none."""
     usual = [*(f"axis{i}" for i in range(len(axes) - 2)), "y", "x"][-len(axes) :] if axes else []
+    if len(axes) == 1 and _called(axes[0], _Y):
+        return usual  # a line along y, stored as a row
     out = []
     for axis, plain in zip(axes, usual, strict=True):
         name = str(axis.get("name") or "").strip()

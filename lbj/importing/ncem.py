@@ -40,12 +40,14 @@ def read(path: Path) -> Source:
 
 
 def _is_emd(item: Any) -> bool:
-    return isinstance(item, h5py.Group) and "emd_group_type" in item.attrs
+    return isinstance(item, h5py.Group) and item.attrs.get("emd_group_type", 0) == 1
 
 
 def _item(path: Path, group: h5py.Group, told: dict[str, Any], notes: list[str]) -> Item | None:
     name = group.name.rsplit("/", 1)[-1]
     data = next((group[key] for key in _ARRAYS if isinstance(group.get(key), h5py.Dataset)), None)
+    if data is None and not any(isinstance(item, h5py.Dataset) for item in group.values()):
+        return None  # a group of groups
     if data is None or data.dtype.hasobject:
         notes.append(left_out(f"{name}: left out: a group without a plain array"))
         return None

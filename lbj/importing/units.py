@@ -65,7 +65,7 @@ def unit(text: Any) -> tuple[str, float]:
     for word in (lower, lower.removesuffix("s")):
         if word in _LOWER:
             return _LOWER[word]
-    return str(text).strip(), 1.0
+    return (inner if plain.startswith("[") else str(text).strip()), 1.0
 
 
 def number(value: Any) -> float | None:
