@@ -74,7 +74,7 @@ def _has_number(entry: Entry) -> bool:
 
 def notes(entries: list[Entry]) -> list[str]:
     """Return a note for every file that is left out."""
-    found = []
+    found: list[str] = []
     for entry in entries:
         if entry.why.startswith(READ_WITH):
             found.append(aside(f"{entry.path.name}: {entry.why}"))

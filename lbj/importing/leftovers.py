@@ -38,7 +38,7 @@ def told(items: Iterable[Item]) -> list[str]:
         original = item.get("original_metadata")
         for path in _paths(original):
             tags[path.split(".", 1)[0]] += 1
-    out = []
+    out: list[str] = []
     if names:
         shown = ", ".join(_short(name) for name in list(names)[:NAMED])
         rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
