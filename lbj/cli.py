@@ -185,11 +185,11 @@ def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _convert(args: argparse.Namespace) -> int:
     from .convert import store
-    from .importing import open_source
+    from .importing.apart import open_apart
     from .importing.notes import LOST
 
     try:
-        source = open_source(args.source)
+        source = open_apart(args.source)
     except UsageError as error:
         raise LbjError(str(error)) from error
     if not args.output.endswith(".lbj"):

@@ -9,7 +9,7 @@ from . import layout
 from .codings import LOSSY, split
 from .displacements import newest_first
 from .errors import UsageError
-from .importing import open_source
+from .importing.apart import open_apart
 from .importing.arrays import first_bytes
 from .importing.notes import Note, grouped
 from .importing.source import Source
@@ -47,7 +47,7 @@ def convert(
     UsageError, DamagedError, UnsupportedError, StorageError
         Nothing is left of a half-written `out`.
     """
-    return store(open_source(list(paths)), paths, out, codings, quiet=quiet)
+    return store(open_apart(list(paths)), paths, out, codings, quiet=quiet)
 
 
 def store(

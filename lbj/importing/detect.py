@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import DamagedError, LibraryError, UsageError
 from . import library
 from .arrays import first_bytes, open_hdf5
+from .outside import refuse_links, refuse_programs
 from .source import Source
 
 Reader = Callable[[Path], Source]
@@ -52,6 +53,7 @@ def importer(path: Path) -> Reader:
     """
     if path.is_dir():
         if path.suffix.lower() == ".zspy":
+            refuse_programs(path)
             return partial(_through, readers=[("zspy", "")])
         raise UsageError(f"{path}: a folder; pass it alone to convert the files in it")
     if not path.exists():
@@ -160,6 +162,7 @@ def _zip(path: Path) -> Reader | None:
 def _hdf5(path: Path) -> Reader:
     """Tell the layouts of HDF5 apart."""
     with open_hdf5(path) as file:
+        refuse_links(path, file)
         names = set(file)
         flavour = str(file.attrs.get("file_format", ""))
         data = file.get("Data")
