@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def consensus(pairs: Pairs, frames: int) -> Floats:
     step = max(float(np.median(steps)), SHORTEST_STEP * pairs.width)
     weight = STEP_WEIGHT * 2 * max(min(NEAR, frames - 1), FEWEST)
     near = pairs.second - pairs.first <= NEAR
-    close = Pairs(pairs.first[near], pairs.second[near], shift[near], score[near], pairs.width)
+    close = Pairs(pairs.first[near], pairs.second[near], shift[near], score[near], pairs.width, pairs.likeness[near])
     best, found = -np.inf, chain
     for position in (chain, _tree(pairs, frames), np.zeros((frames, 2))):
         for width in (8 * tolerance, tolerance):
@@ -69,7 +70,7 @@ def consensus(pairs: Pairs, frames: int) -> Floats:
         value = _support(close, position, tolerance) - weight * _roughness(position, step)
         if value > best:
             best, found = value, position
-    _solve(Pairs(pairs.first, pairs.second, shift, score, pairs.width), found, tolerance)
+    _solve(replace(pairs, score=score), found, tolerance)
     return np.asarray(found - found.mean(axis=0))
 
 
@@ -80,7 +81,7 @@ def _weights(pairs: Pairs, frames: int) -> Floats:
     np.maximum.at(reached, pairs.first, best)
     np.maximum.at(reached, pairs.second, best)
     reference = np.minimum(reached[pairs.first], reached[pairs.second])
-    return np.asarray(np.where(pairs.score > 0, np.exp((pairs.score - reference[:, None]) * pairs.trust / SPAN), 0))
+    return np.asarray(np.where(pairs.score > 0, np.exp((pairs.score - reference[:, None]) / SPAN), 0))
 
 
 def _chain(pairs: Pairs, frames: int) -> Floats:

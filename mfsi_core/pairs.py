@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
+
+from .row_scores import row_scores
 
 Floats = NDArray[np.float64]
 
-CANDIDATES = 16  # peaks kept per pair
+CANDIDATES = 10  # peaks of the correlation kept per pair
+OTHERS = 8  # peaks of the whitened correlation kept beside them
+SAME = 1.5  # grid points within which two peaks are one
 COARSEST, FINEST = 128, 512  # grid points per axis on which peaks are searched, where there are half as many pixels
 FAINT = 1e-2  # share of the signal's power that may lie beyond what the grid holds
 LEAST_OVERLAP = 0.3  # of the windows, below which a shift is not considered
@@ -21,9 +25,11 @@ BATCH = 8
 NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
 PASSED, STOPPED = 0.32, 0.46  # cycles per grid point between which the images fade out: peaks lie between grid points
 TAPS = 8  # grid points to either side from which the height of a peak is interpolated
+FAINTEST = 1e-4  # of the strongest wave's power, to which all waves are whitened
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
+REACH = 2  # grid points that single rows may lie off, where two lattice peaks lie farther apart
+SPREAD = 1.0  # grid points; displacement of single rows that is thought likely
 MOST_MODES = 60.0  # independent numbers a pair is trusted to compare, however good its images
-FEW_MODES = 20.0  # the same where candidates of one pair are compared: jitter of the rows tells them apart by chance
 TRUST = 0.98  # highest correlation that two frames of one scene are credited with: distortions differ
 
 
@@ -38,12 +44,13 @@ class Pairs:
     shift : (P, K, 2) float64
         Candidates for u_first - u_second, px (y, x).
     score : (P, K) float64
-        Log-likelihood ratio for each against no relation at all, ``-M log(1 - r²)``, from the correlation coefficient
-        r of the overlapping parts and the number M of their modes; 0 where there is no candidate.
+        Log-likelihood ratio for each against no relation at all, ``-M log(1 - r²)``, from the correlation r of the
+        overlapping parts, their rows laid where they fit best (`row_scores`), and the number M of their modes; 0 where
+        there is no candidate.
     width : float
         Standard deviation of the correlation peaks, px.
-    trust : float
-        Share of a difference of scores that is believed.
+    likeness : (P,) float64
+        Highest of the scores with rows where they are, which tells whether frames resemble each other.
     """
 
     first: NDArray[np.int64]
@@ -51,7 +58,7 @@ class Pairs:
     shift: Floats
     score: Floats
     width: float
-    trust: float = 1.0
+    likeness: Floats
 
 
 def taper(size: int, edge: float) -> Floats:
@@ -98,7 +105,7 @@ def candidate_shifts(images: Floats) -> Pairs:
         Finite images.
     """
     frames, rows, columns = images.shape
-    clean, modes, width = _denoised(images)
+    clean, modes, width, noise = _denoised(images)
     grid = clean.shape[1:]
     window = np.multiply.outer(taper(grid[0], grid[0] / 4), taper(grid[1], grid[1] / 4)).astype(np.float32)
     mask = fft.rfft2(window)
@@ -110,32 +117,52 @@ def candidate_shifts(images: Floats) -> Pairs:
     mean = fft.irfft2(np.conj(spectra) * mask, grid) / np.sqrt(overlap)
     power = fft.irfft2(np.conj(fft.rfft2(clean**2 * window)) * mask, grid)
     deviation = np.sqrt(np.maximum(power - mean**2, max(1e-9 * float(power.max()), 1e-30)))
+    white = _whitened(clean, window)
     first, second = np.triu_indices(frames, 1)
-    shift, score = np.zeros((first.size, CANDIDATES, 2)), np.zeros((first.size, CANDIDATES))
+    shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
     for start in range(0, first.size, BATCH):
         part = slice(start, start + BATCH)
         surfaces = fft.irfft2(np.conj(spectra[first[part]]) * spectra[second[part]], grid)
         _normalise(surfaces, first[part], second[part], mean, deviation)
-        _peaks(surfaces, rank, shift[part], score[part])
-    shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
+        _peaks(surfaces, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
+        surfaces = fft.irfft2(np.conj(white[first[part]]) * white[second[part]], grid)
+        _peaks(surfaces / np.sqrt(overlap), np.sign(rank), shift[part, CANDIDATES:], height[part, CANDIDATES:])
+    given = height > 0
+    for k in range(1, CANDIDATES + OTHERS):
+        away = np.abs(shift[:, :k] - shift[:, k : k + 1]).max(axis=2)
+        given[:, k] &= ~((away < SAME) & given[:, :k]).any(axis=1)
     modes = min(modes * float((window**2).mean()), MOST_MODES)
-    return Pairs(
-        first,
-        second,
-        shift,
-        -modes * np.log1p(-TRUST * np.minimum(score, 1.0) ** 2),
-        width,
-        FEW_MODES / max(modes, FEW_MODES),
-    )
+
+    def score(correlation: Floats) -> Floats:
+        return np.asarray(-modes * np.log1p(-TRUST * np.minimum(correlation, 1.0) ** 2))
+
+    likeness = score(height[:, :CANDIDATES].max(axis=1, initial=0.0))
+    reach = int(np.clip(round(1.5 * width * min(g / n for n, g in zip((rows, columns), grid, strict=True))), 1, REACH))
+    correlation = row_scores(clean, first, second, shift, given, reach, noise / SPREAD**2)
+    shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
+    return Pairs(first, second, shift, score(correlation), width, likeness)
 
 
-def _denoised(images: Floats) -> tuple[NDArray[np.float32], float, float]:
-    """Images freed of noise, on a grid that holds them; number of modes that hold signal; width of their peaks, px."""
+def _whitened(clean: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[Any]:
+    """Spectra of images in which all waves are equally strong, so that a lattice does not drown what breaks it."""
+    level = clean - clean.mean(axis=2, keepdims=True)
+    spectra = fft.rfft2((level - level.mean(axis=(1, 2), keepdims=True)) * window)
+    power = ndimage.uniform_filter((np.abs(spectra) ** 2).mean(axis=0), 3, mode="wrap")
+    return np.asarray(spectra / np.sqrt(power + FAINTEST * power.max() + 1e-30))
+
+
+def _denoised(images: Floats) -> tuple[NDArray[np.float32], float, float, float]:
+    """Images freed of noise, on a grid that holds them.
+
+    Also: number of modes that hold signal; width of their peaks, px; power of the noise that is left in each mode, as
+    variance of a grid point.
+    """
     frames, rows, columns = images.shape
     edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4)))
     mean = (images * edge).sum(axis=(1, 2)) / edge.sum()
     spectra = fft.rfft2((images - mean[:, None, None]) * edge)
     passed = noise_filter((np.abs(spectra) ** 2).mean(axis=0), frames)
+    noise = (1 - passed) * (np.abs(spectra) ** 2).mean(axis=0)  # the floor, where anything is passed
     power = (np.abs(spectra * passed) ** 2).sum(axis=0)
     waves = np.abs(fft.fftfreq(rows)), fft.rfftfreq(columns)
     grid = _grid(rows, waves[0], power.sum(axis=1)), _grid(columns, waves[1], power.sum(axis=0))
@@ -147,7 +174,9 @@ def _denoised(images: Floats) -> tuple[NDArray[np.float32], float, float]:
     total = max(float(power.sum()) * axes, 1e-300)
     width = 1 / np.sqrt(max(float((power * square).sum()) / total, 1e-4))
     clean = fft.irfft2(_resampled(spectra, columns, grid), grid).astype(np.float32)
-    return clean / max(float(np.abs(clean).max()), 1e-30), 2 * float(passed.sum()), width
+    highest = max(float(np.abs(clean).max()), 1e-30)
+    level = float((noise * passed**2).sum() / max(float((passed**2).sum()), 1e-30))
+    return clean / highest, 2 * float(passed.sum()), width, level / (grid[0] * grid[1] * highest**2)
 
 
 def _grid(size: int, frequency: Floats, power: Floats) -> int:

@@ -40,7 +40,7 @@ def align(stack: Floats) -> tuple[Floats, Floats]:
         return shift, error
     stack = stack / np.abs(stack).max()
     pairs = candidate_shifts(stack)
-    alike = pairs.score.max(axis=1) >= LEAST_EVIDENCE
+    alike = pairs.likeness >= LEAST_EVIDENCE
     link = coo_array((alike[alike], (pairs.first[alike], pairs.second[alike])), shape=(len(stack), len(stack)))
     group = connected_components(link, directed=False)[1]
     known = group == np.argmax(np.bincount(group))

@@ -1,0 +1,127 @@
+"""Row scores: how far two images agree at a shift where every row of them may lie a little off it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import fft
+
+Floats = NDArray[np.float64]
+
+MARGIN = 4  # grid points left out at the border
+PHASES = 4  # to a grid point, on which shifts are taken
+FEWEST = 8  # rows and columns that must overlap
+ROWS = 48  # compared at most
+
+
+def row_scores(
+    clean: NDArray[np.float32],
+    first: Any,
+    second: Any,
+    shift: Floats,
+    given: NDArray[np.bool_],
+    reach: int,
+    stiffness: float,
+) -> Floats:
+    """Correlation of pairs of images whose rows are each laid where they fit best, near a common shift.
+
+    Jitter and hum of the rows, which lower the plain correlation at the true shift and may raise it a lattice period
+    beside, do not count; nor do offsets of rows. Chance agreement is the same at all shifts.
+
+    Parameters
+    ----------
+    clean : (N, Y, X) float32
+        Images freed of noise.
+    first, second : (P,) int
+        Images of each pair.
+    shift : (P, K, 2)
+        Grid points (y, x): pixel q of the first is the second's q + shift.
+    given : (P, K) bool
+        Which of them to look at.
+    reach : int
+        Grid points that a row may lie off, y and x.
+    stiffness : float
+        Squared difference of two rows, summed along them, that a row must win by lying one grid point off: the noise's,
+        over the squared displacement that rows may have.
+
+    Returns
+    -------
+    (P, K)
+        Share of the rows' variance that both images have in common, at least 0; 0 where they overlap too little.
+    """
+    out = np.zeros(shift.shape[:2])
+    place = np.rint(shift * PHASES).astype(np.int64)
+    for frame in np.unique(first):
+        phases = _phases(clean[frame])
+        for pair in np.flatnonzero(first == frame):
+            for k in np.flatnonzero(given[pair]):
+                (down, right), (y, x) = place[pair, k] // PHASES, place[pair, k] % PHASES
+                out[pair, k] = _score(phases[y, x], clean[second[pair]], down, right, reach, stiffness)
+    return out
+
+
+def _phases(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The image moved on by fractions of a grid point: (PHASES, PHASES, Y, X), pixel q + f of it at q."""
+    spectrum = fft.rfft2(image)
+    waves = [2j * np.pi * w for w in (fft.fftfreq(image.shape[0]), fft.rfftfreq(image.shape[1]))]
+    ramps = [np.exp(-w * np.arange(PHASES)[:, None] / PHASES).astype(np.complex64) for w in waves]
+    moved = spectrum * ramps[0][:, None, :, None] * ramps[1][None, :, None, :]
+    return np.asarray(fft.irfft2(moved, image.shape), np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _least(before: float, lowest: float, after: float) -> float:
+    """Minimum of the parabola through three equidistant points, the middle one the lowest."""
+    bend = before + after - 2 * lowest
+    return lowest - (after - before) ** 2 / (8 * bend) if bend > 0 else lowest
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _product(a: Any, b: Any) -> float:
+    total = np.float32(0)
+    for x in range(a.size):
+        total += a[x] * b[x]
+    return float(total)
+
+
+@njit(cache=True, nogil=True)
+def _score(first: Any, second: Any, down: int, right: int, reach: int, stiffness: float) -> float:
+    rows, columns = first.shape
+    top, bottom = max(MARGIN, MARGIN - down + reach), min(rows - MARGIN, rows - MARGIN - down - reach)
+    left, end = max(MARGIN, MARGIN - right + reach), min(columns - MARGIN, columns - MARGIN - right - reach)
+    width = end - left
+    if bottom - top < FEWEST or width < FEWEST:
+        return 0.0
+    misfit = np.empty((2 * reach + 1, 2 * reach + 1))
+    missed = total = 0.0
+    for y in range(top, bottom, max(1, (bottom - top) // ROWS)):
+        a = first[y, left:end]
+        mean = a.sum() / width
+        power = _product(a, a) - width * mean**2
+        least, dy, dx, other = 1e300, 0, 0, 0.0
+        for v in range(2 * reach + 1):
+            b = second[y + down + v - reach]
+            start = left + right - reach
+            there, square = b[start : start + width].sum(), _product(b[start : start + width], b[start : start + width])
+            for h in range(2 * reach + 1):
+                spread = square - there**2 / width
+                both = _product(a, b[start : start + width]) - mean * there
+                away = (v - reach) ** 2 + (h - reach) ** 2
+                misfit[v, h] = power + spread - 2 * both + stiffness * away
+                if misfit[v, h] < least:
+                    least, dy, dx, other = misfit[v, h], v, h, spread
+                if h < 2 * reach:
+                    there += b[start + width] - b[start]
+                    square += b[start + width] ** 2 - b[start] ** 2
+                    start += 1
+        lowest = least
+        if 0 < dx < 2 * reach:
+            lowest += _least(misfit[dy, dx - 1], least, misfit[dy, dx + 1]) - least
+        if 0 < dy < 2 * reach:
+            lowest += _least(misfit[dy - 1, dx], least, misfit[dy + 1, dx]) - least
+        missed += max(lowest, 0.0)
+        total += power + other
+    return max(1 - missed / total, 0.0) if total > 0 else 0.0
