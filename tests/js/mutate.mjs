@@ -1,8 +1,9 @@
-// Decodes blocks and journals with bytes changed; whatever they hold, only an LbjError may come: node mutate.mjs ROUNDS FILE...
+// Decodes blocks and journals with bytes changed; whatever they hold, only an LbjError may come, and what is recovered is
+// read without one: node mutate.mjs ROUNDS FILE...
 
 import { readFileSync } from "node:fs";
 import { denseOf, eventsOf } from "../../conformance/ports/js/assemble.mjs";
-import { Journal, LbjError, fromBytes, isStatic } from "../../conformance/ports/js/lbj.mjs";
+import { Journal, LbjError, fromBytes, isStatic, recover } from "../../conformance/ports/js/lbj.mjs";
 
 let state = 1;
 const random = (below) => {
@@ -10,7 +11,21 @@ const random = (below) => {
   return Math.floor((state / 2 ** 32) * below);
 };
 
-const tally = { blocks: { decoded: 0, refused: 0 }, journals: { decoded: 0, refused: 0 } };
+const tally = { blocks: { decoded: 0, refused: 0 }, journals: { decoded: 0, refused: 0 }, recovered: { decoded: 0, refused: 0 } };
+
+/** Recovers a journal and reads what was written. */
+async function recovered(bytes) {
+  const parts = [];
+  const { kept } = await recover(fromBytes(bytes), (part) => void parts.push(part), { uuid: "new" });
+  const journal = await Journal.open(fromBytes(Buffer.concat(parts)));
+  if (!journal.indexed || journal.length !== kept.length) throw new Error("another number of frames than was told");
+  await journal.describe();
+  for (let i = 0; i < kept.length; i++) {
+    const frame = await journal.frame(i, { verify: true });
+    for (const name of frame.names) await (journal.signal(name).kind === "events" ? frame.events(name) : frame.array(name));
+  }
+  for (const found of (await journal.static()).values()) if (found instanceof LbjError) throw new Error(String(found));
+}
 
 async function attempt(what, work) {
   try {
@@ -49,6 +64,7 @@ for (const path of paths) {
       for (let i = 0; i < other.length; i++) await other.frame(i, { verify: true });
       await other.static();
     });
+    if (bytes.length < 2 ** 14) await attempt("recovered", () => recovered(changed(bytes)));
     for (const { blocks } of journal.groups) {
       for (const record of blocks.slice(0, 8)) {
         const signal = { ...journal.signals[record.signal] };

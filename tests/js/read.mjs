@@ -50,6 +50,8 @@ async function remote() {
     gain: sha256((await journal.static("gain")).data),
     absent: await journal.group(0, "S"),
   };
+  const { kept, lost, blob } = await journal.recover({ bytes });
+  found.recovered = { kept: kept.map(Number), lost: lost.map(Number), begins: await blob.slice(1, 4).text() };
   await worker.terminate();
   return found;
 }

@@ -1,9 +1,10 @@
 // The adapter of conformance/protocol.md for the JavaScript reader: node adapter.mjs [--streaming] CALL ARGUMENTS
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { CODINGS } from "./codings.mjs";
-import { Journal, LbjError, toDense } from "./lbj.mjs";
+import { writeJson } from "./json.mjs";
+import { Journal, LbjError, recover, toDense } from "./lbj.mjs";
 import { DTYPES, product, raw } from "./bytes.mjs";
 
 const LIMIT = 2 ** 28;
@@ -93,6 +94,23 @@ async function decode(path, index) {
   return answer;
 }
 
+async function recoverTo(path, out) {
+  const source = await fileSource(path);
+  const chunks = [];
+  try {
+    const found = await recover(source, (bytes) => chunks.push(bytes), { limit: LIMIT, uuid: randomUUID() });
+    const file = await open(out, "wx");
+    for (const bytes of chunks) await file.write(bytes);
+    await file.close();
+    return { result: "ok", ...found };
+  } catch (error) {
+    const { error: result, offset } = failure(error);
+    return { result, offset };
+  } finally {
+    await source.close();
+  }
+}
+
 const args = process.argv.slice(2);
 const streaming = args[0] === "--streaming";
 const [call, ...rest] = streaming ? args.slice(1) : args;
@@ -100,9 +118,10 @@ const about = {
   name: "js",
   version: "0.1",
   reader: streaming ? "streaming" : "indexed",
-  commands: ["decode"],
+  commands: ["decode", "recover"],
   codings: CODINGS,
 };
 if (call === "describe") console.log(JSON.stringify(about));
 else if (call === "decode") console.log(JSON.stringify(await decode(rest[0], !streaming)));
-else throw new Error("usage: node adapter.mjs [--streaming] describe | decode PATH");
+else if (call === "recover") console.log(writeJson(await recoverTo(...rest)));
+else throw new Error("usage: node adapter.mjs [--streaming] describe | decode PATH | recover PATH OUT");

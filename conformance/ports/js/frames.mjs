@@ -22,7 +22,7 @@ const WRONG_DIGEST = "the payload digest is wrong";
 /** Follows records one by one; `next` gives the frame that the record at its place completes, or null. */
 export class Walk {
   /**
-   * @param {import("./records.mjs").File} file
+   * @param {import("./records.mjs").RecordFile} file
    * @param {number} signals number of signals declared
    * @param {number} at where the first record stands
    */

@@ -75,16 +75,21 @@ function checkSignal(signal) {
     must("5.1.5", signal[name] === undefined || typeof signal[name] === "string", wrong(name));
   }
   must("5.1.5", signal.group === undefined || isName(signal.group), wrong("group"));
-  must("5.1.5", signal.metadata === undefined || isObject(signal.metadata), wrong("metadata"));
-  if (signal.to_field !== undefined) {
-    const rows = signal.to_field;
+  checkAmendable(signal, signal);
+}
+
+/** Members that can be amended, of a signal or of what an amendment makes of it. */
+function checkAmendable({ name, kind, shape }, { metadata, to_field: rows, axes }) {
+  const wrong = (what) => `signal ${name}: ${what}`;
+  must("5.1.5", metadata === undefined || isObject(metadata), wrong("metadata"));
+  if (rows !== undefined) {
     const isRow = (row) => Array.isArray(row) && row.length === 3 && row.every(Number.isFinite);
     must("5.1.5", Array.isArray(rows) && rows.length === 2 && rows.every(isRow), wrong("to_field"));
     must("5.1.5", shape.length >= (kind === "image" ? 2 : 3), wrong("to_field without two navigation axes"));
   }
-  if (signal.axes === undefined) return;
-  must("5.1.5", Array.isArray(signal.axes) && signal.axes.length === shape.length, wrong("number of axes"));
-  signal.axes.forEach((axis, i) => must("5.1.6", isAxis(axis, shape[i]), wrong(`axis ${i}`)));
+  if (axes === undefined) return;
+  must("5.1.5", Array.isArray(axes) && axes.length === shape.length, wrong("number of axes"));
+  axes.forEach((axis, i) => must("5.1.6", isAxis(axis, shape[i]), wrong(`axis ${i}`)));
 }
 
 function isAxis(axis, size) {
@@ -108,7 +113,7 @@ export async function amend(header, amendments) {
   for (const [i, { at, read }] of amendments.entries()) {
     if (i === MOST_AMENDMENTS) throw damaged("7.1.3", "more than 4,096 amendments", at);
     try {
-      apply(header, byName, parseJson(await read()));
+      apply(header, byName, parseAmendment(await read()));
     } catch (error) {
       throw error instanceof LbjError ? error.at(at) : error;
     }
@@ -121,16 +126,38 @@ export async function amend(header, amendments) {
   return header;
 }
 
-function apply(header, byName, amendment) {
+/** An amendment, its structure checked (clause 7.1.1). */
+export function parseAmendment(payload) {
+  const amendment = parseJson(payload);
   const { metadata = {}, source = {}, signals = {} } = amendment;
   const objects = [metadata, source, signals, ...(isObject(signals) ? Object.values(signals) : [])];
   must("7.1.1", objects.every(isObject), "a patch that is no object");
+  return amendment;
+}
+
+/** Whether an amendment leaves signals that are right so; work in proportion to the amendment. */
+export function mayAmend(byName, { signals: patches = {} }) {
+  for (const [name, patch] of Object.entries(patches)) {
+    if (!byName.has(name)) continue;
+    const { metadata, to_field, axes } = patch;
+    const amended = { metadata: metadata ?? undefined, to_field: to_field ?? undefined, axes: axes ?? undefined };
+    try {
+      checkAmendable(byName.get(name), amended);
+    } catch (error) {
+      if (error instanceof LbjError) return false;
+      throw error;
+    }
+  }
+  return true;
+}
+
+function apply(header, byName, amendment) {
   for (const name of ["metadata", "source"]) {
     if (amendment[name] !== undefined) mergePatch(header, Object.assign(Object.create(null), { [name]: amendment[name] }));
   }
-  for (const name of Object.keys(signals)) {
+  for (const [name, patch] of Object.entries(amendment.signals ?? {})) {
     if (!byName.has(name)) continue;
-    for (const fixed of FIXED) delete signals[name][fixed];
-    mergePatch(byName.get(name), signals[name]);
+    for (const fixed of FIXED) delete patch[fixed];
+    mergePatch(byName.get(name), patch);
   }
 }

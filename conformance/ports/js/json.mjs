@@ -12,6 +12,8 @@ const WORDS = [["true", true], ["false", false], ["null", null]];
 
 /** Members of objects and arrays that are numbers written with a fraction or an exponent, by their container. */
 const fractions = new WeakMap();
+/** How integers beyond 2^53 were written, likewise. */
+const literals = new WeakMap();
 
 export const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
@@ -89,6 +91,9 @@ class Parser {
     if (/[.eE]/.test(literal)) {
       if (!fractions.has(container)) fractions.set(container, new Set());
       fractions.get(container).add(String(key));
+    } else if (!Number.isSafeInteger(container[key])) {
+      if (!literals.has(container)) literals.set(container, new Map());
+      literals.get(container).set(String(key), literal);
     }
   }
 
@@ -137,6 +142,17 @@ class Parser {
     }
     return out;
   }
+}
+
+/** JSON of a value that was parsed here, integers beyond 2^53 as they were written; of BigInts too. */
+export function writeJson(value) {
+  if (Object.is(value, -0)) return "-0.0";
+  if (typeof value === "bigint") return String(value);
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  const exact = literals.get(value);
+  const member = (key) => exact?.get(String(key)) ?? writeJson(value[key]);
+  if (Array.isArray(value)) return `[${value.map((_, i) => member(i)).join()}]`;
+  return `{${Object.keys(value).map((key) => `${JSON.stringify(key)}:${member(key)}`).join()}}`;
 }
 
 /** Applies a JSON merge patch (RFC 7396) to an object in place. */

@@ -139,13 +139,37 @@ export function fromBlob(blob: Blob): Source;
 /** A journal on a server that answers range requests; `options` are those of `fetch`. */
 export function fromUrl(url: string | URL, options?: RequestInit): Promise<Source>;
 
+export interface RecoverOptions {
+  /** Bytes that a dense array may have, default 2^30 (clause 11.1). */
+  limit?: number;
+  /** Of the new journal; by default a random one. */
+  uuid?: string;
+}
+
+/** Old numbers of the frames that were kept, in order, and of those that the file shows to have existed. */
+export interface Recovered {
+  kept: bigint[];
+  lost: bigint[];
+}
+
+/**
+ * Saves what is whole in a damaged journal into a new one (clause 9.3).
+ *
+ * @param write takes the bytes of the new journal one after the other, once all that is kept has been decoded
+ * @throws {LbjError} where nothing can be decoded
+ */
+export function recover(
+  source: Source,
+  write: (bytes: Uint8Array) => Promise<void> | void,
+  options?: RecoverOptions,
+): Promise<Recovered>;
+
+export type RemoteSource = { blob: Blob } | { bytes: ArrayBuffer | Uint8Array } | { url: string };
+
 /** A journal that worker.mjs reads in a worker of a browser or of Node. */
 export class RemoteJournal {
   constructor(worker: { postMessage(value: unknown): void });
-  open(
-    source: { blob: Blob } | { bytes: ArrayBuffer | Uint8Array } | { url: string },
-    options?: OpenOptions,
-  ): Promise<Pick<Journal, "version" | "signals" | "length" | "indexed" | "end">>;
+  open(source: RemoteSource, options?: OpenOptions): Promise<Pick<Journal, "version" | "signals" | "length" | "indexed" | "end">>;
   describe(): Promise<Header>;
   frame(i: number): Promise<Pick<Frame, "attributes" | "names">>;
   events(i: number, name: string): Promise<Events>;
@@ -153,4 +177,6 @@ export class RemoteJournal {
   group(i: number, name: string): Promise<Events | Dense | null>;
   /** A static signal, null where it has no data. */
   static(name: string): Promise<Events | Dense | null>;
+  /** Saves what is whole of a damaged journal; needs no open one. */
+  recover(source: RemoteSource, options?: RecoverOptions): Promise<Recovered & { blob: Blob }>;
 }

@@ -14,10 +14,11 @@ import { denseOf, eventsOf, sumOfArrays, sumOfEvents } from "./assemble.mjs";
 import { indexedGroup, readIndex, walkAll } from "./frames.mjs";
 import { amend, isStatic, parseHead } from "./header.mjs";
 import { parseJson } from "./json.mjs";
-import { File, checkKnown } from "./records.mjs";
+import { RecordFile, checkKnown } from "./records.mjs";
 
 export { LbjError, isStatic };
 export { toDense } from "./assemble.mjs";
+export { recover } from "./recover.mjs";
 export { RemoteJournal } from "./remote.mjs";
 export { fromBlob, fromBytes, fromUrl } from "./sources.mjs";
 
@@ -27,7 +28,7 @@ const SIGNATURE = [0x89, 0x4c, 0x42, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a];
 export class Journal {
   /** Opens a journal; throws an LbjError where nothing of it can be decoded. */
   static async open(source, { limit = 2 ** 30, index = true } = {}) {
-    const file = new File(source);
+    const file = new RecordFile(source);
     const start = await file.bytes(0, Math.min(8, file.size));
     if (!start.every((byte, i) => byte === SIGNATURE[i])) throw damaged("4.1.2", "not a listed-bin journal", 0);
     if (start.length < 8) throw new LbjError("truncated", "4.1.2", "the file ends in the signature", 0);

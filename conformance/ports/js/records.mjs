@@ -7,7 +7,7 @@ const MARKER = [0xf5, 0x4c, 0x42];
 const CRITICAL = ["HEAD", "FRAM", "BLOK", "DONE"];
 
 /** A source with the last page kept, so that walking from record to record does not ask for each header alone. */
-export class File {
+export class RecordFile {
   constructor(source) {
     this.source = source;
     this.size = source.size;

@@ -61,4 +61,9 @@ export class RemoteJournal {
   static(name) {
     return this.ask("static", name);
   }
+
+  /** Saves what is whole of a damaged journal; does not need an open one, nor close it. */
+  recover(source, options) {
+    return this.ask("recover", source, options);
+  }
 }

@@ -1,6 +1,6 @@
 // Reading in a worker, of a browser or of Node: remote.mjs is the other end.
 
-import { Journal, LbjError, fromBlob, fromBytes, fromUrl } from "./lbj.mjs";
+import { Journal, LbjError, fromBlob, fromBytes, fromUrl, recover } from "./lbj.mjs";
 
 const port = globalThis.WorkerGlobalScope ? self : (await import("node:worker_threads")).parentPort;
 const SOURCES = { blob: fromBlob, bytes: fromBytes, url: fromUrl };
@@ -15,10 +15,14 @@ async function frame(i) {
   return kept.frame;
 }
 
+function sourceOf(source) {
+  const [[kind, value]] = Object.entries(source);
+  return SOURCES[kind](value);
+}
+
 const calls = {
   async open(source, options) {
-    const [[kind, value]] = Object.entries(source);
-    journal = await Journal.open(await SOURCES[kind](value), options);
+    journal = await Journal.open(await sourceOf(source), options);
     const { version, signals, length, indexed } = journal;
     return { version, signals, length, indexed, end: journal.end && fault(journal.end) };
   },
@@ -30,6 +34,11 @@ const calls = {
   events: async (i, name) => (await frame(i)).events(name),
   array: async (i, name) => (await frame(i)).array(name),
   group: async (i, name) => (await frame(i)).group(name),
+  async recover(source, options) {
+    const parts = [];
+    const found = await recover(await sourceOf(source), (bytes) => void parts.push(bytes), options);
+    return { ...found, blob: new Blob(parts) };
+  },
   async static(name) {
     const found = (await journal.static()).get(name) ?? null;
     if (found instanceof LbjError) throw found;
