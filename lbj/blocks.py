@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import codings, layout
+from .codings._remembered import Remembered
 from .errors import DamagedError, UnsupportedError, UsageError
 from .events import Events
 from .framing import Record, build, fields
@@ -56,12 +57,16 @@ def _record(number: int, frame: int, coding: int, counts: tuple[int, int], windo
     return build(layout.BLOK, fixed + bounds + data)
 
 
-def write(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+Memory = dict[int, Remembered]
+"""What earlier frames taught of each signal, by its number."""
+
+
+def write(number: int, signal: Signal, frame: int, value: Any, memory: Memory) -> Iterator[tuple[bytes, int]]:
     """Yield the BLOK records of one signal of one frame, each with its counts."""
     if signal.kind == "events":
         yield from _write_events(number, signal, frame, value)
     else:
-        yield from _write_array(number, signal, frame, value)
+        yield from _write_array(number, signal, frame, value, memory)
 
 
 def _write_events(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
@@ -131,7 +136,7 @@ def lossy(blocks: list[Block]) -> bool:
     return any(codings.name(block.coding) in codings.LOSSY for block in blocks)
 
 
-def _write_array(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+def _write_array(number: int, signal: Signal, frame: int, value: Any, memory: Memory) -> Iterator[tuple[bytes, int]]:
     if isinstance(value, Verbatim):
         if value.signal.coding == signal.coding and value.signal.shape == signal.shape:
             for block in value.blocks:
@@ -149,6 +154,8 @@ def _write_array(number: int, signal: Signal, frame: int, value: Any) -> Iterato
     except UsageError as error:
         raise UsageError(f"signal {signal.name!r}: {error}") from error
     parts = _rows(signal, base)
+    if plan is None and base == "lossless-int" and len(parts) == 1:
+        plan = memory.setdefault(number, Remembered())
 
     def encode(rows: tuple[int, int]) -> tuple[int, bytes]:
         part = array[rows[0] : rows[1]]

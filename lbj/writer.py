@@ -160,6 +160,7 @@ class Writer:
     ) -> None:
         self._file, self._owns, self._sync, self._head = file, owns, sync, head
         self._signals = signals
+        self._memory: blocks.Memory = {}
         self._numbers = {signal.name: i for i, signal in enumerate(signals)}
         self._contents = contents
         self._amendments = sum(kind == layout.AMND for kind, _ in contents.others)
@@ -310,7 +311,7 @@ class Writer:
             if signal.static != static:
                 call = "put_static" if signal.static else "append"
                 raise UsageError(f"signal {name!r} is stored with {call}()")
-            for record, events in blocks.write(at, signal, number, value):
+            for record, events in blocks.write(at, signal, number, value, self._memory):
                 parts.append(record)
                 totals[at][0] += events
                 totals[at][1] += len(record)

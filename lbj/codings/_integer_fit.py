@@ -21,6 +21,7 @@ Tap = tuple[int, int, int, int]  # plane (0 values, 1 means), dy, dx, dc
 
 SAMPLES = 1 << 16  # voxels that the weights are fitted to
 FEW = 12288  # of images, until one family of tap sets is chosen
+LEAST = 2048  # of them, and a quarter of a small image
 STRETCH = 64  # neighbouring voxels that are taken together
 TRIAL = 1 << 15  # voxels on which choices are compared
 PATIENCE = 3  # families that are no better before the search ends
@@ -69,10 +70,11 @@ def _picture(
     t: NDArray[np.int32], shape: tuple[int, int, int], cost: Callable[[Model], float], part: float
 ) -> list[Model]:
     """Models of an image with the best of several families of tap sets; `part` of it is what the cost is of."""
+    few = min(FEW, max(LEAST, t.size // 4))
     best: list[list[Tap]] = []
     least, worse = math.inf, 0
     for family in _pictures(t):
-        models = _fit(t, shape, family, FEW, rounds=3)
+        models = _fit(t, shape, family, few, rounds=3)
         bits = min(map(cost, models[:3])) + TAP_BITS * len(models[0].taps) * part
         if bits < least:
             best, least, worse = family, bits, 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import DamagedError, UnsupportedError
 from . import _integer_kernels as kernels
 from ._integer_fit import Model, choose
+from ._remembered import Remembered
 
 CLAUSE = "8.5"
 LIMIT = kernels.LIMIT
@@ -109,16 +110,25 @@ def stretches(size: int, each: int = 1) -> list[slice]:
 
 
 def encode(
-    values: NDArray[np.int32], shape: tuple[int, ...], dither: int | None = None, model: Model | None = None
+    values: NDArray[np.int32],
+    shape: tuple[int, ...],
+    dither: int | None = None,
+    model: Model | Remembered | None = None,
 ) -> bytes:
     """Code integers of -2^24 to 2^24.
 
-    `dither` is the seed of the dither they were quantised with; a `model` that was chosen before is taken as it is.
+    `dither` is the seed of the dither they were quantised with; a `model` that was chosen before is taken as it is, one
+    that is remembered from earlier arrays as long as it serves.
     """
     box = volume(shape)
     q = np.ascontiguousarray(values, np.int32).reshape(-1, box[2])
     seed = (dither is not None, dither or 0)
-    model = choose(q, box, seed) if model is None else model
+    if isinstance(model, Remembered):
+        return model.best(q.size, lambda: choose(q, box, seed), lambda found: _coded(q, box, dither, found))
+    return _coded(q, box, dither, choose(q, box, seed) if model is None else model)
+
+
+def _coded(q: NDArray[np.int32], box: tuple[int, int, int], dither: int | None, model: Model) -> bytes:
     size = 3 * q.size + 64
     while True:
         ops = np.empty(size, np.uint32)
@@ -130,7 +140,7 @@ def encode(
             model.offsets,
             model.taps,
             model.variance,
-            seed,
+            (dither is not None, dither or 0),
             np.empty(0, np.uint16),
             ops,
             False,

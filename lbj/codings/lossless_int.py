@@ -11,6 +11,7 @@ from ..errors import DamagedError, UnsupportedError, UsageError
 from . import _exceptions, _integers
 from ._integer_fit import Model
 from ._integers import LIMIT, Cursor, number, signed
+from ._remembered import Remembered
 
 NAME, NUMBER = "lossless-int", 4
 CLAUSE = "8.6"
@@ -25,8 +26,10 @@ def plan(array: NDArray, parameters: str | None, kind: str) -> Model | None:
     return _integers.shared(array, lambda piece: _exceptions.filled(*_split(piece)[:2]))
 
 
-def encode_array(array: NDArray, plan: Model | None = None) -> bytes:
+def encode_array(array: NDArray, plan: Model | Remembered | None = None) -> bytes:
     """Code an array of integers of any dtype.
+
+    `plan` is the model that the blocks of a frame share, or what is remembered of the frames before.
 
     Raises
     ------
@@ -44,11 +47,13 @@ def encode_array(array: NDArray, plan: Model | None = None) -> bytes:
     head = _exceptions.encode(array, odd) if strange else b""
     flags = (EXCEPTIONS if strange else 0) | (ZEROS if signed_zeros else 0)
     plain = bytes([flags]) + head + _integers.encode(values, array.shape, model=plan)
-    listed = _list(values)
+    before = plan if isinstance(plan, Remembered) else None
+    listed = _list(values, before)
     if listed is None:
         return plain
     table, index = listed
-    short = bytes([flags | LIST]) + head + table + _integers.encode(index, array.shape)
+    coded = _integers.encode(index, array.shape, model=before.part("index") if before else None)
+    short = bytes([flags | LIST]) + head + table + coded
     return min(plain, short, key=len)
 
 
@@ -80,7 +85,7 @@ def _negative_zeros(part: NDArray) -> NDArray[np.bool_]:
     return np.asarray((part == 0) & np.signbit(part))
 
 
-def _list(values: NDArray[np.int32]) -> tuple[bytes, NDArray[np.int32]] | None:
+def _list(values: NDArray[np.int32], before: Remembered | None) -> tuple[bytes, NDArray[np.int32]] | None:
     """Return the list of distinct values, coded, and the indices into it; None where it would not be shorter."""
     low, high = int(values.min()), int(values.max())
     if high - low >= TRIED:
@@ -98,7 +103,8 @@ def _list(values: NDArray[np.int32]) -> tuple[bytes, NDArray[np.int32]] | None:
     found = np.flatnonzero(present)
     table = number(distinct) + signed(low)
     if distinct > 1:
-        stream = _integers.encode((np.diff(found) - 1).astype(np.int32), (distinct - 1,))
+        gaps = (np.diff(found) - 1).astype(np.int32)
+        stream = _integers.encode(gaps, (distinct - 1,), model=before.part("gaps") if before else None)
         table += number(len(stream)) + stream
     return table, (np.cumsum(present) - 1).astype(np.int32)[values - low]
 
