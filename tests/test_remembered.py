@@ -41,9 +41,9 @@ def test_a_journal_of_like_frames_is_fitted_a_few_times(tmp_path, monkeypatch):
     fits = []
     real = _integers.choose
     monkeypatch.setattr(_integers, "choose", lambda *args: fits.append(args) or real(*args))
-    frames = [np.roll(np.kron(np.arange(16), np.ones((16, 1))).astype(np.uint16), i, axis=0) + 7 for i in range(200)]
+    frames = [np.roll(lattice(16) * 500, i, axis=0).astype(np.uint16) for i in range(200)]
     path = tmp_path / "a.lbj"
-    with lbj.create(path, [lbj.Signal("HAADF", "image", (16, 256))], sync=False) as writer:
+    with lbj.create(path, [lbj.Signal("HAADF", "image", (16, 16))], sync=False) as writer:
         for frame in frames:
             writer.append({"HAADF": frame})
     assert 0 < len(fits) <= 24  # 1st, 2nd, 4th … 128th of the values and of the list of values
