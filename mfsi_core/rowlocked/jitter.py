@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+
+from .unknowns import SHIFTS
 
 Floats = NDArray[np.float64]
 Waves = NDArray[np.complex128]
@@ -22,6 +25,28 @@ LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
 LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
 FEW = 4  # frames, below which what is fixed to the scene is not told from what is fixed to the frame
 GONE = 0.01  # of the noise, the power that is nothing
+
+
+@dataclass
+class Told:
+    """What the data say of some frames' rows on the circle of L rows.
+
+    Attributes
+    ----------
+    found : (N, L, M)
+        Unknowns at the maximum a posteriori.
+    draw : (N, L, M)
+        A draw of what they may be less that.
+    mean : (N, M, M)
+        Information of a row of the circle, on average.
+    rest : (N, F, M) complex
+        Fourier transform of what the data still pull at `found`.
+    """
+
+    found: Floats
+    draw: Floats
+    mean: Floats
+    rest: Waves
 
 
 class Jitter:
@@ -46,12 +71,13 @@ class Jitter:
         self.rows = rows
         self.length = int(fft.next_fast_len(rows + max(8, rows // 4), real=True))
         self.power = np.tile(spread**2, (self.length // 2 + 1, 1))
+        self._given_up = np.zeros(len(spread))
         self._free()
 
     def _free(self) -> None:
         self.power[0, :2] = self.length * FREE**2
 
-    def posterior(self, matrix: Floats, pull: Floats, start: Floats) -> tuple[Floats, Floats]:
+    def posterior(self, matrix: Floats, pull: Floats, start: Floats) -> Told:
         """Maximum a posteriori and a draw of what remains uncertain.
 
         Parameters
@@ -62,28 +88,29 @@ class Jitter:
             Its product with the unknowns that fit each row best.
         start : (N, M)
             Unknowns of whole frames from which rows without information do not move away.
-
-        Returns
-        -------
-        (N, length, M), (N, length, M)
-            Unknowns; a draw of what they may be less that; both on the padded rows.
         """
         frames, rows, size = pull.shape
         used = np.flatnonzero((self.power > 0).any(axis=0))
-        matrix = np.ascontiguousarray(matrix[:, :, used[:, None], used])
+        some = np.ascontiguousarray(matrix[:, :, used[:, None], used])
         rest = np.zeros((2, frames, self.length, used.size))
-        rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", matrix, start[:, used])
+        rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", some, start[:, used])
         rng = np.random.default_rng(0)
-        root = np.linalg.cholesky(matrix + 1e-9 * np.trace(matrix, axis1=2, axis2=3).max() * np.eye(used.size))
+        root = np.linalg.cholesky(some + 1e-9 * np.trace(some, axis1=2, axis2=3).max() * np.eye(used.size))
         rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((frames, rows, used.size)))
         white = fft.rfft(rng.standard_normal((frames, self.length, used.size)), axis=1)
         right = fft.rfft(rest, axis=2)
         power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0))
         right[1] += white / np.sqrt(power)
         out = np.zeros((2, frames, self.length, size))
-        out[..., used] = fft.irfft(self._solve(matrix, right, power), self.length, axis=2)
+        out[..., used] = fft.irfft(self._solve(some, right, power), self.length, axis=2)
         out[0] += start[:, None]
-        return out[0], out[1]
+        left = pull - np.einsum("nyab,nyb->nya", matrix, out[0, :, :rows], optimize=True)
+        return Told(out[0], out[1], matrix.mean(axis=1) * (rows / self.length), fft.rfft(left, self.length, axis=1))
+
+    @staticmethod
+    def gather(parts: list[Told]) -> Told:
+        """What was told of some frames and of others, together."""
+        return Told(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Told)))
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
@@ -121,7 +148,7 @@ class Jitter:
             direction = z + square / np.maximum(before, 1e-300) * direction
         return u
 
-    def learn(self, found: Floats, draw: Floats, matrix: Floats, pull: Floats) -> None:
+    def learn(self, told: Told) -> None:
         """Take the power spectra from the posterior.
 
         A step of Fisher scoring on the evidence (D. J. C. MacKay, Neural Comput. 4 (1992) 415): with r what the data
@@ -129,21 +156,12 @@ class Jitter:
         which says as much of power given up as of any other. The power is averaged over the narrowest of four bands in
         which it exceeds its noise with certainty: one frequency, a fraction of an octave, two octaves, all higher
         frequencies. Where it is certain in none, it is given up step by step.
-
-        Parameters
-        ----------
-        found, draw
-            As `posterior` returns them.
-        matrix, pull
-            As for `posterior`.
         """
+        found, draw, mean = told.found, told.draw, told.mean
         free = max(len(found) - 1, 1)
         shift = found[:, :, 0].mean(axis=1)
-        rest = np.zeros_like(found)
-        rest[:, : self.rows] = pull - np.einsum("nyab,nyb->nya", matrix, found[:, : self.rows], optimize=True)
-        square, place = (_apart(fft.rfft(part, axis=1), shift) / self.length for part in (rest, found))
+        square, place = (_apart(w, shift) / self.length for w in (told.rest, fft.rfft(found, axis=1)))
         drawn = (np.abs(fft.rfft(draw, axis=1)) ** 2).mean(axis=0) / self.length
-        mean = matrix.mean(axis=1) * (self.rows / self.length)
         fisher = np.diagonal(mean, axis1=1, axis2=2).mean(axis=0)
         power = np.maximum(self.power, 1e-6 * GONE / fisher)
         even = np.diagonal(_uncertain(mean, power), axis1=2, axis2=3).mean(axis=0)
@@ -153,11 +171,20 @@ class Jitter:
         total = power + noise
         square = np.where(known > 0.5, place / power**2, square)
         least = np.where(self.power > 0, 1.0, RETURN)
-        new = _certain(power + total * (square * total - 1), noise / np.sqrt(free), least)
+        excess = power + total * (square * total - 1)
+        new = _certain(excess, noise / np.sqrt(free), least)
         new = np.where(new > LEAST_KNOWN * noise, new, 0.0)
         new = np.clip(new, self.power * LONGEST_STEP, np.maximum(self.power, GONE * noise) / LONGEST_STEP)
         self.power = np.where(new > GONE * noise, new, 0.0)
+        gone = np.where(self.power > 0, 0, noise**-2.0)
+        rest = (excess * gone).sum(axis=0) / np.maximum(gone.sum(axis=0), 1e-300)
+        self._given_up = np.maximum(rest, 0) * (self.power == 0).mean(axis=0)
         self._free()
+
+    def given_up(self, basis: Any) -> float:
+        """Variance of one component of the displacement that the power given up may hold, px²."""
+        each = self._given_up[:SHIFTS].reshape(-1, 2).mean(axis=1)
+        return float((each * (basis[: len(each)] ** 2).mean(axis=1)).sum())
 
 
 def _apart(waves: Waves, shift: Floats) -> Floats:
@@ -208,33 +235,3 @@ def _bands(number: int) -> list[tuple[Floats, float]]:
         band[0], band[:, 0] = other == 0, other == 0
         out.append((band.astype(float), least))
     return out
-
-
-def information(moments: Floats, modes: int) -> Floats:
-    """Information of the rows' modes, (Y, 2K, 2K), from the moments (Y, 2K-1, 3) of the squared gradient.
-
-    A product of two Legendre polynomials is a sum of Legendre polynomials.
-    """
-    sums = np.einsum("kjd,yda->ykja", _products(modes), moments, optimize=True)
-    out = np.empty((len(moments), modes, 2, modes, 2))
-    out[:, :, 0, :, 0], out[:, :, 1, :, 1] = sums[..., 0], sums[..., 2]
-    out[:, :, 0, :, 1] = out[:, :, 1, :, 0] = sums[..., 1]
-    return out.reshape(len(moments), 2 * modes, 2 * modes)
-
-
-@cache
-def _products(modes: int) -> Floats:
-    """Products of the first Legendre polynomials as sums of Legendre polynomials: (K, K, 2K-1)."""
-    unit, out = np.eye(modes), np.zeros((modes, modes, 2 * modes - 1))
-    for k in range(modes):
-        for j in range(modes):
-            share = np.polynomial.legendre.legmul(unit[k], unit[j])
-            out[k, j, : len(share)] = share
-    return out
-
-
-def variance(draw: Floats, rows: int, basis: Any) -> Floats:
-    """Mean variance of one component of each frame's displacement, px²: (N,), from a posterior draw (N, length, 2K)."""
-    modes = draw.shape[2] // 2
-    square = (draw[:, :rows].reshape(len(draw), rows, modes, 2) ** 2).mean(axis=(1, 3))
-    return np.asarray((square * (basis[:modes] ** 2).mean(axis=1)).sum(axis=-1))

@@ -1,4 +1,8 @@
-"""Kernels: the scene as a cubic B-spline, seen from the displaced pixels of one frame."""
+"""Kernels: the scene as a cubic B-spline, seen from the displaced pixels of one frame, in single precision.
+
+Along a row the displacement changes slowly: pixels fall into runs that use the same knots but for the step from pixel
+to pixel, over which loops are vectorised.
+"""
 
 from __future__ import annotations
 
@@ -8,147 +12,265 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+SINGLE = np.float32
+MISSING = 1e12  # value of a pixel that is not to be used
 STATISTICS = 10
+CHANNELS = 16
+NEEDED = np.array([7, 7, 7, 4, 4, 5, 6, 6, 3, 1, 3, 4, 4, 1, 1, 1])  # degrees needed of each channel
+DEGREES = 7  # of Legendre polynomials that products of two degrees up to 3 consist of
+OUTLIER = SINGLE(5.0)  # standard deviations from which on a pixel counts less, and its allowance for skewed noise
+SKEWED = SINGLE(4.0)
+
+ZERO, ONE, TWO, FOUR = SINGLE(0), SINGLE(1), SINGLE(2), SINGLE(4)
+HALF, THIRD, SIXTH = SINGLE(0.5), SINGLE(2 / 3), SINGLE(1 / 6)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _place(modes: Any, basis: Any, dy: Any, dx: Any) -> None:
+    """Displacements of one row's pixels, px, from the coefficients (K, 2)."""
+    dy[:] = ZERO
+    dx[:] = ZERO
+    for k in range(modes.shape[0]):
+        for x in range(dy.size):
+            dy[x] += modes[k, 0] * basis[k, x]
+            dx[x] += modes[k, 1] * basis[k, x]
 
 
 @njit(cache=True, nogil=True)
-def _values(f: float) -> tuple[float, float, float, float]:
-    """Cubic B-spline at the four knots around a position f beyond the second."""
-    g = 1.0 - f
-    return g * g * g / 6, 2 / 3 - f * f * (2 - f) / 2, 2 / 3 - g * g * (2 - g) / 2, f * f * f / 6
+def _run(begin: int, dy: Any, dx: Any, shape: tuple[int, int], corner: tuple[int, int]) -> Any:
+    """End of the run of pixels, the part of it that lies within the knots, its first knot, the floor of its displacement.
+
+    `corner`: knot of the row's first pixel were it not displaced.
+    """
+    oy, ox = math.floor(dy[begin]), math.floor(dx[begin])
+    end = begin + 1
+    while end < dy.size and math.floor(dy[end]) == oy and math.floor(dx[end]) == ox:
+        end += 1
+    top, left = corner[0] + int(oy) - 1, corner[1] + int(ox) - 1
+    first, last = max(begin, -left), min(end, shape[1] - 3 - left)
+    if top < 0 or top > shape[0] - 4 or last <= first:
+        return end, begin, begin, 0, 0, SINGLE(oy), SINGLE(ox)
+    return end, first, last, top, left + first, SINGLE(oy), SINGLE(ox)
 
 
-@njit(cache=True, nogil=True)
-def _slopes(f: float) -> tuple[float, float, float, float]:
-    g = 1.0 - f
-    return -g * g / 2, f * (3 * f - 4) / 2, -g * (3 * g - 4) / 2, f * f / 2
+@njit(cache=True, nogil=True, fastmath=True)
+def _splines(d: Any, floor: Any, at: Any) -> None:
+    """Cubic B-spline at the four knots around each position: (4, n)."""
+    for x in range(d.size):
+        f = d[x] - floor
+        g = ONE - f
+        at[0, x] = g * g * g * SIXTH
+        at[1, x] = THIRD - f * f * (TWO - f) * HALF
+        at[2, x] = THIRD - g * g * (TWO - g) * HALF
+        at[3, x] = f * f * f * SIXTH
 
 
-@njit(cache=True, nogil=True)
-def _positions(y: int, corner: tuple[float, float], modes: Any, basis: Any, py: Any, px: Any) -> None:
-    """Fill in the positions of one row's pixels on the grid of knots."""
-    py[:] = y + corner[0]
-    for x in range(px.size):
-        px[x] = x + corner[1]
-    for k in range(modes.shape[1]):
-        for x in range(px.size):
-            py[x] += modes[y, k, 0] * basis[k, x]
-            px[x] += modes[y, k, 1] * basis[k, x]
+@njit(cache=True, nogil=True, fastmath=True)
+def _slopes(d: Any, floor: Any, at: Any) -> None:
+    for x in range(d.size):
+        f = d[x] - floor
+        g = ONE - f
+        at[0, x] = -g * g * HALF
+        at[1, x] = f * (f + TWO * f - FOUR) * HALF
+        at[2, x] = -g * (g + TWO * g - FOUR) * HALF
+        at[3, x] = f * f * HALF
 
 
-@njit(cache=True, nogil=True)
-def look(
-    knots: Any, corner: tuple[float, float], modes: Any, basis: Any, image: Any, line: Any, noise: Any,
-    seen: Any, statistics: Any,
+@njit(cache=True, nogil=True, fastmath=True)
+def _gather(knots: Any, top: int, left: int, across: Any, along: Any, out: Any) -> None:
+    """Sum over the knots around each pixel of the run, weighted across rows and along them: (n,)."""
+    n = out.size
+    k0, k1 = knots[top, left : left + n + 3], knots[top + 1, left : left + n + 3]
+    k2, k3 = knots[top + 2, left : left + n + 3], knots[top + 3, left : left + n + 3]
+    a0, a1, a2, a3 = across[0, :n], across[1, :n], across[2, :n], across[3, :n]
+    b0, b1, b2, b3 = along[0, :n], along[1, :n], along[2, :n], along[3, :n]
+    for x in range(n):
+        r0 = b0[x] * k0[x] + b1[x] * k0[x + 1] + b2[x] * k0[x + 2] + b3[x] * k0[x + 3]
+        r1 = b0[x] * k1[x] + b1[x] * k1[x + 1] + b2[x] * k1[x + 2] + b3[x] * k1[x + 3]
+        r2 = b0[x] * k2[x] + b1[x] * k2[x + 1] + b2[x] * k2[x + 2] + b3[x] * k2[x + 3]
+        r3 = b0[x] * k3[x] + b1[x] * k3[x + 1] + b2[x] * k3[x + 2] + b3[x] * k3[x + 3]
+        out[x] = a0[x] * r0 + a1[x] * r1 + a2[x] * r2 + a3[x] * r3
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _scatter(value: Any, top: int, left: int, across: Any, along: Any, one: Any, out: Any) -> None:
+    """Transposed `_gather`."""
+    n = value.size
+    for a in range(4):
+        row, weight = out[top + a, left : left + n + 3], across[a, :n]
+        for x in range(n):
+            one[x] = weight[x] * value[x]
+        for b in range(4):
+            part, with_b = row[b : b + n], along[b, :n]
+            for x in range(n):
+                part[x] += one[x] * with_b[x]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _background(bright: Any, basis: Any, offset: Any, back: Any) -> None:
+    back[:] = offset
+    for k in range(bright.size - 1):
+        if bright[k] != ZERO:
+            for x in range(back.size):
+                back[x] += bright[k] * basis[k, x]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _trust(square: Any, variance: Any, slope: Any) -> Any:
+    """Weight of a pixel by its squared residual: 1, but falls for outliers; noise that is skewed is allowed more."""
+    least = OUTLIER * math.sqrt(variance) + SKEWED * slope
+    least *= least
+    share = least / max(square, least)
+    return share * share
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def spread(
+    knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
+    weight: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Take down what each pixel of one frame tells about its displacement.
+    """Normal equations of the scene, one frame's share.
+
+    Adds to `out` (H, W) the transposed sampling of the weighted, trusted residuals of the image or, where that has no
+    rows, of the knots as sampled. Arguments as for `look`; `weight`: gain² / variance of the frame at its mean.
+    """
+    rows, columns = modes.shape[0], basis.shape[1]
+    dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    across, along = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
+    value, one, back = np.empty(columns, SINGLE), np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    for y in range(rows):
+        _place(modes[y], basis, dy, dx)
+        if image.shape[0] > 0:
+            _background(bright[y], basis, line[1], back)
+        begin = 0
+        while begin < columns:
+            begin, first, last, top, left, oy, ox = _run(begin, dy, dx, out.shape, (y + corner[0], corner[1]))
+            n = last - first
+            _splines(dy[first:last], oy, across)
+            _splines(dx[first:last], ox, along)
+            v = value[:n]
+            _gather(knots, top, left, across, along, v)
+            if image.shape[0] > 0:
+                gain = line[0] * (ONE + bright[y, bright.shape[1] - 1])
+                seen, behind = image[y, first:last], back[first:last]
+                for x in range(n):
+                    model = gain * v[x] + behind[x]
+                    residual = seen[x] - model
+                    expected = max(noise[0] + noise[1] * model, noise[2])
+                    v[x] = weight / line[0] * residual * _trust(residual * residual, expected, noise[1])
+            else:
+                for x in range(n):
+                    v[x] *= weight
+            _scatter(v, top, left, across, along, one, out)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def look(
+    knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
+    sums: Any, statistics: Any,
+) -> None:  # fmt: skip
+    """Take down what each row of one frame tells about its displacement and its brightness.
 
     Parameters
     ----------
     knots : (H, W)
         Scene; knot (0, 0) lies at the scene position -corner.
-    corner : (float, float)
+    corner : (int, int)
     modes : (Y, K, 2)
-        Displacement (y, x) of each row: coefficients of the first K functions of the basis.
-    basis : (D, X)
-        Legendre polynomials along the row, D >= K.
+        Displacement (y, x) of each row: coefficients of the first K functions of the basis, px.
+    bright : (Y, B + 1)
+        Brightness of each row: coefficients of the first B functions, which are added, and a gain less 1.
+    basis : (DEGREES, X)
+        Legendre polynomials along the row.
     image : (Y, X)
+        `MISSING` where there is no value.
     line : (2,)
         Gain and offset of the frame: image = gain * scene + offset.
     noise : (3,)
-        Variance = noise[0] + noise[1] * (gain * scene + offset), but at least noise[2].
-    seen : (Y, 5, X)
-        Filled with weight * (gy gy, gy gx, gx gx, residual gy, residual gx); zero outside the knots.
-    statistics : (STATISTICS,)
+        Variance = noise[0] + noise[1] * model, but at least noise[2].
+    sums : (Y, CHANNELS, DEGREES)
+        Filled with sums over each row, times the first `NEEDED` polynomials, of weight * (gy gy, gy gx, gx gx,
+        residual gy, residual gx; 1, gy, gx, residual; gain² scene², gain scene, and this times gy, gx, residual); of
+        the trust in each pixel, and of weight * residual².
+    statistics : (STATISTICS,) float64
         Filled with the sums that `line` and `noise` are fitted from.
     """
     rows, columns = image.shape
-    height, width = knots.shape
-    py, px = np.empty(columns), np.empty(columns)
+    dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    across, along = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
+    down, right = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
+    back = np.empty(columns, SINGLE)
+    value, sy, sx = np.empty(columns, SINGLE), np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    seen = np.empty((CHANNELS, columns), SINGLE)
     statistics[:] = 0
-    gain, offset = line[0], line[1]
     for y in range(rows):
-        _positions(y, corner, modes, basis, py, px)
-        for x in range(columns):
-            iy, ix = math.floor(py[x]), math.floor(px[x])
-            if iy < 1 or ix < 1 or iy > height - 3 or ix > width - 3:
-                seen[y, :, x] = 0
-                continue
-            by, bx = _values(py[x] - iy), _values(px[x] - ix)
-            dy, dx = _slopes(py[x] - iy), _slopes(px[x] - ix)
-            top, left = np.uint64(iy - 1), np.uint64(ix - 1)  # unsigned: not to be counted from the end
-            value = sy = sx = 0.0
-            for a in range(4):
-                across = along = 0.0
-                for b in range(4):
-                    knot = knots[top + np.uint64(a), left + np.uint64(b)]
-                    across += bx[b] * knot
-                    along += dx[b] * knot
-                value += by[a] * across
-                sy += dy[a] * across
-                sx += by[a] * along
-            model = gain * value + offset
-            weight = 1.0 / max(noise[0] + noise[1] * model, noise[2])
-            residual = image[y, x] - model
-            sy *= gain
-            sx *= gain
-            seen[y, 0, x] = weight * sy * sy
-            seen[y, 1, x] = weight * sy * sx
-            seen[y, 2, x] = weight * sx * sx
-            seen[y, 3, x] = weight * residual * sy
-            seen[y, 4, x] = weight * residual * sx
-            statistics[0] += weight
-            statistics[1] += weight * value
-            statistics[2] += weight * value * value
-            statistics[3] += weight * image[y, x]
-            statistics[4] += weight * image[y, x] * value
-            square = residual * residual
-            statistics[5] += 1
-            statistics[6] += model
-            statistics[7] += model * model
-            statistics[8] += square
-            statistics[9] += square * model
+        _place(modes[y], basis, dy, dx)
+        _background(bright[y], basis, line[1], back)
+        gain = line[0] * (ONE + bright[y, bright.shape[1] - 1])
+        seen[:] = ZERO
+        begin = 0
+        while begin < columns:
+            begin, first, last, top, left, oy, ox = _run(begin, dy, dx, knots.shape, (y + corner[0], corner[1]))
+            n = last - first
+            _splines(dy[first:last], oy, across)
+            _splines(dx[first:last], ox, along)
+            _slopes(dy[first:last], oy, down)
+            _slopes(dx[first:last], ox, right)
+            _gather(knots, top, left, across, along, value[:n])
+            _gather(knots, top, left, down, along, sy[:n])
+            _gather(knots, top, left, across, right, sx[:n])
+            _compare(value[:n], sy[:n], sx[:n], image[y, first:last], back[first:last], gain, line, noise,
+                     seen[:, first:last], statistics)  # fmt: skip
+        for c in range(CHANNELS):
+            for d in range(NEEDED[c]):
+                total = ZERO
+                for x in range(columns):
+                    total += seen[c, x] * basis[d, x]
+                sums[y, c, d] = total
 
 
-@njit(cache=True, nogil=True)
-def spread(
-    knots: Any, corner: tuple[float, float], modes: Any, basis: Any, image: Any, line: Any, noise: Any, level: float,
-    right: Any, out: Any,
-) -> None:  # fmt: skip
-    """Normal equations of the scene, one frame's share.
-
-    Adds to `out` (H, W) the product of the normal matrix B'WB with the knots and, where `right` has a size, to it the
-    right-hand side B'W(image - offset - gain * level); weights are those of a scene of the `level`.
-    """
-    rows, columns = image.shape
-    height, width = out.shape
-    py, px = np.empty(columns), np.empty(columns)
-    gain, offset = line[0], line[1]
-    weight = gain / max(noise[0] + noise[1] * (gain * level + offset), noise[2])
-    wanted = right.size > 0
-    for y in range(rows):
-        _positions(y, corner, modes, basis, py, px)
-        for x in range(columns):
-            iy, ix = math.floor(py[x]), math.floor(px[x])
-            if iy < 1 or ix < 1 or iy > height - 3 or ix > width - 3:
-                continue
-            by, bx = _values(py[x] - iy), _values(px[x] - ix)
-            top, left = np.uint64(iy - 1), np.uint64(ix - 1)
-            if wanted:
-                value = weight * (image[y, x] - offset - gain * level)
-                for a in range(4):
-                    for b in range(4):
-                        right[top + np.uint64(a), left + np.uint64(b)] += by[a] * value * bx[b]
-            model = 0.0
-            for a in range(4):
-                across = 0.0
-                for b in range(4):
-                    across += bx[b] * knots[top + np.uint64(a), left + np.uint64(b)]
-                model += by[a] * across
-            model *= weight * gain
-            for a in range(4):
-                for b in range(4):
-                    out[top + np.uint64(a), left + np.uint64(b)] += by[a] * model * bx[b]
+@njit(cache=True, nogil=True, fastmath=True)
+def _compare(
+    value: Any, sy: Any, sx: Any, image: Any, back: Any, gain: Any, line: Any, noise: Any, seen: Any, statistics: Any
+) -> None:
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = ZERO
+    for x in range(value.size):
+        plain = gain * value[x]
+        model = plain + back[x]
+        expected = max(noise[0] + noise[1] * model, noise[2])
+        residual = image[x] - model
+        trust = _trust(residual * residual, expected, noise[1])
+        weight = trust / expected
+        gy, gx = gain * sy[x], gain * sx[x]
+        wy, wx, wr = weight * gy, weight * gx, weight * residual
+        seen[0, x], seen[1, x], seen[2, x] = wy * gy, wy * gx, wx * gx
+        seen[3, x], seen[4, x] = wr * gy, wr * gx
+        seen[5, x], seen[6, x], seen[7, x], seen[8, x] = weight, wy, wx, wr
+        seen[9, x], seen[10, x] = weight * plain * plain, weight * plain
+        seen[11, x], seen[12, x], seen[13, x] = wy * plain, wx * plain, wr * plain
+        seen[14, x], seen[15, x] = trust, wr * residual
+        pure = residual + line[0] * value[x] + line[1]  # the image less what is fitted to its rows
+        s0 += weight
+        s1 += weight * value[x]
+        s2 += weight * value[x] * value[x]
+        s3 += weight * pure
+        s4 += weight * pure * value[x]
+        square = residual * residual * trust
+        s5 += trust
+        s6 += trust * model
+        s7 += trust * model * model
+        s8 += square
+        s9 += square * model
+    statistics[0] += s0
+    statistics[1] += s1
+    statistics[2] += s2
+    statistics[3] += s3
+    statistics[4] += s4
+    statistics[5] += s5
+    statistics[6] += s6
+    statistics[7] += s7
+    statistics[8] += s8
+    statistics[9] += s9
 
 
 def legendre(degrees: int, columns: int) -> Any:

@@ -11,9 +11,9 @@ from scipy import fft, ndimage
 
 from ..pairs import taper
 
-Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
-ROUNDS = 3
+ROUNDS = 2
 CAUTION = 1.5  # noise powers that never count as the scene's
 
 
@@ -34,27 +34,29 @@ class SceneFit:
             int(fft.next_fast_len(n + 2 * r + 8, real=a == 1)) for a, (n, r) in enumerate(zip(shape, room, strict=True))
         )
         top, left = ((s - n) // 2 for s, n in zip(self.size, shape, strict=True))
-        self.corner = (float(top), float(left))
-        self.knots = np.zeros(self.size)
+        self.corner = (top, left)
+        self.knots = np.zeros(self.size, np.float32)
         window = np.zeros(self.size)
         window[top : top + shape[0], left : left + shape[1]] = np.multiply.outer(*(taper(n, n / 2) for n in shape))
-        self.window = window / math.sqrt((window**2).mean())
+        self.window = (window / math.sqrt((window**2).mean())).astype(np.float32)
         fy, fx = fft.fftfreq(self.size[0])[:, None], fft.rfftfreq(self.size[1])[None]
-        self.response = ((2 + np.cos(2 * np.pi * fy)) * (2 + np.cos(2 * np.pi * fx)) / 9) ** 2
+        response = ((2 + np.cos(2 * np.pi * fy)) * (2 + np.cos(2 * np.pi * fx)) / 9) ** 2
+        self.response = response.astype(np.float32)
+        twice = np.full(self.size[1] // 2 + 1, 2.0, np.float32)
+        twice[0] = 1
+        if self.size[1] % 2 == 0:
+            twice[-1] = 1
+        self.twice = twice / np.float32(self.window.size)
 
-    def solve(
-        self, normal: Callable[[Floats], Floats], right: Floats, product: Floats, weight: float, caution: float
-    ) -> None:
-        """Improve the knots towards the maximum a posteriori.
+    def solve(self, normal: Callable[[Singles], Singles], residual: Singles, weight: float, caution: float) -> None:
+        """Improve the knots towards the maximum a posteriori, by conjugate gradients among Fourier coefficients.
 
         Parameters
         ----------
         normal : function
             Multiplies knots (H, W) with the normal matrix of all frames.
-        right : (H, W)
-            Right-hand side of the normal equations.
-        product : (H, W)
-            Normal matrix times the present knots.
+        residual : (H, W)
+            Right-hand side of the normal equations less the normal matrix times the present knots.
         weight : float
             Sum over the frames of gain² / variance: what one scene position was seen with.
         caution : float
@@ -62,29 +64,29 @@ class SceneFit:
             make the prior.
         """
         area = self.window.size
-        power = np.abs(fft.rfft2(right / weight * self.window)) ** 2 / area / self.response**2
-        floor = 1 / (weight * self.response)
-        smooth = ndimage.uniform_filter(power / floor, 3, mode="wrap")
-        signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6) * floor
+        waves, rest = fft.rfft2(self.knots), fft.rfft2(residual)
+        seen = fft.irfft2(rest / weight + self.response * waves, self.size) * self.window
+        power = np.abs(fft.rfft2(seen)) ** 2 * (weight / area) / self.response  # of the noise: 1
+        smooth = ndimage.uniform_filter(power, 3, mode="wrap")
+        signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6)
         signal.flat[0] = max(signal.flat[0], power.flat[0])
-        prior = 1 / signal
+        prior = weight * self.response / signal
         inverse = 1 / (weight * self.response + prior)
 
-        def held(c: Floats) -> Floats:
-            return np.asarray(fft.irfft2(prior * fft.rfft2(c), self.size))
+        def inner(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> float:
+            return float(((a.real * b.real + a.imag * b.imag).sum(axis=0, dtype=np.float64) * self.twice).sum())
 
-        knots = self.knots
-        residual = right - product - held(knots)
-        z = fft.irfft2(inverse * fft.rfft2(residual), self.size)
-        direction, square = z, float((residual * z).sum())
+        rest = rest - prior * waves
+        direction = inverse * rest
+        square = inner(rest, direction)
         for _ in range(ROUNDS):
             if square <= 0:
                 break
-            step = normal(direction) + held(direction)
-            alpha = square / float((direction * step).sum())
-            knots = knots + alpha * direction
-            residual = residual - alpha * step
-            z = fft.irfft2(inverse * fft.rfft2(residual), self.size)
-            before, square = square, float((residual * z).sum())
-            direction = z + square / before * direction
-        self.knots = knots
+            along = fft.irfft2(direction, self.size)
+            step = fft.rfft2(normal(along)) + prior * direction
+            alpha = square / inner(direction, step)
+            self.knots = self.knots + np.float32(alpha) * along
+            rest = rest - np.float32(alpha) * step
+            z = inverse * rest
+            before, square = square, inner(rest, z)
+            direction = z + np.float32(square / before) * direction

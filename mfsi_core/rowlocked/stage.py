@@ -1,0 +1,134 @@
+"""Stage: the frames, the scene they show, and what is fitted beside it; kernels run over the frames in threads."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import CHANNELS, DEGREES, MISSING, STATISTICS, legendre, look, spread
+from .scene_fit import SceneFit
+from .unknowns import SHADES, SIZE, information
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+GROUPS, FEW = 8, 4  # of frames, each summed by itself: sums do not depend on the number of threads; frames in one
+LEAST_VARIANCE = 0.1  # of the mean variance
+SAMPLE = 1_000_000  # pixels from which level and scale are taken
+TAIL = 1e-3  # share of the pixels at either end that may be anything
+
+
+def singles(images: Any) -> Singles:
+    """Images (N, Y, X) less their level, by their deviation, in single precision; `MISSING` where they are not finite.
+
+    Level and deviation are those of the values between the quantiles of a thousandth and beyond them by as much again.
+    """
+    flat = images.reshape(-1)
+    some = np.asarray(flat[:: max(1, flat.size // SAMPLE)], np.float64)
+    some = some[np.isfinite(some)]
+    low, high = np.quantile(some, [TAIL, 1 - TAIL]) if some.size else (0.0, 0.0)
+    if low == high and some.size:
+        low, high = some.min(), some.max()
+    half = high / 2 - low / 2
+    some = np.clip(some, low - 2 * half, high + 2 * half) - low
+    level, scale = low + float(some.mean()) if some.size else 0.0, float(some.std()) if some.size else 1.0
+    out = np.empty(images.shape, np.float32)
+    for image, single in zip(images, out, strict=True):
+        with np.errstate(over="ignore", invalid="ignore"):
+            single[...] = np.clip((np.asarray(image, np.float64) - level) / (scale or 1.0), -MISSING / 10, MISSING / 10)
+        single[~np.isfinite(image)] = MISSING
+    return out
+
+
+class Stage:
+    """Frames (N, Y, X) as `singles` makes them, and a scene."""
+
+    def __init__(self, images: Singles, scene: SceneFit) -> None:
+        self.images, self.scene = images, scene
+        frames, rows, columns = images.shape
+        self.basis = legendre(DEGREES, columns).astype(np.float32)
+        self.bright = np.zeros((frames, rows, SHADES + 1), np.float32)
+        values = [image[image < MISSING] for image in images]
+        mean = np.array([v.mean(dtype=np.float64) if v.size else 0.0 for v in values])
+        square = [np.square(np.clip(v, -10, 10)).mean(dtype=np.float64) for v in values if v.size]
+        self.lines = np.stack([np.ones(frames), np.clip(mean, -10, 10)], axis=1)
+        self.noise = np.array([float(np.mean(square)) if square else 1.0, 0.0, 0.0])
+        self.groups = [g for g in np.array_split(np.arange(frames), min(GROUPS, -(-frames // FEW)))]
+
+    def each(self, work: Callable[[NDArray[np.int64]], Any]) -> list[Any]:
+        """Results of the work on each group of frames."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(work, self.groups))
+
+    def fit_scene(self, modes: Singles, caution: float) -> None:
+        """Fit the scene to the frames at their displacements."""
+        lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
+        weight = self.lines[:, 0] ** 2 / np.maximum(self.noise[0] + self.noise[1] * self.lines[:, 1], self.noise[2])
+        weights = weight.astype(np.float32)
+        none = np.empty((0, self.images.shape[2]), np.float32)
+
+        def total(knots: Singles, *, residual: bool) -> Singles:
+            def work(group: NDArray[np.int64]) -> Singles:
+                out = np.zeros(self.scene.size, np.float32)
+                for n in group:
+                    spread(knots, self.scene.corner, modes[n], self.bright[n], self.basis,
+                           self.images[n] if residual else none, lines[n], noise, weights[n], out)  # fmt: skip
+                return out
+
+            return np.asarray(np.sum(self.each(work), axis=0))
+
+        rest = total(self.scene.knots, residual=True)
+        self.scene.solve(lambda knots: total(knots, residual=False), rest, float(weight.sum()), caution)
+
+    def look(self, modes: Singles, work: Callable[[NDArray[np.int64], Floats, Floats], Any]) -> list[Any]:
+        """Results of the work on each group of frames, the rows' information and pull; fits gains, offsets, noise.
+
+        `work` is given the frames, information (n, Y, M, M) and pull (n, Y, M).
+        """
+        rows = self.images.shape[1]
+        lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
+        statistics = np.empty((len(self.images), STATISTICS))
+        self.misfit = np.empty((len(self.images), rows), np.float32)
+        self.trusted = np.empty((len(self.images), rows), np.float32)
+
+        def one(group: NDArray[np.int64]) -> Any:
+            sums = np.zeros((rows, CHANNELS, DEGREES), np.float32)
+            matrix, pull = np.empty((group.size, rows, SIZE, SIZE)), np.empty((group.size, rows, SIZE))
+            for k, n in enumerate(group):
+                look(self.scene.knots, self.scene.corner, modes[n], self.bright[n], self.basis, self.images[n],
+                     lines[n], noise, sums, statistics[n])  # fmt: skip
+                matrix[k], pull[k] = information(sums)
+                self.trusted[n] = sums[:, 14, 0]
+                self.misfit[n] = sums[:, 15, 0]
+            return work(group, matrix, pull)
+
+        found = self.each(one)
+        self._fit_noise(statistics.sum(axis=0), len(statistics))
+        self._fit_lines(statistics)
+        return found
+
+    def _fit_noise(self, s: Floats, frames: int) -> None:
+        """Straight line of the squared residuals against the intensity, about its mean."""
+        count = max(float(s[5]), 1e-300)
+        mean = s[6] / count
+        level, spread_ = s[8] / count, s[7] / count - mean**2
+        slope = (s[9] / count - mean * level) / spread_ if spread_ > 0 else 0.0
+        lowest = mean - 2 * math.sqrt(max(spread_, 0.0))
+        slope = float(np.clip(slope, 0.0, (1 - LEAST_VARIANCE) * level / max(mean - lowest, 1e-300)))
+        free = frames / max(frames - 1, 1)
+        self.noise = np.array([level - slope * mean, slope, LEAST_VARIANCE * level]) * free
+
+    def _fit_lines(self, s: Floats) -> None:
+        """Weighted fit of image = gain * scene + offset, frame by frame."""
+        determinant = s[:, 0] * s[:, 2] - s[:, 1] ** 2
+        good = determinant > 1e-6 * s[:, 0] * s[:, 2]
+        safe = np.where(good, determinant, 1.0)
+        gain = np.where(good, (s[:, 0] * s[:, 4] - s[:, 1] * s[:, 3]) / safe, 1.0)
+        gain = np.clip(gain / gain.mean(), 0.1, 10.0)
+        self.lines = np.stack([gain, (s[:, 3] - gain * s[:, 1]) / np.maximum(s[:, 0], 1e-300)], axis=1)

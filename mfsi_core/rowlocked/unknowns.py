@@ -1,0 +1,56 @@
+"""Unknowns of a row: its displacement and its brightness, polynomials along the row; what the pixels tell about them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MODES = 4  # of the displacement: Legendre polynomials up to the third degree, (y, x) of each in turn
+SHADES = 3  # of the brightness that is added: up to the second degree; a gain of the row comes last
+SHIFTS = 2 * MODES
+SIZE = SHIFTS + SHADES + 1
+FIRST_SPREAD = np.array([0.3, 0.3] + [0.075] * (SHIFTS - 2) + [0.1, 0.05, 0.05, 0.05])  # px; of the image's deviation
+
+
+def information(sums: Any) -> tuple[Floats, Floats]:
+    """Information (Y, SIZE, SIZE) and pull (Y, SIZE) of the rows from what `kernels.look` took down (Y, CHANNELS, D).
+
+    A product of two Legendre polynomials is a sum of Legendre polynomials.
+    """
+    sums = np.asarray(sums, np.float64)
+    rows, shades = len(sums), slice(SHIFTS, SHIFTS + SHADES)
+    product = _products(MODES)
+
+    def between(channel: int, first: int, second: int) -> Floats:
+        return np.asarray(np.einsum("kjd,yd->ykj", product[:first, :second], sums[:, channel], optimize=True))
+
+    out, pull = np.empty((rows, SIZE, SIZE)), np.empty((rows, SIZE))
+    for a in range(2):
+        for b in range(2):
+            out[:, a:SHIFTS:2, b:SHIFTS:2] = between(a + b, MODES, MODES)
+        out[:, shades, a:SHIFTS:2] = between(6 + a, SHADES, MODES)
+        out[:, -1, a:SHIFTS:2] = sums[:, 11 + a, :MODES]
+        pull[:, a:SHIFTS:2] = sums[:, 3 + a, :MODES]
+    out[:, shades, shades] = between(5, SHADES, SHADES)
+    out[:, -1, shades] = sums[:, 10, :SHADES]
+    out[:, -1, -1] = sums[:, 9, 0]
+    out[:, :SHIFTS, SHIFTS:] = np.swapaxes(out[:, SHIFTS:, :SHIFTS], 1, 2)
+    out[:, shades, -1] = out[:, -1, shades]
+    pull[:, shades], pull[:, -1] = sums[:, 8, :SHADES], sums[:, 13, 0]
+    return out, pull
+
+
+@cache
+def _products(modes: int) -> Floats:
+    """Products of the first Legendre polynomials as sums of Legendre polynomials: (K, K, 2K-1)."""
+    unit, out = np.eye(modes), np.zeros((modes, modes, 2 * modes - 1))
+    for k in range(modes):
+        for j in range(modes):
+            share = np.polynomial.legendre.legmul(unit[k], unit[j])
+            out[k, j, : len(share)] = share
+    return out
