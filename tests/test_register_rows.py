@@ -93,3 +93,69 @@ def test_rows_without_information_follow_their_frame():
     error = found.displacement(size) - shift[:, :, None, None]
     error -= error.mean(axis=(0, 2, 3), keepdims=True)
     assert np.abs(error[:, :, : size // 2 - 4].mean(axis=(2, 3))).max() < 0.3
+
+
+def crystal(counts, seed, size=72, frames=8):
+    """A series with white jitter; expected counts (N, Y, X)."""
+    series = simulate((size, size), frames, 1, seed, image_counts=counts, jitter=(0.3, 0.4), walk=0.2)
+    scene = series.scene
+    rate = [counts * scene.haadf(scene.densities(*series.positions(n))) for n in range(frames)]
+    return series, np.array(rate) * (counts / np.mean(rate))
+
+
+def spoil(kind, rate, rng):
+    """Counts as drawn from the rates, and what a scan may add to them."""
+    frames, rows, columns = rate.shape
+    if kind == "mains in the beam current":
+        rate = rate * (1 + 0.2 * np.sin(2 * np.pi * np.arange(frames * rows) / 9.7).reshape(frames, rows, 1))
+    image = rng.poisson(rate).astype(float)
+    if kind == "offsets of rows":
+        image += 0.3 * rate.mean() * rng.normal(size=(frames, rows, 1))
+    if kind == "charging":
+        y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+        image += (
+            0.3 * rate.mean() * np.einsum("nk,kyx->nyx", rng.normal(size=(frames, 3)), [y, x, np.exp(-y * y - x * x)])
+        )
+    if kind == "cosmics":
+        image[rng.random(image.shape) < 2e-3] += 40 * rate.mean()
+    if kind == "hot pixels":
+        image[:, rng.random((rows, columns)) < 3e-3] += 20 * rate.mean()
+    if kind == "missing pixels":
+        image[:, 5, 7], image[rng.random(image.shape) < 0.02] = np.nan, np.nan
+    if kind == "1e200":
+        image[2, 3, 4], image[1, 9, 9] = 1e200, -1e300
+    return image
+
+
+KINDS = ["mains in the beam current", "offsets of rows", "charging", "cosmics", "hot pixels", "missing pixels", "1e200"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_scan_adds_costs_little(kind):
+    series, rate = crystal(40.0, 3)
+    shift = series.displacement.mean(axis=(2, 3))
+    clean, spoiled = (row_locked(spoil(k, rate, np.random.default_rng(1)), shift) for k in ("", kind))
+    error = error_of(spoiled.displacement(72), series.displacement)
+    assert error < 1.3 * error_of(clean.displacement(72), series.displacement)
+    assert 0.7 < error / np.sqrt(np.mean(spoiled.error**2)) < 1.4
+
+
+def test_rows_that_fit_nowhere_are_told_and_stay_with_their_frame():
+    series, rate = crystal(100.0, 4)
+    image = np.random.default_rng(2).poisson(rate).astype(float)
+    image[3, 20:26] = np.random.default_rng(3).permuted(image[3, 20:26], axis=1)
+    found = row_locked(image, series.displacement.mean(axis=(2, 3)))
+    strange = np.zeros((8, 72), bool)
+    strange[3, 20:26] = True
+    assert ((found.trust < 0.5) == strange).all()
+    assert np.abs(found.modes[3, 20:26, 0] - found.modes[3, :, 0].mean(axis=0)).max() < 1.5
+
+
+def test_results_do_not_depend_on_threads(monkeypatch):
+    _, rate = crystal(40.0, 5, 40, 9)
+    image = np.random.default_rng(2).poisson(rate)
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr("mfsi_core.rowlocked.stage.os.cpu_count", lambda threads=threads: threads)
+        found.append(row_locked(image, np.zeros((9, 2))).modes)
+    assert (found[0] == found[1]).all()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .jitter import Jitter
+from .jitter import Jitter, gather
 from .kernels import legendre
 from .scene_fit import SceneFit
 from .stage import Stage, singles
-from .unknowns import FIRST_SPREAD, MODES, SHIFTS, SIZE
+from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +26,7 @@ LEAST_CHANGE = 5e-4  # px, the same
 # places.
 ROUGH, FALL = 0.02, 0.1
 FEWEST = 4  # rounds, after which that share is as low as noise
+DOUBT = 3  # rounds after which rows that misfit count less
 LONGEST_STEP = 1.0  # px
 LEFT = 0.02  # of the jitter, what rounds leave of it where there is no noise; on simulations
 CHANCE = 1.3  # times the noise of a mean, the displacement that all frames share and that is believed
@@ -43,17 +45,14 @@ class Field:
         Error of one component expected from the noise and from the jitter not seen, px rms.
     power : array
         `Jitter.power` learned.
-    trusted : (N, Y)
-        Pixels of each row that agree with the scene of all frames, outliers and missing ones counted less.
-    misfit : (N, Y)
-        Sum over these of the squared residuals by the variance expected; as many as pixels where all is well.
+    trust : (N, Y)
+        In each row, 0 to 1; less than 1 where it misfits the scene of all frames by more than noise would.
     """
 
     modes: Floats
     error: Floats
     power: Floats
-    trusted: NDArray[np.float32]
-    misfit: NDArray[np.float32]
+    trust: NDArray[np.float32]
 
     def displacement(self, columns: int) -> NDArray[np.float32]:
         """(N, 2, Y, X) px."""
@@ -105,15 +104,8 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
         stage.look(modes.astype(np.float32), lambda *_: None)
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL**turn)
-        whole = np.zeros((frames, SIZE))
-        whole[:, :2] = modes[:, :, 0].mean(axis=1)
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
-
-        def work(group: NDArray[np.int64], matrix: Floats, pull: Floats, unknown: Floats = unknown) -> Any:
-            pull += np.einsum("nyab,nyb->nya", matrix, unknown[group], optimize=True)
-            return prior.posterior(matrix, pull, whole[group])
-
-        told = prior.gather(stage.look(modes.astype(np.float32), work))
+        told = gather(stage.look(modes.astype(np.float32), partial(prior.posterior, unknown)))
         error = np.sqrt(_variance(told.draw[:, :rows, :SHIFTS], stage.basis) * (1 - 1 / frames))
         step = told.found[:, :rows, :SHIFTS].reshape(modes.shape) - modes
         new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
@@ -121,11 +113,13 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
         change = float(np.sqrt(np.mean((new - modes) ** 2)))
         modes, stage.bright = new, told.found[:, :rows, SHIFTS:].astype(np.float32)
         prior.learn(told)
+        if turn + 1 >= DOUBT:
+            stage.doubt()
         if turn + 1 >= (FEWEST if before is None else 2) and change < max(SETTLED * float(error.mean()), LEAST_CHANGE):
             break
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     left = np.sqrt(LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis))
-    return Field(modes, np.hypot(error, left), prior.power, stage.trusted, stage.misfit)
+    return Field(modes, np.hypot(error, left), prior.power, stage.trust)
 
 
 def _variance(draw: Floats, basis: Any) -> Floats:

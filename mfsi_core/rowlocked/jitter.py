@@ -49,6 +49,11 @@ class Told:
     rest: Waves
 
 
+def gather(parts: list[Told]) -> Told:
+    """What was told of some frames and of others, together."""
+    return Told(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Told)))
+
+
 class Jitter:
     """Stationary Gaussian process of the rows' unknowns, one power spectrum for each.
 
@@ -77,40 +82,40 @@ class Jitter:
     def _free(self) -> None:
         self.power[0, :2] = self.length * FREE**2
 
-    def posterior(self, matrix: Floats, pull: Floats, start: Floats) -> Told:
+    def posterior(self, unknown: Floats, frames: NDArray[np.int64], matrix: Floats, pull: Floats) -> Told:
         """Maximum a posteriori and a draw of what remains uncertain.
 
         Parameters
         ----------
-        matrix : (N, Y, M, M)
+        unknown : (N, Y, M)
+            Present unknowns of all frames; rows without information do not move away from their frame's mean shift.
+        frames : (n,)
+            Those to be treated.
+        matrix : (n, Y, M, M)
             Information of each row.
-        pull : (N, Y, M)
-            Its product with the unknowns that fit each row best.
-        start : (N, M)
-            Unknowns of whole frames from which rows without information do not move away.
+        pull : (n, Y, M)
+            Its product with the unknowns that fit each row best, less the present ones.
         """
-        frames, rows, size = pull.shape
+        number, rows, size = pull.shape
+        pull = pull + np.einsum("nyab,nyb->nya", matrix, unknown[frames], optimize=True)
+        start = np.zeros((number, size))
+        start[:, :2] = unknown[frames, :, :2].mean(axis=1)
         used = np.flatnonzero((self.power > 0).any(axis=0))
         some = np.ascontiguousarray(matrix[:, :, used[:, None], used])
-        rest = np.zeros((2, frames, self.length, used.size))
+        rest = np.zeros((2, number, self.length, used.size))
         rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", some, start[:, used])
         rng = np.random.default_rng(0)
         root = np.linalg.cholesky(some + 1e-9 * np.trace(some, axis1=2, axis2=3).max() * np.eye(used.size))
-        rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((frames, rows, used.size)))
-        white = fft.rfft(rng.standard_normal((frames, self.length, used.size)), axis=1)
+        rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((number, rows, used.size)))
+        white = fft.rfft(rng.standard_normal((number, self.length, used.size)), axis=1)
         right = fft.rfft(rest, axis=2)
         power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0))
         right[1] += white / np.sqrt(power)
-        out = np.zeros((2, frames, self.length, size))
+        out = np.zeros((2, number, self.length, size))
         out[..., used] = fft.irfft(self._solve(some, right, power), self.length, axis=2)
         out[0] += start[:, None]
         left = pull - np.einsum("nyab,nyb->nya", matrix, out[0, :, :rows], optimize=True)
         return Told(out[0], out[1], matrix.mean(axis=1) * (rows / self.length), fft.rfft(left, self.length, axis=1))
-
-    @staticmethod
-    def gather(parts: list[Told]) -> Told:
-        """What was told of some frames and of others, together."""
-        return Told(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Told)))
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""

@@ -15,8 +15,8 @@ from numba import njit
 SINGLE = np.float32
 MISSING = 1e12  # value of a pixel that is not to be used
 STATISTICS = 10
-CHANNELS = 16
-NEEDED = np.array([7, 7, 7, 4, 4, 5, 6, 6, 3, 1, 3, 4, 4, 1, 1, 1])  # degrees needed of each channel
+CHANNELS = 17
+NEEDED = np.array([7, 7, 7, 4, 4, 5, 6, 6, 3, 1, 3, 4, 4, 1, 1, 1, 1])  # degrees needed of each channel
 DEGREES = 7  # of Legendre polynomials that products of two degrees up to 3 consist of
 OUTLIER = SINGLE(5.0)  # standard deviations from which on a pixel counts less, and its allowance for skewed noise
 SKEWED = SINGLE(4.0)
@@ -38,7 +38,7 @@ def _place(modes: Any, basis: Any, dy: Any, dx: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _run(begin: int, dy: Any, dx: Any, shape: tuple[int, int], corner: tuple[int, int]) -> Any:
-    """End of the run of pixels, the part of it that lies within the knots, its first knot, the floor of its displacement.
+    """End of the run, the part of it that lies within the knots, its first knot, the floor of its displacement.
 
     `corner`: knot of the row's first pixel were it not displaced.
     """
@@ -127,7 +127,7 @@ def _trust(square: Any, variance: Any, slope: Any) -> Any:
 @njit(cache=True, nogil=True, fastmath=True)
 def spread(
     knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
-    weight: Any, out: Any,
+    weight: Any, rely: Any, out: Any,
 ) -> None:  # fmt: skip
     """Normal equations of the scene, one frame's share.
 
@@ -157,7 +157,7 @@ def spread(
                     model = gain * v[x] + behind[x]
                     residual = seen[x] - model
                     expected = max(noise[0] + noise[1] * model, noise[2])
-                    v[x] = weight / line[0] * residual * _trust(residual * residual, expected, noise[1])
+                    v[x] = weight / line[0] * rely[y] * residual * _trust(residual * residual, expected, noise[1])
             else:
                 for x in range(n):
                     v[x] *= weight
@@ -167,7 +167,7 @@ def spread(
 @njit(cache=True, nogil=True, fastmath=True)
 def look(
     knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
-    sums: Any, statistics: Any,
+    rely: Any, sums: Any, statistics: Any,
 ) -> None:  # fmt: skip
     """Take down what each row of one frame tells about its displacement and its brightness.
 
@@ -188,10 +188,12 @@ def look(
         Gain and offset of the frame: image = gain * scene + offset.
     noise : (3,)
         Variance = noise[0] + noise[1] * model, but at least noise[2].
+    rely : (Y,)
+        Trust in each row.
     sums : (Y, CHANNELS, DEGREES)
-        Filled with sums over each row, times the first `NEEDED` polynomials, of weight * (gy gy, gy gx, gx gx,
-        residual gy, residual gx; 1, gy, gx, residual; gain² scene², gain scene, and this times gy, gx, residual); of
-        the trust in each pixel, and of weight * residual².
+        Filled with sums over each row, times the first `NEEDED` polynomials, of trust / variance * (gy gy,
+        gy gx, gx gx, residual gy, residual gx; 1, gy, gx, residual; gain² scene², gain scene, and this times gy, gx,
+        residual); of the trust, the pixels there are, and their squared residuals / variance, outliers' cut short.
     statistics : (STATISTICS,) float64
         Filled with the sums that `line` and `noise` are fitted from.
     """
@@ -220,7 +222,7 @@ def look(
             _gather(knots, top, left, down, along, sy[:n])
             _gather(knots, top, left, across, right, sx[:n])
             _compare(value[:n], sy[:n], sx[:n], image[y, first:last], back[first:last], gain, line, noise,
-                     seen[:, first:last], statistics)  # fmt: skip
+                     rely[y], seen[:, first:last], statistics)  # fmt: skip
         for c in range(CHANNELS):
             for d in range(NEEDED[c]):
                 total = ZERO
@@ -231,7 +233,17 @@ def look(
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _compare(
-    value: Any, sy: Any, sx: Any, image: Any, back: Any, gain: Any, line: Any, noise: Any, seen: Any, statistics: Any
+    value: Any,
+    sy: Any,
+    sx: Any,
+    image: Any,
+    back: Any,
+    gain: Any,
+    line: Any,
+    noise: Any,
+    rely: Any,
+    seen: Any,
+    statistics: Any,
 ) -> None:
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = ZERO
     for x in range(value.size):
@@ -239,7 +251,7 @@ def _compare(
         model = plain + back[x]
         expected = max(noise[0] + noise[1] * model, noise[2])
         residual = image[x] - model
-        trust = _trust(residual * residual, expected, noise[1])
+        trust = rely * _trust(residual * residual, expected, noise[1])
         weight = trust / expected
         gy, gx = gain * sy[x], gain * sx[x]
         wy, wx, wr = weight * gy, weight * gx, weight * residual
@@ -248,7 +260,9 @@ def _compare(
         seen[5, x], seen[6, x], seen[7, x], seen[8, x] = weight, wy, wx, wr
         seen[9, x], seen[10, x] = weight * plain * plain, weight * plain
         seen[11, x], seen[12, x], seen[13, x] = wy * plain, wx * plain, wr * plain
-        seen[14, x], seen[15, x] = trust, wr * residual
+        present = ONE if image[x] < SINGLE(MISSING) else ZERO
+        seen[14, x], seen[15, x] = trust, present
+        seen[16, x] = present * min(residual * residual / expected, OUTLIER * OUTLIER)
         pure = residual + line[0] * value[x] + line[1]  # the image less what is fitted to its rows
         s0 += weight
         s1 += weight * value[x]

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 GROUPS, FEW = 8, 4  # of frames, each summed by itself: sums do not depend on the number of threads; frames in one
+MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
+BEST = 0.25  # share of a frame's rows that are thought to fit
 LEAST_VARIANCE = 0.1  # of the mean variance
 SAMPLE = 1_000_000  # pixels from which level and scale are taken
 TAIL = 1e-3  # share of the pixels at either end that may be anything
@@ -46,6 +48,11 @@ def singles(images: Any) -> Singles:
     return out
 
 
+def _likely(pixels: Singles) -> Singles:
+    """Highest sum of so many squared residuals / variance that is likely."""
+    return np.asarray(pixels + MISFIT * np.sqrt(2 * pixels) + 1, np.float32)
+
+
 class Stage:
     """Frames (N, Y, X) as `singles` makes them, and a scene."""
 
@@ -59,7 +66,9 @@ class Stage:
         square = [np.square(np.clip(v, -10, 10)).mean(dtype=np.float64) for v in values if v.size]
         self.lines = np.stack([np.ones(frames), np.clip(mean, -10, 10)], axis=1)
         self.noise = np.array([float(np.mean(square)) if square else 1.0, 0.0, 0.0])
-        self.groups = [g for g in np.array_split(np.arange(frames), min(GROUPS, -(-frames // FEW)))]
+        self.trust = np.ones((frames, rows), np.float32)
+        self.misfit = np.zeros((frames, rows), np.float32)
+        self.groups = list(np.array_split(np.arange(frames), min(GROUPS, -(-frames // FEW))))
 
     def each(self, work: Callable[[NDArray[np.int64]], Any]) -> list[Any]:
         """Results of the work on each group of frames."""
@@ -77,8 +86,9 @@ class Stage:
             def work(group: NDArray[np.int64]) -> Singles:
                 out = np.zeros(self.scene.size, np.float32)
                 for n in group:
-                    spread(knots, self.scene.corner, modes[n], self.bright[n], self.basis,
-                           self.images[n] if residual else none, lines[n], noise, weights[n], out)  # fmt: skip
+                    image = self.images[n] if residual else none
+                    spread(knots, self.scene.corner, modes[n], self.bright[n], self.basis, image, lines[n], noise,
+                           weights[n], self.trust[n], out)  # fmt: skip
                 return out
 
             return np.asarray(np.sum(self.each(work), axis=0))
@@ -95,23 +105,26 @@ class Stage:
         lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
         statistics = np.empty((len(self.images), STATISTICS))
         self.misfit = np.empty((len(self.images), rows), np.float32)
-        self.trusted = np.empty((len(self.images), rows), np.float32)
 
         def one(group: NDArray[np.int64]) -> Any:
             sums = np.zeros((rows, CHANNELS, DEGREES), np.float32)
             matrix, pull = np.empty((group.size, rows, SIZE, SIZE)), np.empty((group.size, rows, SIZE))
             for k, n in enumerate(group):
                 look(self.scene.knots, self.scene.corner, modes[n], self.bright[n], self.basis, self.images[n],
-                     lines[n], noise, sums, statistics[n])  # fmt: skip
+                     lines[n], noise, self.trust[n], sums, statistics[n])  # fmt: skip
                 matrix[k], pull[k] = information(sums)
-                self.trusted[n] = sums[:, 14, 0]
-                self.misfit[n] = sums[:, 15, 0]
+                self.misfit[n] = sums[:, 16, 0] / _likely(sums[:, 15, 0])
             return work(group, matrix, pull)
 
         found = self.each(one)
         self._fit_noise(statistics.sum(axis=0), len(statistics))
         self._fit_lines(statistics)
         return found
+
+    def doubt(self) -> None:
+        """Trust rows less the more they misfit: not at all from twice what is likely, or than their frame's best do."""
+        best = np.quantile(self.misfit, BEST, axis=1, keepdims=True)
+        self.trust = np.clip(2 - self.misfit / np.maximum(best, 1), 0, 1).astype(np.float32)
 
     def _fit_noise(self, s: Floats, frames: int) -> None:
         """Straight line of the squared residuals against the intensity, about its mean."""

@@ -1,4 +1,4 @@
-"""Unknowns of a row: its displacement and its brightness, polynomials along the row; what the pixels tell about them."""
+"""Unknowns of a row, its displacement and brightness, as polynomials along it; what the pixels tell of them."""
 
 from __future__ import annotations
 
