@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 from .errors import UsageError
@@ -52,6 +53,29 @@ def checked(given: dict[str, Any], signals: list[str]) -> dict[str, Any]:
         else:
             raise UsageError(f"a frame has no attribute {name!r}; expected one of {', '.join(NAMES)}")
     return out
+
+
+def known(stored: dict[str, Any], signals: Collection[str]) -> dict[str, Any]:
+    """Return what of stored attributes means something: names of clause 5.4.4 with values of their types.
+
+    Others are to be ignored; so are signals that the journal has not, in values by signal.
+    """
+    out: dict[str, Any] = {}
+    for name, value in stored.items():
+        if name in PER_SIGNAL and isinstance(value, dict):
+            parts = {key: item for key, item in value.items() if key in signals and _fits(name, item)}
+            if parts:
+                out[name] = parts
+        elif value is not None and _fits(name, value):
+            out[name] = value
+    return out
+
+
+def _fits(name: str, value: Any) -> bool:
+    try:
+        return bool(checked({name: value}, []))
+    except UsageError:
+        return False
 
 
 def _per_signal(name: str, value: Any, signals: list[str]) -> Any:

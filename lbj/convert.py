@@ -61,7 +61,7 @@ def store(
     """Write an opened source, read from `paths`, into the new journal `out`; as `convert`."""
     lost: list[str] = []
     signals = _recoded(source.signals, codings or {}, lost)
-    origin = {"name": _base(os.path.abspath(paths[0])), "files": _files(paths)}
+    origin = {"name": base_name(os.path.abspath(paths[0])), "files": _files(paths)}
     with new_journal(out) as part, begin(part, signals, source.metadata, source=origin, sync=False) as writer:
         for name, value in source.static.items():
             writer.put_static(name, value)
@@ -93,10 +93,10 @@ def _files(paths: list[str]) -> list[dict[str, str]]:
     for path in paths:
         inside = sorted(os.listdir(path)) if os.path.isdir(path) else None
         files += [path] if inside is None else [os.path.join(path, name) for name in inside]
-    return [{"name": _base(path), "sha256": digest(path)} for path in files if os.path.isfile(path)]
+    return [{"name": base_name(path), "sha256": digest(path)} for path in files if os.path.isfile(path)]
 
 
-def _base(path: str | os.PathLike[str]) -> str:
+def base_name(path: str | os.PathLike[str]) -> str:
     """Return a file's name as text; bytes that are not UTF-8 are spelled out."""
     return os.fsencode(os.path.basename(path)).decode("utf-8", "backslashreplace")
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from . import amendments, blocks, layout
-from .attributes import NAMES
+from .attributes import NAMES, known
 from .blocks import MAX_BYTES
 from .displacements import Displacement, newest_first
 from .errors import DamagedError, LbjError, StorageError, TruncatedError, UsageError
@@ -45,7 +45,7 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
     StorageError
         If the file cannot be opened.
     """
-    if not isinstance(path, (str, os.PathLike)):
+    if not isinstance(path, (str, bytes, os.PathLike)):
         return Journal(path, max_bytes, owns=False)
     try:
         file = builtins.open(path, "rb")
@@ -231,7 +231,7 @@ class Frame:
 
     The frame's attributes (``live_time``, ``real_time``, ``dwell_time``, ``exposure``, ``energy_shift``,
     ``scanned_pixels``: a number or a dict by signal; ``beam_current``, ``start_time``, ``region``, …) read as they
-    were given to the writer, None where absent; `attributes` has them all.
+    were given to the writer, None where absent or of another type; `attributes` has all that is stored.
     """
 
     def __init__(self, journal: Journal, number: int, group: Group) -> None:
@@ -276,9 +276,14 @@ class Frame:
         return self._load()[0]
 
     @property
+    def known(self) -> dict[str, Any]:
+        """Attributes that mean something, of the right types (clause 5.4.4); values by signal or group."""
+        return known(self.attributes, self._journal.signals)
+
+    @property
     def region(self) -> int:
         """Number of the area that the frame belongs to; 0 unless said."""
-        return int(self.attributes.get("region", 0))
+        return int(self.known.get("region", 0))
 
     @property
     def names(self) -> list[str]:
@@ -287,7 +292,7 @@ class Frame:
 
     def __getattr__(self, name: str) -> Any:
         if name in NAMES:
-            return self.attributes.get(name)
+            return self.known.get(name)
         raise AttributeError(f"a frame has no attribute {name!r}")
 
     def events(self, name: str) -> Events:

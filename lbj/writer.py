@@ -85,7 +85,7 @@ def begin(
     except (TypeError, ValueError) as error:
         raise UsageError(f"metadata must be plain JSON values (no NaN, no arrays, no dates): {error}") from error
     fixed = layout.head.build({"major": layout.MAJOR, "minor": layout.MINOR, "unused": 0, "json": text})
-    file, owns = (_open(path, "x+b"), True) if isinstance(path, (str, os.PathLike)) else (path, False)
+    file, owns = (_open(path, "x+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
     writer = Writer(file, signals, Contents(0, totals=[[0, 0] for _ in signals]), fixed, sync=sync, owns=owns)
     writer._store(layout.SIGNATURE + build(layout.HEAD, fixed))
     return writer
@@ -101,7 +101,7 @@ def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
     UsageError
         If there is no such file, or another process writes it.
     """
-    file, owns = (_open(path, "r+b"), True) if isinstance(path, (str, os.PathLike)) else (path, False)
+    file, owns = (_open(path, "r+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
     try:
         journal = Journal(file, 2**32, owns=False)
         if journal.version[1] > layout.MINOR:

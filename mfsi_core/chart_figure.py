@@ -71,7 +71,7 @@ def chart_figure(chart: Chart) -> bytes:
     room = 0.5 * (high - low)
     spectrum.set_ylim(low, high + room)
     spectrum.set_ylabel("counts")
-    spectrum.set_title(f"Sum over {chart.example.names[0]}", fontsize=9, color=INK, loc="left")
+    spectrum.set_title(f"Sum over {chart.example.names[0]}", fontsize=9, color=INK, loc="left", parse_math=False)
     spectrum.legend(frameon=False, fontsize=8, loc="upper right")
     _label_edges(spectrum, chart, np.maximum(before, after), low, high)
 

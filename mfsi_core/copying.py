@@ -10,6 +10,7 @@ from typing import Any
 import lbj
 from lbj import Signal
 from lbj.codings import LOSSY, split
+from lbj.convert import base_name
 from lbj.outputs import digest, new_journal
 from lbj.signal import DEFAULT_CODING
 from lbj.writer import begin
@@ -18,7 +19,7 @@ from lbj.writer import begin
 def origin(journal: Any, path: str | os.PathLike, notes: list[str]) -> dict[str, Any]:
     """``source`` of a journal made from another: its name, SHA-256 and UUID, its own notes and new ones."""
     told = journal.header.get("source", {}).get("notes", [])
-    name = os.path.basename(os.path.abspath(path))
+    name = base_name(os.path.abspath(path))
     return {
         "name": name,
         "uuid": journal.header.get("uuid"),

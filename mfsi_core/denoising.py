@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
+from lbj.attributes import known
 from lbj.loss import losses
 from lbj.progress import track
 
@@ -214,7 +215,7 @@ def denoise_journal(
                 data = stored(journal, frame, [name for name in frame.names if name != signal])
                 if signal in frame.names:
                     data[signal] = found.rebuild(clean(frame.index)[0]).astype(np.float32)
-                writer.append(data, **frame.attributes)
+                writer.append(data, **known(frame.attributes, list(journal.signals)))
     if plot is not None:
         from .denoise_figure import changes_figure
 

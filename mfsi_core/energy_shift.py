@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
+from lbj.attributes import known
 from lbj.progress import track
 
 from .copying import copied, origin, stored
@@ -124,7 +125,7 @@ def write_shifts(
             for frame in track(journal, "shifts", len(journal), quiet=quiet):
                 one = values[frame.index]
                 finite = one[np.isfinite(one)]
-                attributes = dict(frame.attributes)
+                attributes = known(frame.attributes, list(journal.signals))
                 if finite.size:
                     attributes["energy_shift"] = _merged(
                         attributes.get("energy_shift"), names, float(np.median(finite)), list(journal.signals)

@@ -82,12 +82,12 @@ def picture(
     shown = axes.imshow(image, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(title, fontsize=9, color=INK, loc="left")
+    axes.set_title(title, fontsize=9, color=INK, loc="left", parse_math=False)
     low, high = np.nanmin(image) < limits[0], np.nanmax(image) > limits[1]
     extend = "both" if low and high else "min" if low else "max" if high else "neither"
     beside = axes.inset_axes([1.0 + 0.1 / width, 0.0, 0.13 / width, 1.0])
     bar = axes.figure.colorbar(shown, cax=beside, extend=extend, extendfrac=0.03)
-    bar.set_label(label, fontsize=8, color=INK)
+    bar.set_label(label, fontsize=8, color=INK, parse_math=False)
     bar.ax.tick_params(labelsize=7)
     bar.ax.yaxis.get_offset_text().set_fontsize(7)
     if width * image.shape[0] / image.shape[1] < THINNEST:
@@ -230,7 +230,7 @@ def sum_spectrum(
     if handles:
         axes.legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper right")
     _label_lines(axes, x, counts, [(place * factor, text) for place, text in labels])
-    axes.set_xlabel("energy (keV)" if electronvolts else f"energy ({unit})" if unit else "channel")
+    axes.set_xlabel("energy (keV)" if electronvolts else f"energy ({unit})" if unit else "channel", parse_math=False)
     axes.set_ylabel(label)
     _plain(axes)
     return png(figure)

@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
+from lbj.convert import base_name
 from lbj.exporting.hdf5_file import new_hdf5
+from lbj.importing.naming import members
 from lbj.loss import losses
 from lbj.metadata import faults
 from lbj.outputs import MANIFEST, new_folder
 from lbj.progress import track
 
 from .accumulation import accumulate, result_axes, result_shape
+from .components.dose import dose
 from .lines import symbols
 from .registering import register
 from .registration import Registration
@@ -38,7 +41,6 @@ LARGEST_CUBE = 2**32  # bytes of the aligned spectrum image that a run writes
 WORST_ERROR = 0.5  # px; counts that register worse are no guide
 LARGEST_ERROR = 3.0  # px; nor are images
 LEAST_ENERGY = 1000.0  # eV, of a beam
-ELECTRON = 1.602176634e-19  # C
 
 
 def run(
@@ -149,8 +151,8 @@ def registered(
     wrong = faults(journal.metadata)
     if wrong:
         raise UsageError(f"the journal's metadata: {'; '.join(wrong)} (lbj.append(path).amend mends it)")
-    title = str(journal.metadata.get("title") or Path(inputs[0]).stem)
-    names = [os.path.basename(os.path.abspath(name)) for name in inputs]
+    names = [base_name(os.path.abspath(name)) for name in inputs]
+    title = str(journal.metadata.get("title") or Path(names[0]).stem)
     results = Results(title, names, len(frames), dict(journal.metadata))
     if journal.tail is not None:
         results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
@@ -293,9 +295,9 @@ def _sizes(journal: Any, results: Results, path: Path) -> None:
             dense += signal.pixels * signal.channels * np.dtype(signal.dtype).itemsize * len(journal)
             stored, counts = stored + size, counts + number
     if dense:
-        figures.update(dense_bytes=dense, events_bytes=stored, size_ratio=dense / stored)
+        figures.update(dense_bytes=dense, events_bytes=stored, size_ratio=dense / stored if stored else None)
         figures["bytes_per_event"] = stored / counts if counts else None
-    attributes = journal[0].attributes
+    attributes = journal[0].known
     dwell = _first(attributes.get("dwell_time"))
     figures["dwell_time_s"] = dwell
     current, source = attributes.get("beam_current"), "probe current"
@@ -303,8 +305,9 @@ def _sizes(journal: Any, results: Results, path: Path) -> None:
         current, source = attributes.get("screen_current"), "screen current"
     size = results.pixel or results.pixel_image
     if current and dwell and size:
-        dose = current * dwell / ELECTRON / (size * 1e10) ** 2
-        figures.update(current_A=current, current_is=source, dose_per_frame=dose, total_dose=dose * results.frames)
+        found = dose(current, dwell, size)
+        total = None if found is None else found * results.frames
+        figures.update(current_A=current, current_is=source, dose_per_frame=found, total_dose=total)
 
 
 def _first(value: Any) -> float | None:
@@ -337,9 +340,8 @@ def write_cube(
     if 0 in shape:
         raise UsageError(f"the part asked for is empty: {shape}")
     with results.timed("accumulate"), new_hdf5(path) as file:
-        data = file.create_dataset(
-            signal.name, shape, "f4", chunks=(1, min(shape[1], 64), shape[2]), compression="lzf", shuffle=True
-        )
+        name, chunks = members([signal.name])[signal.name], (1, min(shape[1], 64), shape[2])
+        data = file.create_dataset(name, shape, "f4", chunks=chunks, compression="lzf", shuffle=True)
         accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
         data.attrs["axes"] = json.dumps(result_axes(signal, upsampling, region, channels))
         data.attrs["upsampling"] = upsampling

@@ -45,10 +45,20 @@ def write(results: Results, folder: Path) -> dict[str, Any]:
         write_maps(results, folder)
         registration_csv(results, folder / "registration.csv")
         results.files += ["registration.csv", "summary.json", "report.html"]
-    summary = _summary(results)
+    summary: dict[str, Any] = _plain(_summary(results))
     (folder / "report.html").write_text(_page(results, summary, pictures), encoding="utf-8")
-    (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
     return summary
+
+
+def _plain(value: Any) -> Any:
+    """Return values as JSON has them: what is not finite is unknown."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _pictures(results: Results) -> dict[str, bytes]:

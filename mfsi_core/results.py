@@ -18,6 +18,8 @@ from .registration import Registration
 
 Floats = NDArray[np.float64]
 
+LEAST_PIXEL, LARGEST_PIXEL = 1e-15, 1.0  # m; what is stated beyond is no size
+
 
 @dataclass(frozen=True)
 class Section:
@@ -115,6 +117,6 @@ def pixel_size(signal: Signal) -> float | None:
     """Edge of a signal's pixels in m, where the axes tell; of x, where x and y differ."""
     navigation = signal.axes if signal.kind == "image" else signal.axes[:-1]
     for axis in reversed(navigation[-2:]):
-        if axis.get("units") == "m" and axis.get("scale"):
+        if axis.get("units") == "m" and LEAST_PIXEL < abs(float(axis.get("scale", 0.0))) < LARGEST_PIXEL:
             return abs(float(axis["scale"]))
     return None

@@ -60,7 +60,7 @@ def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "dense_bytes" in figures:
         out.append(("Spectra if dense", size(figures["dense_bytes"])))
         out.append(
-            ("Spectra in the journal", f"{size(figures['events_bytes'])} ({figures['size_ratio']:,.0f} times less)")
+            ("Spectra in the journal", f"{size(figures['events_bytes'])} ({number(figures['size_ratio'])} times less)")
         )
         out.append(("Bytes per count", number(figures["bytes_per_event"])))
     out.append(("Journal", size(figures["journal_bytes"])))

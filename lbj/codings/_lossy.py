@@ -15,6 +15,7 @@ from ._integers import Cursor
 from ._stated import STATED, Noise
 
 EXCEPTIONS = 1
+GROSS = 100.0  # standard deviations
 CLIPPED = 4  # voxels at the largest value from which on a float frame is taken for saturated
 
 
@@ -73,9 +74,27 @@ def look(array: NDArray, step: float, kind: str) -> Frame:
 
     ceiling = saturation(array)
     values = _noise.sample(array, kind).astype(float)
-    calm = np.where(strange(values, ceiling), np.nan, values)
+    odd = strange(values, ceiling)
+    calm = np.where(odd | _gross(_exceptions.filled(values, odd), image=kind == "image"), np.nan, values)
     noise = _noise.measure(calm, kind)
     return Frame(step, noise, fraction(noise, step, calm), ceiling, kind == "image", None)
+
+
+def _gross(values: NDArray, *, image: bool) -> NDArray[np.bool_]:
+    """Mark spikes that would be taken for the data: 100 standard deviations above all around them, and 9 times."""
+    found = np.zeros(values.shape, bool)
+    rim = [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1) if image else (2, 2)]
+    if values.ndim < 2 or values.shape[-2] < 2 or values.shape[-1] < 3:
+        return found
+    with np.errstate(over="ignore", invalid="ignore"):
+        typical = _noise.trimmed(np.diff(values, 2).ravel() ** 2 / 6)
+    if 0 < typical < np.inf:
+        wide = np.pad(values, rim, mode="reflect")  # those at the edge have neighbours too
+        shape, model = _integers.volume(wide.shape), (GROSS / 8 * float(np.sqrt(typical)), 0.0, 1.0, 0.0)
+        marked = np.zeros(wide.shape, bool)
+        _quantiser_kernels.spikes(wide.reshape(shape), shape, image, model, marked.reshape(shape))
+        found = marked[tuple(slice(low, -high or None) for low, high in rim)]
+    return found
 
 
 def seed(array: NDArray) -> int:

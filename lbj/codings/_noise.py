@@ -77,7 +77,7 @@ def _judged(mean: Floats, residual: Floats) -> Noise:
     order = np.argsort(mean)
     parts = np.array_split(order, max(1, min(BINS, square.size // 64)))
     middle = np.array([mean[part].mean() for part in parts])
-    found = np.array([_trimmed(square[part]) for part in parts])
+    found = np.array([trimmed(square[part]) for part in parts])
     if not (np.isfinite(found).all() and np.isfinite(middle**2).all()):
         raise UsageError(NO_NOISE)
     noise = _simplest(middle, found)
@@ -97,7 +97,8 @@ def _judged(mean: Floats, residual: Floats) -> Noise:
     return noise._replace(fit=fit)
 
 
-def _trimmed(square: Floats) -> float:
+def trimmed(square: Floats) -> float:
+    """Mean of squares without the largest, as much larger as that makes it for normal ones."""
     keep = max(1, int((1 - TRIM) * square.size))
     return float(np.sort(square)[:keep].mean() * (1.035 if keep < square.size else 1.0))
 

@@ -15,6 +15,8 @@ from ..attributes import PER_SIGNAL
 from ..errors import UsageError
 from ..importing import hyperspy_names as hs
 from ..importing.hspy_journal import KEY, LAYOUT
+from ..importing.naming import members
+from .hdf5_file import new_hdf5
 from .series import dense_rows
 
 if TYPE_CHECKING:
@@ -29,15 +31,14 @@ CHUNK = 1 << 20  # bytes of a compressed piece
 
 def write(series: Series, path: Path) -> None:
     """Write a HyperSpy file: an experiment for every signal that the frames hold, and for the static ones."""
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["file_format"] = "HyperSpy"
         file.attrs["file_format_version"] = "3.3"
         experiments = file.create_group("Experiments")
+        names = members(signal.name for signal in series.stored)
         for signal in series.stored:
             if signal.static or any(True for _ in series.frames(signal.name)):
-                _experiment(series, signal, experiments.create_group(signal.name.replace("/", "_")))
+                _experiment(series, signal, experiments.create_group(names[signal.name]))
         if not len(experiments):
             raise UsageError("the selected frames hold no signal")
 
@@ -192,7 +193,7 @@ def _metadata(series: Series, signal: Signal) -> dict[str, Any]:
 
 def _date(series: Series, out: dict[str, Any]) -> None:
     """Write when the series began: the first frame's instant in UTC, or the source's local time."""
-    started = series.journal[series.numbers[0]].attributes.get("start_time")
+    started = series.journal[series.numbers[0]].start_time
     text = str(started or series.journal.metadata.get("local_start_time") or "")
     day, _, clock = text.partition("T")
     if day and clock:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..importing.listed import KEY, LAYOUT, PARTS, array_name
+from ..importing.listed import KEY, LAYOUT, PARTS, array_names
 from .hdf5_file import new_hdf5
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def _write(series: Series, sink: Sink) -> None:
     }
     text = np.frombuffer(json.dumps(described, ensure_ascii=False, allow_nan=False).encode(), np.uint8)
     sink.write(KEY, text.shape, "uint8", [text])
+    names = array_names(series.stored)
     for signal in series.stored:
-        name = array_name(signal)
+        name = names[signal.name]
         if signal.static:
             value = series.journal.static(signal.name)
             sink.write(name, signal.shape, signal.dtype, [value.dense() if signal.kind == "events" else value])

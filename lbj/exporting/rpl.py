@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
+from ..importing.naming import members
 from .series import dense_rows
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def write(series: Series, path: Path) -> None:
     signals.sort(key=lambda signal: signal.kind == "image")
     if not signals:
         raise UsageError("the selected frames hold no signal")
+    names = members(signal.name for signal in signals)
     for i, signal in enumerate(signals):
-        header = path.with_stem(f"{path.stem}_{signal.name.replace('/', '_')}") if i else path
+        header = path.with_stem(f"{path.stem}_{names[signal.name]}") if i else path
         dtype = _write_raw(series, signal, header.with_suffix(".raw"))
         lines = (f"{key}\t{value}\n" for key, value in _header(series, signal, dtype).items())
         header.write_text("".join(lines), encoding="latin-1", errors="replace")

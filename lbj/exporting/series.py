@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,13 +36,13 @@ class Series:
         if not self.numbers:
             raise UsageError(f"no frame selected: the journal has {len(journal)} frames")
 
-    @property
+    @cached_property
     def stored(self) -> list[Signal]:
         """The signals as they are declared."""
         groups = {signal.group for signal in self.journal.signals.values() if signal.group}
         return [signal for name, signal in self.journal.signals.items() if name not in groups]
 
-    @property
+    @cached_property
     def summed(self) -> list[Signal]:
         """The ordinary signals, each group of detectors as one signal."""
         out: dict[str, Signal] = {}
@@ -53,7 +54,8 @@ class Series:
 
     def members(self, name: str) -> list[str]:
         """Names of the declared signals that `name` stands for."""
-        return [s.name for s in self.stored if name in (s.name, s.group)]
+        found: list[str] = self.journal.signals.group(name)
+        return found
 
     def detector(self, name: str) -> dict[str, Any]:
         """What is known of a detector, or what all detectors of a group share."""
@@ -80,12 +82,12 @@ class Series:
 
     def total(self, name: str, attribute: str) -> float | None:
         """Sum of a time over the frames, the mean over a group's detectors; None if a frame lacks it."""
-        values = [_of(frame.attributes.get(attribute), self.members(name)) for frame in self.frames(name)]
+        values = [_of(frame.known.get(attribute), self.members(name)) for frame in self.frames(name)]
         return sum(v for v in values if v is not None) if values and None not in values else None
 
     def mean(self, attribute: str) -> float | None:
         """Mean of a frame's own attribute over the frames that have it."""
-        values = [self.journal[number].attributes.get(attribute) for number in self.numbers]
+        values = [self.journal[number].known.get(attribute) for number in self.numbers]
         values = [value for value in values if value is not None]
         return sum(values) / len(values) if values else None
 

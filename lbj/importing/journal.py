@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..attributes import known
 from ..reader import open as open_journal
 from .notes import lost
 from .source import Frame, Source
@@ -29,4 +30,4 @@ def read(path: Path) -> Source:
 def _frames(path: Path) -> Iterator[Frame]:
     with open_journal(path) as journal:
         for frame in journal:
-            yield {name: frame._stored(name) for name in frame.names}, frame.attributes
+            yield {name: frame._stored(name) for name in frame.names}, known(frame.attributes, list(journal.signals))

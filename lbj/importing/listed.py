@@ -13,7 +13,7 @@ name                   content
 ``static/NAME``        data of a static signal, (Y, X) or (Y, X, C)
 =====================  ==========================================================================================
 
-A ``/`` in a signal's name is written ``_``.
+A ``/`` in a signal's name is written ``_``; names that would then be alike are numbered (`naming.members`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from ..errors import DamagedError, LbjError
 from ..events import Events
 from ..signal import Signal
 from .arrays import Column, Hdf5, Npz, store
+from .naming import members
 from .source import Frame, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 KEY = "lbj"
@@ -39,10 +40,12 @@ LAYOUT = 1
 PARTS = ("pixel", "channel", "count")
 
 
-def array_name(signal: Signal) -> str:
-    """Return the name under which a signal's arrays stand."""
-    name = signal.name.replace("/", "_")
-    return f"static/{name}" if signal.static else name
+def array_names(signals: Iterable[Signal]) -> dict[str, str]:
+    """Return the names under which the arrays of signals stand, by name of the signal."""
+    signals = list(signals)
+    out = members([signal.name for signal in signals if not signal.static], (KEY, "static"))
+    static = members(signal.name for signal in signals if signal.static)
+    return out | {name: f"static/{found}" for name, found in static.items()}
 
 
 def read(path: Path) -> Source:
@@ -56,12 +59,13 @@ def read(path: Path) -> Source:
             metadata = dict(described_json["metadata"])
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise DamagedError(f"{path}: array {KEY!r} is no description of a series: {error!r}") from error
-        static = {s.name: _shaped(path, arrays, s).take(s.shape[0]) for s in signals if s.static}
+        names = array_names(signals)
+        static = {s.name: _shaped(path, arrays, s, names).take(s.shape[0]) for s in signals if s.static}
     return Source(signals, _frames(path, signals, frames), len(frames), static, metadata)
 
 
-def _shaped(path: Path, arrays: Npz | Hdf5, signal: Signal, *lead: int) -> Column:
-    name = array_name(signal)
+def _shaped(path: Path, arrays: Npz | Hdf5, signal: Signal, names: dict[str, str], *lead: int) -> Column:
+    name = names[signal.name]
     if name not in arrays.names:
         raise DamagedError(f"{path}: array {name!r} is missing")
     column = arrays.column(name)
@@ -72,11 +76,12 @@ def _shaped(path: Path, arrays: Npz | Hdf5, signal: Signal, *lead: int) -> Colum
 
 
 def _frames(path: Path, signals: list[Signal], frames: list[tuple[list[str], dict[str, Any]]]) -> Iterator[Frame]:
+    stand = array_names(signals)
     with store(path) as arrays:
         readers = {
-            signal.name: _events(path, arrays, signal, len(frames))
+            signal.name: _events(path, arrays, signal, stand[signal.name], len(frames))
             if signal.kind == "events"
-            else _dense(_shaped(path, arrays, signal, len(frames)))
+            else _dense(_shaped(path, arrays, signal, stand, len(frames)))
             for signal in signals
             if not signal.static
         }
@@ -90,8 +95,7 @@ def _dense(column: Column) -> Iterator[np.ndarray]:
         yield column.take(1)[0]
 
 
-def _events(path: Path, arrays: Npz | Hdf5, signal: Signal, n_frames: int) -> Iterator[Events]:
-    name = array_name(signal)
+def _events(path: Path, arrays: Npz | Hdf5, signal: Signal, name: str, n_frames: int) -> Iterator[Events]:
     missing = [part for part in (*PARTS, "offset") if f"{name}/{part}" not in arrays.names]
     if missing:
         raise DamagedError(f"{path}: array {name}/{missing[0]} is missing")

@@ -74,3 +74,21 @@ def share_field(signals: Iterable[Signal]) -> None:
         if abs(sy / sx - 1) > 0.05:
             continue
         signal.to_field = [[sy, 0.0, (sy - 1) / 2], [0.0, sx, (sx - 1) / 2]]
+
+
+def members(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """Return names under which signals stand side by side in HDF5, an archive or a folder: no two alike but for case.
+
+    There a slash parts names, and a dot alone means the place itself; `reserved` are taken already.
+    """
+    out: dict[str, str] = {}
+    taken = {name.casefold() for name in reserved}
+    times: dict[str, int] = {}
+    for name in names:
+        base = found = name.replace("/", "_") if name.strip(".") else name.replace(".", "_")
+        while found.casefold() in taken:
+            times[base] = times.get(base, 1) + 1
+            found = f"{base}_{times[base]}"
+        taken.add(found.casefold())
+        out[name] = found
+    return out

@@ -14,6 +14,7 @@ import numpy as np
 
 from lbj import Signal, UsageError
 from lbj.exporting.hdf5_file import new_hdf5
+from lbj.importing.naming import members
 from lbj.outputs import new_folder
 
 Command = Callable[[str, str, str], argparse.ArgumentParser]
@@ -154,15 +155,16 @@ def _averages(
     registrations = [results.registration for _, _, results in parts]
     names = [first.image_name] if first.image_name in views[0].signals else []
     names += [first.signal.name] if first.signal is not None else []
+    stand = members(names)
     files, shown = ["motif.h5", "motif.png"], None
     with new_hdf5(folder / "motif.h5") as file:
         for name in names:
             declared = views[0].signals[name]
             shape = tuple(n * upsampling for n in found[0].size)
             size = shape if declared.kind == "image" else (*shape, declared.channels)
-            data = file.create_dataset(f"{name}/values", size, "f8", compression="lzf", shuffle=True)
+            data = file.create_dataset(f"{stand[name]}/values", size, "f8", compression="lzf", shuffle=True)
             average = average_motif(views, registrations, found, name, upsampling, out=data)
-            file[f"{name}/coverage"] = average.coverage
+            file[f"{stand[name]}/coverage"] = average.coverage
             data.attrs["axes"] = json.dumps(average.axes)
             data.attrs["repeats"] = average.repeats
             data.attrs["upsampling"] = upsampling

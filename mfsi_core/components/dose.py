@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,27 @@ from ..sources import Series, is_journal
 
 Floats = NDArray[np.float64]
 
+ELECTRON = 1.602176634e-19  # C
+
 
 def doses(source: Any, given: Series) -> tuple[Floats, str]:
     """Dose of every frame and its unit: e/Å² by probe (or screen) current, dwell time and pixel; else X-ray counts."""
     if is_journal(source):
-        known = [_dose(source[index].attributes, _pixel(source, given)) for index in range(len(given))]
+        known = [_dose(source[index].known, _pixel(source, given)) for index in range(len(given))]
         if None not in known:
             return np.array(known, float), "e/Å²"
     first = above_strobe(given.signal)
     spectra = (frame.spectrum() if given.sparse else np.sum(frame, axis=(0, 1), dtype=float) for frame in given)
     return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"
+
+
+def dose(current: float | None, dwell: float | None, pixel: float | None) -> float | None:
+    """Dose, e/Å², by current (A), dwell time (s) and edge of a pixel (m); None where one is unknown or it is endless."""
+    if not (current and dwell and pixel):
+        return None
+    with np.errstate(all="ignore"):
+        found = float(np.float64(current) * dwell / ELECTRON / np.square(np.float64(pixel) * 1e10))
+    return found if math.isfinite(found) else None
 
 
 def _pixel(journal: Any, given: Series) -> float | None:
@@ -31,8 +43,8 @@ def _pixel(journal: Any, given: Series) -> float | None:
 
 
 def _dose(attributes: dict[str, Any], pixel: float | None) -> float | None:
-    from ..pipeline import ELECTRON, _first
+    from ..pipeline import _first
 
     current = attributes.get("beam_current", attributes.get("screen_current"))
     dwell = _first(attributes.get("dwell_time"))
-    return current * dwell / ELECTRON / (pixel * 1e10) ** 2 if current and dwell and pixel else None
+    return dose(current, dwell, pixel)

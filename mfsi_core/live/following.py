@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pipeline import ELECTRON, LARGEST_ERROR, WORST_ERROR, _first
+from ..components.dose import dose
+from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
 from ..registrar import Registrar
 from ..registration import Registration
 from ..results import pixel_size
@@ -80,7 +80,7 @@ class Following:
         number = len(self.frames)
         image, seen = np.full(self._shape, np.nan), Seen("not analysed", spectra=False, dose=None, region=0)
         try:
-            attributes, spectra = frame.attributes, self._holds_spectra(frame)
+            attributes, spectra = frame.known, self._holds_spectra(frame)
             seen = seen._replace(spectra=spectra, dose=self._dose(attributes), region=frame.region)
             image, reason = self._look(frame, spectra=spectra)
             missing = "" if spectra or self.choice.spectra is None else "no spectra"
@@ -121,8 +121,7 @@ class Following:
         dwell = _first(attributes.get("dwell_time"))
         sizes = (pixel_size(one) for one in (self.choice.spectra, self.choice.guide) if one is not None)
         size = next((one for one in sizes if one), None)
-        dose = current * dwell / ELECTRON / (size * 1e10) ** 2 if current and dwell and size else math.nan
-        return float(dose) if math.isfinite(dose) else None
+        return dose(current, dwell, size)
 
     def align(self) -> tuple[Registration, bool, list[str]]:
         """Displacements of all frames, whether they were measured (else they are zero), and notes."""

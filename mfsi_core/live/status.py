@@ -71,7 +71,7 @@ class State:
             "frames": len(frames),
             "counts": self._counts(),
             "dose_per_frame": frames[-1].dose if frames else None,
-            "total_dose": sum(doses) if frames and len(doses) == len(frames) else None,
+            "total_dose": _finite(sum(doses)) if frames and len(doses) == len(frames) else None,
             "drift": self._drift() if frames else None,
             "predicted_error_px": _finite(error),
             "left_out": np.flatnonzero(left_out).tolist(),
