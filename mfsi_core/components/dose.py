@@ -29,7 +29,7 @@ def doses(source: Any, given: Series) -> tuple[Floats, str]:
 
 
 def dose(current: float | None, dwell: float | None, pixel: float | None) -> float | None:
-    """Dose, e/Å², by current (A), dwell time (s) and edge of a pixel (m); None where one is unknown or it is endless."""
+    """Dose, e/Å², by current (A), dwell time (s) and edge of a pixel (m); None where one is unknown, or endless."""
     if not (current and dwell and pixel):
         return None
     with np.errstate(all="ignore"):
