@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .source import Source
 
 _COMPANIONS = {
-    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".img": ".pts", ".ser": ".emi", ".hdr": ".mib",
+    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".ser": ".emi", ".hdr": ".mib",
 }  # fmt: skip
 """Files that are read with another: suffix, and the suffix of the file that brings them along."""
 _ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with its name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,14 @@ from ..attributes import PER_SIGNAL
 from ..errors import UsageError
 from ..signal import Axis, Signal
 from .naming import share_field, unique_names
-from .notes import about
+from .notes import about, left_out
+from .numbering import Groups, gaps, grouped
 from .source import Frame, Source
 
 Opener = Callable[[Path], Source]
+
+TIMES = ("live_time", "real_time", "exposure", "dwell_time")
+"""What a file may state of all of its frames together: never the series'."""
 
 
 @dataclass(eq=False)
@@ -24,7 +27,7 @@ class Role:
     """The files that carry the same signals, one per frame number."""
 
     pattern: str
-    files: dict[int | None, Path]
+    files: dict[Any, Path]  # by number, or by their order where their names tell none
     signals: list[Signal]
     probe: Source
     names: dict[str, str]  # the file's name of a signal -> the series'
@@ -52,47 +55,32 @@ def combine(paths: list[Path], open_file: Opener) -> Source:
     UsageError
         Naming a file that has no partner, or whose signals do not fit the first file's.
     """
-    roles = _roles(_grouped(paths), open_file)
-    signals = _name(roles)
+    roles, surveys = _companions(_roles(grouped(paths), open_file))
+    signals = _name([*roles, *surveys])
     share_field(signals)
     if len(roles) > 1:
         _check_pairs(roles)
     metadata: dict[str, Any] = {}
     static: dict[str, Any] = {}
     notes: list[str] = []
-    for role in roles:
+    for role in [*roles, *surveys]:
         metadata = {**role.probe.metadata, **metadata}
+        notes += gaps(role.pattern, [number for number in role.files if not isinstance(number, tuple)])
         static.update((role.names[name], value) for name, value in role.probe.static.items())
         notes += about(next(iter(role.files.values())).name, role.probe.notes)
+    for role in surveys:
+        path = next(iter(role.files.values()))
+        notes.append(f"{path.name}: one image beside many frames is stored as a survey; where it lies is not known")
+        for data, _ in open_file(path).frames:
+            static.update((role.names[name], value) for name, value in data.items())
+    for name in TIMES:
+        metadata.pop(name, None)
     single = all(role.probe.n_frames == 1 for role in roles)
     n_frames = len(roles[0].files) if single else None
-    return Source(signals, _frames(roles, open_file, notes), n_frames, static, metadata, notes)
+    return Source(signals, _frames(roles, open_file, metadata, notes), n_frames, static, metadata, notes)
 
 
-def _grouped(paths: list[Path]) -> dict[str, dict[int | None, Path]]:
-    """Return the files by name pattern and frame number."""
-    masked = defaultdict(list)
-    for path in paths:
-        masked[re.sub(r"\d+", "#", path.stem) + path.suffix.lower()].append(path)
-    out: dict[str, dict[int | None, Path]] = {}
-    for pattern, files in masked.items():
-        numbers = [[int(n) for n in re.findall(r"\d+", path.stem)] for path in files]
-        distinct = [len(set(column)) for column in zip(*numbers, strict=True)]
-        at = max(range(len(distinct)), key=lambda i: (distinct[i], i)) if distinct else None
-        for path, found in zip(files, numbers, strict=True):
-            rest = pattern
-            for i, part in enumerate(found):
-                rest = rest.replace("#", "\0" if i == at else str(part), 1)
-            rest = rest.replace("\0", "#")
-            group = out.setdefault(rest, {})
-            number = None if at is None else found[at]
-            if number in group:
-                raise UsageError(f"{path} and {group[number]} are both frame {number} of {rest!r}")
-            group[number] = path
-    return {pattern: dict(sorted(group.items(), key=lambda item: item[0] or 0)) for pattern, group in out.items()}
-
-
-def _roles(groups: dict[str, dict[int | None, Path]], open_file: Opener) -> list[Role]:
+def _roles(groups: Groups, open_file: Opener) -> list[Role]:
     """Put patterns whose files hold the same signals together: those files are successive frames."""
     roles: list[Role] = []
     for pattern, files in groups.items():
@@ -101,16 +89,31 @@ def _roles(groups: dict[str, dict[int | None, Path]], open_file: Opener) -> list
         same = next((role for role in roles if _same(role.signals, probe.signals)), None)
         if same is None:
             names = {signal.name: signal.name for signal in probe.signals}
-            roles.append(Role(pattern, files, probe.signals, probe, names))
+            roles.append(Role(pattern, dict(files), probe.signals, probe, names))
             continue
         if len(same.files) > 1 and len(files) > 1:
             raise UsageError(
                 f"{next(iter(same.files.values()))} and {next(iter(files.values()))} hold the same signals under two "
                 "name patterns; tell the detectors apart in the files' names, or pass one series"
             )
-        offset = len(same.files)
-        same.files = {**same.files, **{-1 - offset - i: path for i, path in enumerate(files.values())}}
+        same.files = {**same.files, **{("later", len(same.files) + i): path for i, path in enumerate(files.values())}}
     return sorted(roles, key=lambda role: all(signal.kind == "image" for signal in role.signals))
+
+
+def _companions(roles: list[Role]) -> tuple[list[Role], list[Role]]:
+    """Tell single images that lie beside many frames from the files that hold frames."""
+
+    def single(role: Role) -> bool:
+        images = all(signal.kind == "image" for signal in role.signals)
+        return images and len(role.files) == 1 and role.probe.n_frames == 1
+
+    frames = [role for role in roles if not single(role)]
+    numbers = {number for role in frames if len(role.files) > 1 for number in role.files}
+    many = any(len(role.files) > 1 or (role.probe.n_frames or 2) > 1 for role in frames)
+    surveys = [role for role in roles if single(role) and many and not numbers & set(role.files)]
+    for role in surveys:
+        role.signals = [signal.amended({"role": "survey"}) for signal in role.signals]
+    return [role for role in roles if role not in surveys], surveys
 
 
 def _same(a: list[Signal], b: list[Signal]) -> bool:
@@ -153,13 +156,15 @@ def _check_pairs(roles: list[Role]) -> None:
                     raise UsageError(f"{path} is unpaired: there is no file {other.pattern!r} {what}")
 
 
-def _frames(roles: list[Role], open_file: Opener, notes: list[str]) -> Iterator[Frame]:
+def _frames(roles: list[Role], open_file: Opener, metadata: dict[str, Any], notes: list[str]) -> Iterator[Frame]:
     """Read file after file; what is to be said of those after the first is added to the notes."""
     for place, number in enumerate(roles[0].files):
         paths = [role.files[number] for role in roles]
         sources = [open_file(path) for path in paths]
         for path, source in zip(paths, sources, strict=True) if place else ():
             notes += about(path.name, source.notes)
+            if source.static:
+                notes.append(left_out(f"{path.name}: {', '.join(source.static)} left out: the first file's are kept"))
         shifts = [_fitting(role, path, source) for role, path, source in zip(roles, paths, sources, strict=True)]
         iterators = [source.frames for source in sources]
         while True:
@@ -168,7 +173,7 @@ def _frames(roles: list[Role], open_file: Opener, notes: list[str]) -> Iterator[
                 break
             if None in parts:
                 raise UsageError(f"{paths[parts.index(None)]} has fewer frames than the file it is paired with")
-            yield _merged(roles, [part for part in parts if part is not None], shifts, sources)
+            yield _merged(roles, [part for part in parts if part is not None], shifts, sources, metadata)
 
 
 def _fitting(role: Role, path: Path, source: Source) -> dict[str, float]:
@@ -198,7 +203,13 @@ def _fitting(role: Role, path: Path, source: Source) -> dict[str, float]:
     return shifts
 
 
-def _merged(roles: list[Role], parts: list[Frame], shifts: list[dict[str, float]], sources: list[Source]) -> Frame:
+def _merged(
+    roles: list[Role],
+    parts: list[Frame],
+    shifts: list[dict[str, float]],
+    sources: list[Source],
+    metadata: dict[str, Any],
+) -> Frame:
     data: dict[str, Any] = {}
     out: dict[str, Any] = {}
     for role, (values, attributes), shift, source in zip(roles, parts, shifts, sources, strict=True):
@@ -212,6 +223,21 @@ def _merged(roles: list[Role], parts: list[Frame], shifts: list[dict[str, float]
         for name, value in shift.items():
             spread = out.setdefault("energy_shift", {})
             spread[name] = spread.get(name, 0.0) + value
-        if "local_start_time" in source.metadata:
-            out.setdefault("metadata", {}).setdefault("local_start_time", source.metadata["local_start_time"])
+        own = _own(role, source, metadata)
+        if source.n_frames == 1:
+            for key in set(own) & set(TIMES):
+                out.setdefault(key, {}).update(own.pop(key))
+        if own:
+            out["metadata"] = {**own, **out.get("metadata", {})}
     return data, out
+
+
+def _own(role: Role, source: Source, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file states that the series does not: its start, its times, and what differs from file to file."""
+    out: dict[str, Any] = {}
+    for key, value in source.metadata.items():
+        if key in TIMES and isinstance(value, dict):
+            out[key] = {role.names[name]: time for name, time in value.items() if name in role.names}
+        elif key == "local_start_time" or value != metadata.get(key):
+            out[key] = value
+    return out

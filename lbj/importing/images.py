@@ -85,9 +85,10 @@ def _is_stack(path: Path, series: Any, notes: list[str]) -> bool:
 
 def _items(path: Path, file: Any, place: int, series: Any, notes: list[str]) -> list[Item]:
     """Return a series as one item, or one per channel."""
-    name = series.name if file.is_ome and series.name else detector_name(series.name or "", path.stem)
-    if name == "image" and file.pages[0].is_fei:
-        name = str(dig_tag(file.fei_metadata, "Detectors.Name") or name)
+    stated = (
+        series.name if file.is_ome else dig_tag(file.fei_metadata, "Detectors.Name") if file.pages[0].is_fei else ""
+    )
+    name = str(stated or detector_name(series.name or "", path.stem))
     axes = [{"name": _AXES.get(letter, ""), "size": n} for letter, n in zip(series.axes, series.shape, strict=True)]
     metadata = _calibrate(path, file, place, axes, notes)
     by_gatan = _DM_SCALE in file.pages[0].tags

@@ -14,11 +14,14 @@ _DETECTOR = re.compile(r"(?<![A-Za-z])(HAADF|MAADF|LAADF|ABF|ADF|BF|DF\d?|BSE|SE
 
 
 def detector_name(*texts: str) -> str:
-    """Return the first detector that one of the texts (a title, a file name) mentions, else ``image``."""
+    """Return the first detector that one of the texts (a title, a file name) mentions, else ``image``.
+
+    ``Se`` is selenium.
+    """
     for text in texts:
-        found = _DETECTOR.search(text)
+        found = [name for name in _DETECTOR.findall(text) if name != "Se"]
         if found:
-            return found[1].upper()
+            return str(found[0]).upper()
     return "image"
 
 
