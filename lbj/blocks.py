@@ -187,7 +187,7 @@ def _rows(signal: Signal, base: str) -> list[tuple[int, int]]:
     first, line = signal.shape[0], math.prod(signal.shape[1:])
     if line > codings.MAX_BLOCK:
         raise UsageError(f"signal {signal.name!r}: one row of shape {signal.shape} has more than 2^32-1 elements")
-    pieces = -(-first * line // codings.MAX_BLOCK)
+    pieces = -(-first // (codings.MAX_BLOCK // line))  # of whole rows: the larger of uneven pieces fits too
     if base in INTEGERS and signal.kind == "spectra":
         most = VOXELS_PER_CHART if base == "chart" else VOXELS_PER_BLOCK
         wanted = 2 * -(-first * line // (2 * most)) if first * line >= SHARED else 1

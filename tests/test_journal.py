@@ -552,3 +552,26 @@ def test_metadata_of_the_wrong_type_are_refused(tmp_path, metadata, words):
     with lbj.create(tmp_path / "a.lbj", signals, {"stage_tilt": [0.1, 0.2], "beam_energy": 2e5}) as writer:
         with pytest.raises(lbj.UsageError, match=words):
             writer.amend({"metadata": metadata})
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "coding", "kind"),
+    [
+        ((7, 12, 2), "int16", "lossless-int", "spectra"),
+        ((8, 8, 5), "int32", "noise-q(1)", "spectra"),
+        ((9, 10, 5), "int64", "lossless-int", "spectra"),
+        ((9, 30), "float32", "shuffle-zstd", "image"),
+        ((5, 70), "uint8", "raw", "image"),
+    ],
+)
+def test_rows_that_do_not_divide_make_no_block_too_large(monkeypatch, shape, dtype, coding, kind):
+    """With a limit of 70 elements in the place of 2^32-1; a reader refuses a larger block (clause 5.3.5)."""
+    monkeypatch.setattr(lbj.codings, "MAX_BLOCK", 70)
+    values = np.random.default_rng(0).poisson(200, shape).astype(dtype)
+    out = io.BytesIO()
+    with lbj.create(out, [lbj.Signal("S", kind, shape, dtype=dtype, coding=coding)], sync=False) as writer:
+        writer.append({"S": values})
+    with lbj.open(io.BytesIO(out.getvalue())) as journal:
+        got = journal[0].array("S")
+        assert max(np.prod(block.shape) for block in journal[0]._blocks("S")) <= 70
+    assert np.abs(got.astype(float) - values).max() <= (0 if coding != "noise-q(1)" else 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -383,3 +384,34 @@ def second_head() -> Made:
     file.put(b"HEAD", file.head())
     add(file, 2)
     return saved(file, [0, 1, 2], [])
+
+
+def _nested(tail: bytes) -> Made:
+    """A whole frame inside of 40 wrong records, each inside of the one before."""
+    file = series(1)
+    start = len(file.data)
+    add(file, 1)
+    frame = bytes(file.data[start:])
+    size = 24 * 40 + len(frame)
+    around = b"".join(wrong_header(b"BLOK", size - 24 * (i + 1)) for i in range(40))
+    return saved(file, [0, 1], [], data=file.data[:start] + around + frame + tail)
+
+
+def wrong_header(kind: bytes, length: int) -> bytes:
+    """Header of a record whose payload has another digest."""
+    start = b"\xf5LB\x01" + kind + struct.pack("<QI", length, 0x12345678)
+    return start + struct.pack("<I", zlib.crc32(start))
+
+
+@vector(
+    "recover/wrong-records-nested",
+    "9.3",
+    provokes="the search inside of wrong records is given up after some depth, or takes time with its square",
+)
+def nested() -> Made:
+    return _nested(b"no record" + bytes([7] * 15))
+
+
+@vector("recover/wrong-to-the-end", "9.3", provokes="the end of the file is taken for a record that stands there")
+def to_the_end() -> Made:
+    return _nested(b"")

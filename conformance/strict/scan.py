@@ -8,7 +8,7 @@ from lbj import layout
 
 from .errors import Refused, damaged
 from .header import HEAD_OFFSET, MOST_PAYLOAD, Head, read_head
-from .records import CHUNK, Record, Source, check_signature, header_at, next_record, read_payload
+from .records import CHUNK, LEAST, Record, Source, check_signature, header_at, next_record, read_payload
 
 
 def valid_at(source: Source, offset: int) -> Record:
@@ -22,8 +22,10 @@ def valid_at(source: Source, offset: int) -> Record:
 def _search(source: Source, offset: int) -> int:
     """Return the next place at or after `offset` where a valid header stands, or the size of the file."""
     overlap = len(layout.MARKER) - 1
-    for start in range(offset, source.size, CHUNK):
-        data = source.read(start, CHUNK + overlap)
+    size = LEAST
+    while offset < source.size:
+        start, data = offset, source.read(offset, size + overlap)
+        offset, size = offset + size, min(2 * size, CHUNK)
         place = data.find(layout.MARKER)
         while place >= 0:
             if (start + place) % 8 == 0:
