@@ -71,6 +71,7 @@ def test_every_source_and_the_worker_give_what_was_written(node, tmp_path):
     floats = {name: rng.normal(size=shape).astype(np.float32) for name in ("P", "Q")}
     image = rng.integers(-(2**62), 2**62, (5, 7))
     gain = rng.normal(size=(40, 50))
+    coefficients = rng.normal(size=(3, 5, 4, 2)).astype(np.float32)
     signals = [
         *(lbj.Signal(name, "events", shape, dtype=np.uint16, group="AB") for name in counts),
         *(lbj.Signal(name, "spectra", shape, dtype=np.float32, group="S", coding="shuffle-zstd") for name in floats),
@@ -83,6 +84,10 @@ def test_every_source_and_the_worker_give_what_was_written(node, tmp_path):
         writer.append({"image": image[::-1].copy()})
         writer.append({**counts, **floats, "image": image}, live_time=1.5)
         writer.append({"image": image})
+        writer.put_displacement("image", rng.normal(size=(3, 2, 5, 7)))
+        writer.put_displacement(
+            "image", coefficients=coefficients, error=[0.5, 0.25, 2.0], left_out=[False, True, False]
+        )
         writer.amend({"metadata": {"title": "twice ☃"}})
     found = script(node, "read.mjs", path)
     expected = {
@@ -96,6 +101,13 @@ def test_every_source_and_the_worker_give_what_was_written(node, tmp_path):
         "gain": sha256(gain),
         "absent": None,
     }
+    moved = np.polynomial.legendre.legval(
+        (2 * np.arange(7) + 1) / 7 - 1, coefficients[1].transpose(1, 2, 0).astype(float)
+    )
+    for way in ("bytes", "walked", "blob", "url", "worker"):
+        length, terms, left_out, error, field = found[way]["moved"]
+        assert (length, terms, left_out, error) == (3, 4, [False, True, False], [0.5, 0.25, 2.0])
+        np.testing.assert_allclose(np.reshape(field, (2, 5, 7)), moved, rtol=1e-12, atol=1e-12)
     for way in ("bytes", "walked", "blob", "url", "worker"):
         assert {name: found[way][name] for name in expected} == expected, way
         assert sorted(found[way]["names"]) == ["A", "B", "P", "Q", "image"]

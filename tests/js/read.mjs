@@ -17,6 +17,7 @@ async function summary(journal) {
   const spectra = await frame.group("S");
   const image = await frame.array("image");
   const gain = (await journal.static()).get("gain");
+  const moved = (await journal.displacements()).get("image");
   return {
     length: journal.length,
     names: frame.names,
@@ -27,6 +28,7 @@ async function summary(journal) {
     S: sha256(spectra.data),
     image: sha256(image.data),
     gain: sha256((await gain.array("gain")).data),
+    moved: [moved.length, moved.terms, moved.leftOut, [...moved.error], [...moved.field(1)]],
     absent: await (await journal.frame(0)).group("S"),
   };
 }
@@ -50,6 +52,8 @@ async function remote() {
     gain: sha256((await journal.static("gain")).data),
     absent: await journal.group(0, "S"),
   };
+  const moved = (await journal.displacements()).get("image");
+  found.moved = [moved.length, moved.terms, moved.leftOut, [...moved.error], [...moved.field(1)]];
   const { kept, lost, blob } = await journal.recover({ bytes });
   found.recovered = { kept: kept.map(Number), lost: lost.map(Number), begins: await blob.slice(1, 4).text() };
   await worker.terminate();

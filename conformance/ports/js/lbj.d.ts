@@ -110,6 +110,8 @@ export class Journal {
    * @throws {LbjError} where it is damaged as a whole
    */
   frame(i: number, options?: { verify?: boolean }): Promise<Frame>;
+  /** Displacements by the signal in whose pixels they are, the last that are right (clause 7.5). */
+  displacements(): Promise<Map<string, Displacement>>;
   /** Static signals that have data, by name: a frame that gives the signal, or why it cannot be given. */
   static(): Promise<Map<string, Frame | LbjError>>;
 }
@@ -126,6 +128,29 @@ export interface Frame {
   array(name: string): Promise<Dense>;
   /** Exact sum over the members of a group that are present, null where none is. @throws {LbjError} */
   group(name: string): Promise<Events | Dense | null>;
+}
+
+/** Where the pixels of the first `length` frames sampled the scene (clause 7.5). */
+export interface Displacement {
+  readonly signal: string;
+  /** (Y, X) of the signal. */
+  readonly shape: [number, number];
+  readonly length: number;
+  /** Number K of Legendre coefficients a row, 0 where `values` is the field. */
+  readonly terms: number;
+  /** Rows R of coefficients: Y, or 1 where one row holds for all. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Coefficients (frames, R, K, 2), or the field (frames, 2, Y, X), of (uy, ux) in px. */
+  readonly values: Float32Array;
+  /** px rms of one component; NaN unknown, infinite where the frame could not be registered. */
+  readonly error: Float32Array;
+  /** Frames that are left out of what is made of the series. */
+  readonly leftOut: boolean[];
+  /** Frames of different regions were laid on one another by whole periods of one lattice. */
+  readonly moduloLattice: boolean;
+  /** (uy, ux) of every pixel of frame `n`, (2, Y, X), px: pixel q shows the scene at q + u(q). */
+  field(n: number): Float64Array;
 }
 
 /** Whether a signal is stored once (clause 5.1.5). */
@@ -177,6 +202,7 @@ export class RemoteJournal {
   group(i: number, name: string): Promise<Events | Dense | null>;
   /** A static signal, null where it has no data. */
   static(name: string): Promise<Events | Dense | null>;
+  displacements(): Promise<Map<string, Displacement>>;
   /** Saves what is whole of a damaged journal; needs no open one. */
   recover(source: RemoteSource, options?: RecoverOptions): Promise<Recovered & { blob: Blob }>;
 }

@@ -11,18 +11,17 @@
 
 import { LbjError, damaged } from "./bytes.mjs";
 import { denseOf, eventsOf, sumOfArrays, sumOfEvents } from "./assemble.mjs";
+import { displacementsOf } from "./displacements.mjs";
 import { indexedGroup, readIndex, walkAll } from "./frames.mjs";
 import { amend, isStatic, parseHead } from "./header.mjs";
 import { parseJson } from "./json.mjs";
-import { RecordFile, checkKnown } from "./records.mjs";
+import { RecordFile, SIGNATURE, checkKnown } from "./records.mjs";
 
 export { LbjError, isStatic };
 export { toDense } from "./assemble.mjs";
 export { recover } from "./recover.mjs";
 export { RemoteJournal } from "./remote.mjs";
 export { fromBlob, fromBytes, fromUrl } from "./sources.mjs";
-
-const SIGNATURE = [0x89, 0x4c, 0x42, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** A journal that is open for reading. */
 export class Journal {
@@ -117,6 +116,22 @@ export class Journal {
     } catch (error) {
       throw error instanceof LbjError ? error.at(done.at) : error;
     }
+  }
+
+  /** Displacements (clause 7.5) by signal, the last that are right. */
+  async displacements() {
+    const places = this.others.filter(({ type }) => type === "dISP").map(({ at }) => at);
+    const ends = this.groups.map(({ done }) => done.at ?? done);
+    const completedBefore = (at) => {
+      let [low, high] = [0, ends.length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (ends[middle] < at) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    };
+    return displacementsOf(this.file, this.signals, places, completedBefore);
   }
 
   /**

@@ -2,6 +2,8 @@
 
 import { LbjError, crc32, damaged, u64, view } from "./bytes.mjs";
 
+export const SIGNATURE = Uint8Array.of(0x89, 0x4c, 0x42, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a);
+
 const PAGE = 2 ** 16;
 const MARKER = [0xf5, 0x4c, 0x42];
 const CRITICAL = ["HEAD", "FRAM", "BLOK", "DONE"];
@@ -29,7 +31,7 @@ export class RecordFile {
   async read(offset, length) {
     const bytes = await this.source.read(offset, length);
     if (bytes.length !== length) throw new LbjError("truncated", "4.4.1", "the source gave fewer bytes", offset);
-    return bytes;
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, length); // a Buffer's `slice` would not copy
   }
 
   /** Where the zeros begin with which the file ends (clause 4.4.2); looked for once. */

@@ -1,14 +1,14 @@
 // Saving what is whole in a damaged journal into a new one: clause 9.3.
 
 import { denseOf, eventsOf } from "./assemble.mjs";
-import { LbjError, crc32, damaged, raw, view } from "./bytes.mjs";
+import { LbjError, damaged, view } from "./bytes.mjs";
 import { STATICS } from "./frames.mjs";
 import { isStatic, mayAmend, parseAmendment, parseHead } from "./header.mjs";
 import { isObject, parseJson, writeJson } from "./json.mjs";
-import { RecordFile } from "./records.mjs";
+import { Output } from "./output.mjs";
+import { RecordFile, SIGNATURE } from "./records.mjs";
 import { records } from "./salvage.mjs";
 
-const SIGNATURE = Uint8Array.of(0x89, 0x4c, 0x42, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a);
 const MOST_AMENDMENTS = 4096;
 const MOST_TOLD = 200;
 
@@ -31,7 +31,9 @@ export async function recover(source, write, { limit = 2 ** 30, uuid = crypto.ra
   await salvage.keepWaiting();
   const kept = salvage.frames.map(({ number }) => number);
   const lost = salvage.lost(kept);
-  await new Output(file, write).journal(header, salvage, lost, uuid);
+  const others = [...salvage.amendments, ...salvage.personal];
+  const statics = [...salvage.statics.values()].flat();
+  await new Output(file, write).journal(newHeader(header, kept, lost, uuid), salvage.frames, statics, others);
   return { kept, lost };
 }
 
@@ -236,98 +238,10 @@ function renamed(attributes, number) {
   return new TextEncoder().encode(writeJson(attributes));
 }
 
-/** Writes the new journal record by record, index and footer at its end. */
-class Output {
-  constructor(file, write) {
-    this.file = file;
-    this.write = write;
-    this.at = 0;
-    this.groups = [];
-    this.others = [];
-    this.totals = [];
-  }
-
-  async put(bytes) {
-    await this.write(bytes);
-    this.at += bytes.length;
-  }
-
-  /** Writes a record whose payload is given in parts; gives its offset. */
-  async record(type, ...parts) {
-    const at = this.at;
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    const bytes = new Uint8Array(24 + 8 * Math.ceil(length / 8));
-    const data = view(bytes);
-    bytes.set([0xf5, 0x4c, 0x42, 1, ...new TextEncoder().encode(type)]);
-    data.setBigUint64(8, BigInt(length), true);
-    let place = 24;
-    for (const part of parts) {
-      bytes.set(part, place);
-      place += part.length;
-    }
-    data.setUint32(16, crc32(bytes.subarray(24, 24 + length)), true);
-    data.setUint32(20, crc32(bytes.subarray(0, 20)), true);
-    await this.put(bytes);
-    return at;
-  }
-
-  async copy({ type, at, length }) {
-    this.others.push({ type, at: await this.record(type, await this.file.bytes(at + 24, length)) });
-  }
-
-  async group(number, blocks, json) {
-    const fram = await this.record("FRAM", numbers(number, 0n));
-    let sum = 0;
-    for (const { at, length, signal, events } of blocks) {
-      const rest = (await this.file.bytes(at + 24, length)).subarray(8);
-      const start = await this.record("BLOK", numbers(number), rest);
-      this.totals[signal].events += events;
-      this.totals[signal].bytes += this.at - start;
-      sum += events;
-    }
-    const done = await this.record("DONE", numbers(number, BigInt(blocks.length), BigInt(sum)), json);
-    return { fram, done };
-  }
-
-  async journal(header, salvage, lost, uuid) {
-    this.totals = header.signals.map(() => ({ events: 0, bytes: 0 }));
-    await this.put(SIGNATURE);
-    const head = new TextEncoder().encode(writeJson(newHeader(header, salvage, lost, uuid)));
-    await this.record("HEAD", Uint8Array.of(0, 0, 1, 0, 0, 0, 0, 0), head);
-    const statics = [...salvage.statics.values()].flat();
-    const pseudo = statics.length ? [await this.group(STATICS, statics, new Uint8Array(0))] : [];
-    const frames = [];
-    for (const [i, { blocks, json }] of salvage.frames.entries()) frames.push(await this.group(BigInt(i), blocks, json));
-    for (const record of [...salvage.amendments, ...salvage.personal]) await this.copy(record);
-    await this.index(frames, pseudo);
-  }
-
-  async index(frames, pseudo) {
-    const pairs = [
-      ...this.totals.map(({ events, bytes }) => numbers(BigInt(events), BigInt(bytes))),
-      ...[...frames, ...pseudo].map(({ fram, done }) => numbers(BigInt(fram), BigInt(done))),
-    ];
-    const counts = new Uint8Array(24);
-    const data = view(counts);
-    data.setBigUint64(0, BigInt(frames.length), true);
-    [this.totals.length, pseudo.length, this.others.length].forEach((count, i) => data.setUint32(8 + 4 * i, count, true));
-    const others = this.others.map(({ type, at }) => {
-      const bytes = numbers(0n, BigInt(at));
-      bytes.set(new TextEncoder().encode(type));
-      return bytes;
-    });
-    const index = await this.record("iNDX", counts, ...pairs, ...others);
-    await this.record("fOOT", numbers(BigInt(index), BigInt(frames.length), BigInt(this.at + 48)));
-  }
-}
-
-/** u64 after u64, as bytes. */
-const numbers = (...values) => raw(BigUint64Array.from(values));
-
-function newHeader(header, { frames }, lost, uuid) {
+function newHeader(header, kept, lost, uuid) {
   const told = lost.slice(0, MOST_TOLD).join(", ") + (lost.length > MOST_TOLD ? ", …" : "");
   const notes = [
-    `recovered from journal ${header.uuid}: ${frames.length} frames kept, ${lost.length} lost${lost.length ? `: ${told}` : ""}`,
+    `recovered from journal ${header.uuid}: ${kept.length} frames kept, ${lost.length} lost${lost.length ? `: ${told}` : ""}`,
   ];
   const source = isObject(header.source) ? header.source : Object.create(null);
   if (Array.isArray(source.notes)) notes.unshift(...source.notes);

@@ -4,6 +4,7 @@
 //     const journal = new RemoteJournal(worker);
 
 import { LbjError } from "./bytes.mjs";
+import { Displacement } from "./displacements.mjs";
 
 /** The calls of worker.mjs, each of which gives a promise; errors of the file are LbjErrors here too. */
 export class RemoteJournal {
@@ -60,6 +61,11 @@ export class RemoteJournal {
 
   static(name) {
     return this.ask("static", name);
+  }
+
+  async displacements() {
+    const found = await this.ask("displacements");
+    return new Map([...found].map(([name, fields]) => [name, new Displacement(fields)]));
   }
 
   /** Saves what is whole of a damaged journal; does not need an open one, nor close it. */

@@ -1,20 +1,10 @@
 // The integer stream: clause 8.5.
 
 import { LbjError, damaged, product } from "./bytes.mjs";
+import { CLASSES, Frequencies, PHASES, SYMBOLS } from "./frequencies.mjs";
 
-const CLASSES = 100;
-const PHASES = 4;
-const SYMBOLS = 32;
-const TOTAL = 32768;
 const MOST_Q = 2 ** 24;
 const MOST_ERROR = 65536;
-const S = [916, 774, 648, 547, 458, 387, 324, 274, 229, 194, 162, 137, 114, 97, 81, 68, 57];
-const T = [
-  16384, 14836, 13310, 11830, 10414, 9081, 7843, 6711, 5690, 4783, 3987, 3300, 2713, 2218, 1807, 1467, 1191, 967,
-  787, 644, 529, 438, 365, 306, 259, 220, 188, 161, 138, 119, 102, 88, 75, 65, 55, 47, 40, 34, 29, 24, 20, 17, 14, 12,
-  10, 8, 7, 5, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0,
-];
-
 /** Shape (H, W, C) in which the stream of a window is coded (clause 8.5.1). */
 export function streamShape(shape) {
   const [width, channels] = [1, ...shape].slice(-2);
@@ -55,6 +45,7 @@ function prepareSet({ offset, taps }, [, width, channels]) {
   const most = (values) => Math.max(0, ...values);
   const flat = (tap) => (tap.d * width + tap.e) * channels + tap.j;
   const plain = taps.filter(({ onMean }) => !onMean);
+  while (plain.length % 4) plain.push({ ...plain[0], weight: 0 }); // for the loop over voxels, which takes four at once
   const means = taps.filter(({ onMean }) => onMean);
   return {
     base: 2048 + 4096 * offset,
@@ -91,56 +82,6 @@ function dither(i, seed) {
   h = Math.imul(h, 0x85ebca77);
   h ^= h >>> 13;
   return (Math.imul(h, 0xc2b2ae3d) >>> 26) - 32;
-}
-
-/** Adaptive frequencies of the pairs of class and phase (clause 8.5.8). */
-class Frequencies {
-  constructor() {
-    const contexts = CLASSES * PHASES;
-    this.counts = new Int32Array(contexts * SYMBOLS);
-    this.starts = new Int32Array(contexts * (SYMBOLS + 1));
-    this.sums = new Int32Array(contexts);
-    /** Sum at which the starts are made anew; 0 for a context that was not met yet. */
-    this.limits = new Int32Array(contexts);
-  }
-
-  meet(context) {
-    const [cls, phase] = [context >> 2, context & 3];
-    const kind = cls <= 16 ? cls : 13 + ((cls - 13) & 3);
-    let before = 0;
-    for (let i = 1; i <= SYMBOLS; i++) {
-      const edge = i === SYMBOLS ? TOTAL : edgeBefore(i, phase, kind);
-      this.counts[context * SYMBOLS + i - 1] = 1 + (((edge - before) * 1024) >> 15);
-      before = edge;
-    }
-    this.make(context);
-  }
-
-  make(context) {
-    const { counts, starts } = this;
-    const at = context * SYMBOLS;
-    let sum = 0;
-    for (let i = at; i < at + SYMBOLS; i++) sum += counts[i];
-    if (sum >= 2 ** 18) {
-      sum = 0;
-      for (let i = at; i < at + SYMBOLS; i++) sum += counts[i] = (counts[i] + 1) >> 1;
-    }
-    const first = context * (SYMBOLS + 1);
-    for (let i = 0, before = 0; i < SYMBOLS; before += counts[at + i], i++) {
-      starts[first + i] = Math.floor((before * 32736) / sum) + i;
-    }
-    starts[first + SYMBOLS] = TOTAL;
-    this.sums[context] = sum;
-    this.limits[context] = sum + (sum >> 3);
-  }
-}
-
-function edgeBefore(i, phase, kind) {
-  const distance = 8 * i - 128 - 2 * phase - 1;
-  const z = Math.abs(distance) * S[kind];
-  const x = z >> 8;
-  const tail = x >= 64 ? 0 : T[x] + (((T[x + 1] - T[x]) * (z & 255)) >> 8);
-  return distance < 0 ? tail : TOTAL - tail;
 }
 
 /** What is left of the stream after its tap sets: words, and the state X (clause 8.5.9). */
@@ -227,7 +168,12 @@ export function decodeStream(cursor, shape) {
         if (set !== null) {
           const { places, weights, meanPlaces, meanWeights } = set;
           let sum = set.base;
-          for (let n = 0; n < places.length; n++) sum += weights[n] * samples[i + places[n]];
+          let other = 0; // two chains of sums, so that one need not wait for the other
+          for (let n = 0; n < places.length; n += 4) {
+            sum += weights[n] * samples[i + places[n]] + weights[n + 1] * samples[i + places[n + 1]];
+            other += weights[n + 2] * samples[i + places[n + 2]] + weights[n + 3] * samples[i + places[n + 3]];
+          }
+          sum += other;
           for (let n = 0; n < meanPlaces.length; n++) sum += meanWeights[n] * means[i + meanPlaces[n]];
           p += Math.floor(sum * (1 / 4096));
         } else if (c > 0) p += samples[i - 1];

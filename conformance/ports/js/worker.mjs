@@ -23,6 +23,7 @@ function sourceOf(source) {
 const calls = {
   async open(source, options) {
     journal = await Journal.open(await sourceOf(source), options);
+    kept = { i: -1, frame: null };
     const { version, signals, length, indexed } = journal;
     return { version, signals, length, indexed, end: journal.end && fault(journal.end) };
   },
@@ -34,6 +35,7 @@ const calls = {
   events: async (i, name) => (await frame(i)).events(name),
   array: async (i, name) => (await frame(i)).array(name),
   group: async (i, name) => (await frame(i)).group(name),
+  displacements: () => journal.displacements(),
   async recover(source, options) {
     const parts = [];
     const found = await recover(await sourceOf(source), (bytes) => void parts.push(bytes), options);
