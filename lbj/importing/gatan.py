@@ -28,8 +28,6 @@ IMAGE = "ImageList.TagGroup0"
 # tag, path below HyperSpy's Acquisition_instrument.TEM, what to multiply the tag's value by
 _MICROSCOPE = (
     ("Microscope Info.Voltage", "beam_energy", 1e-3),
-    ("Microscope Info.Indicated Magnification", "magnification", 1.0),
-    ("Microscope Info.STEM Camera Length", "camera_length", 1.0),
     ("Microscope Info.Stage Position.Stage Alpha", "Stage.tilt_alpha", 1.0),
     ("Microscope Info.Stage Position.Stage Beta", "Stage.tilt_beta", 1.0),
     ("Microscope Info.Probe Current (nA)", "beam_current", 1.0),
@@ -61,7 +59,9 @@ def read(path: Path) -> Source:
     items = library.load(path, "digitalmicrograph")
     for item in items:
         tags = dig_tag(item["original_metadata"], f"{IMAGE}.ImageTags")
-        interpret(item, tags if isinstance(tags, dict) else {}, notes)
+        tags = tags if isinstance(tags, dict) else {}
+        built = dig_tag(tags, "source.Tags at creation")  # of a stack made of images
+        interpret(item, {**tags, **built} if isinstance(built, dict) else tags, notes)
     with library.quoting(path, "digitalmicrograph"):
         source = cubes.source(path, items, notes)
     source.frames = library.quoted(path, "digitalmicrograph", source.frames)
@@ -102,7 +102,7 @@ def interpret(item: Item, tags: dict[str, Any], notes: list[str]) -> None:
                 channel["name"] = "Wavelength"
     item["mapping"] = {}
     microscope: dict[str, Any] = {}
-    for tag, target, factor in _MICROSCOPE:
+    for tag, target, factor in (*_MICROSCOPE, *_optics(tags)):
         value = number(dig_tag(tags, tag))
         if value is not None:
             hs.put(microscope, target, value * factor)
@@ -121,6 +121,16 @@ def interpret(item: Item, tags: dict[str, Any], notes: list[str]) -> None:
                 item["detector"][target] = value * factor
     item["times"] = _times(tags, kind)
     _intensity(item, notes)
+
+
+def _optics(tags: dict[str, Any]) -> list[tuple[str, str, float]]:
+    """Return what the indicated magnification is: in TEM diffraction it is the camera length (mm)."""
+    indicated = "Microscope Info.Indicated Magnification"
+    parallel = dig_tag(tags, "Microscope Info.Illumination Mode") == "TEM"
+    if parallel and dig_tag(tags, "Microscope Info.Imaging Mode") == "DIFFRACTION":
+        return [(indicated, "camera_length", 1.0)]
+    scanning = [] if parallel else [("Microscope Info.STEM Camera Length", "camera_length", 1.0)]
+    return [(indicated, "magnification", 1.0), *scanning]
 
 
 def _title(item: Item) -> str:
@@ -162,17 +172,17 @@ def _exposure(tags: dict[str, Any], kind: str) -> float | None:
     """Return the time of a whole stored spectrum or image: reads times the exposure of one."""
     if kind.startswith("EDS"):
         return None
-    whole = positive(dig_tag(tags, f"{kind}.Acquisition.Integration time (s)")) if kind else None
-    if whole is not None:
-        return whole
-    branches = [f"{kind}.Acquisition"] if kind else []
-    for branch in branches:
-        one = positive(dig_tag(tags, f"{branch}.Exposure (s)"))
-        if one is not None:
-            return one * (positive(dig_tag(tags, f"{branch}.Number of frames")) or 1.0)
-    if kind:
-        return None
-    return positive(dig_tag(tags, "Acquisition.Parameters.High Level.Exposure (s)"))
+    if not kind:
+        camera = ("Detector.exposure (s)", "Detector.Exposure (s)", "High Level.Exposure (s)")
+        found = (positive(dig_tag(tags, f"Acquisition.Parameters.{tag}")) for tag in camera)
+        return next((value for value in found if value is not None), None)
+    for tag in ("Integration time (s)", "Dwell time (s)"):
+        whole = positive(dig_tag(tags, f"{kind}.Acquisition.{tag}"))
+        if whole is not None:
+            return whole
+    one = positive(dig_tag(tags, f"{kind}.Acquisition.Exposure (s)"))
+    reads = positive(dig_tag(tags, f"{kind}.Acquisition.Number of frames"))
+    return one if one is None or reads is None else one * reads
 
 
 def _date(metadata: dict[str, Any], tags: dict[str, Any], branch: str) -> None:

@@ -100,7 +100,7 @@ def _item(path: Path, experiments: h5py.Group, name: str, notes: list[str]) -> I
     if axes is None:
         raise DamagedError(f"{path}: {data.name} has {data.ndim} axes, of which not all are described")
     _modernise(metadata, axes)
-    if any(key in group for key in ("learning_results", "mva_results") if len(group.get(key, ()))):
+    if any(tree(group.get(key)) for key in ("learning_results", "mva_results")):
         notes.append(f"the decomposition stored with experiment {name!r} is left out")
     original = tree(group.get("original_metadata", group.get("original_parameters")))
     if dig(metadata, "General.title") in (None, "", "__unnamed__"):

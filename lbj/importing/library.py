@@ -53,9 +53,9 @@ def load(path: Path, reader: str, suffix: str = "") -> list[Item]:
         With the library's own words, where it fails: that need not be the file's fault.
     """
     read = function(path, reader)
-    options = {"lazy": reader in _LAZY, **_OPTIONS.get(reader, {})}
     known = inspect.signature(read).parameters
     with _named_as_needed(path, reader, suffix) as name, quoting(path, reader), _quiet():
+        options = {"lazy": reader in _LAZY and name == str(path), **_OPTIONS.get(reader, {})}
         return list(read(name, **{key: value for key, value in options.items() if key in known}))
 
 
