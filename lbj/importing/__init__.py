@@ -97,7 +97,8 @@ def _naming_damage(path: Path) -> Iterator[None]:
     except (LbjError, MemoryError):
         raise
     except Exception as error:
-        raise DamagedError(f"{path}: its content cannot be read: {type(error).__name__}: {error}") from error
+        word = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise DamagedError(f"{path}: its content cannot be read: {word}") from error
 
 
 def _named(path: Path, frames: Iterator[Frame]) -> Iterator[Frame]:

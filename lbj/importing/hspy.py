@@ -6,6 +6,7 @@ Axes are groups ``axis-0`` … of attributes, metadata a tree of groups; names m
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from .library import Item
 
-MAX_DEPTH = 16
+MAX_GROUPS = 10_000
 MAX_VALUES = 1 << 16  # entries of a dataset that is taken for metadata
 
 _MARKS = ("_list_empty_", "_tuple_empty_", "_bs_", "_datetime_", "_list_", "_tuple_", "_hspy_AxesManager_", "_sig_")
@@ -153,24 +154,29 @@ def _modernise(metadata: dict[str, Any], axes: list[dict[str, Any]]) -> None:
             axis["navigate"] = i < len(axes) - inner
 
 
-def tree(group: Any, depth: int = 0) -> dict[str, Any]:
-    """Return a group's attributes, small arrays and groups as a dict; what cannot be read is absent."""
+def tree(group: Any, seen: set[Any] | None = None) -> dict[str, Any]:
+    """Return a group's attributes, small arrays and groups as a dict.
+
+    What cannot be read is absent, and so is what only a link leads to: a group stands once, so that the tree ends.
+    """
     out: dict[str, Any] = {}
-    if not isinstance(group, h5py.Group) or depth > MAX_DEPTH:
+    seen = set() if seen is None else seen
+    if not isinstance(group, h5py.Group) or group.id in seen or len(seen) > MAX_GROUPS:
         return out
+    seen.add(group.id)
     for key in group.attrs:
         try:
-            out[_plain(key)] = _value(group.attrs[key])
+            out[_plain(key)] = _value(key, group.attrs[key])
         except (OSError, TypeError, ValueError):
             continue
     for key in group:
         try:
-            item = group.get(key)
+            item = group[key] if isinstance(group.get(key, getlink=True), h5py.HardLink) else None
             if isinstance(item, h5py.Group):
-                out[_plain(key)] = tree(item, depth + 1)
+                out[_plain(key)] = tree(item, seen)
             elif isinstance(item, h5py.Dataset) and item.size is not None and item.size <= MAX_VALUES:
-                out[_plain(key)] = _value(item[()])
-        except (OSError, TypeError, ValueError, KeyError):
+                out[_plain(key)] = _value(key, item[()])
+        except (OSError, TypeError, ValueError, KeyError, RecursionError):
             continue
     return out
 
@@ -180,11 +186,14 @@ def _plain(key: str) -> str:
     return key.removeprefix(mark) or key
 
 
-def _value(value: Any) -> Any:
+def _value(key: str, value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return [_value(item) for item in value.ravel().tolist()]
+        return [_value(key, item) for item in value.ravel().tolist()]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
+        value = value.decode("utf-8", errors="replace")
+    if key.startswith("_datetime_") and isinstance(value, str):  # "datetime.date(2014, 5, 30)"
+        numbers = [int(part) for part in re.findall(r"\d+", value)]
+        return "-".join(f"{n:02d}" for n in numbers) if "date(" in value else ":".join(f"{n:02d}" for n in numbers[:3])
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ def _open(path: Path) -> Any:
         import tifffile
     except ImportError as error:
         raise UsageError(f"{path}: reading TIFF needs tifffile: pip install mfsi[vendor]") from error
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of is told by what is read
     return tifffile.TiffFile(path)
 
 

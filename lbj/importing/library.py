@@ -23,8 +23,8 @@ Item = dict[str, Any]
 
 _NEEDS_SUFFIX = {"tia": (".ser", ".emi"), "edax": (".spd", ".spc", ".lsd"), "jeol": (".eds", ".img", ".map", ".asw")}
 """Readers that look at a file's suffix, and the suffixes they know."""
-_LAZY = ("digitalmicrograph", "edax", "tia", "mrc", "blockfile", "quantumdetector", "tvips", "empad", "zspy", "nexus")
-"""Readers that are asked for arrays that are read in parts; those of others are small, or wrong when read so."""
+_LAZY = ("digitalmicrograph", "edax", "tia", "mrc", "blockfile", "quantumdetector", "tvips", "empad", "zspy")
+"""Readers that are asked for arrays that are read in parts; others are small, go wrong, or leave the file open."""
 _OPTIONS = {"pantarhei": {"allow_restricted_pickle": True}}  # of its old files; only NumPy's own types are let through
 
 
@@ -72,7 +72,7 @@ def quoting(path: Path, reader: str) -> Iterator[None]:
     """Turn whatever a reader raises, also later by its lazy arrays, into an error with its own words."""
     try:
         yield
-    except (LbjError, MemoryError):
+    except LbjError:
         raise
     except ImportError as error:
         raise UsageError(f"{path}: rosettasciio's reader {reader!r} needs another library: {error}") from error
