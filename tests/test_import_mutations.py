@@ -10,9 +10,6 @@ import signal_files as sf
 import lbj
 from lbj.importing import open_source
 
-# rosettasciio's readers leave a file open when they fail on it
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 def counts(*shape):
     return np.random.default_rng(sum(shape)).poisson(3, shape).astype(np.uint16)

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import logging
 import tempfile
+import traceback
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,8 @@ def quoting(path: Path, reader: str) -> Iterator[None]:
     except ImportError as error:
         raise UsageError(f"{path}: rosettasciio's reader {reader!r} needs another library: {error}") from error
     except Exception as error:
+        with _quiet():
+            traceback.clear_frames(error.__traceback__)  # closes the files that the reader left open
         raise LibraryError(said(path, reader, error)) from error
 
 
