@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -105,7 +106,8 @@ def _instant(value: Any) -> str:
             raise UsageError("start_time needs a time zone; give it in UTC")
         value = value.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
     try:
-        when = datetime.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        text = re.sub(r"\.\d+", lambda part: f"{part[0]:0<7.7}", str(value))  # microseconds, which any Python reads
+        when = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         when = None
     if when is None or when.tzinfo is None or when.utcoffset():

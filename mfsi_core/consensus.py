@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .pairs import Pairs
+from .pairs import Pairs, graph
 
 Floats = NDArray[np.float64]
 
@@ -97,11 +97,10 @@ def _chain(pairs: Pairs, frames: int) -> Floats:
 
 def _tree(pairs: Pairs, frames: int) -> Floats:
     """Strongest candidates along the maximum spanning tree."""
-    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
     cost = 1 / (1e-9 + pairs.score.max(axis=1))
-    tree = minimum_spanning_tree(coo_array((cost, (pairs.first, pairs.second)), shape=(frames, frames)))
+    tree = minimum_spanning_tree(graph(cost, pairs.first, pairs.second, frames))
     order, parent = breadth_first_order(tree, 0, directed=False)
     position = np.zeros((frames, 2))
     for frame in order[1:]:

@@ -61,6 +61,13 @@ class Pairs:
     likeness: Floats
 
 
+def graph(weight: NDArray[Any], first: NDArray[np.int64], second: NDArray[np.int64], frames: int) -> Any:
+    """Links between frames as a sparse matrix; its indices are of 32 bits, as every csgraph takes them."""
+    from scipy.sparse import coo_array
+
+    return coo_array((weight, (first.astype(np.int32), second.astype(np.int32))), shape=(frames, frames))
+
+
 def taper(size: int, edge: float) -> Floats:
     """Window that rises over `edge` pixels at both ends like a squared sine; ones along an axis of one pixel."""
     if size == 1:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .consensus import consensus
-from .pairs import candidate_shifts
+from .pairs import candidate_shifts, graph
 from .refine import refine
 
 Floats = NDArray[np.float64]
@@ -41,7 +40,7 @@ def align(stack: Floats) -> tuple[Floats, Floats]:
     stack = stack / np.abs(stack).max()
     pairs = candidate_shifts(stack)
     alike = pairs.likeness >= LEAST_EVIDENCE
-    link = coo_array((alike[alike], (pairs.first[alike], pairs.second[alike])), shape=(len(stack), len(stack)))
+    link = graph(alike[alike], pairs.first[alike], pairs.second[alike], len(stack))
     group = connected_components(link, directed=False)[1]
     known = group == np.argmax(np.bincount(group))
     error[:] = np.inf

@@ -98,7 +98,7 @@ def _components(counts: Any) -> tuple[Floats, Floats]:
     """Leading differences between spectra: weights of the pixels (P, K) and of the channels (C, K)."""
     pixel, channel = (np.asarray(counts.sum(axis=axis), float) for axis in (1, 0))
     by_pixel, by_channel = (np.sqrt(total + total.mean()) for total in (pixel, channel))
-    weighted = sparse.diags_array(1 / by_pixel) @ counts @ sparse.diags_array(1 / by_channel)
+    weighted = _diagonal(1 / by_pixel) @ counts @ _diagonal(1 / by_channel)
     p, q = pixel / by_pixel, channel / by_channel / pixel.sum()  # p q' is expected where all spectra are alike
     cross = np.outer(weighted.T @ p, q)
     square, right = np.linalg.eigh((weighted.T @ weighted).toarray() - cross - cross.T + (p @ p) * np.outer(q, q))
@@ -106,6 +106,10 @@ def _components(counts: Any) -> tuple[Floats, Floats]:
     leading = leading[square[leading] > 1e-9]
     left = (weighted @ right[:, leading] - np.outer(p, q @ right[:, leading])) / np.sqrt(square[leading])
     return left / by_pixel[:, None], right[:, leading] / by_channel[:, None]
+
+
+def _diagonal(values: Floats) -> Any:
+    return sparse.dia_array((values[None], [0]), shape=(values.size, values.size))
 
 
 def _members(group: Counts) -> Any:

@@ -17,6 +17,7 @@ Waves = NDArray[np.complex128]
 
 ROUNDS = 60
 SETTLED = 0.03  # of the posterior's standard deviation, the error of the conjugate gradients
+SINGLE = float(np.finfo(np.float32).eps)
 FREE = 10.0  # px; displacement of whole frames that is not held back
 OCTAVE = 1.2  # frequencies within this factor share one power
 CERTAIN, LINE = 3.0, 12.0  # standard errors by which power must exceed the noise to be believed; of one frequency
@@ -105,7 +106,8 @@ class Jitter:
         rest = np.zeros((2, number, self.length, used.size))
         rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", some, start[:, used])
         rng = np.random.default_rng(0)
-        root = np.linalg.cholesky(some + 1e-9 * np.trace(some, axis1=2, axis2=3).max() * np.eye(used.size))
+        least = SINGLE * np.trace(some, axis1=2, axis2=3).max()  # so far sums of float32 may be below zero
+        root = np.linalg.cholesky(some + least * np.eye(used.size))
         rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((number, rows, used.size)))
         white = fft.rfft(rng.standard_normal((number, self.length, used.size)), axis=1)
         right = fft.rfft(rest, axis=2)
