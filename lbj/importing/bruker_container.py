@@ -77,7 +77,7 @@ class Container:
             held = ", ".join(f"{inner.name} ({inner.size} bytes)" for inner in self.files)
             raise DamagedError(f"{self.path}: {name} is not to be had; there are {held}")
         data = b"".join(self._payload(int(chunk)) for chunk in inner.chunks)[: inner.size]
-        return b"".join(self._unpacked(data)) if data[:4] == PACKED else data
+        return b"".join(self._unpacked(data)) if data[:4] == PACKED and len(data) >= 16 else data
 
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
         size, blocks = struct.unpack_from("<I4xI", data, 4)

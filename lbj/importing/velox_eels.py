@@ -78,9 +78,9 @@ class Cube:
 def cubes(path: Path, file: Any, notes: list[str]) -> list[Cube]:
     """Return the energy ranges of a file, those of lower energy first."""
     out = []
-    for key, group in (file.get("Data/EelsSpectrumImage") or {}).items():
+    for key, group in vm.groups(file, "Data/EelsSpectrumImage"):
         where = f"/Data/EelsSpectrumImage/{key}"
-        data = group.get("Data")
+        data = vm.dataset(group, "Data")
         if data is None or data.ndim not in (2, 3) or 0 in data.shape or data.dtype.name not in TYPES:
             held = "no data" if data is None else f"{data.dtype} of shape {data.shape}"
             notes.append(left_out(f"EELS spectrum image left out: {where} holds {held}"))

@@ -83,11 +83,11 @@ def pictures(path: Path, file: Any, notes: list[str]) -> list[Picture]:
     known = _operation_names(file)
     out: list[Picture] = []
     made: Counter[str] = Counter()
-    for key, group in (file.get("Data/Image") or {}).items():
+    for key, group in vm.groups(file, "Data/Image"):
         where = f"/Data/Image/{key}"
         metas = vm.columns(path, group)
         name = known.get(where) or str(vm.dig(metas[0] if metas else {}, "BinaryResult", "Detector") or "image")
-        data = group.get("Data")
+        data = vm.dataset(group, "Data")
         if metas and vm.is_analytical(metas[0], name):
             made[name] += 1
         elif data is None or data.ndim != 3 or 0 in data.shape or data.dtype.name not in TYPES:
@@ -103,8 +103,8 @@ def pictures(path: Path, file: Any, notes: list[str]) -> list[Picture]:
 def _operation_names(file: Any) -> dict[str, str]:
     """Return the name of every image that an operation made or read, by its path."""
     out: dict[str, str] = {}
-    for operation, group in (file.get("Operations") or {}).items():
-        for key in group if hasattr(group, "items") else ():
+    for operation, group in vm.groups(file, "Operations"):
+        for key in group:
             settings = vm.first(group, key)
             target = settings.get("dataPath")
             if isinstance(target, str) and target.startswith("/Data/Image/"):

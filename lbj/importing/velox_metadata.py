@@ -37,10 +37,25 @@ def dig(item: Any, *path: str) -> Any:
     return item
 
 
+def groups(file: Any, where: str) -> list[tuple[str, Any]]:
+    """Return the groups in a group, with their names; none where there is no such group."""
+    return [(key, item) for key, item in _items(file.get(where)) if hasattr(item, "items")]
+
+
+def _items(group: Any) -> list[tuple[str, Any]]:
+    return [(key, group.get(key)) for key in group] if hasattr(group, "items") else []
+
+
+def dataset(group: Any, name: str) -> Any:
+    """Return a data set that has a shape, or None."""
+    item = group.get(name)
+    return item if hasattr(item, "dtype") and item.shape is not None else None
+
+
 def first(group: Any, name: str) -> Item:
     """Return the JSON object in the first element of a data set; empty where there is none."""
-    data = group.get(name)
-    if data is None or not hasattr(data, "shape"):
+    data = dataset(group, name)
+    if data is None:
         return {}
     try:
         return parse(bytes(data[0] if data.shape else data[()]))
@@ -50,8 +65,8 @@ def first(group: Any, name: str) -> Item:
 
 def columns(path: Path, group: Any, name: str = "Metadata") -> list[Item]:
     """Return the JSON objects in the columns of a data set, one a frame or row; none where there are none."""
-    data = group.get(name)
-    if data is None or getattr(data, "ndim", 0) != 2 or data.dtype != np.uint8:
+    data = dataset(group, name)
+    if data is None or data.ndim != 2 or data.dtype != np.uint8:
         return []
     raw = stored(path, data)[:]
     return [parse(raw[:, i].tobytes()) for i in range(raw.shape[1])]
@@ -205,8 +220,8 @@ def chosen_elements(file: Any) -> list[str]:
     """Return the elements that any of the file's settings for quantification choose, each once."""
     out: list[str] = []
     for parent in ("Operations", "SharedProperties", "Data"):
-        for kind, group in (file.get(parent) or {}).items():
-            if "quantification" not in kind.lower() or not hasattr(group, "items"):
+        for kind, group in groups(file, parent):
+            if "quantification" not in kind.lower():
                 continue
             for key in group:
                 selected = first(group, key).get("elementSelection")

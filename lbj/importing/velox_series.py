@@ -68,7 +68,7 @@ def find(path: Path, file: Any, notes: list[str]) -> Found:
     """
     streams = _streams(path, file, notes)
     out = Found(streams, cubes(path, file, notes), pictures(path, file, notes), sums(path, file, notes))
-    held = {name: len(group) if hasattr(group, "items") else 1 for name, group in (file.get("Data") or {}).items()}
+    held = {name: len(group) for name, group in vm.groups(file, "Data")}
     if not (out.streams or out.cubes or out.pictures or out.sums):
         named = ", ".join(f"{n} {name}" for name, n in sorted(held.items())) or "nothing"
         raise UsageError(
@@ -98,10 +98,10 @@ def find(path: Path, file: Any, notes: list[str]) -> Found:
 
 def _streams(path: Path, file: Any, notes: list[str]) -> list[Stream]:
     out = []
-    for key, group in (file.get("Data/SpectrumStream") or {}).items():
+    for key, group in vm.groups(file, "Data/SpectrumStream"):
         where = f"/Data/SpectrumStream/{key}"
         for member in ("Data", "AcquisitionSettings"):
-            if member not in group:
+            if vm.dataset(group, member) is None:
                 raise DamagedError(f"{path}: {where} has no member {member!r}")
         settings = vm.first(group, "AcquisitionSettings")
         channels = str(settings.get("bincount", ""))

@@ -57,8 +57,8 @@ class Sum:
 def sums(path: Path, file: Any, notes: list[str]) -> list[Sum]:
     """Return the spectra of a file, without those that are the sum of others; sorted by detector."""
     out = []
-    for key, group in (file.get("Data/Spectrum") or {}).items():
-        data = group.get("Data")
+    for key, group in vm.groups(file, "Data/Spectrum"):
+        data = vm.dataset(group, "Data")
         meta = (vm.columns(path, group) or [{}])[0]
         name = str(vm.dig(meta, "BinaryResult", "Detector") or "spectrum")
         if data is None or data.ndim != 2 or data.shape[1] != 1 or 0 in data.shape or data.dtype.kind not in "uif":
