@@ -597,3 +597,57 @@ def _quiet():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         yield
+
+
+def oina_file(path, cube, image, **header):
+    """A file of AZtec 6.2; header: what the EDS header holds beside the sizes."""
+    ny, nx, channels = cube.shape
+    with h5py.File(path, "w") as file:
+        file["Format Version"] = [b"7.0"]
+        file["Manufacturer"] = [b"Oxford Instruments"]
+        file["Index"] = [b"1"]
+        common = {"X Cells": [nx], "Y Cells": [ny], "X Step": [0.5], "Y Step": [0.25], "Beam Voltage": [15.0]}
+        more = {
+            "Start Channel": [-200.0],
+            "Channel Width": [10.0],
+            "Detector Elevation": [0.6],
+            "Detector Azimuth": [1.0],
+        }
+        for key, value in {**common, **more, **header}.items():
+            file[f"1/EDS/Header/{key}"] = value
+        file["1/EDS/Data/Spectrum"] = cube.reshape(-1, channels).astype(np.int32)
+        file["1/EDS/Data/Live Time"] = np.full((ny * nx, 1), 0.01, np.float32)
+        file["1/EDS/Data/Window Integral/Fe Ka1"] = np.zeros((ny * nx, 1), np.float32)
+        sizes = {"X Cells": [image.shape[1]], "Y Cells": [image.shape[0]], "X Step": [0.1], "Y Step": [0.1]}
+        for key, value in sizes.items():
+            file[f"1/Electron Image/Header/{key}"] = value
+        file["1/Electron Image/Data/SE/Electron Image 1"] = image.reshape(-1, 1)
+
+
+def test_oxford(tmp_path):
+    cube, image = counts(4, 5, 32), counts(8, 10)
+    part = {"Relative Offset": [[0.5, 0.0]], "Relative Size": [[0.5, 1.0]]}
+    oina_file(tmp_path / "a.h5oina", cube, image, **{"Acquisition Date": [b"2024-05-06T07:08:09"]}, **part)
+    source, frames = read(tmp_path / "a.h5oina")
+    assert {s.name: (s.kind, s.role) for s in source.signals} == {"EDX": ("events", None), "SE": ("image", "survey")}
+    np.testing.assert_array_equal(stacked(source, frames)[0], cube)
+    np.testing.assert_array_equal(source.static["SE"], image)
+    edx, survey = source.signals
+    check_axes(edx.axes, [(0, 0.25e-6), (0, 0.5e-6)], (-200, 10))
+    assert edx.metadata == {"elevation": pytest.approx(0.6), "azimuth": pytest.approx(1.0)}
+    assert source.metadata["beam_energy"] == 15e3
+    assert source.metadata["local_start_time"] == "2024-05-06T07:08:09"
+    assert frames[0][1]["live_time"] == {"EDX": pytest.approx(0.2)}
+    # the right half of the image is the map: its left upper corner, in the middle of the image, is the map's corner
+    matrix = np.array(survey.to_field)
+    np.testing.assert_allclose(matrix[:, :2] @ [-0.5, 4.5] + matrix[:, 2], [-0.5, -0.5])
+    np.testing.assert_allclose(matrix[:, :2] @ [7.5, 9.5] + matrix[:, 2], [3.5, 4.5])
+    assert any("Window Integral" in note for note in source.notes)
+    with h5py.File(tmp_path / "a.h5oina", "r+") as file:
+        file["1/EDS/Header/X Cells"][0] = 6
+    with pytest.raises(lbj.DamagedError, match="4 x 6 pixels"):
+        read(tmp_path / "a.h5oina")
+    with h5py.File(tmp_path / "a.h5oina", "r+") as file:
+        del file["1/EDS/Data/Spectrum"]
+    source, _ = read(tmp_path / "a.h5oina")
+    assert any("holds no spectra" in note for note in source.notes)

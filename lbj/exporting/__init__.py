@@ -27,9 +27,10 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
         .npz   every signal of every frame, lossless and sparse (layout: `lbj.importing.listed`); `lbj convert`
                and `numpy.load` read it back
         .h5    the same arrays in HDF5
-        .hspy  HyperSpy: one dataset per signal, dense, compressed and filled bit by bit; (Y, X, C) for one frame,
-               (frame, Y, X, C) for several; detectors of a group as their sum. Live and real times are totals
-               over the exported frames
+        .hspy  HyperSpy: one dataset per signal, each detector and the static ones among them, dense, compressed and
+               filled bit by bit; (Y, X, C) for one frame, (frame, Y, X, C) for several. Live and real times are
+               totals over the exported frames. What HyperSpy has no place for stands beside, and `lbj convert`
+               gives the same journal again
         .rpl   Lispix: the sum over the frames, a ``.rpl`` and a ``.raw`` file per signal; the first spectrum signal
                under the name given, the others with ``_NAME`` added; detectors of a group as their sum
         .tif   OME-TIFF: every image signal as a stack of frames

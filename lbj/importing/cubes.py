@@ -43,6 +43,8 @@ class Cube:
     falling: bool = False  # the channels are stored from the highest to the lowest
     frame_axis: Axis | None = None
     detector: dict[str, Any] = field(default_factory=dict)
+    role: str | None = None
+    to_field: list[list[float]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,7 +85,8 @@ def source(path: Path, items: list[Item], notes: list[str]) -> Source:
         For messages, and where a signal's name can be found nowhere else.
     items : list of dict
         As rosettasciio hands them out; an importer may add ``name`` (the signal's), ``spectral`` and ``frames`` (see
-        `lbj.importing.meaning.arrange`), and ``times`` (attributes of the frames, s).
+        `lbj.importing.meaning.arrange`), ``times`` (attributes of the frames, s), ``detector`` (the signal's metadata),
+        ``role`` and ``to_field``.
     notes : list of str
         What the importer left out so far; more is added.
 
@@ -106,7 +109,7 @@ def source(path: Path, items: list[Item], notes: list[str]) -> Source:
     for cube in [c for c in cubes if c.shape[0] not in (1, n_frames) or (c.kind != "image" and c.shape[0] != n_frames)]:
         notes.append(left_out(f"{cube.name}: left out: it has {cube.shape[0]} frames, others have {n_frames}"))
         cubes.remove(cube)
-    static = [cube for cube in cubes if cube.shape[0] < n_frames]
+    static = [cube for cube in cubes if cube.shape[0] < n_frames or (cube.role and cube.shape[0] == 1)]
     series = [cube for cube in cubes if cube not in static]
     metadata = _metadata(series)
     attributes = _attributes(series, n_frames, metadata, notes)
@@ -142,6 +145,7 @@ def _cube(path: Path, item: Item, notes: list[str]) -> Cube | None:
     cube = _laid_out(item, found)
     cube.metadata, cube.detector = metadata, {**hs.detector_metadata(metadata), **item.get("detector", {})}
     cube.attributes = {**hs.times(metadata), **item.get("times", {})}
+    cube.role, cube.to_field = item.get("role"), item.get("to_field")
     kind = str(hs.dig(metadata, "Signal.signal_type") or "")
     cube.name = str(item.get("name") or _name(kind, title, path, found.spectral is not None))[:64]
     if cube.falling:
@@ -213,6 +217,7 @@ def _signal(cube: Cube, group: str | None, role: str | None) -> Signal:
         axes=cube.axes,
         group=group if cube.kind == "events" else None,
         role=role,
+        to_field=cube.to_field,
         metadata={key: value for key, value in cube.detector.items() if cube.kind != "image" or key == "quantity"},
     )
 

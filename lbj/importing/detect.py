@@ -17,8 +17,8 @@ from .source import Source
 Reader = Callable[[Path], Source]
 
 OWN = (
-    ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz", ".pts",
-    ".tif", ".tiff", ".zspy",
+    ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".h5oina", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz",
+    ".pts", ".tif", ".tiff", ".zspy",
 )  # fmt: skip
 """Suffixes of the files that the importers of `lbj` read; those of rosettasciio come on top."""
 
@@ -30,7 +30,7 @@ _REFUSED = {
 
 
 _SIGNED = {
-    **dict.fromkeys((".emd", ".h5", ".hdf5", ".hspy", ".nxs", ".de5", ".app5"), "HDF5"),
+    **dict.fromkeys((".emd", ".h5", ".h5oina", ".hdf5", ".hspy", ".nxs", ".de5", ".app5"), "HDF5"),
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
     **dict.fromkeys((".npz", ".ndata", ".ndata1", ".prz"), "zip"),
     ".lbj": "journal",
@@ -171,12 +171,15 @@ def _hdf5(path: Path) -> Reader:
             "emd_group_type" in getattr(file.get(name), "attrs", ()) for name in names
         )
         nion = names == {"data"} and "properties" in file["data"].attrs
+        oxford = "Format Version" in names and ("Manufacturer" in names or "Index" in names)
         nexus = any(_class(file.get(name)) == "NXentry" for name in names) or "NX_class" in file.attrs
         other = _other_hdf5(file, names)
     if velox:
         from . import velox as importer
     elif flavour.lower() == "hyperspy" or (not flavour and "Experiments" in names and not ncem):
         from . import hspy as importer  # type: ignore[no-redef]
+    elif oxford:
+        from . import oina as importer  # type: ignore[no-redef]
     elif nion:
         from .nion import read_hdf5
 
