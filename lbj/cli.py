@@ -14,6 +14,7 @@ from typing import Any
 from . import __version__
 from .command import run
 from .errors import LbjError, UsageError
+from .framing import open_file
 
 EPILOG = """examples:
   lbj info series.lbj
@@ -108,20 +109,13 @@ def _frames(text: str) -> slice:
         raise argparse.ArgumentTypeError(f"A:B is expected, as 0:10, got {text!r}") from None
 
 
-def _open(path: str) -> Any:
-    try:
-        return open(path, "rb")
-    except OSError as error:
-        raise LbjError(f"cannot open {path!r}: {error.strerror}") from error
-
-
 def _info(args: argparse.Namespace) -> int:
     # The scan module alone, without numpy, so that the answer comes at once.
     from .describe import calibrated, described
     from .framing import Bytes
     from .scan import Contents, read_header, read_index, scan
 
-    with _open(args.file) as file:
+    with open_file(args.file) as file:
         source = Bytes(file)
         header, size = read_header(source), source.size()
         found = read_index(source, header, size) or scan(source, header, Contents(header.end), size)
@@ -219,7 +213,7 @@ def _verify(args: argparse.Namespace) -> int:
 
     worst = 0
     for path in args.file:
-        with _open(path) as file:
+        with open_file(path) as file:
             fine = True
             for finding in verify(file):
                 at = "" if finding.offset is None else f" at byte {finding.offset}"
@@ -236,7 +230,7 @@ def _verify(args: argparse.Namespace) -> int:
 def _recover(args: argparse.Namespace) -> int:
     from .recover import recover
 
-    with _open(args.file) as file:
+    with open_file(args.file) as file:
         found = recover(file, args.output, lambda line: print(f"lost: {line}"))
     frames = f"{len(found.kept)} frame{'s' if len(found.kept) != 1 else ''}"
     print(f"{args.output}: {frames} kept, {found.losses or 'nothing'} lost")
@@ -258,7 +252,7 @@ def _export(args: argparse.Namespace) -> int:
     from .exporting import export
     from .reader import open as open_journal
 
-    with _open(args.file) as file, open_journal(file) as journal:
+    with open_file(args.file) as file, open_journal(file) as journal:
         export(journal, args.output, args.frames, args.file)
     print(f"{args.output}: {os.path.getsize(args.output):,} bytes")
     _say_losses(args.file)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from construct import ConstructError
 
 from . import layout
-from .errors import DamagedError, TruncatedError, UnsupportedError
+from .errors import DamagedError, StorageError, TruncatedError, UnsupportedError
 
 MAX_JSON = 16 * 2**20
 MAX_DEPTH = 32
@@ -103,6 +103,25 @@ def parse_header(raw: bytes, offset: int) -> Record:
     if fields.length > MAX_LENGTH:
         raise DamagedError(f"record length {fields.length} is above 2^62", offset=offset, clause="4.2.3")
     return Record(offset, bytes(fields.type), fields.flags, fields.length, fields.payload_crc)
+
+
+def open_file(path: str | bytes | os.PathLike) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be opened, or is a pipe or a device, which might wait or go on for ever.
+    """
+    name = os.fsdecode(path)
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise StorageError(f"cannot open {name!r}: it is no file, but a folder, a pipe or a device")
+        return open(path, "rb")
+    except StorageError:
+        raise
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot open {name!r}: {getattr(error, 'strerror', None) or error}") from error
 
 
 class Bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 import os
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ from . import amendments, blocks, layout
 from .attributes import NAMES, known
 from .blocks import MAX_BYTES
 from .displacements import Displacement, newest_first
-from .errors import DamagedError, LbjError, StorageError, TruncatedError, UsageError
+from .errors import DamagedError, LbjError, TruncatedError, UsageError
 from .events import Events
-from .framing import Bytes, Record, fields, parse_json
+from .framing import Bytes, Record, fields, open_file, parse_json
 from .scan import Contents, Group, read_header, read_index, scan, unknown
 from .signal import Signal
 
@@ -47,10 +46,7 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         return Journal(path, max_bytes, owns=False)
-    try:
-        file = builtins.open(path, "rb")
-    except OSError as error:
-        raise StorageError(f"cannot open {os.fspath(path)!r}: {error.strerror}") from error
+    file = open_file(path)
     try:
         return Journal(file, max_bytes, owns=True)
     except BaseException:

@@ -1,6 +1,7 @@
 """The `lbj` command as a user meets it: output and exit codes; and every real EDS file through it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,16 @@ def test_info_tells_calibration_and_what_is_known(tmp_path, capsys):
     assert code == 0
     assert "beam energy 200 keV; elements Ti, O" in text
     assert "y 500 pm, x 55.5 pm, energy 100 to 500 eV by 10" in text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among the files here")
+@pytest.mark.parametrize("command", ["info", "verify", "recover", "export", "convert"])
+def test_pipes_devices_and_empty_names_are_refused(tmp_path, capsys, command):
+    os.mkfifo(tmp_path / "pipe.lbj")
+    out = ["-o", str(tmp_path / "out.lbj" if command != "export" else tmp_path / "out.npz")]
+    for name in (str(tmp_path / "pipe.lbj"), "/dev/zero", str(tmp_path), ""):
+        code = main([command, name, *(out if command in ("recover", "export", "convert") else [])])
+        captured = capsys.readouterr()
+        assert code in (1, 2)
+        assert captured.err.startswith(f"lbj {command}: ")
+        assert not (tmp_path / "out.lbj").exists()

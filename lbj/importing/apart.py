@@ -48,7 +48,9 @@ def open_apart(paths: Sequence[str | os.PathLike[str]]) -> Source:
     if not _can_start() or all(os.path.basename(name).endswith(".lbj") for name in names):
         return open_source(names)  # a journal's reader bounds its own work
     one = _idle.pop() if _idle and _idle[-1].owner == os.getpid() else Child()
-    answer = one.ask({"open": names}, names)
+    with _kept(one):
+        one.begin({"open": names})
+        answer = one.answer(names)
     source = Source(
         [Signal.from_json(item) for item in answer["signals"]],
         iter(()),
@@ -71,9 +73,26 @@ def _notes(answer: dict[str, Any]) -> list[str]:
     return [Note(text, BESIDE if rank is None else rank) for text, rank in answer["notes"]]
 
 
-def _frames(one: Child, names: list[str], notes: list[str]) -> Iterator[Frame]:
-    """Frame after frame, read ahead by one; the process is kept for the next series if this one came to its end."""
+@contextlib.contextmanager
+def _kept(one: Child) -> Iterator[None]:
+    """Keep the process for the next series where it answered with an error of the file; end it where it failed."""
     try:
+        yield
+    except BaseException:
+        _release(one)
+        raise
+
+
+def _release(one: Child) -> None:
+    if _idle or not one.waits:
+        one.end()
+    else:
+        _idle.append(one)
+
+
+def _frames(one: Child, names: list[str], notes: list[str]) -> Iterator[Frame]:
+    """Frame after frame, read ahead by one."""
+    with _kept(one):
         one.begin({"next": True})
         while True:
             answer = one.answer(names)
@@ -82,20 +101,22 @@ def _frames(one: Child, names: list[str], notes: list[str]) -> Iterator[Frame]:
                 break
             one.begin({"next": True})
             yield answer["data"], answer["attributes"]
-    except BaseException:
-        one.end()
-        raise
-    if _idle:
-        one.end()
-    else:
-        _idle.append(one)
+    _release(one)
 
 
 class Child:
-    """One process that imports."""
+    """One process that imports.
+
+    Attributes
+    ----------
+    owner : int
+        The process that started it.
+    waits : bool
+        Whether it is sound and waits for a request.
+    """
 
     def __init__(self) -> None:
-        self.owner = os.getpid()
+        self.owner, self.waits = os.getpid(), True
         self._late = False
         self._folder = tempfile.mkdtemp(prefix="lbj-")
         self._said = tempfile.TemporaryFile()
@@ -113,17 +134,9 @@ class Child:
             env=environment,
         )
 
-    def ask(self, message: dict[str, Any], names: list[str]) -> dict[str, Any]:
-        """Send a request and wait for its answer; the process ends if that is an error."""
-        try:
-            self.begin(message)
-            return self.answer(names)
-        except BaseException:
-            self.end()
-            raise
-
     def begin(self, message: dict[str, Any]) -> None:
         """Send a request."""
+        self.waits = False
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it has died, which the answer will say
             send(self._process.stdin, message)  # type: ignore[arg-type]
@@ -141,7 +154,8 @@ class Child:
             raise self._death(names, seconds) from error
         finally:
             timer.cancel()
-        if found.get("error") == "MemoryError":
+        self.waits = found.get("error") != "MemoryError"
+        if not self.waits:
             raise DamagedError(f"{_all(names)}: reading it takes more than {memory / 2**30:.1f} GiB of memory")
         if "error" in found:
             raise _error(found["error"], found["message"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.attributes import NAMES
 from lbj.events import U32_MAX, Events
+from lbj.framing import open_file
 from lbj.signal import DTYPES
 
 from ..accumulation import EXACT
@@ -138,7 +139,7 @@ def precise(made: Map) -> NDArray[Any]:
 
 def _file(name: str, where: str, declared: Signal) -> NDArray[Any]:
     try:
-        with open(name, "rb") as file:
+        with open_file(name) as file:
             major, _ = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
             shape = read(file)[0]
