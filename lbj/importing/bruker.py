@@ -23,6 +23,7 @@ from .notes import Note, left_out
 from .source import Source
 
 READ = ("HeaderData", "SpectrumData0", "SpectrumPositions0")
+NAMED = 4  # files that a note names
 
 
 def read(path: Path) -> Source:
@@ -32,9 +33,11 @@ def read(path: Path) -> Source:
     notes: list[str] = []
     if container.missing:
         notes.append(Note(f"{container.missing} of {container.announced} chunks are missing, none of which holds data"))
-    others = [f"{inner.name} ({inner.size} bytes)" for inner in container.files if inner.name not in READ]
+    others = sorted((inner for inner in container.files if inner.name not in READ), key=lambda inner: -inner.size)
     if others:
-        notes.append(left_out(f"left out: {', '.join(others)}, which rosettasciio does not read"))
+        named = ", ".join(f"{inner.name} ({inner.size} bytes)" for inner in others[:NAMED])
+        more = f" and {len(others) - NAMED} smaller ones" if len(others) > NAMED else ""
+        notes.append(left_out(f"files inside that rosettasciio does not read left out: {named}{more}"))
     items = load(path)
     bruker_header.apply(header, items, notes)
     for item in items:

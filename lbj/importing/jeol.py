@@ -12,6 +12,7 @@ from ..errors import DamagedError, TruncatedError, UsageError
 from ..signal import Signal
 from .jeol_header import Tree, find, parse
 from .jeol_stream import CHANNELS, GRID, Area, Sweep, Words, sweeps
+from .notes import aside, left_out
 from .source import Frame, Source
 from .units import linear_axis, number, positive
 
@@ -48,9 +49,12 @@ def read(path: Path) -> Source:
         raise TruncatedError(f"{path}: no event words where the header says the data begin", offset=start)
     if words.foreign > MAX_FOREIGN * words.total:
         raise DamagedError(f"{path}: {words.foreign} of {words.total} words are of no known type", offset=start)
+    if find(header, "EDS Data", "AnalyzableMap MeasData", "Data", "EDXRF") is not None:
+        notes.append(aside("the program's sum spectrum left out: it is the sum of the sweeps"))
+    notes.append(aside("left out: emission current, working distance and the program's settings for display"))
     with_image = words.images > 0
     if words.foreign:
-        notes.append(f"{words.foreign} words of unknown type ignored")
+        notes.append(left_out(f"{words.foreign} words of unknown type ignored"))
     timing = _Timing(header, words, notes, whole=area == words.area)
     space, shape = _space_axes(header, words), words.shape
     signals = [
@@ -77,7 +81,9 @@ def _header(path: Path, notes: list[str]) -> tuple[Tree, int, float]:
             f"{path}: the header is said to be at byte {tree_at}, the data at {start}, of {size} bytes", offset=20
         )
     if end > size:
-        notes.append(f"the file announces {end} bytes and has {size}: it was cut, its last sweeps are missing")
+        notes.append(
+            left_out(f"the file announces {end} bytes and has {size}: it was cut, its last sweeps are missing")
+        )
     try:
         tree = parse(data[:start], tree_at + 12)
     except DamagedError as error:
@@ -169,7 +175,9 @@ class _Timing:
         per_sweep = self.whole and self.dwell is not None
         self.series: dict[str, Any] = {}
         if per_sweep and self.ticks and not self.live_clock:
-            notes.append("EDX: live_time of a sweep is its ratio of live to real clock ticks times its real time")
+            notes.append(
+                aside("EDX: live_time of a sweep is its ratio of live to real clock ticks times its real time")
+            )
         for key, value, known in (
             ("live_time", live, per_sweep and (self.live_clock or self.ticks)),
             ("real_time", real, per_sweep and not self.live_clock),

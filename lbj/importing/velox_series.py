@@ -93,6 +93,7 @@ def find(path: Path, file: Any, notes: list[str]) -> Found:
         for name, n in held.items()
         if n and name not in READ and "Quantification" not in name
     ]
+    notes.append(aside("left out: settings of lenses, vacuum, energy filter, displays and quantification"))
     return out
 
 
