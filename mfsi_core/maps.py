@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,42 +12,18 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .disturbing import LEAST_WEIGHT, disturbing
-from .energy import STROBE, Window, centres, width, window_channels
-from .lines import best_line, fwhm, line_energy, lines_of
+from .energy import STROBE, Window, centres, width
+from .line_filter import line_filter
+from .lines import best_line, line_energy, lines_of
 from .registration import Registration
 from .sources import Series, is_journal
-from .window_sums import spectra_of, window_sums
+from .weighted_sums import sum_spectrum
+from .window_sums import spectra_of
+from .windows import Map, beside, line_window, net_maps, window_maps
 
 Floats = NDArray[np.float64]
 
-LINE_HALF_WIDTH = 1.2  # of an element's window, in full widths at half maximum
-FARTHEST = 4  # widths of the window to its background; beyond, a straight line is no guide
-
-
-@dataclass(frozen=True, eq=False)
-class Map:
-    """A map of net counts.
-
-    Attributes
-    ----------
-    values, variance : (Y, X) float64
-        Net counts and their variance, counts².
-    window : (float, float)
-        Line window, in the axis's unit.
-    background : tuple of (float, float)
-        Background windows below and above the line; before an edge, one.
-    line : str
-        Name of the line or edge, where it was chosen by name.
-    noise : (float, float) or None
-        Of an edge map: gain and read noise of the detector, counts per electron and counts.
-    """
-
-    values: Floats
-    variance: Floats
-    window: Window
-    background: tuple[Window, ...]
-    line: str = ""
-    noise: tuple[float, float] | None = None
+METHODS = ("filter", "windows")
 
 
 def line_map(
@@ -100,7 +76,7 @@ def line_map(
     unit = str(given.signal.axes[-1].get("units", ""))
     below, above = background or beside(axis, window, unit)
     spectrum = np.zeros(axis.size)
-    (line,) = _net(given, axis, [(window, (below, above))], registration, frames, spectrum)
+    (line,) = net_maps(given, axis, [(window, (below, above))], registration, frames, spectrum)
     about = source.metadata if is_journal(source) else {}
     named, beam = elements or about.get("elements"), about.get("beam_energy")
     for text in disturbing(given.signal, spectrum, line.window, line.background, named, beam):
@@ -115,6 +91,7 @@ def element_maps(
     registration: Registration | None = None,
     beam_energy: float | None = None,
     frames: slice | None = None,
+    method: str = "filter",
 ) -> dict[str, Map]:
     """Map elements by their best lines.
 
@@ -126,20 +103,59 @@ def element_maps(
         Symbols. Those without a line on the axis are left out of the result.
     beam_energy : float, optional
         eV; decides which shells are ionised.
+    method : {"filter", "windows"}
+        ``filter``: all lines of all elements, peaks that nobody named and a smooth background are fitted to the sum
+        spectrum of all frames, and every pixel's counts of each line are told apart by one linear filter
+        (`line_filter`). ``windows``: counts in windows of 1.2 full widths (the detector's at that energy) to either
+        side of the line, less a linear background as near as it keeps clear of all lines of the elements named.
 
     Returns
     -------
     dict of str to Map
-        Windows of 1.2 full widths (the detector's at that energy) to either side of the line; backgrounds as near as
-        they keep clear of all lines of the elements named.
+        Net counts of the alpha lines, or those of the windows. `Map.flags` say why a map is to be distrusted.
+
+    Raises
+    ------
+    UsageError
+        If an element is unknown, or a filter cannot be made.
+
+    Warns
+    -----
+    UserWarning
+        For ``windows``: if another line reaches into the window or its background, or these lie on one side.
     """
-    given, axis = spectra_of(source, signal)
+    if method not in METHODS:
+        raise UsageError(f"maps are made by {' or '.join(map(repr, METHODS))}, got {method!r}")
+    given, _ = spectra_of(source, signal)
+    named = list(dict.fromkeys(elements))
+    if method == "filter":
+        tool = line_filter(sum_spectrum(given), given.signal, named, beam_energy)
+        return {name.split("_")[0]: one for name, one in tool.maps(given, registration, frames).items()}
+    found = windowed_maps(given, named, registration, beam_energy, frames)
+    spectrum = sum_spectrum(given)
+    for element, one in found.items():
+        said = disturbing(given.signal, spectrum, one.window, one.background, named, beam_energy)
+        found[element] = replace(one, flags=tuple(said))
+        for text in said:
+            warnings.warn(f"{one.line}: {text}", stacklevel=2)
+    return found
+
+
+def windowed_maps(
+    given: Series,
+    elements: list[str],
+    registration: Registration | None = None,
+    beam_energy: float | None = None,
+    frames: slice | None = None,
+) -> dict[str, Map]:
+    """Map elements by windows; see `element_maps`."""
+    axis = centres(given.signal)
     step = abs(width(axis))
     first, last = float(axis[0]) - step / 2, float(axis[-1]) + step / 2
     resolution = float(given.signal.metadata.get("energy_resolution") or 130.0)
     blocked: list[Window] = [(-np.inf, STROBE)]
     chosen: dict[str, str] = {}
-    for element in dict.fromkeys(elements):
+    for element in elements:
         blocked += [
             line_window(line.energy, resolution)
             for line in lines_of(element, first, last)
@@ -151,39 +167,6 @@ def element_maps(
     windows = {element: line_window(line_energy(name), resolution) for element, name in chosen.items()}
     found = window_maps(given, windows, blocked, registration, frames)
     return {element: replace(one, line=chosen[element]) for element, one in found.items()}
-
-
-def line_window(energy: float, resolution: float = 130.0) -> Window:
-    """Window of 1.2 full widths to either side of a line, eV; `resolution` is the full width at Mn Ka."""
-    reach = LINE_HALF_WIDTH * fwhm(energy, resolution)
-    return energy - reach, energy + reach
-
-
-def window_maps(
-    given: Series,
-    windows: dict[str, Window],
-    blocked: list[Window],
-    registration: Registration | None = None,
-    frames: slice | None = None,
-) -> dict[str, Map]:
-    """Map several windows in one pass, each clipped to the axis, with the nearest backgrounds clear of `blocked`.
-
-    Windows too near an axis's ends to have channel and background are left out of the result.
-    """
-    axis = centres(given.signal)
-    step = abs(width(axis))
-    wanted = {}
-    for name, (low, high) in windows.items():
-        middle = min(max((low + high) / 2, float(axis[0])), float(axis[-1]))
-        part = (
-            max(min(low, middle - 0.51 * step), float(axis[0]) - step / 2),
-            min(max(high, middle + 0.51 * step), float(axis[-1]) + step / 2),
-        )
-        pair = _clear(axis, part, blocked)
-        if pair is not None:
-            wanted[name] = (part, pair)
-    found = _net(given, axis, list(wanted.values()), registration, frames) if wanted else []
-    return dict(zip(wanted, found, strict=True))
 
 
 def map_snr(a: Any, b: Any = None, truth: Any = None) -> float:
@@ -226,74 +209,3 @@ def map_snr(a: Any, b: Any = None, truth: Any = None) -> float:
     if r <= 0:
         return 0.0
     return float(np.sqrt(2 * r / (1 - r))) if r < 1 else float("inf")
-
-
-def beside(axis: Floats, window: Window, unit: str = "") -> tuple[Window, Window]:
-    """Background windows half as wide as the window, on either side of it; both on one side at the axis's end."""
-    window_channels(axis, window, unit=unit)
-    pair = _clear(axis, (float(window[0]), float(window[1])), [])
-    if pair is None:
-        raise UsageError(f"the axis leaves no room for a background beside the window {window}; name it")
-    return pair
-
-
-def _clear(axis: Floats, window: Window, blocked: list[Window]) -> tuple[Window, Window] | None:
-    """Nearest stretches below and above the window, half as wide, that no blocked stretch touches."""
-    step = abs(width(axis))
-    size = max(round((window[1] - window[0]) / step / 2), 1)
-    part = window_channels(axis, window)
-    free = np.ones(axis.size, bool)
-    for low, high in blocked:
-        free[(axis > low) & (axis < high)] = False
-    free[part] = False
-    room = np.convolve(free, np.ones(size, int), "valid") == size if size <= axis.size else np.zeros(0, bool)
-    starts = np.flatnonzero(room)
-    if blocked:
-        far = FARTHEST * 2 * size
-        starts = starts[(starts + size > part.start - far) & (starts < part.stop + far)]
-    below, above = starts[starts + size <= part.start], starts[starts >= part.stop]
-    if below.size and above.size:
-        pair = (int(below[-1]), int(above[0]))
-    elif above.size and above[-1] >= above[0] + size:
-        pair = (int(above[0]), int(above[above >= above[0] + size][0]))
-    elif below.size and below[0] + size <= below[-1]:
-        pair = (int(below[below + size <= below[-1]][-1]), int(below[-1]))
-    else:
-        return _clear(axis, window, []) if blocked else None
-    first, second = ((float(axis[i]) - step / 2, float(axis[i + size - 1]) + step / 2) for i in pair)
-    return first, second
-
-
-def _net(
-    given: Series,
-    axis: Floats,
-    wanted: list[tuple[Window, tuple[Window, Window]]],
-    registration: Registration | None,
-    frames: slice | None,
-    spectrum: Floats | None = None,
-) -> list[Map]:
-    parts, shares = [], []
-    unit = str(given.signal.axes[-1].get("units", ""))
-    for window, (below, above) in wanted:
-        peak = window_channels(axis, window, unit=unit)
-        low = window_channels(axis, below, "lower background window", unit)
-        high = window_channels(axis, above, "upper background window", unit)
-        if max(peak.start, low.start) < min(peak.stop, low.stop) or max(peak.start, high.start) < min(
-            peak.stop, high.stop
-        ):
-            raise UsageError(f"the background windows {below} and {above} must not overlap the window {window}")
-        if max(low.start, high.start) < min(low.stop, high.stop):
-            raise UsageError(f"the background windows {below} and {above} must not overlap")
-        middle = [float(axis[part].mean()) for part in (low, high)]
-        toward = (axis[peak] - middle[0]) / (middle[1] - middle[0])
-        parts += [peak, low, high]
-        shares.append(
-            ((1 - toward).sum() / (low.stop - low.start), toward.sum() / (high.stop - high.start)),
-        )
-    total, square = window_sums(given, parts, registration, frames or slice(None), spectrum)
-    out = []
-    for i, ((window, pair), (a, b)) in enumerate(zip(wanted, shares, strict=True)):
-        counts, noise = ([data[..., 3 * i + j] for j in range(3)] for data in (total, square))
-        net, variance = counts[0] - a * counts[1] - b * counts[2], noise[0] + a * a * noise[1] + b * b * noise[2]
-        out.append(Map(net, variance, (float(window[0]), float(window[1])), pair))
-    return out

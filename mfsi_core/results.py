@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from .maps import Map
 from .registration import Registration
+from .windows import Map
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +59,8 @@ class Results:
         The spectra, if any.
     spectrum : (C,) array
         Sum over all frames and pixels.
+    fit : ((C',), (C',)) arrays
+        Energies and expected counts of the channels in which all lines were fitted at once.
     labels : list of (energy, text)
         Lines to write into the spectrum.
     maps : dict of Map
@@ -88,6 +90,7 @@ class Results:
     guide: str = ""
     signal: Signal | None = None
     spectrum: NDArray[Any] | None = None
+    fit: tuple[Floats, Floats] | None = None
     labels: list[tuple[float, str]] = field(default_factory=list)
     maps: dict[str, Map] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)

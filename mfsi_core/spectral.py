@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj import Signal
+from lbj import Signal, UsageError
 from lbj.progress import track
 
+from .disturbing import disturbing
 from .edge_windows import edge_windows
 from .edges import net_edges
 from .energy import STROBE, centres
+from .line_filter import line_filter
 from .lines import best_line, line_energy, lines_of, symbols
-from .maps import element_maps, line_window, map_snr, window_maps
+from .maps import map_snr, windowed_maps
 from .peaks import Peak, find_peaks
 from .results import Results
-from .sources import series
-from .wording import greek
+from .sources import Series, series
+from .windows import Map, line_window, window_maps
+from .wording import artefact, greek
 
 FOUND_PEAKS = 6
 MANY = 12
@@ -48,7 +51,7 @@ def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
         results.figures["counts_per_voxel"] = int(total.sum()) / voxels
 
 
-def add_maps(journal: Any, results: Results, elements: list[str] | None) -> None:
+def add_maps(journal: Any, results: Results, elements: list[str] | None, method: str = "filter") -> None:
     """Map the elements named, those the series names, or the peaks of the sum spectrum."""
     signal, spectrum = results.signal, results.spectrum
     assert signal is not None
@@ -65,7 +68,48 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None) -> None
         results.notes.append(f"No X-ray lines are known for {', '.join(strange)}, which the series names.")
     named = elements or [e for e in stated if e not in strange]
     peaks = find_peaks(spectrum, axis, resolution, STROBE, beam, named)
-    foreign = [p for p in peaks if not (p.lines and p.lines[0].split("_")[0] in named)]
+    made = [p for p in peaks if p.artefact]
+    foreign = [p for p in peaks if not p.artefact and not (p.lines and p.lines[0].split("_")[0] in named)]
+    _tell_peaks(results, named, peaks, foreign)
+    alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
+    shown = [p for p in alphas if p.hidden] if elements else alphas[: max(FOUND_PEAKS - len(named), 0)]
+    order = [*shown, *(p for p in alphas if p not in shown)]
+    for peak in shown:
+        results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
+    given = series(journal, signal)
+    parts = [slice(0, None, 2), slice(1, None, 2)] if results.frames > 1 else [slice(None)]
+    with results.timed("maps"):
+        halves = None
+        if method == "filter":
+            try:
+                tool = line_filter(spectrum, signal, named, beam, order, len(shown))
+            except UsageError as error:
+                results.notes.append(f"The maps were made by windows: {error}.")
+            else:
+                results.fit = (axis[tool.start :], tool.fit)
+                halves = [tool.maps(given, results.registration, part) for part in parts]
+        if halves is None:
+            halves = _by_windows(given, results, named, peaks, shown, parts)
+    without = [e for e in named if not any(name.startswith(f"{e}_") for name in halves[0])]
+    if without:
+        results.notes.append(f"No line of {', '.join(without)} lies on the energy axis.")
+    for name, first in halves[0].items():
+        both = [half[name] for half in halves]
+        results.maps[f"map-{name}"] = replace(
+            first, line=first.line if "_" in name else "", values=np.sum([one.values for one in both], axis=0),
+            variance=np.sum([one.variance for one in both], axis=0),
+        )  # fmt: skip
+        results.snr[f"map-{name}"] = map_snr(*both) if len(both) > 1 else math.nan
+    _tell_flags(results)
+    results.labels = [
+        *_labels(named, float(axis[-1]), beam),
+        *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
+        *((p.energy, artefact(p.artefact)) for p in made),
+    ]
+
+
+def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: list[Peak]) -> None:
+    """Note which peaks no line of the elements explains, and which the detector makes."""
     if not named:
         results.notes.append(
             "No elements were named, neither with --elements nor in the series: "
@@ -79,33 +123,43 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None) -> None
     elif foreign:
         places = ", ".join(f"{p.energy / 1000:.2f}" + _guess(p) for p in foreign[:MANY])
         results.notes.append(f"Peaks that no line of the elements named explains, keV: {places}.")
-    given = series(journal, signal.name)
+    made = [f"{p.energy / 1000:.2f} ({artefact(p.artefact)})" for p in peaks if p.artefact]
+    if made:
+        results.notes.append(f"Peaks that the detector makes of others, keV: {', '.join(made)}.")
+    for peak in foreign if named else []:
+        if peak.hidden and peak.lines:
+            results.notes.append(
+                f"The peak at {peak.energy / 1000:.2f} keV is stronger than the line of an element named that lies there "
+                f"can be: {' or '.join(greek(line) for line in peak.lines[:2])}?"
+            )
+
+
+def _by_windows(
+    given: Series, results: Results, named: list[str], peaks: list[Peak], shown: list[Peak], parts: list[slice]
+) -> list[dict[str, Map]]:
+    """Maps of windows, of each part of the series, flagged where other lines reach into them."""
+    signal, beam = given.signal, results.metadata.get("beam_energy")
+    assert results.spectrum is not None
+    resolution = float(signal.metadata.get("energy_resolution") or 130.0)
     blocked = [(-math.inf, STROBE), *(line_window(p.energy, resolution) for p in peaks)]
-    alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
-    windows = {}
-    for peak in alphas[: 0 if elements else max(FOUND_PEAKS - len(named), 0)]:
-        name = f"{peak.energy / 1000:.2f}keV"
-        windows[name] = line_window(peak.energy, resolution)
-        results.titles[f"map-{name}"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
+    windows = {f"{peak.energy / 1000:.2f}keV": line_window(peak.energy, resolution) for peak in shown}
     halves = []
-    with results.timed("maps"):
-        for part in (slice(0, None, 2), slice(1, None, 2)):
-            half = element_maps(journal, named, signal.name, results.registration, beam, part)
-            lines = {one.line: one for one in half.values()}
-            halves.append({**lines, **window_maps(given, windows, blocked, results.registration, part)})
-    without = [e for e in named if not any(name.startswith(f"{e}_") for name in halves[0])]
-    if without:
-        results.notes.append(f"No line of {', '.join(without)} lies on the energy axis.")
-    for name, first in halves[0].items():
-        second = halves[1][name]
-        results.maps[f"map-{name}"] = replace(
-            first, values=first.values + second.values, variance=first.variance + second.variance
-        )
-        results.snr[f"map-{name}"] = map_snr(first, second) if results.frames > 1 else math.nan
-    results.labels = [
-        *_labels(named, float(axis[-1]), beam),
-        *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
-    ]
+    for part in parts:
+        half = windowed_maps(given, named, results.registration, beam, part)
+        lines = {one.line: one for one in half.values()}
+        halves.append({**lines, **window_maps(given, windows, blocked, results.registration, part)})
+    for name, one in halves[0].items():
+        said = disturbing(signal, results.spectrum, one.window, one.background, named, beam)
+        halves[0][name] = replace(one, flags=tuple(said))
+    return halves
+
+
+def _tell_flags(results: Results) -> None:
+    """Note what makes maps to be distrusted."""
+    for name, one in results.maps.items():
+        for flag in one.flags:
+            title = greek(one.line) if one.line else results.titles.get(name, name)
+            results.notes.append(f"Map of {title}: {flag}.")
 
 
 def add_edge_maps(journal: Any, results: Results, elements: list[str] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from lbj.describe import length_label
@@ -17,6 +18,11 @@ def greek(line: str) -> str:
     element, _, name = line.partition("_")
     letters = {"a": "α", "b": "β", "g": "γ"}
     return f"{element} {name[:1]}{letters.get(name[1:2], name[1:2])}{name[2:]}"
+
+
+def artefact(text: str) -> str:
+    """Write ``escape from Ca_Ka`` and ``Si_Ka + O_Ka`` with Greek letters."""
+    return re.sub(r"[A-Z][a-z]?_\w+", lambda found: greek(found[0]), text)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -13,9 +13,8 @@ from lbj.signal import finite
 from ..edges import _channels
 from ..energy import Window, centres
 from ..lines import symbols
-from ..maps import _net, beside
 from ..selection import image_signal, spectra_signal
-from ..sources import Series
+from ..windows import beside, window_weights
 
 WINDOWS = ({"window"}, {"window", "background"}, {"window", "fit_window"})
 
@@ -89,7 +88,7 @@ def _window(name: str, given: Any, signal: Signal) -> dict[str, Any]:
             return {"window": window, "fit_window": fit_window}
         below, above = given["background"] if "background" in given else beside(axis, window, unit)
         background = (_pair(below), _pair(above))
-        _net(Series([], signal), axis, [(window, background)], None, None)
+        window_weights(axis, [(window, background)], unit)
     except UsageError as error:
         raise UsageError(f"window {name!r}: {error}") from error
     except (TypeError, ValueError):

@@ -1,0 +1,250 @@
+"""Line filter: maps of lines by one linear filter, which tells all families of lines and the background apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+
+from .energy import STROBE, centres, width
+from .lines import best_line
+from .peaks import Peak
+from .quantification.calibration import Calibration, calibrate
+from .quantification.detector import FWHM, Detector
+from .quantification.families import Family, families_of
+from .quantification.linear_filter import linear_filter
+from .quantification.model import Model, build
+from .quantification.strays import ELEMENT, stray
+from .registration import Registration
+from .sources import Series
+from .weighted_sums import weighted_sums
+from .windows import Map, line_window
+
+Floats = NDArray[np.float64]
+
+LEAST_CHANNELS = 16
+SHADOW = 0.1  # of the counts of other lines within a line's width; a line weaker than that stands in their shadow
+BLEND = 3.0  # by how much others may raise the variance of a line before it counts as told from them by shape alone
+ABSENT = 3.0  # standard errors of all counts of a line
+MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
+BADLY = 2.0  # where its deviance per channel is above this
+
+
+@dataclass(frozen=True, eq=False)
+class LineFilter:
+    """Weights that make maps of lines.
+
+    Attributes
+    ----------
+    lines : list of str
+        ``Ti_Ka``; of peaks that nobody named ``4.51keV``.
+    windows : list of (float, float)
+        Where each line shows, eV.
+    weights : (C, K) float64
+        Of every channel of the signal: their sum over a spectrum's counts is the net counts of each line.
+    flags : list of tuple of str
+        Why each map is to be distrusted.
+    calibration : Calibration
+        Fit of the sum spectrum.
+    start : int
+        First channel that was fitted.
+    """
+
+    lines: list[str]
+    windows: list[tuple[float, float]]
+    weights: Floats
+    flags: list[tuple[str, ...]]
+    calibration: Calibration
+    start: int
+
+    def maps(
+        self, given: Series, registration: Registration | None = None, frames: slice | None = None
+    ) -> dict[str, Map]:
+        """Map every line; see `maps.element_maps`."""
+        values, variance = weighted_sums(given, self.weights, registration, frames or slice(None))
+        return {
+            name: Map(values[..., k], variance[..., k], self.windows[k], (), name, flags=self.flags[k])
+            for k, name in enumerate(self.lines)
+        }
+
+    @property
+    def fit(self) -> Floats:
+        """Sum spectrum as fitted, in the channels from `start` on."""
+        known = self.calibration
+        return np.asarray(known.counts @ known.templates + known.background)
+
+
+def line_filter(
+    spectrum: Floats,
+    signal: Signal,
+    elements: Sequence[str],
+    beam_energy: float | None = None,
+    peaks: Sequence[Peak] = (),
+    mapped: int | None = None,
+) -> LineFilter:
+    """Make the filter that maps elements by their best lines, and peaks that none of them explains.
+
+    Parameters
+    ----------
+    spectrum : (C,) array
+        Sum spectrum of all pixels and frames.
+    signal : Signal
+        With its energy axis, eV.
+    elements : sequence of str
+        Symbols. Those without a family of lines on the axis are left out.
+    beam_energy : float, optional
+        eV; decides which shells are ionised.
+    peaks : sequence of Peak
+        Further peaks: families of the elements that may be theirs, else lines of their own.
+    mapped : int, optional
+        How many of the peaks are mapped; all by default. The others are allowed for.
+
+    Returns
+    -------
+    LineFilter
+        The unbiased linear filter of least variance (`quantification.linear_filter`) for the sum spectrum's noise, made
+        of all lines of all families and a smooth background as fitted to the sum spectrum (`calibrate`). Net counts are
+        those of the alpha lines, of a peak those of its one line.
+
+    Raises
+    ------
+    UsageError
+        If the spectrum does not allow a fit: an axis that does not rise, fewer than 16 channels above 0.15 keV, no
+        counts, or values below zero.
+    """
+    axis = centres(signal)
+    start = int(np.searchsorted(axis, STROBE)) if axis.size > 1 and (np.diff(axis) > 0).all() else axis.size
+    counts, energy = np.asarray(spectrum, float)[start:], axis[start:]
+    if energy.size < LEAST_CHANNELS:
+        raise UsageError("lines are fitted in 16 channels of rising energy above 0.15 keV at least")
+    if not np.isfinite(counts).all() or counts.min() < 0 or not counts.sum() > 0:
+        raise UsageError("lines are fitted to counts, none below zero, and some above")
+    families, lines, owners = _wanted(elements, peaks, energy, beam_energy, mapped)
+    if not families:
+        raise UsageError("none of the elements has lines on the energy axis, and no peak stands out")
+    half = np.diff(energy, append=2 * energy[-1] - energy[-2]) / 2
+    edges = np.append(energy[0] - half[0], energy + half)
+    resolution = float(signal.metadata.get("energy_resolution") or 130.0)
+    known = calibrate(counts, edges, families, Detector(resolution=resolution))
+    model = build(known, energy, axis.size, start)
+    tool = linear_filter(model.columns, known.counts, model.mean, owners, [-1] * len(known.families))
+    scope = np.array([_alpha_share(known, owner) for owner in owners])
+    weights = np.zeros((axis.size, len(owners)))
+    weights[start:] = tool.scaled(scope).weights.T[model.bin_of[start:]]
+    judged = [_flags(owner, known, model, counts, energy) for owner in owners]
+    windows = [line_window(_place(known, owner), known.detector.resolution) for owner in owners]
+    ends = float(axis[0]), float(axis[-1])
+    clipped = [(max(low, ends[0]), min(high, ends[1])) for low, high in windows]
+    return LineFilter(lines, clipped, weights, judged, known, start)
+
+
+def _wanted(
+    elements: Sequence[str], peaks: Sequence[Peak], energy: Floats, beam: float | None, mapped: int | None
+) -> tuple[list[Family], list[str], list[int]]:
+    """Families to be fitted; names of the lines to be mapped, and the family of each."""
+    low, high = float(energy[0]), float(energy[-1])
+    families: list[Family] = []
+    lines, owners = [], []
+
+    def add(element: str, name: str | None, wanted: str | None, *, shown: bool) -> bool:
+        """Take up the families of an element; the one of line `wanted`, else the first, is mapped under `name`."""
+        held = families_of(element, low, high, beam)
+        if not held:
+            return False
+        mine = [f for f in held if wanted is not None and f.family == wanted.partition("_")[2][0]] or held
+        if mine[0] not in families:
+            families.extend(held)
+        if shown:
+            lines.append(name or f"{mine[0].name}a")
+            owners.append(families.index(mine[0]))
+        return True
+
+    for element in dict.fromkeys(elements):
+        add(element, None, best_line(element, max(low, 0.0), high, beam), shown=True)
+    for number, peak in enumerate(peaks):
+        shown = mapped is None or number < mapped
+        name, guess = f"{peak.energy / 1000:.2f}keV", peak.lines[0] if peak.lines else None
+        if guess is not None and add(guess.split("_")[0], name, guess, shown=shown):
+            continue
+        families.append(stray(peak.energy))
+        if shown:
+            lines.append(name)
+            owners.append(len(families) - 1)
+    return families, lines, owners
+
+
+def _alpha_share(known: Calibration, index: int) -> float:
+    """Share of a family's photons in its alpha lines."""
+    lines, strengths = known.families[index].lines, known.strengths[index]
+    return float(sum(w for line, w in zip(lines, strengths, strict=True) if line.name[1] == "a"))
+
+
+def _place(known: Calibration, index: int) -> float:
+    """Where the alpha line stands on the axis, eV."""
+    return float(known.detector.positions(known.families[index].alpha_energy + known.shifts[index]))
+
+
+def _title(family: Family) -> str:
+    return (
+        f"the peak at {family.alpha_energy / 1000:.2f} keV"
+        if family.element == ELEMENT
+        else family.name.replace("_", " ")
+    )
+
+
+def _flags(owner: int, known: Calibration, model: Model, counts: Floats, energy: Floats) -> tuple[str, ...]:
+    """Why the map of a line is to be distrusted: what else stands there, and how well the fit does."""
+    place = _place(known, owner)
+    sigma = float(known.detector.sigmas(np.array(place)))
+    near = np.abs(energy - place) <= max(FWHM / 2 * sigma, 1.01 * abs(width(energy)))
+    shares = known.counts * known.templates[:, near].sum(axis=1)
+    own, others = float(shares[owner]), np.where(np.arange(shares.size) == owner, 0.0, shares)
+    rival = int(np.argmax(others))
+    fit = (known.counts @ known.templates + known.background)[near]
+    found = []
+    weight = linear_filter(model.columns, known.counts, model.mean, [owner], [-1] * len(known.families)).weights[0]
+    error = float(np.sqrt((model.mean * weight**2).sum()))
+    if known.counts[owner] < ABSENT * error:
+        found.append(f"nothing of it is seen beyond noise ({known.counts[owner]:.0f} ± {error:.0f} photons in all)")
+    elif others[rival] > 0 and own < SHADOW * others[rival]:
+        found.append(
+            f"it stands in the shadow of {_title(known.families[rival])}, with {own:.0f} counts beside "
+            f"{others[rival]:.0f}; an error of 1 % there is {others[rival] / max(own, 1e-9):.0f} % here"
+        )
+    blend, by = _blend(owner, model, float(weight @ (model.mean * weight)))
+    if blend > BLEND and not found:
+        found.append(
+            f"it is told from {_title(known.families[by])} by its shape and side lines alone: its noise is "
+            f"{np.sqrt(blend):.1f} times what it would be by itself"
+        )
+    missed = float(((counts[near] - fit) ** 2 - fit).sum())
+    deviance = float(((counts[near] - fit) ** 2 / np.maximum(fit, 1.0)).mean())
+    if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():
+        found.append(
+            f"the fit misses the spectrum there by {np.sqrt(missed * near.sum()) / own:.0%} of its counts: "
+            "something that nobody named, or an axis that is off"
+        )
+    return tuple(found)
+
+
+def _blend(owner: int, model: Model, variance: float) -> tuple[float, int]:
+    """By how much the other families raise the variance of one, and which of them does most."""
+    families, worst, by = model.families, 1.0, owner
+    precision = (model.columns / model.mean) @ model.columns.T
+    backgrounds = list(range(families, len(precision)))
+
+    def alone(others: list[int]) -> float:
+        kept = [owner, *others, *backgrounds]
+        return float(np.linalg.pinv(precision[np.ix_(kept, kept)], hermitian=True)[0, 0])
+
+    free = alone([])
+    for other in range(families):
+        if other != owner and precision[owner, other] > 0:
+            raised = alone([other]) / free
+            if raised > worst:
+                worst, by = raised, other
+    return variance / free if by != owner else 1.0, by

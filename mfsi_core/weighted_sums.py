@@ -1,0 +1,108 @@
+"""Weighted sums: of the counts of every pixel's spectrum, with weights by channel, over the frames of a series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from lbj.events import Events
+
+from .registration import Registration
+from .sources import Series
+from .warp import Warp
+
+Floats = NDArray[np.float64]
+
+
+def weighted_sums(
+    given: Series,
+    weights: Floats,
+    registration: Registration | None,
+    frames: slice,
+    spectrum: Floats | None = None,
+) -> tuple[Floats, Floats]:
+    """Sum the counts of every pixel times the weights of their channels.
+
+    Parameters
+    ----------
+    given : Series
+    weights : (C, K) float64
+    registration : Registration or None
+        Sums the frames aligned.
+    frames : slice
+        Frames to sum.
+    spectrum : (C,) float64, optional
+        The spectrum of all pixels is added to it.
+
+    Returns
+    -------
+    (Y, X, K) float64, twice
+        Sums; and their variance if every voxel of a frame is a plain count: counts times squared weights.
+    """
+    shape = (*given.shape, weights.shape[1])
+    chosen = range(len(given))[frames]
+    total, square = np.zeros(shape), np.zeros(shape)
+    if registration is None:
+        for n in chosen:
+            _add(given.data[n], weights, total, square, spectrum)
+        return total, square
+    from .accumulation import registration_on
+    from .gather import pull_dense
+
+    registration = registration_on(given, registration)
+    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]))
+    part, spread = np.empty(shape), np.empty(shape)
+    for n in chosen:
+        if registration.left_out[n]:
+            continue
+        part[:], spread[:] = 0, 0
+        _add(given.data[n], weights, part, spread, spectrum)
+        corners = warp.corners_of(0, shape[0], n)
+        pull_dense(part, 0, *corners, 1, total)
+        pull_dense(spread, 0, *corners, 2, square)
+    return total, square
+
+
+def sum_spectrum(given: Series) -> Floats:
+    """Sum of the spectra of all frames and pixels (C,), voxels that are not finite left out."""
+    total = np.zeros(given.signal.channels)
+    for frame in given:
+        if isinstance(frame, Events):
+            total += frame.spectrum()
+        else:
+            cube = np.asarray(frame, np.float64)
+            total += np.where(np.isfinite(cube), cube, 0.0).sum(axis=(0, 1))
+    return total
+
+
+def _add(frame: Any, weights: Floats, total: Floats, square: Floats, spectrum: Floats | None) -> None:
+    """Add one frame's weighted counts and their variances."""
+    if not isinstance(frame, Events):
+        cube = np.asarray(frame, np.float64)
+        total += cube @ weights
+        square += np.abs(cube) @ weights**2
+        if spectrum is not None:
+            spectrum += cube.sum(axis=(0, 1))
+        return
+    if spectrum is not None:
+        spectrum += frame.spectrum()
+    used = np.flatnonzero(weights.any(axis=1))
+    ends = np.searchsorted(frame.channel, np.stack([used, used + 1])).astype(np.int64)
+    flat = (-1, weights.shape[1])
+    _add_events(frame.pixel, frame.count, used, *ends, weights, total.reshape(flat), square.reshape(flat))
+
+
+@njit(cache=True, nogil=True)
+def _add_events(pixel, count, used, starts, stops, weights, total, square):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add the events of the channels used; in each, those from `starts` to `stops`."""
+    squares = weights**2
+    for i in range(used.size):
+        row, spread = weights[used[i]], squares[used[i]]
+        for e in range(starts[i], stops[i]):
+            n, p = float(count[e]), pixel[e]
+            for k in range(row.size):
+                total[p, k] += n * row[k]
+                square[p, k] += n * spread[k]
