@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .gain_averaging import gain_average
     from .lines import best_line, line_energy, lines_of
     from .live.session import Session
-    from .maps import Map, element_maps, line_map, map_snr
+    from .maps import element_maps, line_map, map_snr
     from .motifs.averages import Average, average_motif
     from .motifs.finding import Motifs, find_motif
     from .motifs.following import follow_motif
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .registrar import Registrar
     from .registration import Registration
     from .simulation import Simulation, simulate
+    from .windows import Map
     from .zero_loss import zero_loss_shift
 
 __all__ = [
@@ -83,7 +84,7 @@ __all__ = [
 _HOMES = {
     "Average": ".motifs.averages",
     "Chart": ".chart",
-    "Map": ".maps",
+    "Map": ".windows",
     "Motifs": ".motifs.finding",
     "Plan": ".planning",
     "Registrar": ".registrar",

@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
 
+    def method(one: argparse.ArgumentParser) -> None:
+        one.add_argument(
+            "--maps", choices=["filter", "windows"], default="filter",
+            help="X-ray maps: all lines told apart at once (default), or windows less a straight background",
+        )  # fmt: skip
+
     def choices(one: argparse.ArgumentParser) -> None:
         one.add_argument("--image", metavar="NAME", help="image to register; default HAADF or the first")
         one.add_argument("--signal", metavar="NAME", help="spectra to sum; default EDX or the first")
@@ -70,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--compare", **quantify.COMPARE)
     run.add_argument("--scree", action="store_true", help="weigh the components against dose")
     run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
+    method(run)
     choices(run)
     run.set_defaults(run=_run)
 
@@ -105,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     maps.add_argument("file", help="a journal")
     maps.add_argument("-o", "--output", required=True, metavar="DIR")
     maps.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
+    method(maps)
     choices(maps)
     maps.set_defaults(run=_maps)
 
@@ -179,6 +187,7 @@ def _run(args: argparse.Namespace) -> int:
         factors=args.factors, chips=quantify.chips_of(args.chips),
         stated=quantify.numbers(args.stated, "stated", ":") if args.stated else None,
         compare=quantify.earlier_table(args.compare) if args.compare else None, scree=args.scree,
+        maps=args.maps,
     )  # fmt: skip
     return _report(summary, args.output)
 
@@ -250,7 +259,7 @@ def _maps(args: argparse.Namespace) -> int:
         if spectra_signal(journal, args.signal) is None:
             raise UsageError(f"{args.file!r} holds no spectra to map")
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
-        mapped(view, results, args.elements)
+        mapped(view, results, args.elements, maps=args.maps)
         write_maps(results, folder)
         for name, data in map_pictures(results).items():
             (folder / f"{name}.png").write_bytes(data)

@@ -16,6 +16,8 @@ from .lines import fwhm, lines_of, symbols
 from .peaks import find_peaks
 
 LEAST_WEIGHT = 0.02  # share of its family from which a line disturbs
+STRONG = 0.05  # share from which a line disturbs beyond its own place,
+REACH = 0.6  # in full widths to either side, which hold 85 % of its counts
 
 Place = tuple[str, str, float]  # element, what to call it, energy
 
@@ -46,8 +48,9 @@ def disturbing(
     Returns
     -------
     list of str
-        A sentence per line and window. The line mapped is the one strongest and nearest to the middle of `window`; in
-        `window` only lines of other elements are foreign, in the background every line is.
+        A sentence per line that reaches into a window, and one if both background windows lie on one side. The line
+        mapped is the one strongest and nearest to the middle of `window`; in `window` only lines of other elements are
+        foreign, in the background every line is.
     """
     if signal.axes[-1].get("units") != "eV":
         return []
@@ -58,7 +61,17 @@ def disturbing(
         axis = centres(signal)
         peaks = find_peaks(np.nan_to_num(spectrum), axis, resolution, STROBE, beam_energy)
         places = {(f"{p.energy:.0f}", _peak(p), p.energy): p.significance for p in peaks}
-    return _foreign(places, window, background, resolution)
+    return _foreign(places, window, background, resolution) + _one_sided(window, background)
+
+
+def _one_sided(window: Window, background: Sequence[Window]) -> list[str]:
+    for side, found in (
+        ("below", [part[1] <= window[0] for part in background]),
+        ("above", [part[0] >= window[1] for part in background]),
+    ):
+        if len(found) > 1 and all(found):
+            return [f"both background windows lie {side} the window: a straight line through them is no good guide"]
+    return []
 
 
 def _lines(elements: Sequence[str], beam_energy: float | None) -> dict[Place, float]:
@@ -76,8 +89,12 @@ def _peak(peak: Any) -> str:
 
 
 def _foreign(places: dict[Place, float], window: Window, background: Sequence[Window], resolution: float) -> list[str]:
-    def within(part: Window) -> list[Place]:
-        return sorted((place for place in places if part[0] <= place[2] < part[1]), key=lambda place: -places[place])
+    def within(part: Window, reach: float = 0.0) -> list[Place]:
+        def near(place: Place) -> bool:
+            more = reach * fwhm(place[2], resolution) if places[place] >= STRONG else 0.0
+            return part[0] - more <= place[2] < part[1] + more
+
+        return sorted(filter(near, places), key=lambda place: -places[place])
 
     middle = (window[0] + window[1]) / 2
     inside = within(window)
@@ -85,8 +102,9 @@ def _foreign(places: dict[Place, float], window: Window, background: Sequence[Wi
     own = max(inside, key=lambda place: math.log(places[place]) - ((place[2] - middle) / sigma) ** 2 / 2, default=None)
     found: dict[tuple[str, str], str] = {}
     for part, name in ((window, "window"), *((pair, "background window") for pair in background)):
-        for element, text, energy in within(part):
+        for element, text, energy in within(part, REACH):
             if name == "background window" or own is None or element != own[0]:
                 where = f"the {name} ({part[0]:g}, {part[1]:g}) eV"
-                found.setdefault((text[:-1], where), f"{text} at {energy:.0f} eV lies in {where}")
+                how = "lies in" if part[0] <= energy < part[1] else "reaches into"
+                found.setdefault((text[:-1], where), f"{text} at {energy:.0f} eV {how} {where}")
     return list(found.values())

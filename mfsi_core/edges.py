@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .energy import Window, window_channels
-from .maps import Map
 from .powerlaw import extrapolate
 from .registration import Registration
 from .sources import Series
 from .window_sums import spectra_of, window_sums
+from .windows import Map
 
 Floats = NDArray[np.float64]
 

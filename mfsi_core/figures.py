@@ -183,6 +183,7 @@ def sum_spectrum(
     label: str,
     *,
     x_ray: bool = True,
+    fit: tuple[Floats, Floats] | None = None,
 ) -> bytes:
     """Draw the sum spectrum, logarithmic counts, lines or edges labelled; X-rays in keV where the axis is in eV.
 
@@ -199,6 +200,8 @@ def sum_spectrum(
         Of the vertical axis.
     x_ray : bool
         Whether the spectrum is of X-rays, and not of energy losses.
+    fit : (energies, counts), optional
+        What was fitted to it.
     """
     electronvolts = unit == "eV" and x_ray
     factor = 1e-3 if electronvolts else 1.0
@@ -207,6 +210,8 @@ def sum_spectrum(
     axes = figure.subplots()
     values = np.where(counts > 0, counts, np.nan)
     axes.step(x, values, where="mid", color=BLUE, linewidth=0.8)
+    if fit is not None:
+        axes.plot(fit[0] * factor, np.maximum(fit[1], 1e-3), color=INK, linewidth=0.6, label="fit of all lines")
     axes.set_yscale("log")
     inside = (x >= STROBE) | (not electronvolts)
     right = _last_energy(x[inside], counts[inside], [place * factor for place, _ in labels])

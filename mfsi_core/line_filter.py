@@ -32,6 +32,9 @@ BLEND = 3.0  # by how much others may raise the variance of a line before it cou
 ABSENT = 3.0  # standard errors of all counts of a line
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
+MISPLACED = 10.0  # eV from where they should stand, from which lines may be another element's
+UNSURE = 2.0  # eV, by which an energy axis is easily off,
+SWAYED = 0.1  # and the share of a line's counts that this may change
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +111,8 @@ def line_filter(
     LineFilter
         The unbiased linear filter of least variance (`quantification.linear_filter`) for the sum spectrum's noise, made
         of all lines of all families and a smooth background as fitted to the sum spectrum (`calibrate`). Net counts are
-        those of the alpha lines, of a peak those of its one line.
+        those in the peaks of the alpha lines, of a peak those of its one line, without the tail of photons that lost
+        part of their charge.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def line_filter(
     known = calibrate(counts, edges, families, Detector(resolution=resolution))
     model = build(known, energy, axis.size, start)
     tool = linear_filter(model.columns, known.counts, model.mean, owners, [-1] * len(known.families))
-    scope = np.array([_alpha_share(known, owner) for owner in owners])
+    scope = (1 - known.detector.tail) * np.array([_alpha_share(known, owner) for owner in owners])
     weights = np.zeros((axis.size, len(owners)))
     weights[start:] = tool.scaled(scope).weights.T[model.bin_of[start:]]
     judged = [_flags(owner, known, model, counts, energy) for owner in owners]
@@ -198,29 +202,40 @@ def _title(family: Family) -> str:
 
 def _flags(owner: int, known: Calibration, model: Model, counts: Floats, energy: Floats) -> tuple[str, ...]:
     """Why the map of a line is to be distrusted: what else stands there, and how well the fit does."""
-    place = _place(known, owner)
-    sigma = float(known.detector.sigmas(np.array(place)))
-    near = np.abs(energy - place) <= max(FWHM / 2 * sigma, 1.01 * abs(width(energy)))
+    place, shift, step = _place(known, owner), float(known.shifts[owner]), abs(width(energy))
+    full = FWHM * float(known.detector.sigmas(np.array(place)))
+    near = np.abs(energy - place) <= max(full / 2, 1.01 * step)
     shares = known.counts * known.templates[:, near].sum(axis=1)
     own, others = float(shares[owner]), np.where(np.arange(shares.size) == owner, 0.0, shares)
     rival = int(np.argmax(others))
-    fit = (known.counts @ known.templates + known.background)[near]
-    found = []
+    lines = known.counts @ known.templates
     weight = linear_filter(model.columns, known.counts, model.mean, [owner], [-1] * len(known.families)).weights[0]
     error = float(np.sqrt((model.mean * weight**2).sum()))
-    if known.counts[owner] < ABSENT * error:
-        found.append(f"nothing of it is seen beyond noise ({known.counts[owner]:.0f} ± {error:.0f} photons in all)")
-    elif others[rival] > 0 and own < SHADOW * others[rival]:
+    total, found = float(known.counts[owner]), []
+    beside = [
+        _title(f)
+        for f in known.families
+        if f.element not in (known.families[owner].element, ELEMENT) and abs(f.alpha_energy - place) < full
+    ]
+    there = f"; {' and '.join(beside)} lies there too" if beside else ""
+    if abs(shift) > MISPLACED and known.families[owner].element != ELEMENT:
+        found.append(f"the peak taken for it stands {shift:+.0f} eV from where it should{there}")
+    if total < ABSENT * error:
+        return (f"nothing of it is seen beyond noise ({total:.0f} ± {error:.0f} photons in all){there}", *found)
+    if others[rival] > 0 and own < SHADOW * others[rival]:
         found.append(
             f"it stands in the shadow of {_title(known.families[rival])}, with {own:.0f} counts beside "
             f"{others[rival]:.0f}; an error of 1 % there is {others[rival] / max(own, 1e-9):.0f} % here"
         )
     blend, by = _blend(owner, model, float(weight @ (model.mean * weight)))
-    if blend > BLEND and not found:
+    moved = np.interp(energy - UNSURE, energy, lines) - lines
+    sway = abs(float(weight[model.bin_of[-energy.size :]] @ moved)) / total
+    if blend > BLEND or sway > SWAYED:
         found.append(
             f"it is told from {_title(known.families[by])} by its shape and side lines alone: its noise is "
-            f"{np.sqrt(blend):.1f} times what it would be by itself"
+            f"{np.sqrt(blend):.1f} times what it would be by itself; {UNSURE:g} eV of the axis change it by {sway:.0%}"
         )
+    fit = (lines + known.background)[near]
     missed = float(((counts[near] - fit) ** 2 - fit).sum())
     deviance = float(((counts[near] - fit) ** 2 / np.maximum(fit, 1.0)).mean())
     if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():

@@ -18,7 +18,8 @@ Floats = NDArray[np.float64]
 
 LEAST_SIGNIFICANCE = 8.0  # standard deviations above the local background
 TOLERANCE = 0.25  # full widths from a peak to the line that explains it; 1.5 channels at least
-BESIDE = 60.0  # eV from a strong line of an element that is named, within which a peak is always its own
+BESIDE = 60.0  # eV from a strong line of an element that is named, within which a peak is always its own,
+WITHIN = 0.6  # and full widths
 STRONG = 0.2  # share of its family, from which a line is strong
 SLACK = {"K": 2.0, "L": 3.0, "M": 4.0}  # by how much a line may exceed the table's share of its family
 MINOR = 0.03  # share from which a line explains a peak where the main line of its family cannot be seen
@@ -142,10 +143,11 @@ class _Seen:
         """Say what a peak may be, given the stronger ones."""
         net, error, _ = self.at(peak.energy) or (0.0, 1.0, 0.0)
         tolerance = max(TOLERANCE * peak.fwhm, 1.5 * self.step)
+        reach = min(BESIDE, WITHIN * peak.fwhm)
         near = [
             line
             for element in dict.fromkeys(elements)
-            for line in lines_of(element, peak.energy - BESIDE, peak.energy + BESIDE)
+            for line in lines_of(element, peak.energy - reach, peak.energy + reach)
             if line.weight >= STRONG and (self.beam is None or line.edge < self.beam)
         ]
         if near:

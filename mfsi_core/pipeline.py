@@ -56,6 +56,7 @@ def run(
     stated: dict[str, float] | None = None,
     compare: Any = None,
     scree: bool = False,
+    maps: str = "filter",
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Register, accumulate and map a series, and write a report.
@@ -82,6 +83,8 @@ def run(
         An earlier quantification of the same chips: the report tells and draws what changed.
     scree : bool
         Also weigh the components against dose: ``scree.csv``.
+    maps : {"filter", "windows"}
+        How X-ray maps are made; see `maps.element_maps`.
     quiet : bool
         No progress.
 
@@ -111,7 +114,7 @@ def run(
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
         results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
-        mapped(view, results, elements, quiet=quiet)
+        mapped(view, results, elements, maps=maps, quiet=quiet)
         counted(results)
         if factors is not None:
             quantified(view, results, folder, elements, factors, chips, stated, compare)
@@ -185,8 +188,10 @@ def _strange_units(journal: Any) -> list[str]:
     return list(dict.fromkeys(out))
 
 
-def mapped(journal: Any, results: Results, elements: list[str] | None, *, quiet: bool = False) -> None:
-    """Sum the spectra and map the elements."""
+def mapped(
+    journal: Any, results: Results, elements: list[str] | None, *, maps: str = "filter", quiet: bool = False
+) -> None:
+    """Sum the spectra and map the elements; `maps` as for `run`."""
     _check_elements(elements)
     if results.signal is None:
         results.notes.append("The series holds no spectra.")
@@ -195,7 +200,7 @@ def mapped(journal: Any, results: Results, elements: list[str] | None, *, quiet:
     if results.eels:
         add_edge_maps(journal, results, elements)
     else:
-        add_maps(journal, results, elements)
+        add_maps(journal, results, elements, maps)
 
 
 def _check_elements(elements: list[str] | None) -> None:

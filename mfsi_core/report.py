@@ -83,6 +83,7 @@ def _pictures(results: Results) -> dict[str, bytes]:
             windows,
             f"{kind} per channel",
             x_ray=not results.eels,
+            fit=results.fit,
         )
     return out | map_pictures(results)
 
@@ -97,7 +98,9 @@ def write_maps(results: Results, folder: Path) -> None:
 def map_pictures(results: Results) -> dict[str, bytes]:
     """Draw every map."""
     return {
-        name: figures.map_picture(one.values, results.pixel, map_title(name, one.line, results.titles))
+        name: figures.map_picture(
+            one.values, results.pixel, map_title(name, one.line, results.titles) + (", doubtful" if one.flags else "")
+        )
         for name, one in results.maps.items()
     }
 
@@ -147,6 +150,7 @@ def _summary(results: Results) -> dict[str, Any]:
                 "background_eV": [list(pair) for pair in one.background],
                 "net_counts": float(np.nansum(one.values)),
                 "snr": _finite(results.snr.get(name)),
+                "flags": list(one.flags),
             }
             for name, one in results.maps.items()
         },
@@ -185,7 +189,8 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
         {
             "title": map_title(name, one.line, results.titles),
             "window": ends(one.window),
-            "background": ", ".join(map(ends, one.background)),
+            "background": ", ".join(map(ends, one.background)) or "fitted",
+            "flags": "; ".join(one.flags),
             "net": f"{np.nansum(one.values):,.0f}",
             "snr": number(results.snr.get(name) or None),
         }
@@ -198,6 +203,7 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
         facts=facts(results, summary),
         map_names=[name for name in pictures if name.startswith("map-")],
         rows=rows,
+        flagged=any(row["flags"] for row in rows),
         number=number,
         steps=[(step, f"{time:.2f}") for step, time in results.seconds.items()],
     )

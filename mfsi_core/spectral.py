@@ -129,8 +129,8 @@ def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: 
     for peak in foreign if named else []:
         if peak.hidden and peak.lines:
             results.notes.append(
-                f"The peak at {peak.energy / 1000:.2f} keV is stronger than the line of an element named that lies there "
-                f"can be: {' or '.join(greek(line) for line in peak.lines[:2])}?"
+                f"The peak at {peak.energy / 1000:.2f} keV is stronger than the line of an element named that lies "
+                f"there can be: {' or '.join(greek(line) for line in peak.lines[:2])}?"
             )
 
 

@@ -90,9 +90,9 @@ def _add(frame: Any, weights: Floats, total: Floats, square: Floats, spectrum: F
     if spectrum is not None:
         spectrum += frame.spectrum()
     used = np.flatnonzero(weights.any(axis=1))
-    ends = np.searchsorted(frame.channel, np.stack([used, used + 1])).astype(np.int64)
-    flat = (-1, weights.shape[1])
-    _add_events(frame.pixel, frame.count, used, *ends, weights, total.reshape(flat), square.reshape(flat))
+    starts, stops = np.searchsorted(frame.channel, np.stack([used, used + 1])).astype(np.int64)
+    sums, squares = (out.reshape(-1, weights.shape[1]) for out in (total, square))
+    _add_events(frame.pixel, frame.count, used, starts, stops, weights, sums, squares)
 
 
 @njit(cache=True, nogil=True)

@@ -151,9 +151,11 @@ def test_backgrounds_are_chosen_beside_the_line():
     assert below - low == pytest.approx(100)  # half as wide as the window
     assert high - above == pytest.approx(100)
     np.testing.assert_allclose(found.values, net, rtol=0.01)
-    first = line_map(mean, (0, 200), signal=SIGNAL).background
+    with pytest.warns(UserWarning, match="both background windows lie above"):
+        first = line_map(mean, (0, 200), signal=SIGNAL).background
     assert all(low >= 200 for low, _ in first)  # no room below: both lie above
-    last = line_map(mean, (2800, 3000), signal=SIGNAL).background
+    with pytest.warns(UserWarning, match="both background windows lie below"):
+        last = line_map(mean, (2800, 3000), signal=SIGNAL).background
     assert all(high <= 2800 for _, high in last)
 
 
@@ -223,9 +225,9 @@ def test_an_empty_frame_has_a_map_of_nothing():
     assert not found.variance.any()
 
 
-def test_element_maps_of_a_simulated_series():
+def test_element_maps_by_windows_of_a_simulated_series():
     series = simulate((24, 24), 4, 1024, 3, elements=("Sr", "Ti", "Al"), counts=4e5, drift=(0, 0), walk=0.0)
-    found = element_maps(series.events, ["Sr", "Ti", "Al", "Sr"], series.signals[0])
+    found = element_maps(series.events, ["Sr", "Ti", "Al", "Sr"], series.signals[0], method="windows")
     assert {name: one.line for name, one in found.items()} == {"Sr": "Sr_Ka", "Ti": "Ti_Ka", "Al": "Al_Ka"}
     energy = series.signals[0].axes[-1]["offset"] + 20.0 * np.arange(1024)
     for element, one in found.items():
@@ -245,6 +247,11 @@ def test_an_element_without_a_line_on_the_axis_is_left_out():
     assert list(found) == ["Al"]
     with pytest.raises(lbj.UsageError, match="'Xx'"):
         element_maps(np.ones((2, 2, 300)), ["Xx"], signal)
+    with pytest.raises(lbj.UsageError, match="'filter' or 'windows', got 'lines'"):
+        element_maps(np.ones((2, 2, 300)), ["Al"], signal, method="lines")
+    for cube, message in ((-np.ones((2, 2, 300)), "none below zero"), (np.zeros((2, 2, 300)), "some above")):
+        with pytest.raises(lbj.UsageError, match=message):
+            element_maps(cube, ["Al"], signal)
 
 
 def test_signal_to_noise_against_the_truth():

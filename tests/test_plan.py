@@ -325,7 +325,7 @@ def test_command_measures_a_trial_journal(trial, capsys):
     assert mfsi(*PAPER, "--journal", str(path), "--elements", "Ti:0.39nm,Ca:0.39nm", "--json") == 0
     out = json.loads(capsys.readouterr().out)
     with lbj.open(path) as journal:
-        expected = counts_per_nm2(journal, ["Ti"])["Ti"]
+        expected = counts_per_nm2(journal, ["Ti", "Ca"])["Ti"]
     assert out["columns"][1]["counts_per_nm2"] == pytest.approx(230 * expected)
     per_pixel = path.stat().st_size / 8 / 2400  # eight frames of 2,400 pixels, as dense as those planned
     assert out["file_bytes"] == pytest.approx(230 * 40000 * per_pixel, rel=0.15)

@@ -150,7 +150,7 @@ def test_a_run_writes_what_it_found(tmp_path, capsys):
 
 def test_maps_and_cube_agree_with_sums_of_dense_frames(tmp_path, capsys):
     folder = tmp_path / "out"
-    summary = reported(capsys, folder, write(tmp_path / "a.lbj"), "--elements", "Ti, Ca")
+    summary = reported(capsys, folder, write(tmp_path / "a.lbj"), "--elements", "Ti, Ca", "--maps", "windows")
     assert {one["line"] for one in summary["maps"].values()} == {"Ca_Ka", "Ti_Ka"}
     dense = np.stack([events.dense() for events in SERIES.events])
     energy = 20.0 + 40.0 * np.arange(512)

@@ -24,9 +24,9 @@ CONVERSATION = """\
 > {"do": "push", "data": {"EDX": {"pixel": [2], "channel": [452], "count": [2]}, "HAADF": {"file": "haadf1.npy"}}}
 < {"ok": true, "frame": 1}
 > {"do": "status"}
-< {"ok": true, "status": {"frames": 2, "counts": 5, ... "maps": {"Ti_Ka": 1.4142135623730951}, ...}}
+< {"ok": true, "status": {"frames": 2, "counts": 5, ... "maps": {"Ti_Ka": 1.41 ... }, ...}}
 > {"do": "map", "name": "Ti_Ka"}
-< {"ok": true, "dtype": "float32", "shape": [1, 3], "base64": "AACAPwAAAAAAAEBA"}
+< {"ok": true, "dtype": "float32", "shape": [1, 3], "base64": ... }
 > {"do": "map", "name": "Fe_Ka"}
 < {"ok": false, "error": "UsageError", "message": "there is no map 'Fe_Ka'; there are Ti_Ka"}
 > {"do": "close"}

@@ -17,7 +17,7 @@ from lbj.framing import open_file
 from lbj.signal import DTYPES
 
 from ..accumulation import EXACT
-from ..maps import Map
+from ..windows import Map
 
 Fields = dict[str, Any]  # type, or types, of each
 

@@ -11,8 +11,8 @@ import lbj
 from lbj import Signal, UsageError
 from lbj.reader import Signals
 
-from ..maps import Map
 from ..registration import Registration
+from ..windows import Map
 from .choice import Choice, choose
 from .following import Following
 from .status import State

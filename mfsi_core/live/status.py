@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..maps import Map
 from ..registration import Registration
 from ..results import Results, pixel_size
 from ..selection import View
+from ..windows import Map
 from .following import Following, failed
 from .mapping import map_frames
 

@@ -28,8 +28,8 @@ def counts_per_nm2(journal: Any, elements: list[str], signal: str = "EDX") -> di
     Returns
     -------
     dict of str to float
-        In the window of each element's best line, less a linear background (`element_maps`). Times frames: counts per
-        nm² of the series; times motifs: of the matched motif. Noise can make it negative where an element is absent.
+        Net, of each element's best line (`element_maps`); name all elements that show. Times frames: counts per nm² of
+        the series; times motifs: of the matched motif. Noise can make it negative where an element is absent.
 
     Raises
     ------
