@@ -183,8 +183,11 @@ function copyWindow(target, source, { start, sizes }, shape, item) {
  * Dense array of events in C order (…, channel).
  *
  * @param Type typed array of its elements
+ * @param limit bytes that it may have
  */
-export function toDense({ shape, voxel, count }, Type) {
+export function toDense({ shape, voxel, count }, Type, limit = 2 ** 30) {
+  const size = product(shape) * Type.BYTES_PER_ELEMENT;
+  if (size > limit) throw new LbjError("limit", "11.1", `an array of ${size} bytes, more than the limit`);
   const channels = shape.at(-1);
   const pixels = product(shape) / channels;
   const out = new Type(product(shape));

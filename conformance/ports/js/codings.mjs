@@ -3,6 +3,7 @@
 import { DTYPES, LbjError, damaged, product, raw, u64, view } from "./bytes.mjs";
 import { decodeChart, decodeFloatLattice, decodeLosslessInt, decodeNoiseQ } from "./dense.mjs";
 import { decodeLeb128, decodeSplitRice } from "./sparse.mjs";
+// By its place: without an import map browsers, and workers even with one, resolve no names of packages.
 import { ZSTDDecoder } from "./node_modules/zstddec/dist/zstddec.mjs";
 
 export const CODINGS = [

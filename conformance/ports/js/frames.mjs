@@ -144,6 +144,9 @@ export async function indexedGroup(file, signals, place, number) {
       const at = walk.at;
       const group = await walk.next();
       if (walk.group?.fram !== place.fram && !group) throw damaged("6.3.3", "no FRAM where the index says", at);
+      if (number !== null && walk.group && walk.group.number !== null && walk.group.number !== BigInt(number)) {
+        throw damaged("6.3.3", `no FRAM of frame ${number} where the index says`, at);
+      }
       if (!group) continue;
       if (at !== place.done) throw damaged("6.3.3", "the frame ends before the index says", at);
       if ((group.number === STATICS) !== (number === null)) throw damaged("6.3.3", "another kind of frame", place.fram);

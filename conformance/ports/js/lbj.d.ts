@@ -156,8 +156,12 @@ export interface Displacement {
 /** Whether a signal is stored once (clause 5.1.5). */
 export function isStatic(signal: Signal): boolean;
 
-/** Dense array of events in C order (…, channel). */
-export function toDense<T extends TypedArray>(events: Events, Type: new (length: number) => T): T;
+/** Dense array of events in C order (…, channel), of at most `limit` bytes, default 2^30. @throws {LbjError} */
+export function toDense<T extends TypedArray>(
+  events: Events,
+  Type: { new (length: number): T; readonly BYTES_PER_ELEMENT: number },
+  limit?: number,
+): T;
 
 export function fromBytes(bytes: ArrayBuffer | Uint8Array): Source;
 export function fromBlob(blob: Blob): Source;

@@ -43,6 +43,9 @@ export class Journal {
       throw error instanceof LbjError ? error.at(8) : error;
     }
     journal.signals = journal.header.signals;
+    journal.numbers = new Map(journal.signals.map(({ name }, number) => [name, number]));
+    journal.members = new Map(journal.signals.filter(({ group }) => group !== undefined).map(({ group }) => [group, []]));
+    for (const signal of journal.signals) journal.members.get(signal.group)?.push(signal);
     const found = index ? await readIndex(file, journal.signals.length, head.next) : null;
     journal.indexed = found !== null;
     Object.assign(journal, found ?? (await walkAll(file, journal.signals.length, head.next)));
@@ -67,8 +70,8 @@ export class Journal {
 
   /** Number and declaration of a signal. */
   signal(name) {
-    const number = this.signals.findIndex((signal) => signal.name === name);
-    if (number < 0) throw new RangeError(`the journal has no signal ${JSON.stringify(name)}`);
+    const number = this.numbers.get(name);
+    if (number === undefined) throw new RangeError(`the journal has no signal ${JSON.stringify(name)}`);
     return { number, ...this.signals[number] };
   }
 
@@ -199,8 +202,8 @@ class Frame {
    * events, else an array of f64, of BigInt for integers of 64 bits.
    */
   async group(name) {
-    const members = this.journal.signals.filter(({ group }) => group === name);
-    if (!members.length) throw new RangeError(`the journal has no group ${JSON.stringify(name)}`);
+    const members = this.journal.members.get(name);
+    if (!members) throw new RangeError(`the journal has no group ${JSON.stringify(name)}`);
     const present = members.filter((signal) => this.blocks.has(signal.name)).map((signal) => signal.name);
     if (!present.length) return null;
     if (members[0].kind === "events") return this.sum(present, (one) => this.events(one), sumOfEvents);

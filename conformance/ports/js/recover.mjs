@@ -10,7 +10,7 @@ import { RecordFile, SIGNATURE } from "./records.mjs";
 import { records } from "./salvage.mjs";
 
 const MOST_AMENDMENTS = 4096;
-const MOST_TOLD = 200;
+const MOST_TOLD = 1000;
 
 /**
  * Saves what is whole.
@@ -62,7 +62,7 @@ async function chooseHead(file, found) {
         if (!(wrong instanceof LbjError)) throw wrong;
       }
     }
-    throw error.at(8);
+    throw start.every((byte, i) => byte === SIGNATURE[i]) ? error.at(8) : damaged("4.1.2", "neither signature nor HEAD", 0);
   }
 }
 
@@ -239,7 +239,8 @@ function renamed(attributes, number) {
 }
 
 function newHeader(header, kept, lost, uuid) {
-  const told = lost.slice(0, MOST_TOLD).join(", ") + (lost.length > MOST_TOLD ? ", …" : "");
+  const others = lost.length > MOST_TOLD ? ` and ${lost.length - MOST_TOLD} others` : "";
+  const told = lost.slice(0, MOST_TOLD).join(", ") + others;
   const notes = [
     `recovered from journal ${header.uuid}: ${kept.length} frames kept, ${lost.length} lost${lost.length ? `: ${told}` : ""}`,
   ];
