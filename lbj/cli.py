@@ -180,7 +180,7 @@ def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
 def _convert(args: argparse.Namespace) -> int:
     from .convert import store
     from .importing.apart import open_apart
-    from .importing.notes import LOST
+    from .importing.notes import FILE, LOST, table
 
     try:
         source = open_apart(args.source)
@@ -193,8 +193,11 @@ def _convert(args: argparse.Namespace) -> int:
         size = os.path.getsize(args.output)
         print(f"{args.output}: {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")
         for note in notes:
-            print(f"  note: {note}")
+            if getattr(note, "rank", None) != FILE:
+                print(f"  note: {note}")
         _say_losses(args.output)
+        for line in table(notes):
+            print(f"  {line}")
     return 3 if any(getattr(note, "rank", None) == LOST for note in notes) else 0
 
 

@@ -67,7 +67,7 @@ def _open_folder(folder: Path) -> Source:
     entries = contents.numbered(contents.look(folder))
     files = [entry.path for entry in entries if not entry.why]
     if not files:
-        held = f", holds:\n{contents.table(entries)}" if entries else ""
+        held = f"; it holds:\n{contents.held(entries, _open_file)}" if entries else ""
         raise UsageError(f"{folder}: no readable file in this folder{held}")
     if len(files) == 1:
         source = _open_file(files[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LbjError, UsageError
 from .detect import importer
-from .notes import aside, left_out
+from .notes import file, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ _COMPANIONS = {
 """Files that are read with another: suffix, and the suffix of the file that brings them along."""
 _ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with its name
 READ_WITH = "goes with"
+NOT_NUMBERED = "not one of the folder's numbered data files"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _TEXTS = (".csv", ".txt", ".xml", ".json", ".md", ".pdf")
 
@@ -64,7 +66,7 @@ def numbered(entries: list[Entry]) -> list[Entry]:
     if any(_has_number(entry) for entry in good):
         for entry in good:
             if not _has_number(entry):
-                entry.why = "not one of the folder's numbered data files"
+                entry.why = NOT_NUMBERED
     return entries
 
 
@@ -73,24 +75,27 @@ def _has_number(entry: Entry) -> bool:
 
 
 def notes(entries: list[Entry]) -> list[str]:
-    """Return a note for every file that is left out."""
+    """Return the table of the files: those of one name pattern that are read in one line, any other in its own."""
     found: list[str] = []
+    patterns: dict[str, list[str]] = {}
     for entry in entries:
-        if entry.why.startswith(READ_WITH):
-            found.append(aside(f"{entry.path.name}: {entry.why}"))
-        elif entry.why:
-            found.append(left_out(f"{entry.path.name}: left out: {entry.why}"))
-    return found
+        if not entry.why:
+            patterns.setdefault(re.sub(r"\d+", "#", entry.path.name), []).append(entry.path.name)
+    for names in patterns.values():
+        several = f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0]
+        found.append(file(several, f"read, {len(names)} files" if len(names) > 1 else "read"))
+    return found + [file(entry.path.name, _left(entry)) for entry in entries if entry.why]
 
 
-def table(entries: list[Entry], open_file: Callable[[Path], Source] | None = None) -> str:
-    """Return a line per file: its name, what it holds (asked of `open_file`), or why it is left out."""
-    width = max((len(entry.path.name) for entry in entries), default=0)
-    lines = []
-    for entry in entries:
-        verdict = _left(entry) if entry.why else "read" if open_file is None else _held(entry, open_file)
-        lines.append(f"  {entry.path.name:<{width}}  {verdict}")
-    return "\n".join(lines)
+def held(entries: list[Entry], open_file: Callable[[Path], Source]) -> str:
+    """Return a line per file: its name, and what it holds (asked of `open_file`) or why it is left out."""
+    return "\n".join(
+        f"  {line}"
+        for line in table(
+            file(entry.path.name, _held(entry, open_file) if entry.why in ("", NOT_NUMBERED) else _left(entry))
+            for entry in entries
+        )
+    )
 
 
 def _left(entry: Entry) -> str:
@@ -110,6 +115,6 @@ def _held(entry: Entry, open_file: Callable[[Path], Source]) -> str:
 def no_series(folder: Path, entries: list[Entry], error: LbjError, open_file: Callable[[Path], Source]) -> UsageError:
     """Return the error of a folder whose files make no series: the reason, and the table of its files."""
     return UsageError(
-        f"{folder}: its files are no series of frames: {error}\n{table(entries, open_file)}\n"
+        f"{folder}: its files are no series of frames: {error}\n{held(entries, open_file)}\n"
         "Pass the files that belong together, or each file alone."
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # subjects named before the rest are counted
 
-LOST, DATA, BESIDE, REST = -1, 0, 1, 2
+LOST, DATA, BESIDE, REST, FILE = -1, 0, 1, 2, 3
 
 
 class Note(str):
@@ -20,7 +20,8 @@ class Note(str):
     ----------
     rank : int
         `LOST` (frames that the source should hold are not there), `DATA` (data are left out or mean something else),
-        `BESIDE` (a calibration, a time, a count), `REST` (descriptions). A plain string has the rank `BESIDE`.
+        `BESIDE` (a calibration, a time, a count), `REST` (descriptions), `FILE` (a line of the table of a folder's
+        files: ``NAME: verdict``, never grouped). A plain string has the rank `BESIDE`.
     """
 
     __slots__ = ("rank",)
@@ -48,6 +49,18 @@ def aside(text: str) -> Note:
     return Note(text, REST)
 
 
+def file(name: str, verdict: str) -> Note:
+    """Say what became of a file of a folder."""
+    return Note(f"{name}: {verdict}", FILE)
+
+
+def table(notes: Iterable[str]) -> list[str]:
+    """Return the lines of the table that the notes on a folder's files make, in two columns."""
+    rows = [note.partition(": ") for note in notes if getattr(note, "rank", None) == FILE]
+    width = min(max((len(name) for name, _, _ in rows), default=0), 60)
+    return [f"{name:<{width}}  {verdict}" for name, _, verdict in rows]
+
+
 def about(subject: str, notes: Iterable[str]) -> list[str]:
     """Return the notes on one file of several, with their ranks."""
     return [Note(f"{subject}: {note}", getattr(note, "rank", BESIDE)) for note in notes]
@@ -58,7 +71,9 @@ def grouped(notes: Iterable[str]) -> list[Note]:
     found: dict[tuple[int, str], dict[str, None]] = {}
     for note in notes:
         subject, colon, text = note.partition(": ")
-        told = bool(colon) and re.fullmatch(r"[^\s:]{1,80}", subject) is not None
+        told = (
+            bool(colon) and getattr(note, "rank", BESIDE) != FILE and re.fullmatch(r"[^\s:]{1,80}", subject) is not None
+        )
         key = (getattr(note, "rank", BESIDE), text if told else str(note))
         found.setdefault(key, {})[subject if told else ""] = None
     out: list[Note] = []
