@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "mfsi accumulate series.lbj -o sum.h5 --upsampling 2 --region 0:100,0:100",
     )
     accumulate.add_argument("file", help="a journal")
-    accumulate.add_argument("-o", "--output", required=True, metavar="OUT.h5")
+    accumulate.add_argument("-o", "--output", required=True, metavar="OUT.h5|hspy", help="HyperSpy's layout")
     accumulate.add_argument("--upsampling", type=int, default=1, metavar="S", help="output pixels per frame pixel")
     accumulate.add_argument("--region", metavar="A:B,C:D", help="rows and columns of the output")
     accumulate.add_argument("--channels", metavar="A:B")
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     accumulate.set_defaults(run=_accumulate)
 
     maps = command("maps", "map elements", "mfsi maps series.lbj -o maps --elements Ti,Ca,O")
-    maps.add_argument("file", help="a journal")
+    maps.add_argument("file", help="a journal, or the sum that mfsi accumulate wrote")
     maps.add_argument("-o", "--output", required=True, metavar="DIR")
     maps.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
     method(maps)
@@ -196,7 +196,7 @@ def _report(summary: dict[str, Any], output: str) -> int:
     print(Path(output) / "report.html")
     for note in summary["notes"]:
         print(f"  note: {note}")
-    return 3 if summary["registration"]["left_out"] else 0
+    return 3 if summary["registration"]["left_out"] or summary.get("not_made") else 0
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -230,10 +230,11 @@ def _register(args: argparse.Namespace) -> int:
 def _accumulate(args: argparse.Namespace) -> int:
     import lbj
 
-    from .pipeline import registered, write_cube
+    from .cube_file import write_cube
+    from .pipeline import registered
 
-    if not args.output.endswith((".h5", ".hdf5")):
-        raise UsageError(f"the sum is written as HDF5: -o must end in .h5, got {args.output!r}")
+    if not args.output.endswith((".h5", ".hdf5", ".hspy")):
+        raise UsageError(f"the sum is written as HDF5: -o must end in .h5 or .hspy, got {args.output!r}")
     rows, comma, columns = (args.region or "").partition(",")
     if args.region and not comma:
         raise UsageError(f"--region takes A:B,C:D, as 0:100,0:100, got {args.region!r}")
@@ -249,13 +250,12 @@ def _accumulate(args: argparse.Namespace) -> int:
 
 
 def _maps(args: argparse.Namespace) -> int:
-    import lbj
-
+    from .opening import opened
     from .pipeline import mapped, registered
     from .report import map_pictures, write_maps
     from .selection import spectra_signal
 
-    with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, lbj.open(args.file) as journal:
+    with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, opened(args.file) as journal:
         if spectra_signal(journal, args.signal) is None:
             raise UsageError(f"{args.file!r} holds no spectra to map")
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)

@@ -269,8 +269,54 @@ def _label_lines(axes: Any, x: Floats, counts: NDArray[Any], labels: list[tuple[
         )  # fmt: skip
 
 
-def map_picture(values: Floats, pixel: float | None, title: str) -> bytes:
-    """Draw a map of net counts; the scale begins at zero, negative counts being noise."""
+def profile(
+    values: Floats, error: Floats | None, pixel: float | None, title: str, label: str, low: float | None = None
+) -> bytes:
+    """Draw a quantity along a line scan, or at a point, with its standard error.
+
+    Parameters
+    ----------
+    values, error : (Y, X) arrays, of which Y or X is 1
+    pixel : float or None
+        Distance of two values, m.
+    title, label : str
+        Label of the values.
+    low : float, optional
+        Where the scale begins; default 0, or where values are negative, below them.
+    """
+    figure = new_figure(4.6, 2.4)
+    axes = figure.subplots()
+    flat = np.asarray(values, float).ravel()
+    place = np.arange(flat.size) * (1.0 if pixel is None else pixel)
+    unit = "px"
+    if pixel is not None:
+        unit, factor = ("nm", 1e9) if place[-1] < 2e-6 else ("µm", 1e6)
+        place = place * factor
+    if error is not None:
+        spread = np.asarray(error, float).ravel()
+        axes.fill_between(place, flat - spread, flat + spread, color=BLUE, alpha=0.25, linewidth=0, step="mid")
+    axes.errorbar(
+        place, flat, yerr=None if error is None or flat.size > 1 else spread, color=BLUE, linewidth=1.0,
+        marker="o" if flat.size < 50 else None, markersize=3, drawstyle="steps-mid",
+    )  # fmt: skip
+    if low is None:
+        low = min(0.0, 1.1 * float(np.nanmin(flat, initial=0.0)))
+    axes.set_ylim(low, None)
+    if flat.size == 1:
+        axes.set_xticks([])
+        axes.set_xlabel("one spectrum")
+    else:
+        axes.set_xlabel(f"position ({unit})")
+    axes.set_ylabel(label)
+    axes.set_title(title, fontsize=9, color=INK, loc="left")
+    _plain(axes)
+    return png(figure)
+
+
+def map_picture(values: Floats, pixel: float | None, title: str, error: Floats | None = None) -> bytes:
+    """Draw a map of net counts; the scale begins at zero, negative counts being noise. A line is drawn as a profile."""
+    if 1 in values.shape:
+        return profile(values, error, pixel, title, "net counts")
     figure, panels, width = _panels(values.shape, 2.25, 1)
     high = limits_of(values, 0, 99.8)[1]
     limits = (0.0, high if high > 0 else 1.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
 import os
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lbj
-from lbj import Signal, UsageError
+from lbj import LbjError, Signal, UsageError
 from lbj.convert import base_name
-from lbj.exporting.hdf5_file import new_hdf5
-from lbj.importing.naming import members
 from lbj.loss import losses
 from lbj.metadata import faults
 from lbj.outputs import MANIFEST, new_folder
 from lbj.progress import track
 
-from .accumulation import accumulate, result_axes, result_shape
+from .accumulation import accumulate
 from .components.dose import dose
+from .cube_file import write_cube
 from .lines import symbols
 from .registering import register
 from .registration import Registration
@@ -103,6 +103,10 @@ def run(
     _check_elements(elements)
     if factors is None and (stated is not None or compare is not None):
         raise UsageError("a composition can be compared only where it is quantified: give factors too")
+    if factors is not None:
+        from .quantification.factors import read_factors
+
+        read_factors(factors)
     seconds: dict[str, float] = {}
     spared = [*inputs, *(name for name in (factors,) if name)]
     known = MADE if _is_journal(inputs) else (*MADE, CONVERTED)
@@ -115,11 +119,14 @@ def run(
         _sizes(journal, results, path)
         results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
         mapped(view, results, elements, maps=maps, quiet=quiet)
-        counted(results)
+        with _section(results, "counts per area"):
+            counted(results)
         if factors is not None:
-            quantified(view, results, folder, elements, factors, chips, stated, compare)
+            with _section(results, "the composition"):
+                quantified(view, results, folder, elements, factors, chips, stated, compare)
         if scree:
-            weighed(view, results, folder, quiet=quiet)
+            with _section(results, "the components against dose"):
+                weighed(view, results, folder, quiet=quiet)
         if results.signal is not None:
             size = math.prod(results.signal.shape) * 4
             if size > LARGEST_CUBE:
@@ -131,6 +138,16 @@ def run(
                 write_cube(view, results, folder / "accumulated.h5")
         results.files.append(MANIFEST)
         return write(results, folder)
+
+
+@contextlib.contextmanager
+def _section(results: Results, name: str) -> Iterator[None]:
+    """Go on without a section of the report that cannot be made, and say so."""
+    try:
+        yield
+    except (LbjError, np.linalg.LinAlgError) as error:
+        results.figures.setdefault("not_made", []).append(name)
+        results.notes.append(f"The report is without {name}: {error}.")
 
 
 def registered(
@@ -319,37 +336,3 @@ def _first(value: Any) -> float | None:
     if isinstance(value, dict):
         value = next(iter(value.values()), None)
     return float(value) if isinstance(value, (int, float)) else None
-
-
-def write_cube(
-    journal: Any,
-    results: Results,
-    path: Path,
-    *,
-    upsampling: int = 1,
-    region: tuple[slice, slice] | None = None,
-    channels: slice | None = None,
-    method: str = "pull",
-) -> None:
-    """Write the aligned sum of the spectra to an HDF5 file, as a compressed dataset of the signal's name."""
-    signal, registration = results.signal, results.registration
-    if signal is None or registration is None:
-        raise UsageError("the series holds no spectra to sum")
-    sizes = (*(n * upsampling for n in signal.shape[:2]), signal.channels)
-    for part, most, name in zip(
-        (*(region or (None, None)), channels), sizes, ("rows", "columns", "channels"), strict=True
-    ):
-        if part is not None and part.stop is not None and part.stop > most:
-            raise UsageError(f"there are {most} {name}, {part.start or 0}:{part.stop} was asked for")
-    shape = result_shape(signal, upsampling, region, channels)
-    if 0 in shape:
-        raise UsageError(f"the part asked for is empty: {shape}")
-    with results.timed("accumulate"), new_hdf5(path) as file:
-        name, chunks = members([signal.name])[signal.name], (1, min(shape[1], 64), shape[2])
-        data = file.create_dataset(name, shape, "f4", chunks=chunks, compression="lzf", shuffle=True)
-        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
-        data.attrs["axes"] = json.dumps(result_axes(signal, upsampling, region, channels))
-        data.attrs["upsampling"] = upsampling
-        data.attrs["frames"] = int((~registration.left_out).sum())
-        data.attrs["method"] = method
-    results.files.append(path.name)

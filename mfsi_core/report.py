@@ -99,7 +99,10 @@ def map_pictures(results: Results) -> dict[str, bytes]:
     """Draw every map."""
     return {
         name: figures.map_picture(
-            one.values, results.pixel, map_title(name, one.line, results.titles) + (", doubtful" if one.flags else "")
+            one.values,
+            results.pixel,
+            map_title(name, one.line, results.titles) + (", doubtful" if one.flags else ""),
+            np.sqrt(np.maximum(one.variance, 0)),
         )
         for name, one in results.maps.items()
     }

@@ -32,15 +32,49 @@ CHUNK = 1 << 20  # bytes of a compressed piece
 def write(series: Series, path: Path) -> None:
     """Write a HyperSpy file: an experiment for every signal that the frames hold, and for the static ones."""
     with new_hdf5(path) as file:
-        file.attrs["file_format"] = "HyperSpy"
-        file.attrs["file_format_version"] = "3.3"
-        experiments = file.create_group("Experiments")
+        experiments = begin(file)
         names = members(signal.name for signal in series.stored)
         for signal in series.stored:
             if signal.static or any(True for _ in series.frames(signal.name)):
                 _experiment(series, signal, experiments.create_group(names[signal.name]))
         if not len(experiments):
             raise UsageError("the selected frames hold no signal")
+
+
+def begin(file: Any) -> Any:
+    """Make an HDF5 file one of HyperSpy's; returns the group of its experiments."""
+    file.attrs["file_format"] = "HyperSpy"
+    file.attrs["file_format_version"] = "3.3"
+    return file.create_group("Experiments")
+
+
+def describe(group: Any, series: Series, signal: Signal, frame_axes: list[Axis], described: dict[str, Any]) -> None:
+    """Write what an experiment holds beside its data.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Of the experiment.
+    series : Series
+        Frames that the data come from.
+    signal : Signal
+        Declaration of the data of one frame.
+    frame_axes : list of dict
+        Axis of the frames, if there is one.
+    described : dict
+        See `lbj.importing.hspy_journal`.
+    """
+    for i, axis in enumerate([*frame_axes, *signal.axes]):
+        last = i == len(frame_axes) + len(signal.axes) - 1 and signal.kind != "image"
+        place = "frame" if i < len(frame_axes) else "channel" if last else "space"
+        _write_axis(group.create_group(f"axis-{i}"), axis, signal, place)
+    _write_tree(group.create_group("metadata"), _metadata(series, signal))
+    original = group.create_group("original_metadata")
+    text = np.frombuffer(json.dumps(described, ensure_ascii=False).encode(), np.uint8)
+    original.create_dataset(KEY, data=text, chunks=True, compression="gzip")
+    group.create_group("learning_results")
+    group.create_group("attributes").attrs.update({"_lazy": False, "ragged": False})
+    group.attrs.update({"package": "hyperspy", "package_version": "2.0"})
 
 
 def _experiment(series: Series, signal: Signal, group: Any) -> None:
@@ -66,16 +100,7 @@ def _experiment(series: Series, signal: Signal, group: Any) -> None:
         for row, block in dense_rows(value, dtype, chunk[0]):
             data[(*lead, slice(row, row + len(block)))] = block
     frames = [_frame_axis(series, depth)] if depth > 1 else []
-    for i, axis in enumerate([*frames, *signal.axes]):
-        place = "frame" if i < len(frames) else "channel" if i == len(shape) - 1 and signal.kind != "image" else "space"
-        _write_axis(group.create_group(f"axis-{i}"), axis, signal, place)
-    _write_tree(group.create_group("metadata"), _metadata(series, signal))
-    original = group.create_group("original_metadata")
-    text = np.frombuffer(json.dumps(_described(series, signal), ensure_ascii=False).encode(), np.uint8)
-    original.create_dataset(KEY, data=text, chunks=True, compression="gzip")
-    group.create_group("learning_results")
-    group.create_group("attributes").attrs.update({"_lazy": False, "ragged": False})
-    group.attrs.update({"package": "hyperspy", "package_version": "2.0"})
+    describe(group, series, signal, frames, _described(series, signal))
 
 
 def _values(series: Series, signal: Signal) -> Iterator[Any]:

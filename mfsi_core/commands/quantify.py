@@ -31,7 +31,7 @@ COMPARE: dict[str, Any] = {"metavar": "OTHER.csv", "help": "an earlier quantific
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = command("quantify", "quantify chips of a field: compositions with errors, and their maps", EXAMPLE)
-    parser.add_argument("file", help="a journal")
+    parser.add_argument("file", help="a journal, or the sum that mfsi accumulate wrote")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="for quantification.csv and the maps")
     parser.add_argument("--elements", metavar="La,Fe,O", help="all that shows; default: those the series names")
     parser.add_argument("--factors", metavar="K.csv", help="k-factors, zeta-factors (kg/m²) or cross-sections (barn)")
@@ -54,9 +54,9 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    import lbj
     from lbj.outputs import new_files, new_folder
 
+    from ..opening import opened
     from ..pipeline import registered
     from ..quantification.compare import against_stoichiometry, phase_composition
     from ..quantification.export import chip_spectra, export_chips
@@ -72,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     earlier = earlier_table(args.compare) if args.compare else None
     known = ("factors.csv",) if args.standard else ("quantification.csv", "fitted_spectrum.png")
     out, inputs = Path(args.output), [args.file, *([args.factors] if args.factors else [])]
-    with new_folder(out, "mfsi quantify", known, inputs) as folder, lbj.open(args.file) as journal:
+    with new_folder(out, "mfsi quantify", known, inputs) as folder, opened(args.file) as journal:
         view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
         if results.signal is None:
             raise UsageError("the series holds no spectra to quantify")

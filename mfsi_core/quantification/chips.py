@@ -137,15 +137,17 @@ def _bounds(region: tuple[slice, slice] | None, shape: tuple[int, int]) -> tuple
 
 def _grid(size: int, shape: tuple[int, int], rows: tuple[int, int], columns: tuple[int, int]) -> Chips:
     high, wide = rows[1] - rows[0], columns[1] - columns[0]
-    if not 1 <= size <= min(high, wide):
+    line = min(high, wide) == 1  # a line scan, or a point
+    if size < 1 or (not line and size > min(high, wide)):
         raise UsageError(f"chips of {size} x {size} pixels do not fit a field of {high} x {wide}")
-    down, across = high // size, wide // size
+    tall, broad = (min(size, high), min(size, wide)) if line else (size, size)
+    down, across = high // tall, wide // broad
     index = np.arange(down * across, dtype=np.int32).reshape(down, across)
     labels = np.full(shape, -1, np.int32)
-    blown = np.repeat(np.repeat(index, size, axis=0), size, axis=1)
-    labels[rows[0] : rows[0] + down * size, columns[0] : columns[0] + across * size] = blown
+    blown = np.repeat(np.repeat(index, tall, axis=0), broad, axis=1)
+    labels[rows[0] : rows[0] + down * tall, columns[0] : columns[0] + across * broad] = blown
     top, left = np.divmod(np.arange(down * across, dtype=np.int32), np.int32(across))
-    top, left = rows[0] + top * size, columns[0] + left * size
-    boxes = np.stack([top, left, top + size, left + size], axis=1).astype(np.int32)
-    pixels = np.full(down * across, size * size, np.int32)
+    top, left = rows[0] + top * tall, columns[0] + left * broad
+    boxes = np.stack([top, left, top + tall, left + broad], axis=1).astype(np.int32)
+    pixels = np.full(down * across, tall * broad, np.int32)
     return Chips(labels, np.arange(down * across), boxes, pixels, (down, across))

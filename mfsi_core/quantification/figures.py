@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures import BLUE, GREY, INK, ORANGE, _label_lines, _panels, _plain, limits_of, new_figure, picture, png
+from ..figures import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    _label_lines,
+    _panels,
+    _plain,
+    limits_of,
+    new_figure,
+    picture,
+    png,
+    profile,
+)
 from ..results import Section
 from ..wording import greek
 from .compare import against_stoichiometry, difference, phase_composition
@@ -29,10 +42,13 @@ def at_map(result: Quantification, element: str, pixel: float | None = None) -> 
         Edge of a pixel of the field, m.
     """
     values, size = _grid(result, 100 * result.composition.at[:, result.elements.index(element)], pixel)
-    high = min(limits_of(values, 0, 99.8)[1], 100.0)  # of few counts, the linear filter gives any percentage
-    figure, panels, width = _panels(values.shape, 2.25, 1)
     factor = result.factors[result.elements.index(element)]
     title = f"{element} ({factor.family})"
+    if 1 in values.shape and result.chips.grid is not None:
+        error = result.grid(100 * result.composition.at_se[:, result.elements.index(element)])
+        return profile(values, error, size, title, "at%")
+    high = min(limits_of(values, 0, 99.8)[1], 100.0)  # of few counts, the linear filter gives any percentage
+    figure, panels, width = _panels(values.shape, 2.25, 1)
     picture(panels[0], values, size, title, "at%", "inferno", (0.0, max(high, 1.0)), width)
     return png(figure)
 

@@ -1,0 +1,111 @@
+"""Cube file: the aligned sum of a series as HDF5, with all that later programs need to know of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lbj import Signal, UsageError
+from lbj.exporting import hspy
+from lbj.exporting.hdf5_file import new_hdf5
+from lbj.exporting.series import Series
+from lbj.importing.hspy_journal import LAYOUT
+from lbj.importing.naming import members
+
+from .accumulation import accumulate, result_axes, result_shape
+from .components.dose import dose
+from .planning.measured import pixel_area
+from .results import Results
+
+
+def write_cube(
+    journal: Any,
+    results: Results,
+    path: Path,
+    *,
+    upsampling: int = 1,
+    region: tuple[slice, slice] | None = None,
+    channels: slice | None = None,
+    method: str = "pull",
+) -> None:
+    """Write the aligned sum of the spectra to an HDF5 file.
+
+    It is a HyperSpy file with one experiment, whose data are also the dataset of the signal's name: metadata of the
+    series, live, real and dwell times summed over the frames that were summed (of detectors that were added, their
+    mean), currents averaged, axes with the part and the upsampling chosen. `lbj convert` makes a journal of one frame
+    of it, with the dose of the series where that is known; `mfsi` reads it as it reads a journal.
+
+    Raises
+    ------
+    UsageError
+        If there are no spectra, or the part asked for is empty or not there.
+    """
+    signal, registration = results.signal, results.registration
+    if signal is None or registration is None:
+        raise UsageError("the series holds no spectra to sum")
+    sizes = (*(n * upsampling for n in signal.shape[:2]), signal.channels)
+    for part, most, name in zip(
+        (*(region or (None, None)), channels), sizes, ("rows", "columns", "channels"), strict=True
+    ):
+        if part is not None and part.stop is not None and part.stop > most:
+            raise UsageError(f"there are {most} {name}, {part.start or 0}:{part.stop} was asked for")
+    shape = result_shape(signal, upsampling, region, channels)
+    if 0 in shape:
+        raise UsageError(f"the part asked for is empty: {shape}")
+    with results.timed("accumulate"), new_hdf5(path) as file:
+        name, chunks = members([signal.name])[signal.name], (1, min(shape[1], 64), shape[2])
+        data = file.create_dataset(name, shape, "f4", chunks=chunks, compression="lzf", shuffle=True)
+        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
+        axes = result_axes(signal, upsampling, region, channels)
+        data.attrs["axes"] = json.dumps(axes)
+        data.attrs["upsampling"] = upsampling
+        data.attrs["frames"] = int((~registration.left_out).sum())
+        data.attrs["method"] = method
+        experiment = hspy.begin(file).create_group(name)
+        experiment["data"] = data
+        summed = Series(journal, None)
+        summed.numbers = [int(index) for index in np.flatnonzero(~registration.left_out)]
+        sum_signal = Signal(
+            signal.name, "spectra", shape, dtype="float32", axes=axes, metadata=summed.detector(signal.name)
+        )
+        told = _described(summed, sum_signal, signal, upsampling, method)
+        hspy.describe(experiment, summed, sum_signal, [], told)
+        _sum_times(experiment["metadata"], told["frames"][0]["attributes"], signal.name)
+    results.files.append(path.name)
+
+
+def _described(summed: Series, declared: Signal, signal: Signal, upsampling: int, method: str) -> dict[str, Any]:
+    """Description of a journal with one frame, the sum."""
+    name = declared.name
+    attributes: dict[str, Any] = {}
+    for attribute in ("live_time", "real_time", "dwell_time"):
+        total = summed.total(name, attribute)
+        if total is not None and (attribute != "dwell_time" or upsampling == 1):
+            attributes[attribute] = {name: total}
+    for attribute in ("beam_current", "screen_current"):
+        current = summed.mean(attribute)
+        if current is not None:
+            attributes[attribute] = current
+    about = {"frames_summed": len(summed.numbers), "upsampling": upsampling, "method": method}
+    area, current = pixel_area(signal), attributes.get("beam_current", attributes.get("screen_current"))
+    received = dose(current, summed.total(name, "dwell_time"), area and area**0.5)
+    if received is not None:
+        about["dose_e_per_A2"] = received
+    attributes["metadata"] = about
+    told = {key: value for key, value in declared.to_json().items() if key != "coding"}
+    frames = [{"frame": 0, "attributes": attributes}]
+    metadata = dict(summed.journal.metadata)
+    return {"layout": LAYOUT, "order": 0, "signal": told, "metadata": metadata, "frames": frames, "length": 1}
+
+
+def _sum_times(metadata: Any, attributes: dict[str, Any], name: str) -> None:
+    """Write the dwell time of the sum where HyperSpy looks for that of a frame."""
+
+    def visit(_: str, item: Any) -> None:
+        if "dwell_time" in item.attrs and "dwell_time" in attributes:
+            item.attrs["dwell_time"] = attributes["dwell_time"][name]
+
+    metadata.visititems(visit)

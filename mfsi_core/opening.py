@@ -1,0 +1,29 @@
+"""Opening: what a command is given, a journal or any file that can be converted to one."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lbj
+from lbj.importing.arrays import first_bytes
+from lbj.layout import SIGNATURE
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[Any]:
+    """Open a journal; another file, such as the sum that `mfsi accumulate` writes, is converted for the time being."""
+    if not Path(path).is_file() or first_bytes(Path(path))[: len(SIGNATURE)] == SIGNATURE:
+        with lbj.open(path) as journal:
+            yield journal
+        return
+    from lbj.convert import convert
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "converted.lbj"
+        convert([path], out, quiet=True)
+        with lbj.open(out) as journal:
+            yield journal
