@@ -9,6 +9,7 @@ import numpy as np
 
 import lbj
 from lbj import UsageError
+from lbj.framing import open_file
 from lbj.loss import losses
 from lbj.outputs import new_files
 
@@ -47,7 +48,8 @@ def report(
     given: Any = shifts
     if shifts and shifts.endswith(".npy"):
         try:
-            given = np.load(shifts)
+            with open_file(shifts) as file:
+                given = np.lib.format.read_array(file, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise UsageError(f"--shifts: {shifts!r} cannot be read: {error}") from None
     with lbj.open(path) as journal:

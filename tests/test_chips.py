@@ -165,7 +165,8 @@ def test_npz_csv_and_parquet_hold_the_same(field, result, tmp_path):
     paths = [tmp_path / "chips.npz", tmp_path / "chips.csv"]
     for path in paths:
         export_chips(path, result, spectra, image)
-    stored = np.load(paths[0])
+    with np.load(paths[0]) as archive:
+        stored = dict(archive)
     frame = pd.read_csv(paths[1])
     assert stored["row"].tolist() == [number // 6 for number in range(24)] == frame["row"].tolist()
     assert stored["column"].tolist() == [number % 6 for number in range(24)] == frame["column"].tolist()

@@ -439,7 +439,8 @@ def test_the_command_writes_table_and_maps(field, journal, tmp_path, capsys):
     assert len(table) == 16 * 5
     for element in ELEMENTS:
         assert (tmp_path / "out" / f"at_{element}.png").read_bytes().startswith(b"\x89PNG")
-    assert np.load(export)["spectrum"].shape == (16, 4096)
+    with np.load(export) as archive:
+        assert archive["spectrum"].shape == (16, 4096)
     np.save(tmp_path / "labels.npy", np.zeros(SHAPE, int))
     film = "thickness_nm=50,density=6,take_off_deg=20"
     assert command(*arguments, "--chips", tmp_path / "labels.npy", "--absorption", film, "--energy", "200:19000") == 0

@@ -157,8 +157,11 @@ def chips_of(text: str) -> Any:
     if text.endswith(".npy"):
         import numpy as np
 
+        from lbj.framing import open_file
+
         try:
-            return np.load(text)
+            with open_file(text) as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise UsageError(f"the labels {text!r} cannot be read: {error}") from None
     if text.endswith(".json"):
