@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from test_importing import read_all, total
 
 import lbj
-from lbj.importing import open_source
+from lbj.importing import bruker_header, open_source
 from lbj.importing.bruker_container import Container
 from lbj.importing.bruker_header import Header, Image, apply
 
@@ -80,7 +81,7 @@ def test_image_keeps_its_own_pixels():
         }
 
     items = [item("SE", 30, 40), item("BSE", 8, 8), item("odd", 5, 5), item("EDX", 8, 8, 16)]
-    images = [Image(["SE"], (30, 40), (1e-6, 2e-6), False), Image(["BSE", "empty"], (8, 8), None, False)]
+    images = [Image(["SE"], (30, 40), (1e-6, 2e-6)), Image(["BSE", "empty"], (8, 8), None)]
     notes = []
     apply(Header((3e-6, 4e-6), None, [2, 2], 1e-3, images, False), items, notes)
     scales = [[axis["scale"] for axis in one["axes"][:2]] for one in items]
@@ -88,3 +89,30 @@ def test_image_keeps_its_own_pixels():
     assert any(note.startswith("odd") for note in notes)
     assert any(note.startswith("empty left out") for note in notes)
     assert items[-1]["metadata"]["Acquisition_instrument"]["SEM"]["dwell_time"] == 2e-3
+
+
+def test_overview_is_a_survey_in_its_place(shared_data, monkeypatch):
+    real = bruker_header.apply
+
+    def with_overview(header, items, notes):
+        image = Image(["SE"], (20, 30), (5e-6, 5e-6), overview=True, part=(6.0, 10.0, 12.0, 18.0))
+        items.append(
+            {
+                "data": np.arange(600, dtype=np.uint16).reshape(20, 30),
+                "axes": [{"size": 20}, {"size": 30}],
+                "metadata": {"General": {"title": "SE"}},
+            }
+        )
+        real(replace(header, images=[*header.images, image]), items, notes)
+
+    monkeypatch.setattr(bruker_header, "apply", with_overview)
+    source, data, _ = read_all(shared_data / "bruker/4on3.bcf")
+    survey = source.signals[-1]
+    assert (survey.name, survey.role, survey.shape) == ("overview", "survey", (20, 30))
+    assert survey.axes[0]["scale"] == 5e-6
+    # The map's 3 x 4 pixels are rows 6 to 11 and columns 10 to 17: its first pixel's corner is that of (6, 10).
+    matrix = np.array(survey.to_field)
+    np.testing.assert_allclose(matrix @ [5.5, 9.5, 1], [-0.5, -0.5])
+    np.testing.assert_allclose(matrix @ [11.5, 17.5, 1], [2.5, 3.5])
+    assert source.static["overview"].sum() == 599 * 300
+    assert "overview" not in data

@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DamagedError
+from ..signal import Signal
 from . import bruker_header, cubes, library
 from .bruker_container import Container
 from .hyperspy_names import with_vendor_tags
 from .library import Item
 from .notes import Note, left_out
 from .source import Source
+from .units import linear_axis
 
 READ = ("HeaderData", "SpectrumData0", "SpectrumPositions0")
 NAMED = 4  # files that a note names
@@ -44,7 +46,38 @@ def read(path: Path) -> Source:
         title = item["metadata"].get("General", {}).get("title")
         if len(item["axes"]) == 2 and title:
             item["name"] = title
-    return cubes.source(path, items, notes)
+    overviews = [item for item in items if "overview" in item]
+    rest = [item for item in items if "overview" not in item]
+    out = cubes.source(path, rest or items, notes)
+    for item in overviews if rest else ():
+        _add_overview(out, item)
+    return out
+
+
+def _add_overview(source: Source, item: Item) -> None:
+    """Add an overview, which shows more than the map, as a survey image in its place."""
+    names = {signal.name for signal in source.signals}
+    name = next(free for i in range(len(names) + 1) if (free := f"overview{i or ''}") not in names)
+    pixels = next((signal.shape[:2] for signal in source.signals if signal.kind != "image"), (1, 1))
+    to_field = item["overview"].to_field(pixels)
+    if to_field is None:
+        source.notes.append(f"{name}: where this survey image lies in the field of the map is not known")
+    axes = [
+        linear_axis(axis, n, 0.0, item["axes"][i]["scale"], item["axes"][i]["units"])
+        for i, (axis, n) in enumerate(zip(("y", "x"), item["data"].shape, strict=True))
+    ]
+    source.signals.append(
+        Signal(
+            name,
+            "image",
+            item["data"].shape,
+            dtype=item["data"].dtype.name,
+            axes=axes,
+            role="survey",
+            to_field=to_field,
+        )
+    )
+    source.static = {**source.static, name: item["data"]}
 
 
 def load(path: Path) -> list[Item]:

@@ -19,12 +19,24 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Image:
-    """Images of one size: their names, (rows, columns), and size of a pixel (y, x) in m, where it is stated."""
+    """Images of one size: their names, (rows, columns), and size of a pixel (y, x) in m, where it is stated.
+
+    An overview shows more than the map, which is its rectangle `part`: (top, left, bottom, right) in its pixels.
+    """
 
     names: list[str]
     shape: tuple[int, int]
     pixel: tuple[float, float] | None
-    overview: bool
+    overview: bool = False
+    part: tuple[float, float, float, float] | None = None
+
+    def to_field(self, pixels: tuple[int, int]) -> list[list[float]] | None:
+        """Return the affine map from an overview's pixels (y, x) to those of the map, where its place is known."""
+        if self.part is None:
+            return None
+        top, left, bottom, right = self.part
+        sy, sx = pixels[0] / (bottom - top), pixels[1] / (right - left)
+        return [[sy, 0.0, (0.5 - top) * sy - 0.5], [0.0, sx, (0.5 - left) * sx - 0.5]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,17 @@ def _image(node: ElementTree.Element, *, overview: bool) -> Image:
     names = [plane.findtext("./Description") or "" for plane in node if re.fullmatch(r"Plane\d+", plane.tag)]
     if node.get("Name") and not overview:  # counters and times
         names = []
-    return Image(names, (shape[0], shape[1]), _pixel(node, "YCalibration", "XCalibration"), overview)
+    pixel = _pixel(node, "YCalibration", "XCalibration")
+    return Image(names, (shape[0], shape[1]), pixel, overview, _part(node) if overview else None)
+
+
+def _part(node: ElementTree.Element) -> tuple[float, float, float, float] | None:
+    rectangle = node.find(".//ClassInstance[@Name='Map']//TRTOverlayElement/Rect")
+    sides = [number(_text(rectangle, key)) for key in ("Top", "Left", "Bottom", "Right")]
+    if None in sides:
+        return None
+    top, left, bottom, right = (side or 0.0 for side in sides)
+    return (top, left, bottom, right) if bottom > top and right > left else None
 
 
 def _pixel(node: ElementTree.Element | None, y: str, x: str) -> tuple[float, float] | None:
@@ -114,6 +136,8 @@ def apply(header: Header, items: list[Item], notes: list[str]) -> None:
         image = next(iter(fitting), None)
         if image is not None:
             left.remove(image)
+            if image.overview:
+                item["overview"] = image
         pixel = image.pixel if image is not None else None
         same = item["data"].shape == shape and not (image is not None and image.overview)
         if pixel is None and not same:
