@@ -229,6 +229,25 @@ def test_cathodoluminescence_stays_a_spectrum_image(shared_data):
     assert stacked(source, frames)[0].transpose(2, 0, 1).astype("<f4").tobytes() in raw
 
 
+def test_gatan_spectra_stay_spectra_without_a_calibration(shared_data, tmp_path):
+    """The unit's letters are blanked: the tags still say that these are spectra."""
+    raw = (shared_data / "eels/DMReader_SpectrumImage_SI-EELS.dm3").read_bytes()
+    (tmp_path / "a.dm3").write_bytes(raw.replace("eV".encode("utf-16-le"), "  ".encode("utf-16-le")))
+    source, frames = read(tmp_path / "a.dm3")
+    signal = source.signals[0]
+    assert (signal.name, signal.kind, signal.shape) == ("EELS", "spectra", (49, 6, 1024))
+    assert "units" not in signal.axes[-1]
+    assert any("not calibrated in energy" in note for note in source.notes)
+    np.testing.assert_array_equal(
+        stacked(source, frames), stacked(*read(shared_data / "eels/DMReader_SpectrumImage_SI-EELS.dm3"))
+    )
+    raw = raw.replace("EELS".encode("utf-16-le"), "XPS ".encode("utf-16-le"))
+    (tmp_path / "b.dm3").write_bytes(raw.replace("eV".encode("utf-16-le"), "nm".encode("utf-16-le")))
+    signal = read(tmp_path / "b.dm3")[0].signals[0]
+    assert (signal.kind, signal.shape) == ("spectra", (49, 6, 1024))
+    assert signal.axes[-1]["units"] == "m"
+
+
 def test_gatan_x_ray_spectrum(shared_data):
     source, frames = read(shared_data / "eels/1D_test-EDS_spectrum.dm3")
     signal = source.signals[0]

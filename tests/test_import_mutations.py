@@ -125,3 +125,23 @@ def test_a_size_that_lies(tmp_path):
         open_source([path])
     sf.nion_zip(tmp_path / "b.ndata", counts(2, 2), sf.nion_properties((1 << 40, 1 << 40), [], collection=3, datum=1))
     assert attempt(tmp_path / "b.ndata")
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_a_tiff_whose_pages_go_round(tmp_path, bigtiff):
+    import tifffile
+
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, counts(4, 5, 6), bigtiff=bigtiff, metadata=None, photometric="minisblack")
+    assert attempt(path)
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0].offset, file.pages[-1].offset
+        size = len(file.pages[-1].tags)
+    raw = bytearray(path.read_bytes())
+    at = last + (8 + 20 * size if bigtiff else 2 + 12 * size)
+    wide = 8 if bigtiff else 4
+    assert raw[at : at + wide] == bytes(wide)
+    raw[at : at + wide] = first.to_bytes(wide, "little")
+    path.write_bytes(raw)
+    with pytest.raises(lbj.DamagedError, match="earlier one"):
+        open_source([path])

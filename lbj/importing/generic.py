@@ -18,6 +18,12 @@ def read(path: Path, reader: str, suffix: str = "") -> Source:
     """Open a file through one of rosettasciio's readers; see `lbj.importing.open_source`."""
     notes: list[str] = [aside(f"read with rosettasciio's reader {reader!r}")]
     items = [_usable(item, notes) for item in library.load(path, reader, suffix)]
+    if path.suffix.lower() == ".emi":
+        beside = [other for other in path.parent.glob("*.ser") if other.name.startswith(f"{path.stem}_")]
+        if len(beside) > len(items):
+            notes.append(
+                left_out(f"{len(beside) - len(items)} of {len(beside)} .ser files that go with it: not readable")
+            )
     if reader == "pantarhei":
         for item in items:
             if item is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Pages:
 def read(path: Path) -> Source:
     """Open a TIFF file; see `lbj.importing.open_source`."""
     notes: list[str] = []
+    _check_chain(path)
     with _open(path) as file:
         items = [
             item
@@ -63,6 +64,25 @@ def read(path: Path) -> Source:
         if not items:
             raise UsageError(f"{path}: no series of grey images; {'; '.join(notes)}")
     return cubes.source(path, items, notes)
+
+
+def _check_chain(path: Path) -> None:
+    """Follow the chain of pages to its end; one that leads back would keep tifffile for ever."""
+    with open(path, "rb") as file:
+        head = file.read(16)
+        order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+        big = int.from_bytes(head[2:4], order) == 43
+        wide, entry, count = (8, 20, 8) if big else (4, 12, 2)
+        at = int.from_bytes(head[8:16] if big else head[4:8], order)
+        seen: set[int] = set()
+        while at:
+            if at in seen:
+                raise DamagedError(f"{path}: its page {len(seen)} is followed by an earlier one", offset=at)
+            seen.add(at)
+            file.seek(at)
+            entries = int.from_bytes(file.read(count), order)
+            file.seek(at + count + entries * entry)
+            at = int.from_bytes(file.read(wide), order)
 
 
 def _open(path: Path) -> Any:
