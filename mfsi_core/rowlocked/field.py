@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ Floats = NDArray[np.float64]
 ROUNDS = 15
 SETTLED = 0.2  # of the predicted error, the change at which rounds end
 LEAST_CHANGE = 5e-4  # px, the same
+STEADY = 0.9  # of the round before, the predicted error then
 # Share of the scene's strongest wave below which waves count as none of it, in the first round and from round to round.
 # Rows misplaced in the scene and in all frames alike roughen the scene; kept smooth at first it lets them find their
 # places.
@@ -28,7 +30,7 @@ ROUGH, FALL = 0.02, 0.1
 FEWEST = 4  # rounds, after which that share is as low as noise
 DOUBT = 3  # rounds after which rows that misfit count less
 LONGEST_STEP = 1.0  # px
-LEFT = 0.02  # of the jitter, what rounds leave of it where there is no noise; on simulations
+LEFT = 0.01  # of the jitter, what rounds leave of it where there is no noise; on simulations
 CHANCE = 1.3  # times the noise of a mean, the displacement that all frames share and that is believed
 MISFIT = 0.3  # the same, times the jitter of a mean: rounds leave some of it
 
@@ -43,15 +45,15 @@ class Field:
         Coefficients of Legendre polynomials along the row, px (y, x); zero mean over frames and rows.
     error : (N,)
         Error of one component expected from the noise and from the jitter not seen, px rms.
-    power : array
-        `Jitter.power` learned.
+    prior : Jitter
+        Learned.
     trust : (N, Y)
         In each row, 0 to 1; less than 1 where it misfits the scene of all frames by more than noise would.
     """
 
     modes: Floats
     error: Floats
-    power: Floats
+    prior: Jitter
     trust: NDArray[np.float32]
 
     def displacement(self, columns: int) -> NDArray[np.float32]:
@@ -96,7 +98,7 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
     if before is not None:
         modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
         modes -= modes.mean(axis=0)
-        prior.power = before.power
+        prior = copy(before.prior)
     error = np.zeros(frames)
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
@@ -106,20 +108,24 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
         stage.fit_scene(modes.astype(np.float32), rough * FALL**turn)
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
         told = gather(stage.look(modes.astype(np.float32), partial(prior.posterior, unknown)))
-        error = np.sqrt(_variance(told.draw[:, :rows, :SHIFTS], stage.basis) * (1 - 1 / frames))
-        step = told.found[:, :rows, :SHIFTS].reshape(modes.shape) - modes
+        before_error = float(error.mean())
+        error = np.sqrt(_variance(told.unsure[:, :, :SHIFTS], stage.basis) * (1 - 1 / frames))
+        step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - modes
         new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         new -= _unseen(new, error, stage.basis)
         change = float(np.sqrt(np.mean((new - modes) ** 2)))
-        modes, stage.bright = new, told.found[:, :rows, SHIFTS:].astype(np.float32)
+        modes, stage.bright = new, told.unknown[:, :, SHIFTS:].astype(np.float32)
         prior.learn(told)
+        if 0 < turn < FEWEST:
+            prior.tune(modes[:, :, 0])
         if turn + 1 >= DOUBT:
             stage.doubt()
-        if turn + 1 >= (FEWEST if before is None else 2) and change < max(SETTLED * float(error.mean()), LEAST_CHANGE):
+        settled = change < max(SETTLED * float(error.mean()), LEAST_CHANGE) and error.mean() > STEADY * before_error
+        if turn + 1 >= (FEWEST if before is None else 2) and settled:
             break
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     left = np.sqrt(LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis))
-    return Field(modes, np.hypot(error, left), prior.power, stage.trust)
+    return Field(modes, np.hypot(error, left), prior, stage.trust)
 
 
 def _variance(draw: Floats, basis: Any) -> Floats:

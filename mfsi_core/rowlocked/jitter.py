@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from .lines import frequency, waves
 from .unknowns import SHIFTS
 
 Floats = NDArray[np.float64]
@@ -25,6 +26,7 @@ RETURN = 2.0  # times that, until power given up is believed again
 LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
 LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
 FEW = 4  # frames, below which what is fixed to the scene is not told from what is fixed to the frame
+APART = 2.0  # cycles a frame, within which power is a hum's
 GONE = 0.01  # of the noise, the power that is nothing
 
 
@@ -34,18 +36,25 @@ class Told:
 
     Attributes
     ----------
-    found : (N, L, M)
+    unknown : (N, Y, M)
         Unknowns at the maximum a posteriori.
-    draw : (N, L, M)
+    unsure : (N, Y, M)
         A draw of what they may be less that.
+    found, draw : (N, L, M)
+        The share of both that is not a hum's.
+    line : (N, 4, 2)
+        The hum's coefficients, and a draw: cosine (y, x) and sine.
     mean : (N, M, M)
         Information of a row of the circle, on average.
     rest : (N, F, M) complex
         Fourier transform of what the data still pull at `found`.
     """
 
+    unknown: Floats
+    unsure: Floats
     found: Floats
     draw: Floats
+    line: Floats
     mean: Floats
     rest: Waves
 
@@ -68,15 +77,20 @@ class Jitter:
     Attributes
     ----------
     length : int
-        Rows of the circle on which the process lives, longer than the frame; a whole number of periods of a hum.
+        Rows of the circle on which the process lives, longer than the frame.
     power : (F, M)
         Of the frequencies 0 ... 1/2 of that circle; 0 where it is given up.
+    line : float
+        Cycles a row of a hum that goes with the process, 0 for none; its phase and amplitude are each frame's own.
+    line_power : (2,)
+        Variance of the hum's coefficients (y, x), px².
     """
 
     def __init__(self, rows: int, spread: Floats) -> None:
         self.rows = rows
         self.length = int(fft.next_fast_len(rows + max(8, rows // 4), real=True))
         self.power = np.tile(spread**2, (self.length // 2 + 1, 1))
+        self.line, self.line_power = 0.0, np.ones(2)
         self._given_up = np.zeros(len(spread))
         self._free()
 
@@ -103,21 +117,36 @@ class Jitter:
         start[:, :2] = unknown[frames, :, :2].mean(axis=1)
         used = np.flatnonzero((self.power > 0).any(axis=0))
         some = np.ascontiguousarray(matrix[:, :, used[:, None], used])
-        rest = np.zeros((2, number, self.length, used.size))
+        hum = np.kron(waves(self.line, rows), np.eye(2))  # (rows * 2, 4): of y and x
+        hum = hum.reshape(rows, 2, -1)
+        felt = np.einsum("nyba,yai->inyb", some[..., :2], hum, optimize=True)
+        rest = np.zeros((2 + len(felt), number, self.length, used.size))
+        rest[2:, :, :rows] = felt
         rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", some, start[:, used])
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(int(frames[0]))
         least = SINGLE * np.trace(some, axis1=2, axis2=3).max()  # so far sums of float32 may be below zero
-        root = np.linalg.cholesky(some + least * np.eye(used.size))
+        root = np.linalg.cholesky(some + max(least, 1e-30) * np.eye(used.size))
         rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((number, rows, used.size)))
         white = fft.rfft(rng.standard_normal((number, self.length, used.size)), axis=1)
         right = fft.rfft(rest, axis=2)
         power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0))
         right[1] += white / np.sqrt(power)
+        solved = fft.irfft(self._solve(some, right, power), self.length, axis=2)
+        known = np.tile(1 / self.line_power, 2)[: len(felt)]
+        wanted = np.einsum("snya,yai->nis", rest[:2, :, :rows, :2], hum, optimize=True)
+        wanted -= np.einsum("inyb,snyb->nis", felt, solved[:2, :, :rows], optimize=True)
+        wanted[:, :, 1] += rng.standard_normal((number, len(felt))) * np.sqrt(known)
+        inner = np.einsum("inya,yaj->nij", felt[..., :2], hum, optimize=True)
+        inner -= np.einsum("inyb,jnyb->nij", felt, solved[2:, :, :rows], optimize=True)
+        line = np.linalg.solve(inner + np.diag(known), wanted)
         out = np.zeros((2, number, self.length, size))
-        out[..., used] = fft.irfft(self._solve(some, right, power), self.length, axis=2)
+        out[..., used] = solved[:2] - np.einsum("nis,inlb->snlb", line, solved[2:], optimize=True)
         out[0] += start[:, None]
-        left = pull - np.einsum("nyab,nyb->nya", matrix, out[0, :, :rows], optimize=True)
-        return Told(out[0], out[1], matrix.mean(axis=1) * (rows / self.length), fft.rfft(left, self.length, axis=1))
+        both = out[:, :, :rows].copy()
+        both[..., :2] += np.einsum("nis,yai->snya", line, hum, optimize=True)
+        left = pull - np.einsum("nyab,nyb->nya", matrix, both[0], optimize=True)
+        mean = matrix.mean(axis=1) * (rows / self.length)
+        return Told(both[0], both[1], out[0], out[1], line, mean, fft.rfft(left, self.length, axis=1))
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
@@ -155,6 +184,17 @@ class Jitter:
             direction = z + square / np.maximum(before, 1e-300) * direction
         return u
 
+    def tune(self, place: Floats) -> None:
+        """Find the hum in the rows' displacements (N, Y, 2); the process is to be what else there is."""
+        line = frequency(place)
+        if line and not self.line:
+            near = np.abs(np.arange(len(self.power)) / self.length - line) < APART / self.rows
+            outside = ~near & (np.abs(np.arange(len(self.power)) / self.length - line) < 4 * APART / self.rows)
+            if outside.any():
+                self.power[near, :2] = np.median(self.power[outside, :2], axis=0)
+                self._free()
+        self.line = line or self.line
+
     def learn(self, told: Told) -> None:
         """Take the power spectra from the posterior.
 
@@ -165,6 +205,8 @@ class Jitter:
         frequencies. Where it is certain in none, it is given up step by step.
         """
         found, draw, mean = told.found, told.draw, told.mean
+        if told.line.size:
+            self.line_power = np.maximum((told.line**2).sum(axis=2).mean(axis=0).reshape(2, 2).mean(axis=0), 1e-9)
         free = max(len(found) - 1, 1)
         shift = found[:, :, 0].mean(axis=1)
         square, place = (_apart(w, shift) / self.length for w in (told.rest, fft.rfft(found, axis=1)))
@@ -185,13 +227,13 @@ class Jitter:
         self.power = np.where(new > GONE * noise, new, 0.0)
         gone = np.where(self.power > 0, 0, noise**-2.0)
         rest = (excess * gone).sum(axis=0) / np.maximum(gone.sum(axis=0), 1e-300)
-        self._given_up = np.maximum(rest, 0) * (self.power == 0).mean(axis=0)
+        self._given_up = rest * (self.power == 0).mean(axis=0)
         self._free()
 
     def given_up(self, basis: Any) -> float:
         """Variance of one component of the displacement that the power given up may hold, px²."""
         each = self._given_up[:SHIFTS].reshape(-1, 2).mean(axis=1)
-        return float((each * (basis[: len(each)] ** 2).mean(axis=1)).sum())
+        return max(float((each * (basis[: len(each)] ** 2).mean(axis=1)).sum()), 0.0)
 
 
 def _apart(waves: Waves, shift: Floats) -> Floats:
