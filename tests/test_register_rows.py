@@ -54,6 +54,20 @@ def test_jitter_that_remembers_is_found_to_the_bound(memory, counts):
     assert 0.7 < error / np.sqrt(np.mean(found.error**2)) < 1.4
 
 
+@pytest.mark.parametrize("period", [9.7, 31.3])
+def test_a_hum_is_found_to_the_bound(period):
+    """A hum that runs on through all frames; what is known of it beforehand is its covariance within a frame."""
+    rows, frames = 72, 8
+    time = np.arange(frames)[:, None] * 1.013 * rows + np.arange(rows)
+    wave = np.sqrt(2) * np.stack([0.3 * np.sin(2 * np.pi * time / period), 0.4 * np.cos(2 * np.pi * time / period)], 1)
+    series, images = jittered(20.0, wave, 8)
+    found = row_locked(images.astype(float), series.displacement.mean(axis=(2, 3)))
+    alike = np.cos(2 * np.pi * np.subtract.outer(np.arange(rows), np.arange(rows)) / period)
+    error = error_of(found.displacement(rows), series.displacement)
+    assert error < 1.5 * bound(series, [0.3**2 * alike, 0.4**2 * alike])
+    assert error < 2 * np.sqrt(np.mean(found.error**2))
+
+
 @pytest.mark.parametrize("pedestal", [1e3, 1e7])
 def test_a_pedestal_below_the_image_changes_nothing(pedestal):
     rng = np.random.default_rng(2)

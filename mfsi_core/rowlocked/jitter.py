@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from .lines import frequency, waves
+from .lines import apart, frequency, waves
 from .unknowns import SHIFTS
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,6 @@ CERTAIN, LINE = 3.0, 12.0  # standard errors by which power must exceed the nois
 RETURN = 2.0  # times that, until power given up is believed again
 LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
 LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
-FEW = 4  # frames, below which what is fixed to the scene is not told from what is fixed to the frame
 APART = 2.0  # cycles a frame, within which power is a hum's
 GONE = 0.01  # of the noise, the power that is nothing
 
@@ -90,7 +89,7 @@ class Jitter:
         self.rows = rows
         self.length = int(fft.next_fast_len(rows + max(8, rows // 4), real=True))
         self.power = np.tile(spread**2, (self.length // 2 + 1, 1))
-        self.line, self.line_power = 0.0, np.ones(2)
+        self.line, self.line_power, self._alone = 0.0, np.ones(2), 0.0
         self._given_up = np.zeros(len(spread))
         self._free()
 
@@ -186,7 +185,7 @@ class Jitter:
 
     def tune(self, place: Floats) -> None:
         """Find the hum in the rows' displacements (N, Y, 2); the process is to be what else there is."""
-        line = frequency(place)
+        line = frequency(place, self._alone)
         if line and not self.line:
             near = np.abs(np.arange(len(self.power)) / self.length - line) < APART / self.rows
             outside = ~near & (np.abs(np.arange(len(self.power)) / self.length - line) < 4 * APART / self.rows)
@@ -209,9 +208,10 @@ class Jitter:
             self.line_power = np.maximum((told.line**2).sum(axis=2).mean(axis=0).reshape(2, 2).mean(axis=0), 1e-9)
         free = max(len(found) - 1, 1)
         shift = found[:, :, 0].mean(axis=1)
-        square, place = (_apart(w, shift) / self.length for w in (told.rest, fft.rfft(found, axis=1)))
+        square, place = (apart(w, shift) / self.length for w in (told.rest, fft.rfft(found, axis=1)))
         drawn = (np.abs(fft.rfft(draw, axis=1)) ** 2).mean(axis=0) / self.length
         fisher = np.diagonal(mean, axis1=1, axis2=2).mean(axis=0)
+        self._alone = float((self.rows / self.length / fisher[:2]).sum())
         power = np.maximum(self.power, 1e-6 * GONE / fisher)
         even = np.diagonal(_uncertain(mean, power), axis1=2, axis2=3).mean(axis=0)
         known = np.maximum(1 - even / power, 1e-12)
@@ -234,24 +234,6 @@ class Jitter:
         """Variance of one component of the displacement that the power given up may hold, px²."""
         each = self._given_up[:SHIFTS].reshape(-1, 2).mean(axis=1)
         return max(float((each * (basis[: len(each)] ** 2).mean(axis=1)).sum()), 0.0)
-
-
-def _apart(waves: Waves, shift: Floats) -> Floats:
-    """Variance of the waves (N, F, M) over the frames: less what is fixed to the frame, and what is fixed to the scene.
-
-    The latter moves with the frames' shift (N,) along the rows' normal, px; it is what the scene fitted lacks.
-    """
-    frames, number = waves.shape[:2]
-    waves = waves - waves.mean(axis=0)
-    if frames < FEW:
-        return np.asarray((np.abs(waves) ** 2).sum(axis=0) / max(frames - 1, 1))
-    turn = np.exp(1j * np.pi / (number - 1) * np.arange(number) * shift[:, None])
-    turn -= turn.mean(axis=0)
-    size = (np.abs(turn) ** 2).sum(axis=0)
-    turn *= np.where(size > frames / FEW, 1 / np.sqrt(np.maximum(size, 1e-9)), 0)
-    waves -= turn[:, :, None] * np.einsum("nf,nfm->fm", turn.conj(), waves)
-    free = frames - 1 - (np.abs(turn) ** 2).sum(axis=0)
-    return np.asarray((np.abs(waves) ** 2).sum(axis=0) / free[:, None])
 
 
 def _uncertain(mean: Floats, power: Floats) -> Floats:
