@@ -128,7 +128,7 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
     return Field(modes, np.hypot(error, left), prior, stage.trust)
 
 
-def _variance(draw: Floats, basis: Any) -> Floats:
+def _variance(draw: NDArray[np.float32], basis: Any) -> Floats:
     """Mean variance of one component of each frame's displacement, px²: (N,), from a posterior draw (N, Y, 2K)."""
     square = (draw.reshape(*draw.shape[:2], -1, 2) ** 2).mean(axis=(1, 3))
     return np.asarray((square * (basis[: square.shape[1]] ** 2).mean(axis=1)).sum(axis=-1))

@@ -14,6 +14,7 @@ from .lines import apart, frequency, waves
 from .unknowns import SHIFTS
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Waves = NDArray[np.complex128]
 
 ROUNDS = 60
@@ -49,13 +50,13 @@ class Told:
         Fourier transform of what the data still pull at `found`.
     """
 
-    unknown: Floats
-    unsure: Floats
-    found: Floats
-    draw: Floats
+    unknown: Singles
+    unsure: Singles
+    found: Singles
+    draw: Singles
     line: Floats
     mean: Floats
-    rest: Waves
+    rest: NDArray[np.complex64]
 
 
 def gather(parts: list[Told]) -> Told:
@@ -145,7 +146,9 @@ class Jitter:
         both[..., :2] += np.einsum("nis,yai->snya", line, hum, optimize=True)
         left = pull - np.einsum("nyab,nyb->nya", matrix, both[0], optimize=True)
         mean = matrix.mean(axis=1) * (rows / self.length)
-        return Told(both[0], both[1], out[0], out[1], line, mean, fft.rfft(left, self.length, axis=1))
+        rest = fft.rfft(left.astype(np.float32), self.length, axis=1)
+        unknown, unsure, found, draw = (part.astype(np.float32) for part in (*both, *out))
+        return Told(unknown, unsure, found, draw, line, mean, rest)
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 Floats = NDArray[np.float64]
-Waves = NDArray[np.complex128]
 
 SHORT = 32  # rows, in fewer of which a hum is not sought
 SLOWEST = 2  # cycles a frame, below which nothing is a hum
@@ -43,7 +44,7 @@ def waves(line: float, rows: int) -> Floats:
     return np.concatenate([np.cos(phase), np.sin(phase)], axis=1)[:, : 2 if line else 0]
 
 
-def apart(waves: Waves, shift: Floats) -> Floats:
+def apart(waves: NDArray[Any], shift: NDArray[Any]) -> Floats:
     """Variance of the waves (N, F, M) over the frames: less what is fixed to the frame, and what is fixed to the scene.
 
     The latter moves with the frames' shift (N,) along the rows' normal, px; it is what the scene fitted lacks.
@@ -51,11 +52,11 @@ def apart(waves: Waves, shift: Floats) -> Floats:
     frames, number = waves.shape[:2]
     waves = waves - waves.mean(axis=0)
     if frames < FEW:
-        return np.asarray((np.abs(waves) ** 2).sum(axis=0) / max(frames - 1, 1))
+        return np.asarray((np.abs(waves) ** 2).sum(axis=0, dtype=float) / max(frames - 1, 1))
     turn = np.exp(1j * np.pi / (number - 1) * np.arange(number) * shift[:, None])
     turn -= turn.mean(axis=0)
     size = (np.abs(turn) ** 2).sum(axis=0)
     turn *= np.where(size > frames / FEW, 1 / np.sqrt(np.maximum(size, 1e-9)), 0)
-    waves -= turn[:, :, None] * np.einsum("nf,nfm->fm", turn.conj(), waves)
+    waves -= (turn[:, :, None] * np.einsum("nf,nfm->fm", turn.conj(), waves)).astype(waves.dtype)
     free = frames - 1 - (np.abs(turn) ** 2).sum(axis=0)
-    return np.asarray((np.abs(waves) ** 2).sum(axis=0) / free[:, None])
+    return np.asarray((np.abs(waves) ** 2).sum(axis=0, dtype=float) / free[:, None])

@@ -18,7 +18,8 @@ from .unknowns import SHADES, SIZE, information
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-GROUPS, FEW = 8, 4  # of frames, each summed by itself: sums do not depend on the number of threads; frames in one
+GROUPS = 8  # of frames, each summed by itself: sums do not depend on the number of threads
+FEW = 4  # frames whose rows are told of at once
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
 BEST = 0.25  # share of a frame's rows that are thought to fit
 LEAST_VARIANCE = 0.1  # of the mean variance
@@ -61,19 +62,23 @@ class Stage:
         frames, rows, columns = images.shape
         self.basis = legendre(DEGREES, columns).astype(np.float32)
         self.bright = np.zeros((frames, rows, SHADES + 1), np.float32)
-        values = [image[image < MISSING] for image in images]
-        mean = np.array([v.mean(dtype=np.float64) if v.size else 0.0 for v in values])
-        square = [np.square(np.clip(v, -10, 10)).mean(dtype=np.float64) for v in values if v.size]
-        self.lines = np.stack([np.ones(frames), np.clip(mean, -10, 10)], axis=1)
-        self.noise = np.array([float(np.mean(square)) if square else 1.0, 0.0, 0.0])
+        mean, square = np.zeros(frames), np.zeros(frames)
+        for n, image in enumerate(images):
+            values = np.clip(image[image < MISSING], -10, 10)
+            if values.size:
+                mean[n], square[n] = values.mean(dtype=np.float64), np.square(values).mean(dtype=np.float64)
+        self.lines = np.stack([np.ones(frames), mean], axis=1)
+        self.noise = np.array([float(square.mean()) or 1.0, 0.0, 0.0])
         self.trust = np.ones((frames, rows), np.float32)
         self.misfit = np.zeros((frames, rows), np.float32)
-        self.groups = list(np.array_split(np.arange(frames), min(GROUPS, -(-frames // FEW))))
+        self.few = np.array_split(np.arange(frames), -(-frames // FEW))
+        self.groups = np.array_split(np.arange(frames), min(GROUPS, len(self.few)))
 
-    def each(self, work: Callable[[NDArray[np.int64]], Any]) -> list[Any]:
+    @staticmethod
+    def _each(work: Callable[[NDArray[np.int64]], Any], groups: list[NDArray[np.int64]]) -> list[Any]:
         """Results of the work on each group of frames."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(work, self.groups))
+            return list(pool.map(work, groups))
 
     def fit_scene(self, modes: Singles, caution: float) -> None:
         """Fit the scene to the frames at their displacements."""
@@ -91,7 +96,10 @@ class Stage:
                            weights[n], self.trust[n], out)  # fmt: skip
                 return out
 
-            return np.asarray(np.sum(self.each(work), axis=0))
+            first, *others = self._each(work, self.groups)
+            for other in others:
+                first += other
+            return np.asarray(first)
 
         rest = total(self.scene.knots, residual=True)
         self.scene.solve(lambda knots: total(knots, residual=False), rest, float(weight.sum()), caution)
@@ -116,7 +124,7 @@ class Stage:
                 self.misfit[n] = sums[:, 16, 0] / _likely(sums[:, 15, 0])
             return work(group, matrix, pull)
 
-        found = self.each(one)
+        found = self._each(one, self.few)
         self._fit_noise(statistics.sum(axis=0), len(statistics))
         self._fit_lines(statistics)
         return found
