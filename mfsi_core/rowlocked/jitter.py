@@ -147,8 +147,8 @@ class Jitter:
         left = pull - np.einsum("nyab,nyb->nya", matrix, both[0], optimize=True)
         mean = matrix.mean(axis=1) * (rows / self.length)
         rest = fft.rfft(left.astype(np.float32), self.length, axis=1)
-        unknown, unsure, found, draw = (part.astype(np.float32) for part in (*both, *out))
-        return Told(unknown, unsure, found, draw, line, mean, rest)
+        best, unsure, found, draw = (part.astype(np.float32) for part in (*both, *out))
+        return Told(best, unsure, found, draw, line, mean, rest)
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
