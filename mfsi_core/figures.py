@@ -211,7 +211,7 @@ def sum_spectrum(
     values = np.where(counts > 0, counts, np.nan)
     axes.step(x, values, where="mid", color=BLUE, linewidth=0.8)
     if fit is not None:
-        axes.plot(fit[0] * factor, np.maximum(fit[1], 1e-3), color=INK, linewidth=0.6, label="fit of all lines")
+        axes.plot(fit[0] * factor, np.maximum(fit[1], 1e-3), color=ORANGE, linewidth=0.8, label="fit of all lines")
     axes.set_yscale("log")
     inside = (x >= STROBE) | (not electronvolts)
     right = _last_energy(x[inside], counts[inside], [place * factor for place, _ in labels])
@@ -229,8 +229,9 @@ def sum_spectrum(
         axes.axvspan(
             min(x[0], 0), STROBE, color=GREY, alpha=0.25, linewidth=0, label="below 0.15 keV: zero-strobe peak"
         )
+    shaded = "windows of the maps" if fit is None else "lines that were mapped"
     for low, high in windows:
-        axes.axvspan(low * factor, high * factor, color=ORANGE, alpha=0.15, linewidth=0, label="windows of the maps")
+        axes.axvspan(low * factor, high * factor, color=ORANGE, alpha=0.15, linewidth=0, label=shaded)
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     if handles:
         axes.legend(handles.values(), handles.keys(), frameon=False, fontsize=8, loc="upper right")
