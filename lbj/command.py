@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import NoReturn
 
 from .errors import LbjError, UsageError
@@ -22,11 +24,10 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
             stream.reconfigure(errors="backslashreplace")
     args = parser.parse_args(argv)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
     title = f"{parser.prog} {args.command}"
     try:
-        code: int = args.run(args)
+        with _terminable():
+            code: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -45,6 +46,19 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
         print(f"{title}: interrupted", file=sys.stderr)
         return 1
     return code
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Have SIGTERM end the work as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -176,6 +176,10 @@ def registered(
     results = Results(title, names, len(frames), dict(journal.metadata))
     if journal.tail is not None:
         results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
+    elif not journal.complete:
+        results.notes.append(
+            f"The journal was not closed (still being written, or its writer died): its {len(journal)} frames were used."
+        )
     results.notes += [f"{loss.line(name)}." for name, loss in losses(journal).items()]
     results.notes += [f"Import: {note}" for note in journal.header.get("source", {}).get("notes", [])]
     results.notes += _strange_units(journal)

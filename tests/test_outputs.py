@@ -1,8 +1,10 @@
 """Outputs: nothing of the user's is replaced, nothing is left half written, and what was interrupted can be repeated."""
 
+import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +15,7 @@ import pytest
 
 import lbj
 from lbj import StorageError, UsageError, outputs
+from lbj.command import run
 from lbj.convert import convert
 from lbj.exporting.hdf5_file import new_hdf5
 from lbj.outputs import MANIFEST, new_files, new_folder, new_journal
@@ -220,6 +223,14 @@ def test_a_terminated_command_tidies_up(tmp_path):
     )
     assert (done.returncode, done.stderr) == (1, "tool step: interrupted\n")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_command_leaves_the_handler_of_signals_as_it_was():
+    before = signal.getsignal(signal.SIGTERM)
+    parser = argparse.ArgumentParser("tool")
+    parser.set_defaults(command="step", run=lambda _: int(signal.getsignal(signal.SIGTERM) is before))
+    assert run(parser, []) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def limited(tmp_path, body, size=100_000):
