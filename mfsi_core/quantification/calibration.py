@@ -49,6 +49,8 @@ class Calibration:
         Weights of every family's lines.
     deviance_dof : float
         Deviance of the sum spectrum per degree of freedom.
+    axis_covariance : (2, 2) float64
+        Of the detector's offset (eV) and gain, by the counts and what was known beforehand.
     """
 
     detector: Detector
@@ -59,6 +61,7 @@ class Calibration:
     shifts: Floats
     strengths: list[Floats] = field(default_factory=list)
     deviance_dof: float = float("nan")
+    axis_covariance: Floats = field(default_factory=lambda: np.full((2, 2), np.nan))
 
 
 def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector: Detector) -> Calibration:
@@ -102,7 +105,7 @@ def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector:
         if calibrated and len(problem.families) == held:
             break
         theta = problem.descend(theta)
-    return problem.result(theta)
+    return replace(problem.result(theta), axis_covariance=np.linalg.inv(problem.derivatives(theta)[1])[:2, :2])
 
 
 class _Problem:

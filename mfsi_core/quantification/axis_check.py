@@ -1,0 +1,238 @@
+"""Axis check: whether lines stand where the energy axis of X-ray spectra puts them, and by how much it is off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal
+
+from ..energy import STROBE
+from ..lines import fwhm
+from ..peaks import find_peaks
+from .axis_search import REACH, STRETCH, Found, ZeroPeak, search, zero_peak
+from .calibration import Calibration, calibrate
+from .detector import Detector
+from .families import Family, families_of
+
+Floats = NDArray[np.float64]
+
+LEAST_COUNTS = 300  # above the strobe, by which an axis can be checked
+LEAST_CHANNELS = 16
+FAR = 15.0  # eV at a line, from which the axis is moved before the fine fit
+OFF = 0.07  # full widths at a line, by which an axis is off
+CERTAIN = 3.0  # standard errors
+ZERO_OFF = 30.0  # eV, of the zero peak where no element is known
+GUESSED = 3  # elements, guessed by peaks, that judge an axis
+CONSISTENT = 4.0  # eV, of their lines against one another
+
+
+@dataclass(frozen=True, eq=False)
+class AxisCheck:
+    """What the lines say about an energy axis.
+
+    Attributes
+    ----------
+    offset, gain : float
+        A photon of energy E appears at ``offset + gain * E`` of the axis, eV.
+    covariance : (2, 2) float64
+        Of both; infinite where nothing is known.
+    moved : bool
+        Whether the axis is off by more than its error and than 7 % of a line's width, so that it is to be corrected.
+    decided : bool
+        Whether the lines tell; if not, `notes` say why.
+    notes : list of str
+        Sentences.
+    """
+
+    offset: float = 0.0
+    gain: float = 1.0
+    covariance: Floats = field(default_factory=lambda: np.full((2, 2), np.inf))
+    moved: bool = False
+    decided: bool = True
+    notes: list[str] = field(default_factory=list)
+
+    def axis(self, energy: Floats) -> Floats:
+        """True energies of the axis's, eV."""
+        return np.asarray((energy - self.offset) / self.gain) if self.moved else energy
+
+    def signal(self, signal: Signal) -> Signal:
+        """Signal with its energy axis corrected."""
+        if not self.moved:
+            return signal
+        last = dict(signal.axes[-1])
+        if "values" in last:
+            last["values"] = self.axis(np.asarray(last["values"], float)).tolist()
+        else:
+            last["offset"] = (last.get("offset", 0.0) - self.offset) / self.gain
+            last["scale"] = last.get("scale", 1.0) / self.gain
+        return Signal.from_json({**signal.to_json(), "axes": [*signal.to_json()["axes"][:-1], last]})
+
+
+def check_axis(
+    spectrum: Floats, axis: Floats, elements: list[str], beam_energy: float | None = None, resolution: float = 130.0
+) -> AxisCheck:
+    """Find how far the energy axis of X-ray spectra is off.
+
+    Parameters
+    ----------
+    spectrum : (C,) array
+        Sum spectrum, all channels.
+    axis : (C,) array
+        Centres of the channels, eV; even and rising.
+    elements : list of str
+        Those that are named; if none is, those that the strongest peaks name, near the axis given only.
+    beam_energy : float, optional
+        eV.
+    resolution : float
+        Full width at half maximum at Mn Ka, eV.
+
+    Returns
+    -------
+    AxisCheck
+        Offset and gain over ±200 eV and ±2 %: from the zero peak and from the lines (`axis_search`), then by the fit of
+        the whole spectrum (`calibration`), whose errors are scaled by its misfit.
+    """
+    spectrum = np.asarray(spectrum, float)
+    steps = np.diff(axis)
+    if steps.size < LEAST_CHANNELS or not steps.min() > 0 or np.ptp(steps) > 1e-3 * steps.mean():
+        return AxisCheck()
+    zero = zero_peak(spectrum, axis)
+    if not elements:
+        return _of_peaks(spectrum, axis, zero, beam_energy, resolution)
+    families = _families(elements, axis, beam_energy)
+    first = int(np.searchsorted(axis, STROBE))
+    if not families or axis.size - first < LEAST_CHANNELS:
+        return AxisCheck()
+    if spectrum[first:].sum() < LEAST_COUNTS:
+        text = f"The energy axis could not be checked: {spectrum[first:].sum():.0f} counts are too few."
+        return AxisCheck(decided=False, notes=[text])
+    detector = Detector(resolution=resolution)
+    found = search(spectrum[first:], _edges(axis[first:]), families, detector, zero)
+    near = np.array(found.witnesses or (1000.0,))
+    far = bool((np.abs(found.offset + (found.gain - 1) * near) > FAR).any())
+    start = (found.offset, found.gain) if far and found.witnesses else (0.0, 1.0)
+    return _judged(spectrum, axis, elements, start, beam_energy, detector, found, zero)
+
+
+def _judged(
+    spectrum: Floats,
+    axis: Floats,
+    elements: list[str],
+    start: tuple[float, float],
+    beam_energy: float | None,
+    detector: Detector,
+    found: Found,
+    zero: ZeroPeak | None,
+) -> AxisCheck:
+    """Fine fit from where the search ended, and the verdict."""
+    fit = _fitted(spectrum, (axis - start[0]) / start[1], elements, beam_energy, detector)
+    offset = start[0] + start[1] * fit.detector.offset
+    gain = start[1] * fit.detector.gain
+    covariance = fit.axis_covariance * max(fit.deviance_dof, 1.0)
+    energy = np.array(sorted(found.witnesses))
+    marked = zero is not None and zero.certain
+    if not energy.size:
+        what = f"no line of {', '.join(elements)} stands out of the spectrum"
+        if marked and abs(zero.place) > ZERO_OFF:  # type: ignore[union-attr]
+            what += f", and the zero peak lies at {zero.place:+.0f} eV"  # type: ignore[union-attr]
+        return AxisCheck(decided=False, notes=[f"The energy axis could not be checked: {what}."])
+    away = offset + (gain - 1) * energy
+    ones = np.stack([np.ones(energy.size), energy])
+    errors = np.sqrt(np.einsum("ik,ij,jk->k", ones, covariance, ones))
+    widths = np.array([fwhm(e, detector.resolution) for e in energy])
+    off = bool((np.abs(away) > np.maximum(OFF * widths, CERTAIN * errors)).any())
+    lines = ", ".join(f"{e / 1000:.2f}" for e in energy)
+    notes, decided = [], True
+    if off:
+        by = "the zero peak and " if marked else ""
+        notes.append(
+            f"The energy axis is off: a line of energy E stands at offset + gain × E, offset {offset:+.1f} ± "
+            f"{covariance[0, 0] ** 0.5:.1f} eV, gain {gain:.4f} ± {covariance[1, 1] ** 0.5:.4f}, by {by}the lines at "
+            f"{lines} keV of the elements named; it was corrected for the analysis."
+        )
+    if found.others:
+        decided = False
+        told = " or ".join(f"{o:+.0f} eV and {g:.4f}" for o, g in found.others[:2])
+        notes.append(
+            f"The energy axis is not certain: offset and gain of {told} explain the spectrum nearly as well. "
+            "Name all elements that show, or calibrate the axis."
+        )
+    elif found.edge:
+        decided = False
+        notes.append(
+            f"The energy axis may be off by more than ±{REACH:.0f} eV and ±{STRETCH:.0%}, which is all that was "
+            "searched; calibrate it (`lbj amend`), or check the elements named."
+        )
+    elif off and energy.size < 2 and not marked:
+        decided = False
+        notes.append(
+            f"Only the line at {lines} keV tells of the energy axis: whether its offset or its gain is off, or another "
+            "element stands there, cannot be decided."
+        )
+    return AxisCheck(offset, gain, covariance, off, decided, notes)
+
+
+def _of_peaks(
+    spectrum: Floats, axis: Floats, zero: ZeroPeak | None, beam_energy: float | None, resolution: float
+) -> AxisCheck:
+    """Judge by the zero peak, and by elements that the peaks suggest, where nobody named any."""
+    shift = zero.place if zero is not None and zero.certain and abs(zero.place) > ZERO_OFF else 0.0
+    notes = []
+    if shift:
+        notes.append(
+            f"The energy axis is off: the zero peak lies at {shift:+.0f} eV; it was corrected for the analysis."
+        )
+    energy = axis - shift
+    peaks = find_peaks(spectrum, energy, resolution, STROBE, beam_energy)
+    strong = [peak for peak in peaks if peak.lines and peak.lines[0].endswith("a")]
+    guessed = list(dict.fromkeys(peak.lines[0].split("_")[0] for peak in strong))[:6]
+    unmoved = AxisCheck(shift, 1.0, np.diag([225.0, np.inf]), bool(shift), not shift, notes)
+    first = int(np.searchsorted(energy, STROBE))
+    if len(guessed) < GUESSED or spectrum[first:].sum() < LEAST_COUNTS:
+        return unmoved
+    detector = Detector(resolution=resolution)
+    fit = _fitted(spectrum, energy, guessed, beam_energy, detector)
+    known = [i for i, f in enumerate(fit.families) if f.element in guessed and fit.counts[i] > 0.02 * fit.counts.max()]
+    places = np.array([fit.families[i].alpha_energy for i in known])
+    if len(known) < GUESSED or not (np.abs(fit.shifts[known]) < CONSISTENT).all():
+        return unmoved
+    away = fit.detector.offset + (fit.detector.gain - 1) * places
+    widths = np.array([fwhm(place, resolution) for place in places])
+    covariance = fit.axis_covariance * max(fit.deviance_dof, 1.0)
+    if not (np.abs(away) > OFF * widths).any():
+        return unmoved
+    offset, gain = shift + fit.detector.offset, fit.detector.gain
+    notes = [
+        f"The energy axis is off: a line of energy E stands at offset + gain × E, offset {offset:+.1f} ± "
+        f"{covariance[0, 0] ** 0.5:.1f} eV, gain {gain:.4f} ± {covariance[1, 1] ** 0.5:.4f}, if the strongest peaks are of "
+        f"{', '.join(guessed)}; it was corrected for the analysis. Name the elements to be sure."
+    ]
+    return AxisCheck(offset, gain, covariance, moved=True, decided=False, notes=notes)
+
+
+def _fitted(
+    spectrum: Floats, energy: Floats, elements: list[str], beam_energy: float | None, detector: Detector
+) -> Calibration:
+    first = int(np.searchsorted(energy, STROBE))
+    families = _families(elements, energy[first:], beam_energy)
+    return calibrate(spectrum[first:], _edges(energy[first:]), families, detector)
+
+
+def _families(elements: list[str], energy: Floats, beam_energy: float | None) -> list[Family]:
+    low, high = float(energy[0]), float(energy[-1])
+    return [family for element in elements for family in families_of(element, low, high, beam_energy)]
+
+
+def _edges(energy: Floats) -> Floats:
+    half = float(energy[1] - energy[0]) / 2
+    return np.append(energy - half, energy[-1] + half)
+
+
+def resolution_of(signal: Signal) -> float:
+    """Full width at half maximum at Mn Ka that a detector states, else 130 eV."""
+    stated: Any = signal.metadata.get("energy_resolution")
+    return float(stated or 130.0)
