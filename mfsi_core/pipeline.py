@@ -31,7 +31,7 @@ from .registration import Registration
 from .results import Results, pixel_size
 from .sections import counted, quantified, weighed
 from .selection import View, image_signal, picture, spectra_signal
-from .spectral import add_edge_maps, add_maps, add_spectrum
+from .spectral import add_edge_maps, add_maps, add_spectrum, check_energies
 
 Floats = NDArray[np.float64]
 
@@ -218,6 +218,7 @@ def mapped(
         results.notes.append("The series holds no spectra.")
         return
     add_spectrum(journal, results, quiet=quiet)
+    check_energies(results, elements)
     if results.eels:
         add_edge_maps(journal, results, elements)
     else:

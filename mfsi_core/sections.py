@@ -65,6 +65,7 @@ def quantified(
         found = analyse(journal, list(elements), chips, factors, signal=results.signal.name, registration=used)
         found.table.to_csv(folder / "quantification.csv", index=False)
         results.sections.append(report_section(found, results.pixel))
+        results.notes += [note for note in found.notes if note not in results.notes]
         if stated is not None or earlier is not None:
             results.sections.append(comparison_section(found, stated, earlier, results.pixel))
     results.files.append("quantification.csv")

@@ -20,6 +20,7 @@ from .line_filter import line_filter
 from .lines import best_line, line_energy, lines_of, symbols
 from .maps import map_snr, windowed_maps
 from .peaks import Peak, find_peaks
+from .quantification.axis_check import check_axis, resolution_of
 from .results import Results
 from .sources import Series, series
 from .windows import Map, line_window, window_maps
@@ -33,7 +34,6 @@ def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
     """Sum the spectra of all frames and pixels."""
     signal = results.signal
     assert signal is not None
-    axis = centres(signal)
     with results.timed("sum spectrum"):
         given = series(journal, signal)
         total: NDArray[Any] = np.zeros(signal.channels, np.uint64 if given.sparse else np.float64)
@@ -45,10 +45,32 @@ def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
     results.spectrum = total
     if signal.kind == "events":
         results.figures["counts"] = int(total.sum())
-        if signal.axes[-1].get("units") == "eV":
-            results.figures["counts_above_0.15_keV"] = int(total[axis >= STROBE].sum())
         voxels = signal.pixels * signal.channels * results.frames
         results.figures["counts_per_voxel"] = int(total.sum()) / voxels
+
+
+def check_energies(results: Results, elements: list[str] | None) -> None:
+    """Check the energy axis of X-ray counts by their lines; what is off is corrected in the results' signal."""
+    signal, spectrum = results.signal, results.spectrum
+    assert signal is not None
+    assert spectrum is not None
+    if signal.axes[-1].get("units") != "eV" or results.eels:
+        return
+    named = elements or [str(e) for e in results.metadata.get("elements") or []]
+    known = [element for element in dict.fromkeys(named) if element in symbols()]
+    with results.timed("check the energy axis"):
+        beam = results.metadata.get("beam_energy")
+        checked = check_axis(np.asarray(spectrum, float), centres(signal), known, beam, resolution_of(signal))
+    results.signal = signal = checked.signal(signal)
+    results.notes += checked.notes
+    errors = np.sqrt(np.diag(checked.covariance))
+    results.figures["energy_axis"] = {
+        "offset_eV": checked.offset, "gain": checked.gain, "corrected": checked.moved, "decided": checked.decided,
+        "offset_se_eV": float(errors[0]) if np.isfinite(errors[0]) else None,
+        "gain_se": float(errors[1]) if np.isfinite(errors[1]) else None,
+    }  # fmt: skip
+    if signal.kind == "events":
+        results.figures["counts_above_0.15_keV"] = int(spectrum[centres(signal) >= STROBE].sum())
 
 
 def add_maps(journal: Any, results: Results, elements: list[str] | None, method: str = "filter") -> None:
@@ -61,7 +83,7 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None, method:
         return
     axis = centres(signal)
     beam = results.metadata.get("beam_energy")
-    resolution = float(signal.metadata.get("energy_resolution") or 130.0)
+    resolution = resolution_of(signal)
     stated = [str(e) for e in results.metadata.get("elements") or []]
     strange = [e for e in stated if e not in symbols()]
     if strange:
@@ -140,7 +162,7 @@ def _by_windows(
     """Maps of windows, of each part of the series, flagged where other lines reach into them."""
     signal, beam = given.signal, results.metadata.get("beam_energy")
     assert results.spectrum is not None
-    resolution = float(signal.metadata.get("energy_resolution") or 130.0)
+    resolution = resolution_of(signal)
     blocked = [(-math.inf, STROBE), *(line_window(p.energy, resolution) for p in peaks)]
     windows = {f"{peak.energy / 1000:.2f}keV": line_window(peak.energy, resolution) for peak in shown}
     halves = []
@@ -184,7 +206,7 @@ def add_edge_maps(journal: Any, results: Results, elements: list[str] | None) ->
         )
     if not chosen:
         return
-    given = series(journal, signal.name)
+    given = series(journal, signal)
     wanted = [(one.window, one.fit_window) for one in chosen.values()]
     with results.timed("maps"):
         halves = (

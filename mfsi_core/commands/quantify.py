@@ -120,7 +120,7 @@ def _run(args: argparse.Namespace) -> int:
             print(f"  {element:<4} {one:>8.2f} {two:>11.2f} {three:>8.2f} {four:>8.2f}")
     if found.strays:
         print(f"  peaks of elements that were not named, fitted beside them: {', '.join(found.strays)}")
-    for note in results.notes:
+    for note in [*results.notes, *found.notes]:
         print(f"  note: {note}")
     return 3 if results.registration is not None and results.registration.left_out.any() else 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,23 @@ from ..energy import STROBE
 from ..lines import fwhm
 from ..peaks import find_peaks
 from .axis_search import REACH, STRETCH, Found, ZeroPeak, search, zero_peak
-from .calibration import Calibration, calibrate
+from .calibration import AXIS, Calibration, calibrate
 from .detector import Detector
 from .families import Family, families_of
+from .strays import ELEMENT
 
 Floats = NDArray[np.float64]
 
 LEAST_COUNTS = 300  # above the strobe, by which an axis can be checked
 LEAST_CHANNELS = 16
+LEAST_ERRORS = (4.0, 5e-4)  # of offset (eV) and gain of an axis that was checked
 FAR = 15.0  # eV at a line, from which the axis is moved before the fine fit
-OFF = 0.07  # full widths at a line, by which an axis is off
+OFF, OFF_BESIDE = 0.07, 0.2  # full widths at a line, by which an axis is off; where peaks of others stand beside
 CERTAIN = 3.0  # standard errors
 ZERO_OFF = 30.0  # eV, of the zero peak where no element is known
 GUESSED = 3  # elements, guessed by peaks, that judge an axis
 CONSISTENT = 4.0  # eV, of their lines against one another
+COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: there whether named or not
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,8 @@ class AxisCheck:
     covariance : (2, 2) float64
         Of both; infinite where nothing is known.
     moved : bool
-        Whether the axis is off by more than its error and than 7 % of a line's width, so that it is to be corrected.
+        Whether the axis is off by more than its error and than 7 % of a line's width (20 % where peaks stand that no
+        element explains), so that it is to be corrected.
     decided : bool
         Whether the lines tell; if not, `notes` say why.
     notes : list of str
@@ -58,6 +62,21 @@ class AxisCheck:
     def axis(self, energy: Floats) -> Floats:
         """True energies of the axis's, eV."""
         return np.asarray((energy - self.offset) / self.gain) if self.moved else energy
+
+    def expected(self, resolution: float) -> tuple[Detector, tuple[float, float]]:
+        """Where a fit on `axis` is to begin, and how far its offset (eV) and gain may be from there."""
+        start = Detector(resolution=resolution)
+        if not (self.decided and np.isfinite(self.covariance).all()):
+            return start, AXIS
+        errors = np.maximum(2 * np.sqrt(np.diag(self.covariance)), LEAST_ERRORS)
+        kept = start if self.moved else replace(start, offset=self.offset, gain=self.gain)
+        return kept, (float(errors[0]), float(errors[1]))
+
+    def recorded(self, detector: Detector) -> Detector:
+        """Detector that was found on the corrected axis, on the axis as it was recorded."""
+        if not self.moved:
+            return detector
+        return replace(detector, offset=self.offset + self.gain * detector.offset, gain=self.gain * detector.gain)
 
     def signal(self, signal: Signal) -> Signal:
         """Signal with its energy axis corrected."""
@@ -84,7 +103,8 @@ def check_axis(
     axis : (C,) array
         Centres of the channels, eV; even and rising.
     elements : list of str
-        Those that are named; if none is, those that the strongest peaks name, near the axis given only.
+        Those that are named; C, O, Al, Si and Cu may be there besides. If none is, those that the strongest peaks name,
+        near the axis given only.
     beam_energy : float, optional
         eV.
     resolution : float
@@ -103,6 +123,8 @@ def check_axis(
     zero = zero_peak(spectrum, axis)
     if not elements:
         return _of_peaks(spectrum, axis, zero, beam_energy, resolution)
+    named = list(elements)
+    elements = [*elements, *(element for element in COMPANY if element not in elements)]
     families = _families(elements, axis, beam_energy)
     first = int(np.searchsorted(axis, STROBE))
     if not families or axis.size - first < LEAST_CHANNELS:
@@ -111,7 +133,7 @@ def check_axis(
         text = f"The energy axis could not be checked: {spectrum[first:].sum():.0f} counts are too few."
         return AxisCheck(decided=False, notes=[text])
     detector = Detector(resolution=resolution)
-    found = search(spectrum[first:], _edges(axis[first:]), families, detector, zero)
+    found = search(spectrum[first:], _edges(axis[first:]), families, detector, zero, named)
     near = np.array(found.witnesses or (1000.0,))
     far = bool((np.abs(found.offset + (found.gain - 1) * near) > FAR).any())
     start = (found.offset, found.gain) if far and found.witnesses else (0.0, 1.0)
@@ -136,7 +158,7 @@ def _judged(
     energy = np.array(sorted(found.witnesses))
     marked = zero is not None and zero.certain
     if not energy.size:
-        what = f"no line of {', '.join(elements)} stands out of the spectrum"
+        what = "no line of the elements named stands out of the spectrum"
         if marked and abs(zero.place) > ZERO_OFF:  # type: ignore[union-attr]
             what += f", and the zero peak lies at {zero.place:+.0f} eV"  # type: ignore[union-attr]
         return AxisCheck(decided=False, notes=[f"The energy axis could not be checked: {what}."])
@@ -144,15 +166,15 @@ def _judged(
     ones = np.stack([np.ones(energy.size), energy])
     errors = np.sqrt(np.einsum("ik,ij,jk->k", ones, covariance, ones))
     widths = np.array([fwhm(e, detector.resolution) for e in energy])
-    off = bool((np.abs(away) > np.maximum(OFF * widths, CERTAIN * errors)).any())
+    least = OFF_BESIDE if any(family.element == ELEMENT for family in fit.families) else OFF
+    off = bool((np.abs(away) > np.maximum(least * widths, CERTAIN * errors)).any())
     lines = ", ".join(f"{e / 1000:.2f}" for e in energy)
     notes, decided = [], True
     if off:
         by = "the zero peak and " if marked else ""
         notes.append(
-            f"The energy axis is off: a line of energy E stands at offset + gain × E, offset {offset:+.1f} ± "
-            f"{covariance[0, 0] ** 0.5:.1f} eV, gain {gain:.4f} ± {covariance[1, 1] ** 0.5:.4f}, by {by}the lines at "
-            f"{lines} keV of the elements named; it was corrected for the analysis."
+            f"{_told(offset, gain, covariance)}, by {by}the lines at {lines} keV of the elements named; it was "
+            "corrected for the analysis."
         )
     if found.others:
         decided = False
@@ -206,12 +228,20 @@ def _of_peaks(
     if not (np.abs(away) > OFF * widths).any():
         return unmoved
     offset, gain = shift + fit.detector.offset, fit.detector.gain
-    notes = [
+    told = _told(offset, gain, covariance)
+    text = (
+        f"{told}, if the strongest peaks are of {', '.join(guessed)}; it was corrected. Name the elements to be sure."
+    )
+    return AxisCheck(offset, gain, covariance, moved=True, decided=False, notes=[text])
+
+
+def _told(offset: float, gain: float, covariance: Floats) -> str:
+    """Figures in words."""
+    errors = np.sqrt(np.diag(covariance))
+    return (
         f"The energy axis is off: a line of energy E stands at offset + gain × E, offset {offset:+.1f} ± "
-        f"{covariance[0, 0] ** 0.5:.1f} eV, gain {gain:.4f} ± {covariance[1, 1] ** 0.5:.4f}, if the strongest peaks are of "
-        f"{', '.join(guessed)}; it was corrected for the analysis. Name the elements to be sure."
-    ]
-    return AxisCheck(offset, gain, covariance, moved=True, decided=False, notes=notes)
+        f"{errors[0]:.1f} eV, gain {gain:.4f} ± {errors[1]:.4f}"
+    )
 
 
 def _fitted(

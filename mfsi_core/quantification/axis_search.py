@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ LEAST_WEIGHT = 0.02  # of a line in its family
 ZERO_REACH = 250.0  # eV, within which the zero peak is looked for
 ZERO_NEAR = 75.0  # eV, within which whatever stands there is the zero peak, for no line lies so low
 ZERO_SHARE = 0.7  # of all counts; nothing but a zero peak holds so many
-ZERO_ERROR, ZERO_LIMIT = 15.0, 45.0  # eV, of the zero peak as a mark of the offset, and the farthest it may be off
-SHARE = 0.04  # of what the lines explain, that a line must hold to bear witness
+ZERO_ERROR, ZERO_LIMIT = 15.0, 30.0  # eV, of the zero peak as a mark of the offset, and the farthest it may be off
+SHARE = 0.01  # of what the lines explain, that a line must hold to bear witness
 APART = 2.0  # full widths between witnesses
 BETTER = 1.3  # times as much must an axis explain as one that is likelier beforehand, to be believed
 CLOSE = 0.97  # of what the best axis explains; another one that explains as much may be right as well
@@ -69,7 +70,14 @@ class Found:
     edge: bool
 
 
-def search(counts: Floats, edges: Floats, families: list[Family], detector: Detector, zero: ZeroPeak | None) -> Found:
+def search(
+    counts: Floats,
+    edges: Floats,
+    families: list[Family],
+    detector: Detector,
+    zero: ZeroPeak | None,
+    named: Collection[str],
+) -> Found:
     """Try all axes within 200 eV and 2 % of the one given.
 
     Parameters
@@ -83,17 +91,20 @@ def search(counts: Floats, edges: Floats, families: list[Family], detector: Dete
     detector : Detector
         Resolution.
     zero : ZeroPeak, optional
-        What may be the zero peak. Where it is certain the offset lies within 45 eV of it.
+        What may be the zero peak. Where it is certain the offset lies within 30 eV of it.
+
+    named : collection of str
+        Elements whose lines bear witness; the others may be there.
 
     Returns
     -------
     Found
         Of all offsets and gains the one by which non-negative amounts of the families explain most of what stands above
         the background, as chi-square over its own scatter, less what is known beforehand: an offset of 0 ± 60 eV, or
-        that of the zero peak, and a gain of 1 ± 0.6 %. An axis that is likelier beforehand is preferred unless the best
-        explains 1.3 times as much.
+        that of the zero peak, and a gain of 1 ± 0.6 %. Of axes that explain nearly as much (1.3 times less) the one is
+        preferred that shows lines of most of the elements, then most lines, then the likeliest beforehand.
     """
-    trial = _Trial(counts, edges, families, detector, zero)
+    trial = _Trial(counts, edges, families, detector, zero, named)
     offsets = np.arange(-REACH, REACH + 1, STEPS[0][0])
     gains = np.arange(1 - STRETCH, 1 + STRETCH + 1e-9, STEPS[0][1])
     table = np.array([[trial.score(offset, gain) for gain in gains] for offset in offsets])
@@ -102,15 +113,18 @@ def search(counts: Floats, edges: Floats, families: list[Family], detector: Dete
     tops = [trial.climb(*start) for start in starts if trial.allowed(*start)]
     explained = [trial.explained(offset, gain) for _, offset, gain in tops]
     best = max(range(len(tops)), key=lambda i: tops[i][0])
+    held = [trial.witnesses(offset, gain) for _, offset, gain in tops]
+    present = [len({element for _, element in found}) for found in held]
     good = [i for i in range(len(tops)) if explained[i] * BETTER >= explained[best]]
-    chosen = min(good, key=lambda i: (round(trial.unlikely(*tops[i][1:]), 1), -tops[i][0]))
+    chosen = min(good, key=lambda i: (-present[i], -len(held[i]), round(trial.unlikely(*tops[i][1:]), 1), -tops[i][0]))
     _, offset, gain = tops[chosen]
-    witnesses = trial.witnesses(offset, gain)
+    witnesses = tuple(energy for energy, _ in held[chosen])
     others = [
-        (o, g)
-        for (_, o, g), share in zip(tops, explained, strict=True)
-        if share > CLOSE * explained[chosen] and trial.differ((offset, gain), (o, g), witnesses)
-    ]
+        tops[i][1:]
+        for i in range(len(tops))
+        if explained[i] > CLOSE * explained[chosen] and present[i] >= present[chosen]
+        and trial.differ((offset, gain), tops[i][1:], witnesses)
+    ]  # fmt: skip
     edge = abs(offset) > REACH - STEPS[0][0] / 2 or abs(gain - 1) > STRETCH - STEPS[0][1] / 2
     return Found(offset, gain, witnesses, tuple(dict.fromkeys(others)), bool(edge and witnesses))
 
@@ -141,7 +155,13 @@ def zero_peak(counts: Floats, axis: Floats) -> ZeroPeak | None:
 
 class _Trial:
     def __init__(
-        self, counts: Floats, edges: Floats, families: list[Family], detector: Detector, zero: ZeroPeak | None
+        self,
+        counts: Floats,
+        edges: Floats,
+        families: list[Family],
+        detector: Detector,
+        zero: ZeroPeak | None,
+        named: Collection[str],
     ) -> None:
         self.detector, self.zero = detector, zero
         factor = max(int(BIN / (edges[1] - edges[0])), 1)
@@ -159,12 +179,13 @@ class _Trial:
         self.owner = np.array([f for f, _ in lines])
         strength = np.array([line.weight for _, line in lines]) * efficiency(self.energy)
         self.strength = strength / np.maximum(np.bincount(self.owner, strength)[self.owner], 1e-300)
-        self.families = len(families)
+        self.elements = [family.element for family in families]
+        self.named = np.array([family.element in named for family in families])[self.owner]
         self.whole = float((self.weight * self.net**2).sum())
         self.scatter = max((self.whole - max(self._explained(0, 1)[0], 0.0)) / size, 1.0)
 
     def _templates(self, offset: float, gain: float) -> Floats:
-        out = np.zeros((self.families, self.net.size))
+        out = np.zeros((len(self.elements), self.net.size))
         detector = Detector(offset, gain, self.detector.resolution, self.detector.slope)
         place, sigma = detector.positions(self.energy), detector.sigmas(self.energy)
         respond(self.edges, place, sigma, 0.0, detector.tail_length, self.strength, self.owner, out)
@@ -218,26 +239,27 @@ class _Trial:
                 best = found
         return best
 
-    def witnesses(self, offset: float, gain: float) -> tuple[float, ...]:
-        """Energies of the lines that hold what is explained, the strongest first, apart from one another."""
+    def witnesses(self, offset: float, gain: float) -> list[tuple[float, str]]:
+        """Lines that hold what is explained, energy and element, the strongest first, apart from one another."""
         explained, amount, templates = self._explained(offset, gain)
         centre = (self.edges[:-1] + self.edges[1:]) / 2
         detector = Detector(offset, gain, self.detector.resolution, self.detector.slope)
         width = FWHM * detector.sigmas(self.energy)
         fit = amount @ templates
         held = self.strength * amount[self.owner]
-        out: list[float] = []
+        out: list[tuple[float, str]] = []
         for i in np.argsort(-held):
             place = detector.positions(self.energy[i])
             inside = np.abs(centre - place) < width[i] / 2
             gained = float((self.weight * (self.net**2 - (self.net - fit) ** 2))[inside].sum())
             if (
-                held[i] > 0
+                self.named[i]
+                and held[i] > 0
                 and gained > max(SHARE * explained, 9 * self.scatter)
-                and all(abs(self.energy[i] - other) > APART * width[i] for other in out)
+                and all(abs(self.energy[i] - other) > APART * width[i] for other, _ in out)
             ):
-                out.append(float(self.energy[i]))
-        return tuple(out)
+                out.append((float(self.energy[i]), self.elements[self.owner[i]]))
+        return out
 
     def differ(self, one: tuple[float, float], other: tuple[float, float], witnesses: tuple[float, ...]) -> bool:
         """Whether two axes put any witness to different places."""

@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 from ..lines import MN_KA
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
-from .strays import ELEMENT, MOST, find_stray
+from .strays import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_stray
 
 Floats = NDArray[np.float64]
 
 # Standard deviations of what is known beforehand; the spectrum decides wherever it says more.
-PRIOR = {"offset": 20.0, "gain": 2e-3, "resolution": 20.0, "slope": 0.2, "tail": 0.03, "tail_length": 60.0}
+AXIS = (20.0, 2e-3)
+PRIOR = {"offset": AXIS[0], "gain": AXIS[1], "resolution": 20.0, "slope": 0.2, "tail": 0.03, "tail_length": 60.0}
 LARGEST_TAIL = 0.3
 SHIFT = 2.0  # eV, of one family against the table
 STRAY_SHIFT = 15.0  # eV, of a peak that was found
 LARGEST_SHIFTS = 5  # standard deviations of the prior that any shift, offset or gain may reach
+STRAY_REACH = 2  # the same, of a peak that was found
+ALONE = 1.5  # full widths from the alpha line of a family to lines of others, beyond which it may be looked for beside
 GROUP_STRENGTH = 0.2  # natural logarithm of the strength of one group of lines to the alpha lines
 KNOTS_PER_OCTAVE = 1.0
 BEND = 3.0  # of the logarithm of the background from one knot to the next but one
@@ -64,7 +67,9 @@ class Calibration:
     axis_covariance: Floats = field(default_factory=lambda: np.full((2, 2), np.nan))
 
 
-def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector: Detector) -> Calibration:
+def calibrate(
+    spectrum: Floats, edges: Floats, families: list[Family], detector: Detector, axis: tuple[float, float] = AXIS
+) -> Calibration:
     """Fit the sum spectrum.
 
     Parameters
@@ -76,7 +81,9 @@ def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector:
     families : list of Family
         Of the elements named; further peaks are found and fitted beside them.
     detector : Detector
-        Where to begin.
+        Where to begin, and what is expected.
+    axis : (float, float)
+        Standard deviations of its offset, eV, and gain.
 
     Returns
     -------
@@ -86,8 +93,12 @@ def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector:
         tail, and small corrections of each family's energy and of the strength of its groups of lines, held near their
         table's values by a Gaussian prior.
     """
-    problem = _Problem(np.asarray(spectrum, float), edges, families, detector)
+    problem = _Problem(np.asarray(spectrum, float), edges, families, detector, axis)
     theta = problem.descend(problem.start(), response=False)
+    places = problem.places(theta)
+    if places.any():
+        problem = _Problem(problem.counts, edges, families, detector, axis, places)
+        theta = problem.descend(problem.start(), response=False)
     for calibrated in (False, True):
         held = len(problem.families)
         while len(problem.families) < len(families) + MOST:
@@ -98,20 +109,33 @@ def calibrate(spectrum: Floats, edges: Floats, families: list[Family], detector:
             if found is None:
                 break
             response = theta[:6]
-            problem = _Problem(problem.counts, edges, [*problem.families, found], detector)
+            problem = _Problem(problem.counts, edges, [*problem.families, found], detector, axis, places)
             theta = problem.start()
             theta[:6] = response
             theta = problem.descend(theta, response=False)
         if calibrated and len(problem.families) == held:
             break
         theta = problem.descend(theta)
-    return replace(problem.result(theta), axis_covariance=np.linalg.inv(problem.derivatives(theta)[1])[:2, :2])
+    covariance = np.linalg.inv(problem.derivatives(theta)[1])[:2, :2]
+    return replace(problem.result(theta), axis_covariance=np.asarray(covariance))
 
 
 class _Problem:
     """Parameters, in order: detector (6), shift of each family, strengths of groups, intensities, spline."""
 
-    def __init__(self, counts: Floats, edges: Floats, families: list[Family], detector: Detector) -> None:
+    def __init__(
+        self,
+        counts: Floats,
+        edges: Floats,
+        families: list[Family],
+        detector: Detector,
+        axis: tuple[float, float] = AXIS,
+        places: Floats | None = None,
+    ) -> None:
+        self.axis = axis
+        self.placed = np.zeros(len(families))
+        if places is not None:
+            self.placed[: places.size] = places
         self.counts, self.edges, self.families, self.detector = counts, edges, families, detector
         lines = [line for family in families for line in family.lines]
         self.energy = np.array([line.energy for line in lines])
@@ -134,14 +158,48 @@ class _Problem:
         self.basis = _spline(np.log(centre))
         self.parts = np.cumsum([0, 6, len(families), self.groups, len(families), self.basis.shape[0]])
         self.prior, self.precision = self._prior()
+        strays = np.array([family.element == ELEMENT for family in families])
+        self.reach = np.where(strays, STRAY_REACH, LARGEST_SHIFTS) / np.sqrt(self.precision[self._of(1)])
 
     def _prior(self) -> tuple[Floats, Floats]:
         mean, precision = np.zeros(self.parts[-1]), np.zeros(self.parts[-1])
         mean[:6] = [getattr(self.detector, name) for name in PRIOR]
-        precision[:6] = [1 / deviation**2 for deviation in PRIOR.values()]
+        precision[:6] = [1 / deviation**2 for deviation in (*self.axis, *list(PRIOR.values())[2:])]
         precision[self._of(1)] = [(STRAY_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
+        mean[self._of(1)] = self.placed
         precision[self._of(2)] = 1 / GROUP_STRENGTH**2
         return mean, precision
+
+    def places(self, theta: Floats) -> Floats:
+        """Shifts by which families that stand alone meet a peak beside their place, eV; 0 where there is none.
+
+        Within 60 eV of a strong line of an element that is named a peak is its own, wherever the line should be.
+        """
+        out = np.zeros(len(self.families))
+        centre = (self.edges[:-1] + self.edges[1:]) / 2
+        mean, templates, amount = self.mean(theta), self._templates(theta), theta[self._of(3)]
+        moves = np.arange(-BESIDE, BESIDE + 1, BESIDE / 12)
+        for f in np.flatnonzero(self._alone()):
+            own = amount[f] * templates[f]
+            left = self.counts - mean + own
+            weight = 1 / np.maximum(mean, 1.0)
+            moved = np.array([np.interp(centre - move, centre, templates[f]) for move in moves])
+            toward = np.maximum(moved @ (weight * left), 0.0)
+            gained = toward**2 / np.maximum((moved**2) @ weight, 1e-300)
+            best = int(gained.argmax())
+            better = gained[best] > gained[moves.size // 2] + SIGNIFICANT**2
+            if better and 0 < best < moves.size - 1 and abs(moves[best]) > SHIFT * LARGEST_SHIFTS:
+                out[f] = moves[best]
+        return out
+
+    def _alone(self) -> NDArray[np.bool_]:
+        """Families of elements that are named whose strong lines no strong line of another family is near."""
+        alpha = np.array([family.alpha_energy for family in self.families])
+        width = FWHM * self.detector.sigmas(alpha)
+        near = np.abs(alpha[:, None] - self.energy) < ALONE * width[:, None]
+        near &= self.owner != np.arange(alpha.size)[:, None]
+        named = np.array([family.element != ELEMENT for family in self.families])
+        return np.asarray(named & ~(near & (self.weight > STRONG)).any(axis=1))
 
     def _of(self, part: int) -> slice:
         return slice(self.parts[part], self.parts[part + 1])
@@ -191,8 +249,7 @@ class _Problem:
     def clamp(self, theta: Floats) -> Floats:
         """Keep parameters where they mean something."""
         out = theta.copy()
-        for part in (slice(0, 2), self._of(1)):
-            reach = LARGEST_SHIFTS / np.sqrt(self.precision[part])
+        for part, reach in ((slice(0, 2), LARGEST_SHIFTS / np.sqrt(self.precision[:2])), (self._of(1), self.reach)):
             out[part] = np.clip(out[part], self.prior[part] - reach, self.prior[part] + reach)
         out[2] = max(out[2], 60.0)
         out[4] = min(max(out[4], 0.0), LARGEST_TAIL)

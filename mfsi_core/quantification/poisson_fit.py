@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 
 ROUNDS = 100
 ENOUGH = 1e-8  # log-likelihood still to be gained
+VANISHING = 1e-9  # expected counts of a bin that holds some; a step that leads there is too long
 LEAST = 5.0  # expected counts of a group of bins that enters the deviance
 
 
@@ -109,6 +110,8 @@ def _value(x, sums, held, rows, seen):  # type: ignore[no-untyped-def]  # noqa: 
         mean = 1e-300
         for j in range(x.size):
             mean += x[j] * rows[b, j]
+        if mean < VANISHING:
+            return np.inf
         total -= seen[b] * np.log(mean)
     return total
 
@@ -129,7 +132,7 @@ def _fit(spectra, rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         total = 0.0
         seen, part = np.empty(bins), np.empty((bins, n))
         for b in range(bins):
-            if spectra[chip, b] > 0:
+            if spectra[chip, b] > 0 and rows[b].max() > VANISHING:
                 seen[held] = spectra[chip, b]
                 part[held] = rows[b]
                 total += spectra[chip, b]

@@ -17,6 +17,8 @@ SIGNIFICANT = 8.0  # standard deviations
 STANDS_OUT = 0.1  # share of the counts at the peak by which it exceeds both sides
 LEAST_COUNTS = 1e-3  # share of all counts
 APART = 0.8  # full widths from every known line
+BESIDE = 60.0  # eV from the strong lines of an element that is named, within which a peak is always its own
+STRONG = 0.2  # share of its family, from which a line is strong
 NO_EXCUSE = 0.5  # share of a stray's counts below which a known line cannot have caused it by being misplaced
 
 
@@ -46,7 +48,8 @@ def find_stray(
     -------
     Family or None
         Where within one full width the counts exceed the fit by 8 standard deviations and a thousandth of all counts,
-        exceed both sides, and no known line that is at least half as strong is near. Shoulders are not found.
+        exceed both sides, no strong line of an element is near, however weak it was fitted, and no other known line
+        that is at least half as strong. Shoulders are not found.
     """
     centre = (edges[:-1] + edges[1:]) / 2
     width = FWHM * detector.sigmas(centre)
@@ -57,10 +60,14 @@ def find_stray(
     highest = np.maximum(*sides)
     good = (score > SIGNIFICANT) & (net > LEAST_COUNTS * counts.sum()) & (seen - highest > STANDS_OUT * seen)
     good &= seen - highest > SIGNIFICANT * np.sqrt(np.maximum(highest, 1.0))
+    apart = np.maximum(APART * width, BESIDE)
     for family, amount in zip(families, amounts, strict=True):
         for line in family.lines:
-            far = np.abs(centre - detector.positions(np.array(line.energy))) > APART * width
-            good &= far | (line.weight * amount < NO_EXCUSE * net)
+            away = np.abs(centre - detector.positions(np.array(line.energy)))
+            if family.element != ELEMENT and line.weight >= STRONG:
+                good &= away > apart
+            else:
+                good &= (away > APART * width) | (line.weight * amount < NO_EXCUSE * net)
     if not good.any():
         return None
     best = int(np.argmax(np.where(good, seen - highest, -np.inf)))

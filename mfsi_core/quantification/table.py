@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 from lbj import UsageError
 
 from ..energy import STROBE, window_channels
-from ..lines import candidates
+from ..lines import candidates, symbols
 from ..peaks import explained
 from ..registration import Registration
 from ..wording import greek
+from .axis_check import AxisCheck, check_axis, resolution_of
 from .calibration import Calibration, calibrate
 from .chips import Chips, make_chips
 from .constants import atomic_weight, mass_attenuation
-from .detector import Detector
 from .factors import Factor, choose, read_factors
 from .families import Family, check_elements, families_of
 from .linear_filter import linear_filter
@@ -35,6 +36,7 @@ PREFERRED = (1000.0, 16000.0)  # eV; alpha lines between them are the first choi
 ABSORPTION = ("thickness_nm", "density", "take_off_deg", "pixel_area_nm2")
 NEAR = 25.0  # eV, of a stray peak to the line that may explain it
 FEW = 20.0  # counts below which an intensity is flagged
+MISPLACED = 10.0  # eV, of a family's lines from where they should stand
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,12 @@ class Quantification:
         Intensities held at zero.
     converged : (N,) bool
     calibration : Calibration
+        Its detector is that of the axis as it was recorded.
     model : Model
     energy, spectrum : (C',) float64
         Centres of the channels that were fitted, eV; the sum of all chips' counts in them.
+    axis : AxisCheck
+        How far the energy axis was found to be off; `energy` is corrected by it.
     """
 
     elements: list[str]
@@ -77,6 +82,24 @@ class Quantification:
     model: Model
     energy: Floats
     spectrum: Floats
+    axis: AxisCheck
+
+    @property
+    def shifts(self) -> Floats:
+        """How far the lines of every element's family stand from where they should, eV: (m,)."""
+        names = [family.name for family in self.calibration.families]
+        return np.array([float(self.calibration.shifts[names.index(family.name)]) for family in self.families])
+
+    @property
+    def notes(self) -> list[str]:
+        """What makes the result one to be distrusted, in sentences."""
+        away = [
+            f"{family.name.replace('_', ' ')} {shift:+.0f} eV"
+            for family, shift in zip(self.families, self.shifts, strict=True)
+            if abs(shift) > MISPLACED
+        ]
+        text = "Peaks taken for lines of the elements named stand elsewhere: {}; other elements may have made them."
+        return [*self.axis.notes, *([text.format(", ".join(away))] if away else [])]
 
     @property
     def table(self) -> Any:
@@ -144,14 +167,23 @@ def quantify(
         A row per chip and element: ``chip_id, y0, x0, y1, x1`` (rows y0 … y1 - 1), ``n_px, element, family, counts,
         counts_se`` (net counts of the factor's lines), ``k, k_basis, at_pct, at_se, wt_pct, wt_se`` (percent; errors
         include those of k), ``deviance_dof, flags``. Flags: ``empty`` no counts, ``zero`` held at zero by the fit,
-        ``few`` fewer than 20 counts, ``unconverged``, ``excluded`` (k = 0).
+        ``few`` fewer than 20 counts, ``unconverged``, ``excluded`` (k = 0), ``axis`` (it could not be decided whether
+        the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should).
 
     Raises
     ------
     UsageError
         Saying what is wrong and what to supply.
+
+    Warns
+    -----
+    UserWarning
+        If the energy axis is off, which is corrected, or cannot be checked; if lines stand elsewhere.
     """
-    return analyse(source, elements, chips, factors, method, fit, signal, absorption, **options).table
+    found = analyse(source, elements, chips, factors, method, fit, signal, absorption, **options)
+    for note in found.notes:
+        warnings.warn(note, stacklevel=2)
+    return found.table
 
 
 def analyse(
@@ -202,17 +234,26 @@ def analyse(
     checked_dose(dose, method)
     rows = read_factors(factors)
     spectra = spectra_in(source, signal, registration)
-    channels = _range(spectra, energy)
-    axis = spectra.axis[channels]
     beam = spectra.metadata.get("beam_energy")
     beam = float(beam) if beam else None
+    parts = make_chips(chips, spectra.shape, region)
+    _range(spectra.axis, energy)
+    every = np.where(parts.labels >= 0, np.int32(0), np.int32(-1))
+    bins = np.arange(spectra.axis.size, dtype=np.int32)
+    spectrum = spectra.sums(every, 1, bins, bins.size)[0]
+    known = [element for element in elements if element in symbols()]
+    checked = check_axis(spectrum, spectra.axis, known, beam, resolution_of(spectra.given.signal))
+    spectra = replace(spectra, axis=checked.axis(spectra.axis))
+    channels = _range(spectra.axis, energy)
+    axis = spectra.axis[channels]
     check_elements(elements, float(axis[0]), float(axis[-1]), beam)
     families = [family for element in elements for family in families_of(element, axis[0], axis[-1], beam)]
     chosen = choose(rows, elements, {element: _preferred(families, element) for element in elements}, method)
-    parts = make_chips(chips, spectra.shape, region)
     absorber = _absorber(absorption, method, parts, spectra, chosen, families)
 
-    total, calibration, model = _learn(spectra, parts, families, channels)
+    total = spectrum[channels]
+    calibration, model = _learn(spectra, total, families, channels, checked)
+    calibration = replace(calibration, detector=checked.recorded(calibration.detector))
     names = [family.name for family in families]
     wanted = [names.index(f"{factor.element}_{factor.family}") for factor in chosen]
     scope = np.array([_scope(calibration, index, factor) for index, factor in zip(wanted, chosen, strict=True)])
@@ -251,13 +292,12 @@ def analyse(
     made = composition(counts, k, masses, method, basis, covariance, rel_sd, share, absorber)
     return Quantification(
         elements, chosen, [families[index] for index in wanted], parts, counts, errors, made, deviance,
-        bound, converged, calibration, model, axis, total,
+        bound, converged, calibration, model, axis, total, checked,
     )  # fmt: skip
 
 
-def _range(spectra: Spectra, energy: tuple[float, float] | None) -> slice:
+def _range(axis: Floats, energy: tuple[float, float] | None) -> slice:
     """Channels of the fit."""
-    axis = spectra.axis
     if energy is None:
         start = int(np.searchsorted(axis, STROBE))
         if axis.size - start < 16:
@@ -278,20 +318,17 @@ def _preferred(families: list[Family], element: str) -> list[str]:
 
 
 def _learn(
-    spectra: Spectra, parts: Chips, families: list[Family], channels: slice
-) -> tuple[Floats, Calibration, Model]:
-    """Sum the spectra of all chips, and calibrate on that."""
-    every = np.where(parts.labels >= 0, np.int32(0), np.int32(-1))
-    bins = np.arange(spectra.axis.size, dtype=np.int32)
-    spectrum = spectra.sums(every, 1, bins, bins.size)[0, channels]
+    spectra: Spectra, spectrum: Floats, families: list[Family], channels: slice, checked: AxisCheck
+) -> tuple[Calibration, Model]:
+    """Calibrate on the sum of all chips."""
     if not spectrum.sum() > 0:
         raise UsageError("the chips hold no counts in the range of energies: there is nothing to quantify")
     axis = spectra.axis[channels]
     steps = np.diff(axis)
     edges = np.concatenate([[axis[0] - steps[0] / 2], axis[:-1] + steps / 2, [axis[-1] + steps[-1] / 2]])
-    resolution = float(spectra.given.signal.metadata.get("energy_resolution") or 130.0)
-    calibration = calibrate(spectrum, edges, families, Detector(resolution=resolution))
-    return spectrum, calibration, build(calibration, axis, spectra.axis.size, channels.start)
+    detector, errors = checked.expected(resolution_of(spectra.given.signal))
+    calibration = calibrate(spectrum, edges, families, detector, errors)
+    return calibration, build(calibration, axis, spectra.axis.size, channels.start)
 
 
 def _scope(calibration: Calibration, index: int, factor: Factor) -> float:
@@ -383,6 +420,8 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "zero": result.bound & ~empty[:, None],
         "few": (result.counts < FEW) & ~result.bound & ~empty[:, None],
         "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
+        "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
+        "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }
     bits = np.zeros(result.counts.shape, np.uint8)

@@ -1,0 +1,207 @@
+"""The energy axis of X-ray spectra is checked by lines and zero peak before it is believed.
+
+Spectra are drawn with energies of the X-ray Data Booklet on axes that are off by known amounts.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import lbj
+import mfsi_core
+from lbj.convert import convert
+from mfsi_core.quantification.axis_check import check_axis
+from mfsi_core.quantification.poisson_fit import poisson_fit
+from mfsi_core.quantification.table import analyse
+
+# Energies and shares of the photons, eV.
+LINES = {
+    "O": {524.9: 1.0},
+    "Mg": {1253.6: 1.0},
+    "Si": {1740.0: 0.97, 1835.9: 0.03},
+    "Cl": {2622.0: 0.92, 2815.6: 0.08},
+    "K": {3313.0: 0.89, 3589.6: 0.11},
+    "Ti": {4509.9: 0.88, 4931.8: 0.12},
+    "Fe": {6399.5: 0.88, 7058.0: 0.12},
+    "Cu": {8041.0: 0.88, 8905.3: 0.12},
+}
+ZERO = (0.0, 30.0)  # eV: place and standard deviation of a zero peak
+OFF = [(0.0, 1.0), (60.0, 1.0), (-45.0, 1.0), (0.0, 1.01), (0.0, 0.985), (150.0, 0.99), (-130.0, 1.012), (185.0, 1.018)]
+
+
+def spectrum(amounts, offset=0.0, gain=1.0, channels=1024, width=10.0, start=0.0, zero=0.0, seed=0):
+    """Counts, and the axis that is stated: what is of energy E stands at offset + gain * E of it."""
+    axis = start + width * np.arange(channels)
+    mean = 0.02 * width * np.exp(-np.maximum(axis, 0) / 3000.0) * (axis > offset + 100 * gain)
+
+    def peak(place, sigma, counts):
+        return counts * width / (sigma * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((axis - place) / sigma) ** 2)
+
+    for element, amount in amounts.items():
+        for energy, share in LINES[element].items():
+            sigma = np.sqrt(130.0**2 + 2.45 * (energy - 5895)) / 2.3548
+            mean = mean + peak(offset + gain * energy, gain * sigma, amount * share)
+    if zero:
+        mean = mean + peak(offset, ZERO[1], zero)
+    return np.random.default_rng(seed).poisson(mean).astype(float), axis
+
+
+@pytest.mark.parametrize(("offset", "gain"), OFF)
+@pytest.mark.parametrize(
+    "amounts", [{"Ti": 20000, "O": 50000}, {"K": 9000, "Cl": 12000}, {"Fe": 20000, "Mg": 6000, "Si": 30000, "O": 40000}]
+)
+def test_offset_and_gain_are_found(amounts, offset, gain):
+    counts, axis = spectrum(amounts, offset, gain)
+    found = check_axis(counts, axis, list(amounts))
+    for energy in (next(iter(LINES[element])) for element in amounts):
+        expected = offset + gain * energy
+        assert found.offset + found.gain * energy == pytest.approx(expected, abs=6.0), energy
+    away = [abs(offset + (gain - 1) * energy) for element in amounts for energy in LINES[element]]
+    assert found.moved == (max(away) > 8.0)
+    assert bool(found.notes) == found.moved
+    if found.moved:
+        assert f"gain {found.gain:.4f}" in found.notes[0]
+
+
+@pytest.mark.parametrize("width", [5.0, 20.0])
+def test_other_channels_and_a_zero_peak(width):
+    for offset, gain in ((70.0, 0.992), (-28.0, 1.006)):
+        counts, axis = spectrum({"Cu": 8000, "O": 9000}, offset, gain, 4096, width, -480.0, zero=2e5)
+        found = check_axis(counts, axis, ["Cu", "O"], 200e3)
+        assert found.decided
+        assert "zero peak" in found.notes[0]
+        for energy in (525.0, 8041.0):
+            assert found.offset + found.gain * energy == pytest.approx(offset + gain * energy, abs=6.0)
+
+
+def test_errors_are_stated():
+    """Deviations of offset and gain over 20 spectra are what the errors say, within a factor of two."""
+    pulls = []
+    for seed in range(20):
+        counts, axis = spectrum({"Fe": 3000, "Si": 4000, "Ti": 2000}, 40.0, 1.008, seed=seed)
+        found = check_axis(counts, axis, ["Fe", "Si", "Ti"])
+        places = np.array([[1.0, 1740.0], [1.0, 6399.5]])
+        error = np.sqrt(np.einsum("ki,ij,kj->k", places, found.covariance, places))
+        pulls.append((places @ [found.offset - 40.0, found.gain - 1.008]) / error)
+    assert 0.3 < np.std(pulls) < 1.6
+
+
+@pytest.mark.parametrize("named", [["Ti"], ["O"], ["Ti", "Si"], ["Cu"]])
+def test_peaks_that_nobody_named_do_not_move_a_right_axis(named):
+    counts, axis = spectrum({"Ti": 8000, "O": 30000, "Si": 9000, "Cu": 20000})
+    found = check_axis(counts, axis, named)
+    assert not found.moved
+    assert abs(found.offset) < 6
+    assert abs(found.gain - 1) < 1.5e-3
+
+
+def test_what_cannot_be_decided_is_said():
+    few = check_axis(*spectrum({"Ti": 20}, 60.0), ["Ti"])
+    assert not few.decided
+    assert "too few" in few.notes[0]
+    absent = check_axis(*spectrum({"Cl": 9000}), ["Fe"])
+    assert not absent.decided
+    assert "no line of the elements named" in absent.notes[0]
+    alone = check_axis(*spectrum({"Mg": 9000}, 40.0), ["Mg"])
+    assert not alone.decided
+    assert any("1.25 keV" in note for note in alone.notes)
+
+
+def field(counts):
+    """A field of one pixel."""
+    signal = lbj.Signal(
+        "EDX", "events", (1, 1, counts.size),
+        axes=[{"name": "y"}, {"name": "x"}, {"name": "energy", "scale": 10.0, "offset": 0.0, "units": "eV"}],
+    )  # fmt: skip
+    return lbj.Events.from_dense(counts.astype(np.uint32)[None, None]), signal
+
+
+@pytest.mark.parametrize(("offset", "gain"), OFF)
+def test_compositions_are_right_on_axes_that_are_off(offset, gain):
+    amounts = {"K": 20000, "Fe": 9000, "O": 30000}
+    events, signal = field(spectrum(amounts, offset, gain)[0])
+    factors = [{"element": e, "family": "K", "k": 1.0, "basis": "at", "line_scope": "family"} for e in amounts]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = mfsi_core.quantify(events, list(amounts), 1, factors, signal=signal).set_index("element")
+    for element, amount in amounts.items():
+        assert table.counts[element] == pytest.approx(amount, rel=0.04)
+    assert [str(one.message)[:26] for one in caught] == (["The energy axis is off: a "] if offset or gain != 1 else [])
+    assert not set(table["flags"]) & {"axis", "misplaced"}
+
+
+@pytest.mark.parametrize("away", [-55, -30, 15, 40, 60])
+def test_a_peak_beside_the_line_of_a_named_element_is_its_own(away):
+    """One line out of place while the others are right: counted for the element named, flagged and told."""
+    rng = np.random.default_rng(1)
+    counts, axis = spectrum({"Fe": 30000, "Si": 20000, "O": 30000})
+    sigma = np.sqrt(130.0**2 + 2.45 * (3313 - 5895)) / 2.3548
+    for energy, share in LINES["K"].items():
+        counts += rng.poisson(
+            9000 * share * 10 / (sigma * 2.5066) * np.exp(-0.5 * ((axis - energy - away) / sigma) ** 2)
+        )
+    events, signal = field(counts)
+    elements = ["K", "Fe", "Si", "O"]
+    factors = [{"element": e, "family": "K", "k": 1.0, "basis": "at", "line_scope": "family"} for e in elements]
+    found = analyse(events, elements, 1, factors, signal=signal)
+    assert found.counts[0, 0] == pytest.approx(9000, rel=0.05)
+    assert not any(abs(place - 3313) < 100 for place in found.guesses)
+    assert "misplaced" in str(found.table["flags"].iloc[0])
+    assert "K K" in found.notes[-1]
+    assert found.shifts[0] == pytest.approx(away, abs=3)
+
+
+def test_many_counts_in_one_chip_converge():
+    """A first step that took two columns to zero at once never came back."""
+    columns = np.zeros((4, 30))
+    channel = np.arange(30)
+    for row, place in enumerate((5, 12)):
+        columns[row] = np.exp(-0.5 * ((channel - place) / 1.2) ** 2)
+    columns[2] = channel < 18
+    columns[3] = channel >= 14
+    columns /= columns.sum(axis=1, keepdims=True)
+    truth = np.array([20000.0, 9000.0, 60.0, 40.0])
+    for seed in range(20):
+        spectra = np.random.default_rng(seed).poisson(truth @ columns)[None].astype(float)
+        fit = poisson_fit(spectra, columns)
+        assert fit.converged.all()
+        np.testing.assert_allclose(fit.counts[0], truth, rtol=0.02, atol=60)
+
+
+def test_a_run_says_and_corrects(tmp_path):
+    """Maps of two halves of a field on an axis that is 80 eV and 1 % off."""
+    mean = np.asarray(spectrum({"K": 6e5, "Fe": 8e5, "O": 9e5}, 80.0, 1.01)[0]) / 1e4
+    rng = np.random.default_rng(2)
+    cubes = rng.poisson(np.broadcast_to(mean, (2, 6, 8, mean.size)) * np.linspace(0.5, 1.5, 8)[:, None])
+    signal = lbj.Signal(
+        "EDX", "events", (6, 8, mean.size),
+        axes=[{"name": "y"}, {"name": "x"}, {"name": "energy", "scale": 10.0, "offset": 0.0, "units": "eV"}],
+    )  # fmt: skip
+    with lbj.create(tmp_path / "a.lbj", [signal], metadata={"elements": ["K", "Fe", "O"]}) as writer:
+        for cube in cubes:
+            writer.append({"EDX": cube.astype(np.uint16)})
+    summary = mfsi_core.run([str(tmp_path / "a.lbj")], tmp_path / "out", quiet=True)
+    assert any("axis is off" in note for note in summary["notes"])
+    assert summary["energy_axis"]["offset_eV"] == pytest.approx(80, abs=6)
+    assert summary["energy_axis"]["gain"] == pytest.approx(1.01, abs=1e-3)
+    shares = []
+    for name, amount in (("K_Ka", 60 * 0.89), ("Fe_Ka", 80 * 0.88), ("O_Ka", 90)):
+        shares.append(np.load(tmp_path / "out" / f"map-{name}.npy").mean() / amount)
+    np.testing.assert_allclose(shares, np.mean(shares), rtol=0.08)
+    assert min(shares) > 1
+
+
+def test_a_vendor_file_whose_axis_is_off(tmp_path, shared_data):
+    """Off by 10 eV and 2 per mille; net counts of K Ka by a Gaussian fit to the sum spectrum: 127,000."""
+    convert([str(shared_data / "bruker/P45_8bit_compressed_80keV_range.bcf")], tmp_path / "a.lbj", quiet=True)
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        elements = journal.metadata["elements"]
+        factors = [{"element": e, "family": "K", "k": 1.0, "basis": "at", "line_scope": "alpha"} for e in elements]
+        found = analyse(journal, elements, np.zeros((75, 100), int), factors)
+    assert found.axis.moved
+    for energy in (1740.0, 3313.0):
+        assert found.axis.offset + (found.axis.gain - 1) * energy == pytest.approx(10 + 0.002 * energy, abs=8)
+    gaussian = dict(zip(found.elements, found.counts[0], strict=True))["K"] * (1 - found.calibration.detector.tail)
+    assert gaussian == pytest.approx(127000, rel=0.06)
+    assert not any(abs(place - 3313) < 100 for place in found.guesses)
