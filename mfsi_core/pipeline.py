@@ -178,7 +178,7 @@ def registered(
         results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
     elif not journal.complete:
         results.notes.append(
-            f"The journal was not closed (still being written, or its writer died): its {len(journal)} frames were used."
+            f"The journal was not closed (being written, or its writer died): its {len(journal)} frames were used."
         )
     results.notes += [f"{loss.line(name)}." for name, loss in losses(journal).items()]
     results.notes += [f"Import: {note}" for note in journal.header.get("source", {}).get("notes", [])]
