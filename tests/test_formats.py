@@ -262,12 +262,15 @@ def test_gatan_x_ray_spectrum(shared_data):
     assert source.metadata["magnification"] == 320e3
     assert source.metadata["camera_length"] == pytest.approx(0.135)
     assert source.metadata["local_start_time"] == "2016-08-08T21:46:19"
+    assert source.metadata["stage_position"] == pytest.approx([-480.393e-6, 57.116e-6, 28.4493e-6])
 
 
 def test_gatan_exposure_is_that_of_the_whole_spectrum(shared_data):
     source, frames = read(shared_data / "eels/EELS_STO.dm3")
     assert source.signals[0].shape == (1, 1, 2048)
     assert frames[0][1]["exposure"] == {"EELS": 20.0}
+    assert source.signals[0].metadata["reads"] == 10
+    assert source.signals[0].metadata["spectrometer"] == "Enfinium ER NION"
 
 
 def test_nion_file(shared_data):
@@ -362,6 +365,24 @@ def test_what_may_run_programs_is_refused(tmp_path):
         (tmp_path / name).write_bytes(b"\x80\x04\x95")
         with pytest.raises(lbj.UsageError, match="savez"):
             read(tmp_path / name)
+
+
+def test_heater_log(tmp_path):
+    """DENSsolutions: temperatures at even times."""
+    columns = "sample\ttime\tTset[C]\tTmeas[C]\tRheat[ohm]\tVheat[V]\tIheat[mA]\tPheat [mW]\tc"
+    head = f"01/02/'20 10:20\tDigiheater 3.1\nR0=1\ta=1\tb=2\tc=3\ndelta\n{columns}\n"
+    rows = "".join(f"{i}\t00:00:0{i}.0\t20\t{20.5 + i}\t1\t1\t1\t1\t1\n" for i in range(4))
+    (tmp_path / "a.dens").write_text(head + rows)
+    source, frames = read(tmp_path / "a.dens")
+    signal = source.signals[0]
+    assert (signal.kind, signal.shape, signal.axes[-1]["name"], signal.axes[-1]["units"]) == (
+        "spectra",
+        (1, 1, 4),
+        "Time",
+        "s",
+    )
+    np.testing.assert_allclose(stacked(source, frames).ravel(), [20.5, 21.5, 22.5, 23.5])
+    assert signal.metadata["quantity"] == "Temperature (Celsius)"
 
 
 # HyperSpy

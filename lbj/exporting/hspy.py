@@ -198,6 +198,20 @@ def _metadata(series: Series, signal: Signal) -> dict[str, Any]:
     for path, angle in zip(hs.TILTS, tilt if isinstance(tilt, list) else [tilt], strict=False):
         if isinstance(angle, (int, float)):
             hs.put(microscope, path, angle / hs.DEGREE)
+    place = known.get("stage_position")
+    for path, value in zip(hs.STAGE, place if isinstance(place, list) else (), strict=False):
+        if isinstance(value, (int, float)):
+            hs.put(microscope, path, value * 1e3)
+    if isinstance(known.get("acquisition_mode"), str):
+        microscope["acquisition_mode"] = known["acquisition_mode"]
+    if isinstance(known.get("specimen"), str):
+        hs.put(out, "Sample.description", known["specimen"])
+    if kind == "EELS":
+        for path, name, factor in hs.SPECTROMETER:
+            if isinstance(signal.metadata.get(name), (int, float)):
+                hs.put(microscope, path, signal.metadata[name] / factor)
+        if isinstance(signal.metadata.get("spectrometer"), str):
+            hs.put(microscope, "Detector.EELS.spectrometer", signal.metadata["spectrometer"])
     path, name, factor = hs.BEAM_CURRENT
     if (current := series.mean(name)) is not None:
         hs.put(microscope, path, current / factor)

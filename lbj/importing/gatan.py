@@ -30,7 +30,11 @@ _MICROSCOPE = (
     ("Microscope Info.Voltage", "beam_energy", 1e-3),
     ("Microscope Info.Stage Position.Stage Alpha", "Stage.tilt_alpha", 1.0),
     ("Microscope Info.Stage Position.Stage Beta", "Stage.tilt_beta", 1.0),
+    ("Microscope Info.Stage Position.Stage X", "Stage.x", 1e-3),
+    ("Microscope Info.Stage Position.Stage Y", "Stage.y", 1e-3),
+    ("Microscope Info.Stage Position.Stage Z", "Stage.z", 1e-3),
     ("Microscope Info.Probe Current (nA)", "beam_current", 1.0),
+    ("EELS.Acquisition.Number of frames", "Detector.EELS.frame_number", 1.0),
     ("EELS.Experimental Conditions.Convergence semi-angle (mrad)", "convergence_angle", 1.0),
     ("EELS.Experimental Conditions.Collection semi-angle (mrad)", "Detector.EELS.collection_angle", 1.0),
     ("EELS.Convergence semi-angle (mrad)", "convergence_angle", 1.0),
@@ -111,6 +115,12 @@ def interpret(item: Item, tags: dict[str, Any], notes: list[str]) -> None:
     )
     if name:
         microscope["microscope"] = name
+    for target, text in _texts(tags):
+        if text:
+            hs.put(microscope, target, text)
+    specimen = dig_tag(tags, "Session Info.Specimen")
+    if isinstance(specimen, str) and specimen not in ("", "[]"):
+        hs.put(metadata, "Sample.description", specimen)
     metadata["Acquisition_instrument"] = {"TEM": microscope}
     _date(metadata, tags, {"EDS_TEM": "EDS"}.get(kind, kind or "EELS"))
     item["detector"] = {}
@@ -131,6 +141,18 @@ def _optics(tags: dict[str, Any]) -> list[tuple[str, str, float]]:
         return [(indicated, "camera_length", 1.0)]
     scanning = [] if parallel else [("Microscope Info.STEM Camera Length", "camera_length", 1.0)]
     return [(indicated, "magnification", 1.0), *scanning]
+
+
+def _texts(tags: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return mode, spectrometer and the width of its aperture (mm), which the tags have as words."""
+    mode, name = dig_tag(tags, "Microscope Info.Illumination Mode"), dig_tag(tags, "EELS Spectrometer.Instrument name")
+    found = re.search(r"[\d.]+", str(dig_tag(tags, "EELS Spectrometer.Aperture label") or ""))
+    scanning = "STEM" if "STEM" in str(mode) else "SEM" if "SEM" in str(mode) else "TEM"
+    return [
+        ("acquisition_mode", scanning if isinstance(mode, str) and mode else ""),
+        ("Detector.EELS.spectrometer", name if isinstance(name, str) else ""),
+        ("Detector.EELS.aperture_size", number(found[0]) if found else None),
+    ]
 
 
 def _title(item: Item) -> str:

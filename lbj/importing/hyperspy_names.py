@@ -37,6 +37,8 @@ TIMES = (
 OPTICAL_TIMES = (("integration_time", "exposure"), ("exposure", "exposure"))  # Acquisition_instrument.Detector, s
 BEAM_CURRENT = ("beam_current", "beam_current", 1e-9)
 TILTS = ("Stage.tilt_alpha", "Stage.tilt_beta")
+STAGE = ("Stage.x", "Stage.y", "Stage.z")  # mm; the journal's stage_position is in m
+SPECTROMETER = (("Detector.EELS.aperture_size", "aperture", 1e-3), ("Detector.EELS.frame_number", "reads", 1.0))
 
 
 def dig(item: Any, path: str) -> Any:
@@ -103,10 +105,18 @@ def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     tilt = [number(dig(microscope, path)) for path in TILTS]
     if tilt[0] is not None:
         out["stage_tilt"] = [value * DEGREE for value in tilt if value is not None]
+    place = [number(dig(microscope, path)) for path in STAGE]
+    if place[0] is not None and place[1] is not None:
+        out["stage_position"] = [value * 1e-3 for value in place if value is not None]
     elements = dig(metadata, "Sample.elements")
     if elements is not None and not isinstance(elements, str) and symbols(elements):
         out["elements"] = symbols(elements)
-    texts = {"microscope": microscope.get("microscope"), "title": dig(metadata, "General.title")}
+    texts = {
+        "microscope": microscope.get("microscope"),
+        "acquisition_mode": microscope.get("acquisition_mode"),
+        "specimen": dig(metadata, "Sample.description"),
+        "title": dig(metadata, "General.title"),
+    }
     out.update((name, text) for name, text in texts.items() if isinstance(text, str) and text)
     day, time = dig(metadata, "General.date"), dig(metadata, "General.time")
     if isinstance(day, str) and isinstance(time, str):
@@ -119,6 +129,13 @@ def detector_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     microscope = instrument(metadata)
     found = {name: number(dig(microscope, path)) for path, name, _ in DETECTOR}
     out: dict[str, Any] = {name: v * factor for _, name, factor in DETECTOR if (v := found[name]) is not None}
+    for path, name, factor in SPECTROMETER:
+        value = positive(dig(microscope, path))
+        if value is not None:
+            out[name] = value * factor
+    spectrometer = dig(microscope, "Detector.EELS.spectrometer")
+    if isinstance(spectrometer, str) and spectrometer:
+        out["spectrometer"] = spectrometer
     quantity = dig(metadata, "Signal.quantity")
     if isinstance(quantity, str) and quantity:
         out["quantity"] = quantity

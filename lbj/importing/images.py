@@ -200,4 +200,7 @@ def _vendor(path: Path, axes: list[dict[str, Any]], notes: list[str]) -> dict[st
                 axis.update({key: other.get(key) for key in ("offset", "scale", "units")})
     if not any(axis.get("scale") for axis in axes):
         notes.append("no scale was found in its vendor's tags")
-    return hs.with_vendor_tags(found[0]) if found else {}
+    metadata = hs.with_vendor_tags(found[0]) if found else {}
+    for mode in ("SEM", "TEM"):
+        metadata.get("Acquisition_instrument", {}).get(mode, {}).pop("Stage", None)  # in each vendor's own unit
+    return metadata

@@ -20,10 +20,12 @@ MOST = 100_000  # tags that are counted
 _TAKEN = {
     "General.title", "General.date", "General.time", "General.time_zone", "General.original_filename",
     "Signal.signal_type", "Signal.quantity", "Signal.record_by", "Signal.signal_origin", "Sample.elements",
+    "Sample.description",
     *(f"Acquisition_instrument.Detector.{key}" for key, _ in hs.OPTICAL_TIMES),
 }  # fmt: skip
 _BY_MODE = {
-    *(path for path, *_ in (*hs.SERIES, *hs.DETECTOR, *hs.TIMES, hs.BEAM_CURRENT)), *hs.TILTS, "microscope",
+    *(path for path, *_ in (*hs.SERIES, *hs.DETECTOR, *hs.TIMES, hs.BEAM_CURRENT)), *hs.TILTS,
+    *(path for path, *_ in hs.SPECTROMETER), "Detector.EELS.spectrometer", "microscope", "acquisition_mode",
 }  # fmt: skip
 _MODES = tuple(f"Acquisition_instrument.{mode}." for mode in ("TEM", "SEM"))
 _OF_THE_PROGRAM = ("_HyperSpy", "General.FileIO", "_internal_parameters")
@@ -34,7 +36,10 @@ def told(items: Iterable[Item]) -> list[str]:
     names: dict[str, None] = {}
     tags: Counter[str] = Counter()
     for item in items:
-        names.update(dict.fromkeys(path for path in _paths(item.get("metadata")) if not _taken(path)))
+        placed = "stage_position" in hs.series_metadata(item.get("metadata") or {})
+        for path in _paths(item.get("metadata")):
+            if not _taken(path) and not (placed and path.endswith(hs.STAGE)):
+                names[path] = None
         original = item.get("original_metadata")
         for path in _paths(original):
             tags[path.split(".", 1)[0]] += 1
