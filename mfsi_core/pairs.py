@@ -98,7 +98,7 @@ def noise_filter(power: Floats, frames: int) -> Floats:
     return np.asarray(np.clip(1 - floor / np.maximum(power, 1e-300), 0, 1))
 
 
-def candidate_shifts(images: Floats) -> Pairs:
+def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> Pairs:
     """Find candidate shifts between all pairs of images.
 
     The images are freed of noise by one Wiener filter for the series, windowed, and correlated without whitening:
@@ -110,6 +110,8 @@ def candidate_shifts(images: Floats) -> Pairs:
     ----------
     images : (N, Y, X) float64
         Finite images.
+    seen : (N, Y) bool, optional
+        Rows that were recorded; default: all.
     """
     frames, rows, columns = images.shape
     clean, modes, width, noise = _denoised(images)
@@ -145,7 +147,9 @@ def candidate_shifts(images: Floats) -> Pairs:
 
     likeness = score(height[:, :CANDIDATES].max(axis=1, initial=0.0))
     reach = int(np.clip(round(1.5 * width * min(g / n for n, g in zip((rows, columns), grid, strict=True))), 1, REACH))
-    correlation = row_scores(clean, first, second, shift, given, reach, noise / SPREAD**2)
+    seen = np.ones((frames, rows), bool) if seen is None else seen
+    seen = seen[:, np.minimum(np.arange(grid[0]) * rows // grid[0], rows - 1)]
+    correlation = row_scores(clean, seen, first, second, shift, given, reach, noise / SPREAD**2)
     shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
     return Pairs(first, second, shift, score(correlation), width, likeness)
 

@@ -278,9 +278,9 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
                 f"{results.image_name}: every frame is blank, missing or not finite; the frames were "
                 "summed as they are."
             )
-        elif not found.predicted_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
+        elif not found.seen_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
             results.notes.append(
-                f"{results.image_name}: too noisy to register by (predicted error {found.predicted_error:.2g} px rms); "
+                f"{results.image_name}: too noisy to register by (predicted error {found.seen_error:.2g} px rms); "
                 "the frames were summed as they are."
             )
         else:

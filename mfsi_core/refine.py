@@ -21,7 +21,7 @@ SEEN = 0.5  # sum of the other frames' windows from which on their mean is taken
 LEAST_VARIANCE = 0.1  # of the mean variance
 
 
-def refine(images: Floats, shift: Floats) -> tuple[Floats, Floats]:
+def refine(images: Floats, shift: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Refine rigid shifts of all frames together.
 
     Every frame, faded out at its border, is laid at its shift on one grid by a phase ramp, which leaves white noise
@@ -37,6 +37,8 @@ def refine(images: Floats, shift: Floats) -> tuple[Floats, Floats]:
         At least two frames.
     shift : (N, 2) float64
         First estimate, px, right to about a pixel.
+    rows : (N, Y) float64
+        Weight of each row of each frame, 0 where it is missing, changing gradually.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def refine(images: Floats, shift: Floats) -> tuple[Floats, Floats]:
     """
     frames = len(images)
     start = shift = shift - shift.mean(axis=0)
-    stage = _Stage(images, shift)
+    stage = _Stage(images, shift, rows)
     error = np.zeros((frames, 2))
     for turn in range(ROUNDS):
         step, error = stage.step(shift)
@@ -64,7 +66,7 @@ def refine(images: Floats, shift: Floats) -> tuple[Floats, Floats]:
 class _Stage:
     """Grid on which the frames are laid, wide enough for all shifts, and what does not change between rounds."""
 
-    def __init__(self, images: Floats, shift: Floats) -> None:
+    def __init__(self, images: Floats, shift: Floats, seen: Floats) -> None:
         frames, rows, columns = images.shape
         room = [
             n + (0 if n == 1 else 2 * math.ceil(np.abs(shift[:, a]).max()) + 4) for a, n in enumerate((rows, columns))
@@ -73,10 +75,11 @@ class _Stage:
         self.corner = np.array([(self.size[0] - rows) // 2, (self.size[1] - columns) // 2])
         self.free = np.array([rows > 1, columns > 1])
         edge_y, edge_x = (taper(n, min(EDGE, n / 4)) for n in (rows, columns))
-        window = np.multiply.outer(edge_y, edge_x)
-        mean = (images * window).sum(axis=(1, 2)) / window.sum()
+        edges = edge_y * seen
+        window = edges[:, :, None] * edge_x
+        mean = (images * window).sum(axis=(1, 2)) / window.sum(axis=(1, 2))
         self.spectra = fft.rfft2((images - mean[:, None, None]) * window, self.size)
-        self.windows = fft.fft(edge_y, self.size[0]), fft.rfft(edge_x, self.size[1])
+        self.windows = fft.fft(edges, self.size[0]), fft.rfft(edge_x, self.size[1])
         self.waves = 2 * np.pi * fft.fftfreq(self.size[0]), 2 * np.pi * fft.rfftfreq(self.size[1])
         self.power = (np.abs(self.spectra) ** 2).mean(axis=0)
         self.passed = noise_filter(self.power, frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,18 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from .area import Area, register_area
+from .bad_parts import ELSEWHERE, PARTS, missing
 from .registration import Registration
 from .rigid import align
-from .rowlocked.drift import hum, with_drift
-from .rowlocked.field import Field, row_locked
+from .scanned import scanned_of
 from .selection import image_signal, picture
 from .sources import is_journal
 
 Floats = NDArray[np.float64]
 
 CLIPPED = 0.05  # share of a frame's pixels at the highest value, above that of most frames
-WINDOW = 6  # known frames that new ones are aligned with
-SMALLEST = 8  # rows and columns from which on rows are registered for themselves
+LEAST_SEEN = 0.25  # of a frame's pixels
 
 
 def register(
@@ -72,96 +71,70 @@ def register(
     if is_journal(images):
         images, regions, to_field = _of_journal(images, signal, regions)
     stack = _stack(images)
-    frames, *shape = stack.shape
+    frames = len(stack)
     area = np.zeros(frames, int) if regions is None else np.asarray(regions)
     if area.shape != (frames,) or area.dtype.kind not in "iu":
         raise UsageError(f"regions must be one integer for each of the {frames} frames, got {area.dtype} {area.shape}")
+    stack, said = prepared(stack)
     usable = usable_frames(stack)
-    field, error = np.zeros((frames, 2, *shape), np.float32), np.full(frames, np.nan)
-    for name in np.unique(area):
-        chosen = np.flatnonzero(usable & (area == name))
-        if chosen.size:
-            field[chosen], error[chosen], _ = register_area(stack[chosen])
-    return assemble(stack, area, usable, field, error, across=across, to_field=to_field)
+    parts = {
+        int(name): register_area(stack[usable & (area == name)])
+        for name in np.unique(area)
+        if (usable & (area == name)).any()
+    }
+    return assemble(stack, area, usable, parts, said, across=across, to_field=to_field)
+
+
+def prepared(stack: Floats) -> tuple[Floats, list[list[str]]]:
+    """Frames of values of at most 1, NaN where nothing was recorded, and what is said of each."""
+    stack, said = missing(_scaled(stack))
+    return _scaled(stack), said
+
+
+def _scaled(stack: Floats) -> Floats:
+    largest = float(np.max(np.abs(stack), initial=0.0, where=np.isfinite(stack)))
+    return stack / largest if largest > 0 else stack
 
 
 def assemble(
     stack: Floats,
     area: NDArray[Any],
     usable: NDArray[np.bool_],
-    field: NDArray[np.float32],
-    error: Floats,
+    parts: dict[int, Area],
+    said: list[list[str]],
     *,
     across: bool,
     to_field: Any,
 ) -> Registration:
     """Make one registration of what was found area by area; arguments as in `register`, frames first."""
+    frames = len(stack)
+    field, error = np.zeros((frames, 2, *stack.shape[1:]), np.float32), np.full(frames, np.nan)
+    covariance, flags = np.full((frames, 2, 2), np.nan), [list(one) for one in said]
     names, known = np.unique(area), usable.copy()
-    for name in names:
+    for name, part in parts.items():
         chosen = np.flatnonzero(usable & (area == name))
-        if np.isfinite(error[chosen]).sum() > 1:
-            known[chosen] = np.isfinite(error[chosen])
+        field[chosen], error[chosen], covariance[chosen] = part.displacement, part.error, part.covariance
+        for frame, one in zip(chosen, part.flags, strict=True):
+            flags[frame] += one
+        if np.isfinite(part.error).sum() > 1:
+            known[chosen] = np.isfinite(part.error)
     together = across and len(names) > 1
     if together:
         field += _offsets(stack, field, area, known)[:, :, None, None]
     field -= np.sum([_share(area, name, known, field) for name in ([None] if together else names)], axis=0)
-    _warn(usable, known, error)
+    _warn(usable, known, error, flags)
     field[~known] = 0
     return Registration(
         field,
-        predicted_error=_rms(error[known]),
+        predicted_error=_rms(np.sqrt(np.trace(covariance[known], axis1=1, axis2=2) / 2)),
         frame_error=error,
+        frame_covariance=covariance,
         left_out=~known,
         to_field=to_field,
         region=area,
         modulo_lattice=together,
+        flags=flags,
     )
-
-
-def register_area(stack: Floats, before: Field | None = None) -> tuple[NDArray[np.float32], Floats, Field | None]:
-    """Register the usable frames of one area, (N, Y, X).
-
-    Returns displacement (N, 2, Y, X), error of each frame, and the rows' field where all frames have one; given for the
-    first frames, as `before`, it is refined.
-    """
-    shift, errors = align(stack) if before is None else _continued(stack, before)
-    error = np.sqrt((errors**2).mean(axis=1))
-    frames, rows, columns = stack.shape
-    flat = np.broadcast_to(shift.astype(np.float32)[:, :, None, None], (frames, 2, rows, columns))
-    good = np.flatnonzero(np.isfinite(error))
-    if good.size < 2 or min(rows, columns) < SMALLEST:
-        return flat, error, None
-    fitted = row_locked(stack[good], shift[good], before)
-    out = flat.copy()
-    out[good] = replace(fitted, modes=with_drift(fitted.modes)).displacement(columns)
-    error[good] = fitted.error
-    _warn_of_hum(fitted)
-    return out, error, fitted if good.size == frames else None
-
-
-def _continued(stack: Floats, before: Field) -> tuple[Floats, Floats]:
-    """Shifts of all frames where those of the first are known: the others are aligned with the last of them."""
-    known = before.modes[:, :, 0].mean(axis=1)
-    first = max(0, len(known) - WINDOW)
-    shift, error = align(stack[first:])
-    if np.isinf(error).any():
-        return align(stack)
-    shift += np.median(known[first:] - shift[: len(known) - first], axis=0)
-    errors = np.repeat(before.error[:, None], 2, axis=1)
-    new = len(known) - first
-    return np.concatenate([known, shift[new:]]), np.concatenate([errors, error[new:]])
-
-
-def _warn_of_hum(fitted: Field) -> None:
-    """Warn of a hum that all frames may share."""
-    found = hum(fitted.modes, fitted.error)
-    if found is not None:
-        warnings.warn(
-            f"a scan distortion of {found.cycles:.3g} cycles a frame, as of the mains, turns by only {found.turn:.2f} "
-            "of a cycle from frame to frame: what all frames share of it cannot be seen and stays in the sum; let the "
-            "frame time differ from a whole number of mains periods",
-            stacklevel=4,
-        )
 
 
 def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
@@ -174,7 +147,8 @@ def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], know
         if chosen.size:
             one = Registration(field[chosen])
             seen = coverage(one)
-            mean = accumulate(stack[chosen], one) / np.maximum(seen, 1e-9)
+            whole = np.where(np.isfinite(stack[chosen]), stack[chosen], np.nanmean(stack[chosen]))
+            mean = accumulate(whole, one) / np.maximum(seen, 1e-9)
             means.append(np.where(seen > chosen.size / 2, mean, mean[seen > chosen.size / 2].mean()))
             of.append(chosen)
     if len(means) > 1:
@@ -211,6 +185,9 @@ def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats,
     if regions is None:
         regions = [journal[i].region for i in range(len(journal))]
     source = guide or spectra
+    mask = None if source is None else scanned_of(journal, source)
+    if mask is not None and mask.shape == stack.shape:
+        stack = np.where(mask, stack, np.nan)
     return stack, regions, source.to_field if source is not None else None
 
 
@@ -226,48 +203,46 @@ def _stack(images: Any) -> Floats:
 
 
 def usable_frames(stack: Floats) -> NDArray[np.bool_]:
-    """Frames (N, Y, X) that are finite and, of two or more, neither blank nor clipped where the others are not."""
-    usable = np.asarray(np.isfinite(stack).all(axis=(1, 2)))
-    if len(stack) > 1 and stack[0].size > 1:
-        usable[usable] = np.ptp(stack[usable], axis=(1, 2)) > 0
+    """Frames (N, Y, X), of which a part may be NaN, neither blank nor clipped where the others are not."""
+    seen = np.isfinite(stack)
+    usable = seen.mean(axis=(1, 2)) >= LEAST_SEEN
+    if len(stack) == 1:
+        return np.asarray(seen.all(axis=(1, 2)))
+    if stack[0].size > 1:
+        usable[usable] = np.nanmax(stack[usable], axis=(1, 2)) > np.nanmin(stack[usable], axis=(1, 2))
         if usable.any():
-            top = stack[usable].max()
+            top = np.nanmax(stack[usable])
             at_top = (stack[usable] == top).sum(axis=(1, 2))  # one pixel always is
             clipped = np.maximum(at_top - 1, 0) / stack[0].size
             usable[usable] = clipped <= np.median(clipped) + CLIPPED
-    return usable
+    return np.asarray(usable)
 
 
-def _warn(usable: NDArray[np.bool_], known: NDArray[np.bool_], error: Floats) -> None:
+def _warn(usable: NDArray[np.bool_], known: NDArray[np.bool_], error: Floats, flags: list[list[str]]) -> None:
     frames = len(usable)
-    if not usable.all():
-        warnings.warn(
-            f"{(~usable).sum()} of {frames} frames are blank, saturated or not finite and are left out: "
-            f"{_list(~usable)}",
-            stacklevel=3,
-        )
-    strange = usable & ~known
-    if strange.any():
-        warnings.warn(
-            f"{strange.sum()} of {frames} frames resemble the others no more than noise would and are left out: "
-            f"{_list(strange)}",
-            stacklevel=3,
-        )
-    lost = known & np.isinf(error)
-    if lost.any():
-        warnings.warn(
-            f"{lost.sum()} of {frames} frames show too little to be registered and are taken as they are: "
-            f"{_list(lost)}",
-            stacklevel=3,
-        )
+    foreign = np.array([ELSEWHERE in one for one in flags])
+    for chosen, text in (
+        (~usable, "are blank, saturated or not finite and are left out"),
+        (usable & ~known & ~foreign, "resemble the others no more than noise would and are left out"),
+        (usable & ~known & foreign, "show something else than the others and are left out"),
+        (known & np.isinf(error), "show too little to be registered and are taken as they are"),
+    ):
+        if chosen.any():
+            warnings.warn(f"{chosen.sum()} of {frames} frames {text}: {_list(chosen)}", stacklevel=3)
+        for frame in np.flatnonzero(chosen):
+            if ELSEWHERE not in flags[frame]:
+                flags[frame].append(text.removeprefix("are "))
+    partly = {n: [text for text in flags[n] if text.endswith(PARTS)] for n in np.flatnonzero(known)}
+    partly = {n: texts for n, texts in partly.items() if texts}
+    if partly:
+        told = [f"frame {n}: {', '.join(texts)}" for n, texts in list(partly.items())[:5]]
+        more = "; …" if len(partly) > 5 else ""
+        warnings.warn(f"parts of {len(partly)} frames are left out: {'; '.join(told)}{more}", stacklevel=3)
 
 
 def _rms(error: Floats) -> float:
-    """Root mean square over the frames that could be registered; infinite, or NaN, where none could."""
-    finite = error[np.isfinite(error)]
-    if finite.size:
-        return float(np.sqrt(np.mean(finite**2)))
-    return float("inf") if np.isinf(error).any() else float("nan")
+    """Root mean square over frames; infinite where a direction cannot be seen, NaN where no frame was registered."""
+    return float(np.sqrt(np.mean(error**2))) if error.size else float("nan")
 
 
 def _list(frames: NDArray[np.bool_]) -> str:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .registering import assemble, register_area, usable_frames
+from .area import Area, register_area
+from .registering import assemble, prepared, usable_frames
 from .registration import Registration
-from .rowlocked.field import Field
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class Registrar:
         self.across, self.to_field = across, to_field
         self._images: list[Floats] = []
         self._regions: list[int] = []
-        self._fields: dict[int, tuple[int, NDArray[np.float32], Floats, Field | None]] = {}
+        self._areas: dict[int, tuple[int, Area]] = {}
         self._registration: Registration | None = None
 
     def __len__(self) -> int:
@@ -68,22 +68,20 @@ class Registrar:
         if not self._images:
             raise UsageError("push a frame first; there is nothing to register")
         if self._registration is None:
-            stack, area = np.array(self._images), np.array(self._regions)
+            area = np.array(self._regions)
+            stack, said = prepared(np.array(self._images))
             usable = usable_frames(stack)
-            field, error = np.zeros((len(stack), 2, *stack.shape[1:]), np.float32), np.full(len(stack), np.nan)
+            parts = {}
             for name in np.unique(area):
                 chosen = np.flatnonzero(usable & (area == name))
                 if chosen.size:
-                    field[chosen], error[chosen] = self._area(int(name), stack[chosen])
-            self._registration = assemble(stack, area, usable, field, error, across=self.across, to_field=self.to_field)
+                    parts[int(name)] = self._area(int(name), stack[chosen])
+            self._registration = assemble(stack, area, usable, parts, said, across=self.across, to_field=self.to_field)
         return self._registration
 
-    def _area(self, name: int, stack: Floats) -> tuple[NDArray[np.float32], Floats]:
-        count, field, error, fitted = self._fields.get(name, (0, None, None, None))
-        if count != len(stack):
-            before = fitted if count >= FEWEST else None
-            field, error, fitted = register_area(stack, before)
-            self._fields[name] = len(stack), field, error, fitted
-        assert field is not None
-        assert error is not None
-        return field, error
+    def _area(self, name: int, stack: Floats) -> Area:
+        count, found = self._areas.get(name, (0, None))
+        if found is None or count != len(stack):
+            found = register_area(stack, found.fitted if found is not None and count >= FEWEST else None)
+            self._areas[name] = len(stack), found
+        return found

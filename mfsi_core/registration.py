@@ -24,7 +24,10 @@ class Registration:
     predicted_error : float, optional
         Error of one component of the displacement that the noise lets expect, px rms; NaN (unknown) by default.
     frame_error : (N,) array, optional
-        The same, frame by frame.
+        The same, frame by frame, along the directions that can be seen.
+    frame_covariance : (N, 2, 2) array, optional
+        Of each frame's displacement (y, x), px²; infinite along directions that cannot be seen. Default: `frame_error`
+        in both.
     left_out : (N,) array of bool, optional
         Frames that could not be registered; they are neither accumulated nor counted in the coverage.
     to_field : 2x3 array, optional
@@ -33,6 +36,8 @@ class Registration:
         Area that each frame shows; zero by default.
     modulo_lattice : bool
         Frames of different areas lie on one another by whole lattice periods: the sum shows their lattice, not an area.
+    flags : list of N lists of str, optional
+        What is to be said of each frame: parts left out, lattice vectors that would fit as well.
 
     Attributes
     ----------
@@ -56,6 +61,8 @@ class Registration:
         to_field: Any = None,
         region: Any = None,
         modulo_lattice: bool = False,
+        frame_covariance: Any = None,
+        flags: Any = None,
     ) -> None:
         field = np.asarray(displacement)
         if field.ndim != 4 or field.shape[1] != 2 or 0 in field.shape or field.dtype.kind not in "iuf":
@@ -70,6 +77,12 @@ class Registration:
         self.left_out = np.zeros(frames, bool) if left_out is None else np.asarray(left_out, bool)
         self.region = np.zeros(frames, int) if region is None else np.asarray(region, int)
         self.modulo_lattice = bool(modulo_lattice)
+        if frame_covariance is None:
+            frame_covariance = np.square(self.frame_error)[:, None, None] * np.eye(2)
+        self.frame_covariance = np.asarray(frame_covariance, float)
+        self.flags: list[list[str]] = [[] for _ in field] if flags is None else [list(one) for one in flags]
+        if self.frame_covariance.shape != (frames, 2, 2) or len(self.flags) != frames:
+            raise UsageError(f"frame_covariance must be ({frames}, 2, 2) and flags one list for each frame")
         if not self.frame_error.shape == self.left_out.shape == self.region.shape == (frames,):
             raise UsageError(f"frame_error, left_out and region must have one entry for each of the {frames} frames")
         self.to_field = None if to_field is None else np.asarray(to_field, float)
@@ -84,6 +97,12 @@ class Registration:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a frame."""
         return (self.displacement.shape[2], self.displacement.shape[3])
+
+    @property
+    def seen_error(self) -> float:
+        """Error expected along the directions that can be seen, px rms over the frames kept."""
+        kept = self.frame_error[~self.left_out & ~np.isnan(self.frame_error)]
+        return float(np.sqrt(np.mean(kept**2))) if kept.size else self.predicted_error
 
     def __len__(self) -> int:
         return len(self.displacement)
@@ -124,6 +143,8 @@ class Registration:
             out,
             predicted_error=self.predicted_error * scale,
             frame_error=self.frame_error * scale,
+            frame_covariance=_turned(self.frame_covariance, turn),
+            flags=self.flags,
             left_out=self.left_out,
             to_field=signal.to_field,
             region=self.region,
@@ -136,6 +157,8 @@ class Registration:
             self.displacement[frames],
             predicted_error=self.predicted_error,
             frame_error=self.frame_error[frames],
+            frame_covariance=self.frame_covariance[frames],
+            flags=[self.flags[n] for n in np.arange(len(self))[frames]],
             left_out=self.left_out[frames],
             to_field=self.to_field,
             region=self.region[frames],
@@ -194,6 +217,15 @@ class Registration:
         return (
             f"<Registration of {len(self)} frames of {self.shape}, predicted error {self.predicted_error:.3g} px rms>"
         )
+
+
+def _turned(covariance: NDArray[np.float64], turn: Affine) -> NDArray[np.float64]:
+    """Covariance (N, 2, 2) in other pixels; infinite where an infinite part enters."""
+    finite = np.where(np.isfinite(covariance), covariance, 0)
+    out = turn @ finite @ turn.T
+    blind = np.isinf(covariance).astype(float) * np.sign(np.where(np.isinf(covariance), covariance, 0))
+    reached = turn @ blind @ turn.T
+    return np.where(np.abs(reached) > 1e-9, np.copysign(np.inf, reached), out)
 
 
 def _affine(matrix: Any) -> Affine:

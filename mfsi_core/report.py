@@ -120,12 +120,13 @@ def registration_csv(results: Results, path: Path) -> None:
     size = results.pixel_image
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["frame", "uy_px", "ux_px", "uy_nm", "ux_nm", "predicted_error_px", "left_out"])
+        writer.writerow(["frame", "uy_px", "ux_px", "uy_nm", "ux_nm", "predicted_error_px", "left_out", "flags"])
         for n, (uy, ux) in enumerate(registration.shift):
             metric = ["", ""] if size is None else [f"{uy * size * 1e9:.5f}", f"{ux * size * 1e9:.5f}"]
             error = registration.frame_error[n]
+            said = "; ".join(registration.flags[n])
             text = f"{error:.5f}" if math.isfinite(error) else ""
-            writer.writerow([n, f"{uy:.5f}", f"{ux:.5f}", *metric, text, int(registration.left_out[n])])
+            writer.writerow([n, f"{uy:.5f}", f"{ux:.5f}", *metric, text, int(registration.left_out[n]), said])
 
 
 def _summary(results: Results) -> dict[str, Any]:
@@ -145,6 +146,7 @@ def _summary(results: Results) -> dict[str, Any]:
             "predicted_error_px": error if math.isfinite(error) else None,
             "range_px": [float(v) for v in np.ptp(registration.shift, axis=0)],
             "left_out": [int(i) for i in np.flatnonzero(registration.left_out)],
+            "flags": {str(n): said for n, said in enumerate(registration.flags) if said},
         },
         "maps": {
             name: {

@@ -19,6 +19,7 @@ ROWS = 48  # compared at most
 
 def row_scores(
     clean: NDArray[np.float32],
+    seen: NDArray[np.bool_],
     first: Any,
     second: Any,
     shift: Floats,
@@ -35,6 +36,8 @@ def row_scores(
     ----------
     clean : (N, Y, X) float32
         Images freed of noise.
+    seen : (N, Y) bool
+        Their rows that are not missing.
     first, second : (P,) int
         Images of each pair.
     shift : (P, K, 2)
@@ -59,7 +62,9 @@ def row_scores(
         for pair in np.flatnonzero(first == frame):
             for k in np.flatnonzero(given[pair]):
                 (down, right), (y, x) = place[pair, k] // PHASES, place[pair, k] % PHASES
-                out[pair, k] = _score(phases[y, x], clean[second[pair]], down, right, reach, stiffness)
+                out[pair, k] = _score(
+                    phases[y, x], clean[second[pair]], seen[frame], seen[second[pair]], down, right, reach, stiffness
+                )
     return out
 
 
@@ -88,7 +93,7 @@ def _product(a: Any, b: Any) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _score(first: Any, second: Any, down: int, right: int, reach: int, stiffness: float) -> float:
+def _score(first: Any, second: Any, seen: Any, also: Any, down: int, right: int, reach: int, stiffness: float) -> float:
     rows, columns = first.shape
     top, bottom = max(MARGIN, MARGIN - down + reach), min(rows - MARGIN, rows - MARGIN - down - reach)
     left, end = max(MARGIN, MARGIN - right + reach), min(columns - MARGIN, columns - MARGIN - right - reach)
@@ -97,7 +102,10 @@ def _score(first: Any, second: Any, down: int, right: int, reach: int, stiffness
         return 0.0
     misfit = np.empty((2 * reach + 1, 2 * reach + 1))
     missed = total = 0.0
+    used = 0
     for y in range(top, bottom, max(1, (bottom - top) // ROWS)):
+        if not (seen[y] and also[y + down]):
+            continue
         a = first[y, left:end]
         mean = a.sum() / width
         power = _product(a, a) - width * mean**2
@@ -122,6 +130,7 @@ def _score(first: Any, second: Any, down: int, right: int, reach: int, stiffness
             lowest += _least(misfit[dy, dx - 1], least, misfit[dy, dx + 1]) - least
         if 0 < dy < 2 * reach:
             lowest += _least(misfit[dy - 1, dx], least, misfit[dy + 1, dx]) - least
+        used += 1
         missed += max(lowest, 0.0)
         total += power + other
-    return max(1 - missed / total, 0.0) if total > 0 else 0.0
+    return max(1 - missed / total, 0.0) if total > 0 and used >= FEWEST else 0.0

@@ -190,7 +190,7 @@ def test_bad_frames_are_kept_and_flagged(tmp_path):
         found = checked(session)
     reasons = {1: "blank", 2: "not finite", 3: "saturated", 4: "no image", 5: "no spectra"}
     assert {item["frame"]: item["reason"] for item in found["flagged"]} == reasons
-    assert {1, 2, 4} <= set(found["left_out"]) <= {1, 2, 3, 4}
+    assert {1, 4} <= set(found["left_out"]) <= {1, 3, 4}  # the missing pixel of frame 2 leaves the rest
     assert found["drift"]["frame"] == 7
     assert np.allclose(found["drift"]["shift_px"], PATH[7] - PATH[0], atol=0.1)
     assert all(ratio > 3 for ratio in found["maps"].values())

@@ -140,8 +140,8 @@ class Following:
         name = "X-ray counts" if guide is None else guide.name
         if found.left_out.all():
             return none, False, [f"{name}: no frame can be registered; the frames were summed as they are."]
-        if not found.predicted_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
-            noisy = f"too noisy to register by (predicted error {found.predicted_error:.2g} px rms)"
+        if not found.seen_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
+            noisy = f"too noisy to register by (predicted error {found.seen_error:.2g} px rms)"
             return none, False, [f"{name}: {noisy}; the frames were summed as they are."]
         return found, True, [f"{one.message}." for one in caught if one.category is UserWarning]
 

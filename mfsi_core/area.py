@@ -1,0 +1,181 @@
+"""Area: registration of the frames of one area, and what is to be said of it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bad_parts import ELSEWHERE, OTHER, spans, strange_rows
+from .hops import SHORT, find_hops
+from .laid import Laid, misfit
+from .rigid import align
+from .rowlocked.drift import hum, with_drift
+from .rowlocked.field import Field, row_locked
+from .sight import covariance, sight
+
+Floats = NDArray[np.float64]
+
+WINDOW = 6  # known frames that new ones are aligned with
+SMALLEST = 8  # rows and columns from which on rows are registered for themselves
+ROUNDS = 2  # of hops found and rows fitted again
+FAR = 5.0  # times the usual step, and px, beyond which a frame stands apart from its neighbours
+APART = "lies far from the frames before and after"
+RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
+LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
+
+
+@dataclass
+class Area:
+    """What was found of the frames of one area.
+
+    Attributes
+    ----------
+    displacement : (N, 2, Y, X) float32
+        px.
+    error : (N,)
+        Of one component along the directions that are seen, px rms; infinite for frames that resemble no other.
+    covariance : (N, 2, 2)
+        px².
+    flags : list of list of str
+        What is to be said of each frame.
+    fitted : Field or None
+        The rows' field where all frames have one.
+    """
+
+    displacement: NDArray[np.float32]
+    error: Floats
+    covariance: Floats
+    flags: list[list[str]]
+    fitted: Field | None = None
+
+
+def register_area(stack: Floats, before: Field | None = None) -> Area:
+    """Register the usable frames of one area, (N, Y, X), NaN where a pixel is missing.
+
+    The rows' field of the first frames, given as `before`, is refined.
+    """
+    shift, errors = align(stack) if before is None else _continued(stack, before)
+    error = np.sqrt((errors**2).mean(axis=1))
+    frames, rows, columns = stack.shape
+    flat = np.broadcast_to(shift.astype(np.float32)[:, :, None, None], (frames, 2, rows, columns))
+    out = Area(flat, error, covariance(error, np.eye(2)), [[] for _ in stack])
+    good = np.flatnonzero(np.isfinite(error))
+    if good.size < 2 or min(rows, columns) < SMALLEST:
+        return out
+    images, place = stack[good].copy(), shift[good]
+    fitted = row_locked(images, place, before)
+    for _ in range(ROUNDS):
+        hops = find_hops(images, fitted.displacement(columns))
+        if not hops.shift.any():
+            break
+        place = fitted.modes[:, :, 0].mean(axis=1) + hops.shift
+        fitted = row_locked(images, place)
+    bad = strange_rows(images, fitted.displacement(columns))
+    foreign = bad.all(axis=1)
+    partly = np.asarray(bad.any(axis=1) & ~foreign)
+    if partly.any():
+        images[bad & partly[:, None]] = np.nan
+        place = fitted.modes[:, :, 0].mean(axis=1)
+        place[partly] = [_where(one, ~rows) for one, rows in zip(fitted.modes[partly], bad[partly], strict=True)]
+        fitted = row_locked(images, place)
+    for n in np.flatnonzero(partly):
+        out.flags[good[n]].append(f"rows {spans(np.flatnonzero(bad[n]))} {OTHER}")
+    for n in np.flatnonzero(foreign):
+        out.flags[good[n]].append(ELSEWHERE)
+    for n in _standing_apart(place):
+        out.flags[good[n]].append(APART)
+        _warn(
+            f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
+        )
+    out.displacement = flat.copy()
+    out.error[good] = fitted.error
+    laid = Laid(images, fitted.displacement(columns))
+    shares = sight(laid)
+    if _rows_are_worse(laid, images, place):
+        out.displacement[good] = place.astype(np.float32)[:, :, None, None]
+        _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
+    else:
+        out.displacement[good] = replace(fitted, modes=with_drift(fitted.modes)).displacement(columns)
+        _warn_of_hum(fitted)
+    if hops.period < SHORT:
+        _warn(
+            f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
+            "the shortest steps were taken; record with finer pixels"
+        )
+    out.covariance = covariance(out.error, shares)
+    if np.isinf(out.covariance[good]).any():
+        values, vectors = np.linalg.eigh(shares)
+        blind = vectors[:, np.argmin(values)]
+        share = np.einsum("a,nayx->nyx", blind, out.displacement)
+        out.displacement = (out.displacement - blind[:, None, None] * share[:, None]).astype(np.float32)
+        _warn(
+            f"the scene looks the same when moved along ({blind[0]:.2f}, {blind[1]:.2f}) (y, x), as fringes, an edge "
+            "or a wire do: displacement along it cannot be seen and is zero"
+        )
+    elif hops.tied:
+        for cut, (y, x) in hops.tied:
+            out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
+        _warn(
+            f"moving all frames from one on by a lattice vector fits as well, from frames "
+            f"{spans([good[cut] for cut, _ in hops.tied])} on: the shortest steps were taken"
+        )
+    out.error[good[foreign]] = np.inf
+    out.fitted = fitted if good.size == frames and not foreign.any() else None
+    return out
+
+
+def _standing_apart(place: Floats) -> NDArray[np.int64]:
+    """Frames that lie far from those before and after them, which lie together."""
+    if len(place) < 4:
+        return np.zeros(0, np.int64)
+    steps = np.hypot(*np.diff(place, axis=0).T)
+    usual = FAR * np.median(steps) + FAR
+    around = np.hypot(*(place[2:] - place[:-2]).T)
+    return np.flatnonzero((steps[1:] > usual) & (steps[:-1] > usual) & (around < usual)) + 1
+
+
+def _where(modes: Floats, seen: NDArray[np.bool_]) -> Floats:
+    return np.asarray(np.median(modes[seen, 0], axis=0))
+
+
+def _rows_are_worse(laid: Laid, images: Floats, shift: Floats) -> bool:
+    """Whether the means of every second frame and of the others differ more than with frames shifted as a whole."""
+    frames, rows, columns = images.shape
+    whole = np.broadcast_to(shift.astype(np.float32)[:, :, None, None], (frames, 2, rows, columns))
+    found = []
+    for one in (laid, Laid(images, whole)):
+        halves = [one.smooth(one.mean(np.arange(frames) % 2 == part)) for part in range(2)]
+        square, both = misfit(*halves)
+        found.append(float(square[both].mean() / max(halves[0][both].var(), 1e-300)) if both.any() else 0.0)
+    return found[0] > max(RIGID * found[1], found[1] + LEAST)
+
+
+def _continued(stack: Floats, before: Field) -> tuple[Floats, Floats]:
+    """Shifts of all frames where those of the first are known: the others are aligned with the last of them."""
+    known = before.modes[:, :, 0].mean(axis=1)
+    first = max(0, len(known) - WINDOW)
+    shift, error = align(stack[first:])
+    if np.isinf(error).any():
+        return align(stack)
+    shift += np.median(known[first:] - shift[: len(known) - first], axis=0)
+    errors = np.repeat(before.error[:, None], 2, axis=1)
+    new = len(known) - first
+    return np.concatenate([known, shift[new:]]), np.concatenate([errors, error[new:]])
+
+
+def _warn_of_hum(fitted: Field) -> None:
+    """Warn of a hum that all frames may share."""
+    found = hum(fitted.modes, fitted.error)
+    if found is not None:
+        _warn(
+            f"a scan distortion of {found.cycles:.3g} cycles a frame, as of the mains, turns by only {found.turn:.2f} "
+            "of a cycle from frame to frame: what all frames share of it cannot be seen and stays in the sum; let the "
+            "frame time differ from a whole number of mains periods"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)

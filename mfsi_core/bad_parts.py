@@ -1,0 +1,109 @@
+"""Bad parts: pixels that were not recorded, and rows of a frame that show something else than the other frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .laid import Laid, mean_of, misfit
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+ELSEWHERE = "shows something else than the other frames"
+OTHER, UNRECORDED, ABSURD = "show something else than the other frames", "not recorded", "of absurd value"
+PARTS = (OTHER, UNRECORDED, ABSURD)
+MOST = 0.5  # of the frames, that must show something where a frame's constant rows are taken for missing
+OUTLYING = 1e3  # times the range of all but one in a thousand pixels, beyond which a pixel is no intensity
+STRIPS = 16  # to a frame
+LEAST_ROWS = 4  # of a strip
+WORSE = 2.0  # times the misfit of most frames' strips
+DIFFERENT = 0.3  # of the strip's variance, below which a misfit is none of what is shown
+CERTAIN = 6.0  # standard deviations of these
+WHOLE = 0.6  # of a frame's strips, from which on the frame is bad
+
+
+def missing(stack: Floats) -> tuple[Floats, list[list[str]]]:
+    """Put NaN where nothing was recorded, and say where: frames (N, Y, X), and what is said of each.
+
+    Rows that are constant in one frame and not in most others, as where a scan was aborted or a block was lost, the
+    pixels of the same value that lead up to them, values that are not finite, and pixels of absurd value.
+    """
+    stack = np.where(np.isfinite(stack), stack, np.nan)
+    said: list[list[str]] = [[] for _ in stack]
+    if stack[0].size > 1:
+        low, high = np.nanquantile(stack, (0.001, 0.999)) if np.isfinite(stack).any() else (0.0, 0.0)
+        absurd = np.abs(stack - np.nanmedian(stack)) > OUTLYING * (high - low) if high > low else np.zeros(1, bool)
+        if absurd.any():
+            for n in np.flatnonzero(absurd.any(axis=(1, 2))):
+                said[n].append(f"{absurd[n].sum()} pixels {ABSURD}")
+            stack[absurd] = np.nan
+    if len(stack) > 2 and min(stack.shape[1:]) > 2:
+        with np.errstate(invalid="ignore"):
+            flat = ~(stack.max(axis=2) > stack.min(axis=2)) & np.isfinite(stack).all(axis=2)
+        empty = flat & (flat.mean(axis=0) < MOST)
+        empty[flat.all(axis=1)] = False  # a blank frame is bad as a whole
+        for n in np.flatnonzero(empty.any(axis=1)):
+            gone = np.flatnonzero(empty[n])
+            for row in gone[np.flatnonzero(np.diff(gone, prepend=-2) > 1)]:
+                if row > 0 and not flat[n, row - 1]:
+                    before = stack[n, row - 1]
+                    same = np.flatnonzero(before[::-1] != stack[n, row, 0])
+                    if same.size and same[0] > 2:
+                        before[before.size - same[0] :] = np.nan
+            stack[n, empty[n]] = np.nan
+    for frame, one in enumerate(np.isnan(stack)):
+        rows = np.flatnonzero(one.mean(axis=1) > MOST)
+        if 0 < rows.size < len(one):
+            said[frame].append(f"rows {spans(rows)} {UNRECORDED}")
+        pixels = int(one.sum() - one[rows].sum())
+        if pixels and not said[frame]:
+            said[frame].append(f"{pixels} pixel{'s' if pixels > 1 else ''} {UNRECORDED}")
+    return stack, said
+
+
+def strange_rows(images: Floats, displacement: NDArray[np.float32]) -> Mask:
+    """Rows (N, Y) of a fitted series that differ from the scene of the other frames more than most frames' do.
+
+    Each strip's misfit to the mean of the other frames is compared with that of the same strip in all frames.
+    """
+    frames, rows = images.shape[:2]
+    out = np.zeros((frames, rows), bool)
+    if frames < 4 or rows < 2 * LEAST_ROWS:
+        return out
+    laid = Laid(images, displacement)
+    edges = np.linspace(0, rows, min(STRIPS, rows // LEAST_ROWS) + 1).astype(int)
+    found = np.full((frames, edges.size - 1), np.nan)
+    varied = np.ones_like(found)
+    place = displacement[:, 0].mean(axis=(1, 2)) + laid.corner[0]
+    total, weight = laid.all
+    for n in range(frames):
+        own = laid.smooth(mean_of(laid.total[n], laid.weight[n]))
+        others = laid.smooth(mean_of(total - laid.total[n], weight - laid.weight[n]))
+        square, both = misfit(own, others)
+        for k in range(edges.size - 1):
+            strip = slice(*(round(edge + place[n]) for edge in edges[k : k + 2]))
+            if both[strip].mean() > MOST / 2:
+                found[n, k] = square[strip][both[strip]].mean()
+                varied[n, k] = others[strip][both[strip]].var()
+    usual = np.nanmedian(found, axis=0)
+    ratio = found / np.maximum(usual, 1e-300)
+    scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))
+    with np.errstate(invalid="ignore"):
+        bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
+    gap = np.pad(bad, ((0, 0), (1, 1)))
+    bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones is good by chance
+    bad[bad.mean(axis=1) > WHOLE] = True
+    for k in range(edges.size - 1):
+        out[:, edges[k] : edges[k + 1]] = bad[:, k : k + 1]
+    return out
+
+
+def spans(numbers: Any) -> str:
+    """Whole numbers in order as ranges: 0-3, 7."""
+    numbers = np.asarray(numbers)
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) > 1)
+    parts = [(part[0], part[-1]) for part in np.split(numbers, starts[1:])]
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)

@@ -1,0 +1,194 @@
+"""Hops: whether some frames of a fitted series lie a lattice period off, by the evidence of what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from .laid import Laid, mean_of, misfit
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+ALIKE = 0.6  # of the scene's correlation with itself, from which on a shift may be a lattice period
+SHORT = 5.0  # px; of a shorter period the pixels tell too little
+PERIODS = 120  # lattice vectors looked at, the shortest
+TRIED = 3  # of them for each cut of the series, those that fit best
+NEXT = 4  # frames after a cut that are asked before all the later ones
+OVERLAP = 0.25  # of the scene, below which a vector is not tried
+BLOCKS = 8  # to a side of the scene, in which the evidence is counted
+FLAT = 0.1  # of the strongest block's variance, below which a block shows nothing
+CERTAIN = 3.5  # standard errors by which evidence decides
+CLEAR = 0.08  # of the misfit, and by how much
+UNLIKELY, WORSE = 1.0, 0.15  # standard errors, or share, by which a vector that fits worse is no longer a tie
+FEWEST = 24  # blocks
+EVEN = 0.05  # of the misfit, within which two places are alike
+SHORTEST = 2.0  # px
+
+
+@dataclass(frozen=True)
+class Hops:
+    """What the evidence says.
+
+    Attributes
+    ----------
+    shift : (N, 2)
+        px to be added to each frame's displacement, because the frames then show more of the same, or as much with
+        shorter steps.
+    tied : list of (int, (float, float))
+        Frames from which on all others might as well lie a lattice vector (y, x), px, off.
+    period : float
+        Length of the shortest lattice vector, px. Where it is under `SHORT`, nothing is asked.
+    """
+
+    shift: Floats
+    tied: list[tuple[int, tuple[float, float]]]
+    period: float = np.inf
+
+
+def find_hops(images: Floats, displacement: Singles) -> Hops:
+    """Ask at every cut of a fitted series whether the frames after it, moved by a lattice vector, fit those before it.
+
+    The lattice vectors are those at which the scene resembles itself. The sums of both groups, laid by the fitted
+    rows, are compared there and where they are: in blocks of the scene, so that the scatter of the blocks tells what
+    is chance.
+
+    Parameters
+    ----------
+    images : (N, Y, X) float64
+        NaN where a pixel is missing.
+    displacement : (N, 2, Y, X) float32
+        px.
+    """
+    frames = len(images)
+    laid = Laid(images, displacement)
+    vectors = _periods(laid)
+    offset = np.zeros((frames, 2))
+    tied: list[tuple[int, tuple[float, float]]] = []
+    period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
+    if not SHORT < period < np.inf:
+        return Hops(offset, tied, period)
+    steps = np.diff(displacement.mean(axis=(2, 3), dtype=np.float64), axis=0)
+    total, weight = laid.total[0].copy(), laid.weight[0].copy()
+    for cut in range(1, frames):
+        before = laid.smooth(mean_of(total, weight))
+        offset[cut:] = offset[cut - 1]
+        moved, tie = _ask(laid, before, cut, vectors, offset[cut], steps[cut - 1])
+        offset[cut:] += moved
+        if tie is not None:
+            tied.append((cut, tie))
+        total += _moved(laid.total[cut], offset[cut])
+        weight += _moved(laid.weight[cut], offset[cut])
+    return Hops(offset - np.median(offset, axis=0), tied, period)
+
+
+def _moved(image: Singles, shift: Floats) -> Singles:
+    return np.asarray(ndimage.shift(image, shift, order=1, prefilter=False)) if shift.any() else image
+
+
+def _ask(
+    laid: Laid, before: Singles, cut: int, vectors: Floats, offset: Floats, step: Floats
+) -> tuple[Floats, tuple[float, float] | None]:
+    """By what the frames from the cut on are to be moved, and a lattice vector that would do as well.
+
+    The next frames are asked first, for later ones may lie elsewhere again; then all of them.
+    """
+    frames = np.arange(len(laid.total))
+    tie = None
+    for last in dict.fromkeys((min(cut + NEXT, frames.size), frames.size)):
+        after = laid.mean((frames >= cut) & (frames < last))
+        moved, tie = _compare(laid, before, after, vectors, offset, step)
+        if tie is None:
+            return moved, None
+    return moved, tie
+
+
+def _compare(
+    laid: Laid, before: Singles, after: Singles, vectors: Floats, offset: Floats, step: Floats
+) -> tuple[Floats, tuple[float, float] | None]:
+    still = laid.smooth(after, -offset)
+    now = _by_block(before, still)
+    power, count = _by_block(before, np.where(np.isfinite(before), 0, np.nan).astype(np.float32))
+    level = power / np.maximum(count, 1)
+    structured = level > FLAT * level.max()
+    best, gained, tie = np.zeros(2), 0.0, None
+    for k in np.argsort(_misfits(before, still, -vectors))[:TRIED]:
+        then = _by_block(before, laid.smooth(after, -offset - vectors[k]))
+        known = (now[1] > 0) & (then[1] > 0) & structured
+        if known.sum() < FEWEST:
+            continue
+        old, new = (part[0][known] / part[1][known] for part in (now, then))
+        better = 2 * (old - new) / np.maximum(old + new, 1e-300)
+        share, error = float(better.mean()), float(better.std(ddof=1)) / np.sqrt(known.sum()) + 1e-300
+        certain = abs(share) > max(CERTAIN * error, CLEAR)
+        if certain and share > gained:
+            best, gained, tie = vectors[k], share, None
+        elif not certain and gained == 0 and share > -min(UNLIKELY * error, WORSE):
+            tie = (float(vectors[k, 0]), float(vectors[k, 1]))
+            even = abs(share) < min(error, EVEN)
+            if even and np.hypot(*(step + vectors[k])) < np.hypot(*(step + best)) - SHORTEST:
+                best = vectors[k]
+    return best, tie
+
+
+def _by_block(a: Singles, b: Singles) -> tuple[Floats, Floats]:
+    """Misfit and pixels of each block."""
+    square, both = misfit(a, b)
+    rows, columns = (np.arange(n) * BLOCKS // n for n in a.shape)
+    label = rows[:, None] * BLOCKS + columns
+    sums = np.bincount(label.ravel(), np.where(both, square, 0).ravel(), BLOCKS**2)
+    count = np.bincount(label.ravel(), both.ravel(), BLOCKS**2)
+    return np.asarray(sums, float), np.where(count > 0.3 * a.size / BLOCKS**2, count, 0).astype(float)
+
+
+def _misfits(a: Singles, b: Singles, shifts: Floats) -> Floats:
+    """Mean square of a(p) - b(p + shift) over the pixels that both show; infinite where these are few."""
+    seen = [np.isfinite(image) for image in (a, b)]
+    size = [int(fft.next_fast_len(2 * n, real=True)) for n in a.shape]
+    values = [np.where(mask, image, 0) for mask, image in zip(seen, (a, b), strict=True)]
+    waves, masks, squares = (
+        [fft.rfft2(part, size) for part in parts]
+        for parts in (values, [mask.astype(np.float32) for mask in seen], [value**2 for value in values])
+    )
+    both = fft.irfft2(np.conj(masks[0]) * masks[1], size)
+    spectrum = np.conj(squares[0]) * masks[1] + np.conj(masks[0]) * squares[1] - 2 * np.conj(waves[0]) * waves[1]
+    square = fft.irfft2(spectrum, size) / np.maximum(both, 1.0)
+    places = np.mod(shifts.T, np.array(size)[:, None])
+    found, count = (
+        ndimage.map_coordinates(part, places, order=order, mode="grid-wrap") for part, order in ((square, 3), (both, 1))
+    )
+    return np.where(count > OVERLAP * a.size, found, np.inf)
+
+
+def _periods(laid: Laid) -> Floats:
+    """Vectors (y, x), px, at which the scene resembles itself, the shortest first: (L, 2)."""
+    scene = laid.smooth(laid.mean(np.ones(len(laid.total), bool)))
+    seen = np.isfinite(scene)
+    rows, columns = scene.shape
+    size = [int(fft.next_fast_len(2 * n, real=True)) for n in scene.shape]
+    flat = np.where(seen, scene, 0) - np.where(seen, scene[seen].mean(), 0)
+    wave, mask = fft.rfft2(flat, size), fft.rfft2(seen.astype(np.float32), size)
+    both = np.maximum(fft.irfft2(np.abs(mask) ** 2, size), 0.2 * seen.sum())
+    power = fft.irfft2(np.conj(mask) * fft.rfft2(flat**2, size), size)
+    surface = fft.irfft2(np.abs(wave) ** 2, size) / both
+    opposite = np.roll(power[::-1, ::-1], 1, axis=(0, 1))
+    surface = surface / np.sqrt(np.maximum(power * opposite, 1e-12 * float(power.max()) ** 2)) * both
+    surface = np.fft.fftshift(surface)
+    middle = np.array(surface.shape) // 2
+    part = surface[middle[0] - rows // 2 : middle[0] + rows // 2 + 1, middle[1] - columns // 2 :][:, : columns + 1]
+    origin = np.array([rows // 2, columns // 2])
+    high = (part == ndimage.maximum_filter(part, 3)) & (part > ALIKE)
+    found = np.argwhere(high)
+    found = found[np.abs(found - origin).max(axis=1) > 1]
+    found = found[((found > 0) & (found < np.array(part.shape) - 1)).all(axis=1)]
+    found = found[np.argsort(np.hypot(*(found - origin).T), kind="stable")][:PERIODS]
+    out = found.astype(float) - origin
+    for axis in range(2):
+        step = np.eye(2, dtype=int)[axis]
+        low, mid, top = (part[tuple((found + k * step).T)] for k in (-1, 0, 1))
+        bend = low + top - 2 * mid
+        out[:, axis] += np.where(bend < 0, (low - top) / (2 * np.where(bend < 0, bend, 1)), 0)
+    return np.asarray(out)
