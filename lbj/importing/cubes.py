@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .library import Item
 
 BLOCK = 1 << 26  # bytes of a cube looked at together
+LARGEST = 1 << 29  # likewise, where rows are stored compressed together and would be decompressed anew for every block
 
 
 @dataclass(eq=False)
@@ -71,9 +72,14 @@ class Cube:
     def blocks(self, frame: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, rows of one frame) a bounded number of bytes at a time."""
         _, ny, *rest = self.shape
-        step = max(1, BLOCK // max(1, math.prod(rest) * self.data.dtype.itemsize))
-        for row in range(0, ny, step):
-            yield row, self.read(frame, slice(row, row + step))
+        row = max(1, math.prod(rest) * self.data.dtype.itemsize)
+        step = max(1, BLOCK // row)
+        pieces, place = getattr(self.data, "pieces", None), self.places[1]
+        together = min(ny, pieces[place]) if pieces and place is not None else 1
+        if together * row <= LARGEST:
+            step = max(together, step // together * together)
+        for start in range(0, ny, step):
+            yield start, self.read(frame, slice(start, start + step))
 
 
 def source(path: Path, items: list[Item], notes: list[str]) -> Source:

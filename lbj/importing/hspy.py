@@ -48,6 +48,7 @@ class Dataset:
         self.shape: tuple[int, ...] = item.shape
         self.dtype: np.dtype = item.dtype
         self.ndim = len(self.shape)
+        self.pieces: tuple[int, ...] | None = item.chunks
 
     def __getitem__(self, key: Any) -> np.ndarray:
         with open_hdf5(self.path) as file:
