@@ -145,16 +145,17 @@ def _info(args: argparse.Namespace) -> int:
         print(f"  not closed: {found.tail.reason} at byte {found.tail.offset}; all frames before are whole")
     elif not found.closed:
         print("  no footer: still being written, or by a writer that did not close it; all frames are whole")
-    for signal, item in zip(signals, header.json["signals"], strict=True):
+    for signal, item, declared in zip(signals, header.json["signals"], header.signals, strict=True):
         shape = " x ".join(map(str, signal["shape"]))
         counts = "" if signal["events"] is None else f"  {signal['events']:>14,} counts"
         name, kind, coding = signal["name"], signal["kind"], signal["coding"] or "-"
         print(
             f"  {name:<12} {kind:<8} {shape:<18} {signal['dtype']:<8} {coding:<13} {signal['bytes']:>13,} bytes{counts}"
         )
-        axes = calibrated(item.get("axes") or [])
-        if axes:
-            print(f"  {'':<12} {axes}")
+        role = f"{declared.role}, stored once" if declared.static else declared.role or ""
+        facts = "; ".join(fact for fact in (role, calibrated(item.get("axes") or [])) if fact)
+        if facts:
+            print(f"  {'':<12} {facts}")
     for name, loss in lost.items():
         print(f"  {loss.line(name)}")
     return 0

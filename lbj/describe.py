@@ -23,19 +23,28 @@ def described(metadata: dict[str, Any]) -> list[str]:
 
 
 def calibrated(axes: list[dict[str, Any]]) -> str:
-    """Steps and ranges of the axes that are calibrated; nothing where none is."""
+    """Steps and ranges of the axes for which the journal has any; nothing where it has none."""
     out = []
     for axis in axes:
-        scale, offset, units = axis.get("scale"), axis.get("offset", 0.0), str(axis.get("units") or "")
-        if not isinstance(scale, (int, float)) or not isinstance(offset, (int, float)) or not units:
+        name, units = str(axis.get("name") or "axis"), str(axis.get("units") or "")
+        values, scale, offset = axis.get("values"), axis.get("scale", 1.0), axis.get("offset", 0.0)
+        if isinstance(values, list) and values and all(isinstance(value, (int, float)) for value in values):
+            out.append(f"{name} {_range(values[0], values[-1], units)} by a table")
+        elif not isinstance(scale, (int, float)) or not isinstance(offset, (int, float)):
             continue
-        name = str(axis.get("name") or "axis")
-        if units == "m":
+        elif units == "m" and not offset:
             out.append(f"{name} {length_label(abs(scale))}")
-        else:
-            last = offset + float(scale) * (axis["size"] - 1)
-            out.append(f"{name} {offset:g} to {last:g} {units} by {scale:g}")
+        elif units or (scale, offset) != (1.0, 0.0):
+            step = length_label(abs(scale)) if units == "m" else f"{scale:g}"
+            out.append(f"{name} {_range(offset, offset + float(scale) * (axis['size'] - 1), units)} by {step}")
     return ", ".join(out)
+
+
+def _range(first: float, last: float, units: str) -> str:
+    if units != "m":
+        return f"{first:g} to {last:g} {units or '(no unit)'}"
+    unit, name = next((one for one in LENGTHS if max(abs(first), abs(last)) >= one[0]), LENGTHS[-1])
+    return f"{first / unit:.4g} to {last / unit:.4g} {name}"
 
 
 def length_label(metres: float) -> str:

@@ -38,7 +38,7 @@ def counts(*shape):
 WRITERS = {
     "ripple": "rpl", "nexus": "nxs", "emd": "emd", "pantarhei": "prz", "tiff": "tif", "hspy": "hspy", "zspy": "zspy",
 }  # fmt: skip
-KNOWS_KIND = ("ripple", "nexus", "hspy", "zspy", "tiff")
+KNOWS_KIND = ("ripple", "nexus", "emd", "hspy", "zspy", "tiff")
 
 
 def check_axes(axes, space, channels=()):
@@ -573,7 +573,7 @@ def test_descriptions_that_do_not_come_along_are_named(tmp_path):
     assert "Sample.xray_lines" in text
     assert "Stage.x" in text
     assert "Sample.elements" not in text
-    assert "of 2 tags" in text
+    assert "tags left out that have no name in a journal: a, c" in text
 
 
 def test_a_folder_of_mixed_files_ends_with_a_table(tmp_path, capsys):

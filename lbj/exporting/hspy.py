@@ -156,7 +156,7 @@ def _write_axis(group: Any, axis: Axis, signal: Signal, place: str) -> None:
         unit, factor = "keV", 1e-3
     energy = place == "channel" and axis["name"] == "energy"
     attributes: dict[str, Any] = {
-        "name": ("Energy" if _is_x_ray(signal) else "Energy loss") if energy else axis["name"],
+        "name": ("Energy loss" if signal.name.startswith("EELS") else "Energy") if energy else axis["name"],
         "units": unit,
         "navigate": place == "frame" or (place == "space" and signal.kind != "image"),
         "is_binned": place == "channel",
@@ -235,8 +235,9 @@ def _date(series: Series, out: dict[str, Any]) -> None:
     started = series.journal[series.numbers[0]].start_time
     text = str(started or series.journal.metadata.get("local_start_time") or "")
     day, _, clock = text.partition("T")
-    if day and clock:
+    if day:
         hs.put(out, "General.date", day)
+    if day and clock:
         hs.put(out, "General.time", clock.removesuffix("Z"))
         if started:
             hs.put(out, "General.time_zone", "UTC")

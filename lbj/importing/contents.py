@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LbjError, UsageError
-from .detect import importer
+from .detect import COMPANIONS, importer
 from .notes import file, table
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
     from .source import Source
 
-_COMPANIONS = {
-    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".ser": ".emi", ".hdr": ".mib",
-}  # fmt: skip
-"""Files that are read with another: suffix, and the suffix of the file that brings them along."""
 _ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with its name
 READ_WITH = "goes with"
 NOT_NUMBERED = "not one of the folder's numbered data files"
@@ -49,7 +45,7 @@ def _why_not(path: Path, others: list[Path]) -> str:
         return "a folder in the folder"
     for other in others:
         named = suffix in _ANY_NAME or path.stem.startswith(other.stem)
-        if named and other.suffix.lower() == _COMPANIONS.get(suffix):
+        if named and other.suffix.lower() == COMPANIONS.get(suffix):
             return f"{READ_WITH} {other.name}"
     if suffix in _PICTURES + _TEXTS:
         return "a picture or a text; name it to convert it alone"

@@ -18,9 +18,14 @@ Reader = Callable[[Path], Source]
 
 OWN = (
     ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".h5oina", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz",
-    ".pts", ".tif", ".tiff", ".zspy",
+    ".nxs", ".pts", ".tif", ".tiff", ".zspy",
 )  # fmt: skip
 """Suffixes of the files that the importers of `lbj` read; those of rosettasciio come on top."""
+
+COMPANIONS = {
+    ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".ser": ".emi", ".hdr": ".mib",
+}  # fmt: skip
+"""Files that are read with another: suffix, and the suffix of the file that brings them along."""
 
 _REFUSED = {
     ".npy": "an array without a name or axes; save it by name: numpy.savez('series.npz', EDX=counts, HAADF=images)",
@@ -75,10 +80,17 @@ def importer(path: Path) -> Reader:
     candidates = [(name, suffix) for name in library.known_suffixes().get(suffix, [])]
     if candidates and begin:
         return partial(_through, readers=candidates)
+    partner = next((p for p in path.parent.glob("*") if _brings(p, path)), None)
+    if partner is not None:
+        raise UsageError(f"{path}: does not say what it holds; {partner.name} describes it: convert {partner}")
     raise UsageError(
         f"{path}: no importer for this file: it begins with {begin[:16]!r} and ends in {path.suffix or 'no suffix'}; "
         f"readable are {', '.join(readable())}"
     )
+
+
+def _brings(other: Path, path: Path) -> bool:
+    return other.suffix.lower() == COMPANIONS.get(path.suffix.lower()) and other.stem == path.stem
 
 
 def _by_content(path: Path, begin: bytes) -> Reader | None:
@@ -172,7 +184,7 @@ def _hdf5(path: Path) -> Reader:
         )
         nion = names == {"data"} and "properties" in file["data"].attrs
         oxford = "Format Version" in names and ("Manufacturer" in names or "Index" in names)
-        nexus = any(_class(file.get(name)) == "NXentry" for name in names) or "NX_class" in file.attrs
+        entries = any(_class(file.get(name)) == "NXentry" for name in names) or "NX_class" in file.attrs
         other = _other_hdf5(file, names)
     if velox:
         from . import velox as importer
@@ -186,8 +198,10 @@ def _hdf5(path: Path) -> Reader:
         return read_hdf5
     elif ncem:
         from . import ncem as importer  # type: ignore[no-redef]
-    elif other or nexus:
-        return partial(_through, readers=[other or ("nexus", ".nxs")])
+    elif other:
+        return partial(_through, readers=[other])
+    elif entries:
+        from . import nexus as importer  # type: ignore[no-redef]
     else:
         from . import npz as importer  # type: ignore[no-redef]
     return importer.read

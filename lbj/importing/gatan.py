@@ -66,6 +66,7 @@ def read(path: Path) -> Source:
         tags = tags if isinstance(tags, dict) else {}
         built = dig_tag(tags, "source.Tags at creation")  # of a stack made of images
         interpret(item, {**tags, **built} if isinstance(built, dict) else tags, notes)
+        item["original_metadata"] = tags  # the rest is how it was shown
     with library.quoting(path, "digitalmicrograph"):
         source = cubes.source(path, items, notes)
     source.frames = library.quoted(path, "digitalmicrograph", source.frames)

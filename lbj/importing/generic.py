@@ -24,10 +24,12 @@ def read(path: Path, reader: str, suffix: str = "") -> Source:
             notes.append(
                 left_out(f"{len(beside) - len(items)} of {len(beside)} .ser files that go with it: not readable")
             )
-    if reader == "pantarhei":
-        for item in items:
-            if item is not None:
-                panta_rhei.amend(item)
+    for item in items:
+        if item is not None and reader == "pantarhei":
+            panta_rhei.amend(item)
+        if item is not None and reader == "semper":
+            for axis in item["axes"]:
+                axis.pop("name", None)  # rosettasciio calls the axis of the layers x, and that of the columns z
     with library.quoting(path, reader):
         source = cubes.source(path, [item for item in items if item is not None], notes)
     source.frames = library.quoted(path, reader, source.frames)

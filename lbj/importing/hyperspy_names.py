@@ -53,11 +53,12 @@ def dig_tag(item: Any, path: str) -> Any:
     for key in path.split("."):
         if not isinstance(item, dict):
             return None
-        item = item[key] if key in item else next((item[k] for k in item if _slug(str(k)) == _slug(key)), None)
+        item = item[key] if key in item else next((item[k] for k in item if slug(str(k)) == slug(key)), None)
     return item
 
 
-def _slug(key: str) -> str:
+def slug(key: str) -> str:
+    """Return a name as HyperSpy spells it in its trees."""
     return re.sub(r"[^0-9A-Za-z_ ]", "", key).strip().replace(" ", "_")
 
 
@@ -119,8 +120,8 @@ def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     }
     out.update((name, text) for name, text in texts.items() if isinstance(text, str) and text)
     day, time = dig(metadata, "General.date"), dig(metadata, "General.time")
-    if isinstance(day, str) and isinstance(time, str):
-        out["local_start_time"] = f"{day}T{time}"
+    if isinstance(day, str) and day:
+        out["local_start_time"] = f"{day}T{time}" if isinstance(time, str) and time else day
     return out
 
 

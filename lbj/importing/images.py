@@ -120,7 +120,8 @@ def _items(path: Path, file: Any, place: int, series: Any, notes: list[str]) -> 
         item |= {"name": name, "original_metadata": {}}
         if by_gatan:
             gatan.interpret(item, {}, notes)
-            notes.append(aside("Digital Micrograph's own tags in the TIFF are not read, only its axes"))
+            if not _by_hyperspy(file.pages[0].tags):
+                notes.append(aside("Digital Micrograph's own tags in the TIFF are not read, only its axes"))
             if item["spectral"] is not None:
                 del item["name"]
         return [item]
@@ -153,7 +154,7 @@ def _calibrate(path: Path, file: Any, place: int, axes: list[dict[str, Any]], no
                 units = pixels.get(f"PhysicalSize{letter.upper()}Unit", "µm")
                 by_name[letter].update(offset=0.0, scale=pixels[f"PhysicalSize{letter.upper()}"], units=units)
     elif _DM_SCALE in tags:
-        hyperspy = "hyperspy" in str(getattr(tags.get("Software"), "value", "")).lower()
+        hyperspy = _by_hyperspy(tags)
         for i, axis in enumerate(reversed(axes[-3:])):
             scale, origin = (tags[tag + i].value if tag + i in tags else 0.0 for tag in (_DM_SCALE, _DM_ORIGIN))
             units = tags[_DM_UNITS + i].value if _DM_UNITS + i in tags else ""
@@ -170,6 +171,10 @@ def _calibrate(path: Path, file: Any, place: int, axes: list[dict[str, Any]], no
     elif place == 0:
         _say_resolution(tags, notes)
     return {}
+
+
+def _by_hyperspy(tags: Any) -> bool:
+    return "hyperspy" in str(getattr(tags.get("Software"), "value", "")).lower()
 
 
 def _make(tags: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from . import hyperspy_names as hs
+from .hyperspy_names import slug
 from .notes import aside
+from .units import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ LONGEST = 40  # letters of a name
 MOST = 100_000  # tags that are counted
 
 _TAKEN = {
-    "General.title", "General.date", "General.time", "General.time_zone", "General.original_filename",
+    "General.title", "General.date", "General.time", "General.original_filename",
     "Signal.signal_type", "Signal.quantity", "Signal.record_by", "Signal.signal_origin", "Sample.elements",
     "Sample.description",
     *(f"Acquisition_instrument.Detector.{key}" for key, _ in hs.OPTICAL_TIMES),
@@ -28,32 +29,43 @@ _BY_MODE = {
     *(path for path, *_ in hs.SPECTROMETER), "Detector.EELS.spectrometer", "microscope", "acquisition_mode",
 }  # fmt: skip
 _MODES = tuple(f"Acquisition_instrument.{mode}." for mode in ("TEM", "SEM"))
+_COMMON = {0.0, 1.0, -1.0, "true", "false", "x", "y"}  # values that agree by chance
 _OF_THE_PROGRAM = ("_HyperSpy", "General.FileIO", "_internal_parameters")
 
 
 def told(items: Iterable[Item]) -> list[str]:
     """Return notes on the descriptions of a file's arrays that do not come along."""
     names: dict[str, None] = {}
-    tags: Counter[str] = Counter()
+    tags: dict[str, None] = {}
     for item in items:
-        placed = "stage_position" in hs.series_metadata(item.get("metadata") or {})
-        for path in _paths(item.get("metadata")):
+        metadata = item.get("metadata")
+        placed = "stage_position" in hs.series_metadata(metadata or {})
+        for path, _ in _paths(metadata):
             if not _taken(path) and not (placed and path.endswith(hs.STAGE)):
                 names[path] = None
-        original = item.get("original_metadata")
-        for path in _paths(original):
-            tags[path.split(".", 1)[0]] += 1
+        kept = {_plain(value) for part in (metadata, *(item.get("axes") or ())) for _, value in _paths(part)}
+        mapped = {slug(path) for path in item.get("mapping") or ()}
+        for path, value in _paths(item.get("original_metadata")):
+            telling = _plain(value) not in kept or _plain(value) in _COMMON
+            if telling and not path.startswith("lbj") and slug(path) not in mapped:
+                tags[path.rsplit(".", 1)[-1]] = None
     out: list[str] = []
     if names:
-        shown = ", ".join(_short(name) for name in list(names)[:NAMED])
-        rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        out.append(aside(f"descriptions left out that have no name in a journal: {shown}{rest}"))
-    tags.pop("lbj", None)
+        out.append(aside(f"descriptions left out that have no name in a journal: {_listed(map(_short, names))}"))
     if tags:
-        shown = ", ".join(f"{n} in {name[:LONGEST]}" for name, n in tags.most_common(4))
-        count = sum(tags.values())
-        out.append(aside(f"of {count} tags of the file only those with a name in a journal are kept ({shown})"))
+        out.append(aside(f"tags left out that have no name in a journal: {_listed(tag[:LONGEST] for tag in tags)}"))
     return out
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
+
+
+def _plain(value: Any) -> Any:
+    """Return what a value says, so that a number equals its text."""
+    found = number(value)
+    return str(value).strip().lower() if found is None else found
 
 
 def _short(path: str) -> str:
@@ -67,8 +79,8 @@ def _taken(path: str) -> bool:
     return any(path.startswith(mode) and path[len(mode) :] in _BY_MODE for mode in _MODES)
 
 
-def _paths(item: Any) -> Iterator[str]:
-    """Yield the dotted path of every value that says something."""
+def _paths(item: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path of every value that says something, and the value."""
     if not hasattr(item, "items"):
         return
     waiting: list[tuple[str, Any]] = [("", item)]
@@ -79,4 +91,4 @@ def _paths(item: Any) -> Iterator[str]:
         if hasattr(value, "items"):
             waiting += [(f"{prefix}.{key}" if prefix else str(key), inner) for key, inner in value.items()][::-1]
         elif prefix and not (value is None or (isinstance(value, (str, list, tuple, dict)) and not value)):
-            yield prefix
+            yield prefix, value

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 _ARRAYS = ("data", "datacube", "counted_datacube", "realslice", "diffractionslice")
 
 
+class Reversed:
+    """An array whose axes are stored from the fastest one on, as HyperSpy writes them, in the usual order."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+        self.shape, self.dtype, self.ndim = data.shape[::-1], data.dtype, data.ndim
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        return self._data[key[::-1]].T
+
+
 def read(path: Path) -> Source:
     """Open an EMD file of Berkeley's layout; see `lbj.importing.open_source`."""
     notes: list[str] = []
@@ -53,17 +64,24 @@ def _item(path: Path, group: h5py.Group, told: dict[str, Any], notes: list[str])
         return None
     first = 0 if "dim0" in group else 1
     dims = [group.get(f"dim{first + i}") for i in range(data.ndim)]
-    axes = [_axis(dim, size) for dim, size in zip(dims, data.shape, strict=True)]
+    axes = [vector_axis(dim, size) for dim, size in zip(dims, data.shape, strict=True)]
+    said = {key: value for key in ("signal_type", "quantity") if isinstance(value := group.attrs.get(key), str)}
+    array = Dataset(path, stored(path, data))
+    by_hyperspy = "signal_type" in said
     return {
-        "data": Dataset(path, stored(path, data)),
-        "axes": axes,
-        "metadata": {"General": {"title": name}, "Acquisition_instrument": {"TEM": _microscope(told)}},
+        "data": Reversed(array) if by_hyperspy else array,
+        "axes": axes[::-1] if by_hyperspy else axes,
+        "metadata": {
+            "General": {"title": "" if name == "__unnamed__" else name},
+            "Signal": said,
+            "Acquisition_instrument": {"TEM": _microscope(told)},
+        },
         "original_metadata": told,
     }
 
 
-def _axis(dim: Any, size: int) -> dict[str, Any]:
-    """Describe an axis by its vector: a value per index, or the first two."""
+def vector_axis(dim: Any, size: int) -> dict[str, Any]:
+    """Describe an axis by its vector: a value per index, or the first two, or the bounds of every index."""
     axis: dict[str, Any] = {"size": size}
     if not isinstance(dim, h5py.Dataset):
         return axis
@@ -73,6 +91,8 @@ def _axis(dim: Any, size: int) -> dict[str, Any]:
     if dim.ndim != 1 or dim.dtype.kind not in "iuf" or not 2 <= dim.size <= 1 << 24:
         return axis
     values = np.asarray(dim[:], float)
+    if len(values) == size + 1 and size > 1:
+        values = (values[1:] + values[:-1]) / 2
     step = values[1] - values[0]
     if len(values) == 2 or (len(values) == size and np.allclose(np.diff(values), step, rtol=1e-3)):
         if len(values) == size and size > 2:

@@ -1,0 +1,146 @@
+"""What a source says beside its array arrives or is named: NeXus, Berkeley's files of HyperSpy, dates, companions."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import signal_files as sf
+
+import lbj
+from lbj.cli import main
+from lbj.convert import convert
+from lbj.errors import UsageError
+from lbj.importing import open_source
+
+
+def counts(*shape):
+    return np.random.default_rng(sum(shape)).poisson(3, shape).astype(np.uint16)
+
+
+def read(path):
+    source = open_source([path])
+    return source, list(source.frames)
+
+
+def nexus(path, write):
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("scan_12")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["title"] = "a line of steel"
+        entry["start_time"] = "2020-03-04T05:06:07+01:00"
+        group = entry.create_group("plot")
+        group.attrs["NX_class"] = "NXdata"
+        write(entry, group)
+
+
+def test_nexus_with_axes_named_by_the_group(tmp_path):
+    data = counts(4, 5, 16)
+
+    def write(entry, group):
+        detector = entry.create_group("instrument/detector")
+        detector["counts"] = data
+        detector["dark"] = counts(3, 7)
+        detector["temperatures"] = np.arange(9.0)
+        group["counts"] = h5py.SoftLink("/scan_12/instrument/detector/counts")
+        group.attrs["signal"] = "counts"
+        group.attrs["axes"] = ["energy", "sample_x", "sample_y"]
+        group.attrs.update({"energy_indices": 2, "sample_x_indices": [1], "sample_y_indices": 0})
+        group["energy"] = np.linspace(1.0, 5.0, 17)  # bounds of 16 bins
+        group["sample_x"] = 2.0 + 0.5 * np.arange(5)
+        group["sample_y"] = np.array([0.0, 1.0, 4.0, 9.0])
+        group["counts_errors"] = np.sqrt(data)
+        for name, units in (("energy", "keV"), ("sample_x", "mm"), ("sample_y", "um")):
+            group[name].attrs["units"] = units
+
+    nexus(tmp_path / "a.nxs", write)
+    source, frames = read(tmp_path / "a.nxs")
+    assert [(s.kind, s.shape) for s in source.signals] == [("spectra", data.shape), ("image", (3, 7))]
+    np.testing.assert_array_equal(frames[0][0][source.signals[0].name], data)
+    y, x, energy = source.signals[0].axes
+    assert (x["offset"], x["scale"], x["units"]) == pytest.approx((2e-3, 0.5e-3, "m"))
+    assert y["values"] == pytest.approx([0, 1e-6, 4e-6, 9e-6])
+    assert (energy["offset"], energy["scale"], energy["units"]) == pytest.approx((1125, 250, "eV"))
+    assert "units" not in source.signals[1].axes[0]
+    assert source.metadata["title"] == "a line of steel"
+    assert source.metadata["local_start_time"] == "2020-03-04T05:06:07"
+    text = " ".join(source.notes)
+    assert "plot/counts_errors" in text
+    assert "instrument/detector/temperatures" in text
+
+
+def test_nexus_of_the_old_kind(tmp_path):
+    data = counts(3, 5, 6)
+
+    def write(_, group):
+        group["stack"] = data
+        group["stack"].attrs.update({"signal": 1, "axes": "time:y:x"})
+        for name, size, step, units in (("time", 3, 2.0, "s"), ("y", 5, 1.0, "nm"), ("x", 6, 3.0, "nm")):
+            group[name] = step * np.arange(size)
+            group[name].attrs["units"] = units
+
+    nexus(tmp_path / "a.nxs", write)
+    source, frames = read(tmp_path / "a.nxs")
+    assert [(s.kind, s.shape) for s in source.signals] == [("image", (5, 6))]
+    assert [axis["scale"] for axis in source.signals[0].axes] == pytest.approx([1e-9, 3e-9])
+    assert [attributes["time_offset"] for _, attributes in frames] == [0, 2, 4]
+
+
+def test_nexus_of_hyperspy_has_its_elements_and_date(tmp_path):
+    more = {
+        "General": {"title": "steel", "date": "2021-03-04", "time": "15:16:17"},
+        "Sample": {"elements": ["Fe", "Cr"]},
+        "Acquisition_instrument": {"TEM": sf.TEM},
+    }
+    sf.write("nexus", tmp_path / "a.nxs", sf.signal(counts(4, 5, 16), [sf.Y, sf.X, sf.ENERGY], "EDS_TEM", **more))
+    source, _ = read(tmp_path / "a.nxs")
+    assert [signal.name for signal in source.signals] == ["EDX"]
+    assert source.metadata["elements"] == ["Fe", "Cr"]
+    assert source.metadata["local_start_time"] == "2021-03-04T15:16:17"
+
+
+def test_berkeley_files_of_hyperspy_have_its_order_of_axes(tmp_path):
+    data = counts(5, 6)
+    sf.write("emd", tmp_path / "a.emd", sf.signal(data, [("", "", 1.0, 0.0, False)] * 2))
+    source, frames = read(tmp_path / "a.emd")
+    np.testing.assert_array_equal(frames[0][0][source.signals[0].name], data)
+
+
+def test_a_date_without_a_time(tmp_path):
+    sf.write("msa", tmp_path / "a.msa", sf.signal(counts(64), [sf.ENERGY], General={"date": "2021-03-04"}))
+    source, _ = read(tmp_path / "a.msa")
+    assert source.metadata["local_start_time"] == "2021-03-04"
+    convert([str(tmp_path / "a.msa")], tmp_path / "a.lbj", quiet=True)
+    assert main(["export", str(tmp_path / "a.lbj"), "-o", str(tmp_path / "a.hspy")]) == 0
+    with h5py.File(tmp_path / "a.hspy") as file:
+        found = [group["metadata/General"].attrs["date"] for group in file["Experiments"].values()]
+    assert found == ["2021-03-04"]
+
+
+def test_the_file_that_describes_another_is_named(tmp_path):
+    sf.write("ripple", tmp_path / "a.rpl", sf.signal(counts(4, 5, 16), [sf.Y, sf.X, sf.ENERGY]))
+    with pytest.raises(UsageError, match=r"a\.rpl describes it"):
+        open_source([tmp_path / "a.raw"])
+
+
+def test_info_tells_roles_tables_and_axes_without_a_unit(tmp_path, capsys):
+    signals = [
+        lbj.Signal(
+            "CL",
+            "spectra",
+            (2, 3, 4),
+            axes=[
+                {"name": "y", "scale": 0.03125},
+                {"name": "x"},
+                {"name": "wavelength", "units": "m", "values": [4e-7, 4.1e-7, 4.3e-7, 5e-7]},
+            ],
+        ),
+        lbj.Signal("survey", "image", (4, 4), role="survey"),
+    ]
+    with lbj.create(tmp_path / "a.lbj", signals) as writer:
+        writer.put_static("survey", np.zeros((4, 4), np.uint16))
+        writer.append({"CL": np.zeros((2, 3, 4), np.float32)})
+    assert main(["info", str(tmp_path / "a.lbj")]) == 0
+    text = capsys.readouterr().out
+    assert "y 0 to 0.03125 (no unit) by 0.03125, wavelength 400 to 500 nm by a table" in text
+    assert "survey, stored once" in text
