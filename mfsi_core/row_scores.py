@@ -58,13 +58,26 @@ def row_scores(
     out = np.zeros(shift.shape[:2])
     place = np.rint(shift * PHASES).astype(np.int64)
     for frame in np.unique(first):
-        phases = _phases(clean[frame])
-        for pair in np.flatnonzero(first == frame):
-            for k in np.flatnonzero(given[pair]):
-                (down, right), (y, x) = place[pair, k] // PHASES, place[pair, k] % PHASES
-                out[pair, k] = _score(
-                    phases[y, x], clean[second[pair]], seen[frame], seen[second[pair]], down, right, reach, stiffness
-                )
+        pairs = np.flatnonzero(first == frame)
+        phases, others = _phases(clean[frame]), np.asarray(second)[pairs]
+        out[pairs] = _of_frame(phases, clean, seen, frame, others, place[pairs], given[pairs], reach, stiffness)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _of_frame(
+    phases: Any, clean: Any, seen: Any, frame: int, others: Any, place: Any, given: Any, reach: int, stiffness: float
+) -> Any:
+    """Scores of one frame with others, (pairs, K); `phases` are its own."""
+    out = np.zeros(given.shape)
+    for pair in range(given.shape[0]):
+        other = others[pair]
+        for k in range(given.shape[1]):
+            if given[pair, k]:
+                y, x = place[pair, k, 0], place[pair, k, 1]
+                own = phases[y % PHASES, x % PHASES]
+                down, right = y // PHASES, x // PHASES
+                out[pair, k] = _score(own, clean[other], seen[frame], seen[other], down, right, reach, stiffness)
     return out
 
 
