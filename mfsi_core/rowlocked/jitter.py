@@ -44,6 +44,8 @@ class Told:
         The share of both that is not a hum's.
     line : (N, 4, 2)
         The hum's coefficients, and a draw: cosine (y, x) and sine.
+    tilt : (N, 2)
+        What the data still pull at the hum's frequency, and their information on it.
     mean : (N, M, M)
         Information of a row of the circle, on average.
     rest : (N, F, M) complex
@@ -55,6 +57,7 @@ class Told:
     found: Singles
     draw: Singles
     line: Floats
+    tilt: Floats
     mean: Floats
     rest: NDArray[np.complex64]
 
@@ -117,8 +120,7 @@ class Jitter:
         start[:, :2] = unknown[frames, :, :2].mean(axis=1)
         used = np.flatnonzero((self.power > 0).any(axis=0))
         some = np.ascontiguousarray(matrix[:, :, used[:, None], used])
-        hum = np.kron(waves(self.line, rows), np.eye(2))  # (rows * 2, 4): of y and x
-        hum = hum.reshape(rows, 2, -1)
+        hum, hum_slope = (np.kron(w, np.eye(2)).reshape(rows, 2, -1) for w in waves(self.line, rows))
         felt = np.einsum("nyba,yai->inyb", some[..., :2], hum, optimize=True)
         rest = np.zeros((2 + len(felt), number, self.length, used.size))
         rest[2:, :, :rows] = felt
@@ -145,10 +147,15 @@ class Jitter:
         both = out[:, :, :rows].copy()
         both[..., :2] += np.einsum("nis,yai->snya", line, hum, optimize=True)
         left = pull - np.einsum("nyab,nyb->nya", matrix, both[0], optimize=True)
+        slope = np.einsum("ni,yai->nya", line[:, :, 0], hum_slope, optimize=True)
+        tilt = (
+            np.einsum("nya,nya->n", slope, left[:, :, :2]),
+            np.einsum("nya,nyab,nyb->n", slope, matrix[:, :, :2, :2], slope, optimize=True),
+        )
         mean = matrix.mean(axis=1) * (rows / self.length)
         rest = fft.rfft(left.astype(np.float32), self.length, axis=1)
         best, unsure, found, draw = (part.astype(np.float32) for part in (*both, *out))
-        return Told(best, unsure, found, draw, line, mean, rest)
+        return Told(best, unsure, found, draw, line, np.stack(tilt, axis=1), mean, rest)
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
@@ -188,14 +195,16 @@ class Jitter:
 
     def tune(self, place: Floats) -> None:
         """Find the hum in the rows' displacements (N, Y, 2); the process is to be what else there is."""
+        if self.line:
+            return
         line = frequency(place, self._alone)
-        if line and not self.line:
+        if line:
             near = np.abs(np.arange(len(self.power)) / self.length - line) < APART / self.rows
             outside = ~near & (np.abs(np.arange(len(self.power)) / self.length - line) < 4 * APART / self.rows)
             if outside.any():
                 self.power[near, :2] = np.median(self.power[outside, :2], axis=0)
                 self._free()
-        self.line = line or self.line
+        self.line = line
 
     def learn(self, told: Told) -> None:
         """Take the power spectra from the posterior.
@@ -208,6 +217,8 @@ class Jitter:
         """
         found, draw, mean = told.found, told.draw, told.mean
         if told.line.size:
+            pull, information = told.tilt.sum(axis=0)
+            self.line += float(np.clip(pull / max(information, 1e-300), -0.2 / self.rows, 0.2 / self.rows))
             self.line_power = np.maximum((told.line**2).sum(axis=2).mean(axis=0).reshape(2, 2).mean(axis=0), 1e-9)
         free = max(len(found) - 1, 1)
         shift = found[:, :, 0].mean(axis=1)

@@ -38,10 +38,15 @@ def frequency(place: Floats, noise: float) -> float:
     return float((peak + 0.5 * (below - above) / min(below - 2 * at + above, -1e-9)) / (FINER * rows))
 
 
-def waves(line: float, rows: int) -> Floats:
-    """Cosine and sine of so many cycles a row, (rows, 2); none, (rows, 0), where there is no line."""
-    phase = 2 * np.pi * line * np.arange(rows)[:, None]
-    return np.concatenate([np.cos(phase), np.sin(phase)], axis=1)[:, : 2 if line else 0]
+def waves(line: float, rows: int) -> tuple[Floats, Floats]:
+    """Cosine and sine of so many cycles a row about the middle row, (rows, 2), and what they change by with the cycles.
+
+    Where there is no line both are (rows, 0).
+    """
+    turn = 2 * np.pi * (np.arange(rows)[:, None] - (rows - 1) / 2)
+    sine, cosine = np.sin(line * turn), np.cos(line * turn)
+    both = np.concatenate([cosine, sine], axis=1), np.concatenate([-turn * sine, turn * cosine], axis=1)
+    return both[0][:, : 2 if line else 0], both[1][:, : 2 if line else 0]
 
 
 def apart(waves: NDArray[Any], shift: NDArray[Any]) -> Floats:
