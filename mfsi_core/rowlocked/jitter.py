@@ -202,6 +202,7 @@ class Jitter:
             near = np.abs(np.arange(len(self.power)) / self.length - line) < APART / self.rows
             outside = ~near & (np.abs(np.arange(len(self.power)) / self.length - line) < 4 * APART / self.rows)
             if outside.any():
+                self.power = self.power.copy()
                 self.power[near, :2] = np.median(self.power[outside, :2], axis=0)
                 self._free()
         self.line = line
