@@ -173,3 +173,10 @@ def test_results_do_not_depend_on_threads(monkeypatch):
         monkeypatch.setattr("mfsi_core.rowlocked.stage.os.cpu_count", lambda threads=threads: threads)
         found.append(row_locked(image, np.zeros((9, 2))).modes)
     assert (found[0] == found[1]).all()
+
+
+def test_at_thousands_of_counts_rows_are_right_to_a_hundredth_of_a_pixel():
+    series, images = jittered(5000.0, np.random.default_rng(7).normal(size=(6, 2, 64)) * 0.4, 9, (64, 64))
+    found = row_locked(images, series.displacement.mean(axis=(2, 3)))
+    assert error_of(found.displacement(64), series.displacement) < 0.01
+    assert (found.trust == 1).all()

@@ -28,7 +28,6 @@ STEADY = 0.9  # of the round before, the predicted error then
 # places.
 ROUGH, FALL = 0.02, 0.1
 FEWEST = 4  # rounds, after which that share is as low as noise
-DOUBT = 3  # rounds after which rows that misfit count less
 LONGEST_STEP = 1.0  # px
 LEFT = 0.01  # of the jitter, what rounds leave of it where there is no noise; on simulations
 CHANCE = 1.3  # times the noise of a mean, the displacement that all frames share and that is believed
@@ -99,7 +98,7 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
         modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
         modes -= modes.mean(axis=0)
         prior = copy(before.prior)
-    error = np.zeros(frames)
+    error, doubted = np.zeros(frames), False
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
@@ -118,11 +117,13 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
         prior.learn(told)
         if 0 < turn < FEWEST:
             prior.tune(modes[:, :, 0])
-        if turn + 1 >= DOUBT:
-            stage.doubt()
+        if 0 < turn < FEWEST:
+            prior.tune(modes[:, :, 0])
         settled = change < max(SETTLED * float(error.mean()), LEAST_CHANGE) and error.mean() > STEADY * before_error
         if turn + 1 >= (FEWEST if before is None else 2) and settled:
-            break
+            if doubted or not stage.doubt():
+                break
+            doubted = True
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     left = np.sqrt(LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis))
     return Field(modes, np.hypot(error, left), prior, stage.trust)

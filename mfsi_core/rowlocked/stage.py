@@ -21,6 +21,7 @@ Singles = NDArray[np.float32]
 GROUPS = 8  # of frames, each summed by itself: sums do not depend on the number of threads
 FEW = 4  # frames whose rows are told of at once
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
+CONTRAST, MOST = 0.02, 10.0  # of the scene's variance, a misfit that is none; noise variances that it is at most
 BEST = 0.25  # share of a frame's rows that are thought to fit
 LEAST_VARIANCE = 0.1  # of the mean variance
 SAMPLE = 1_000_000  # pixels from which level and scale are taken
@@ -69,6 +70,7 @@ class Stage:
                 mean[n], square[n] = values.mean(dtype=np.float64), np.square(values).mean(dtype=np.float64)
         self.lines = np.stack([np.ones(frames), mean], axis=1)
         self.noise = np.array([float(square.mean()) or 1.0, 0.0, 0.0])
+        self.contrast = 0.0
         self.trust = np.ones((frames, rows), np.float32)
         self.misfit = np.zeros((frames, rows), np.float32)
         self.few = np.array_split(np.arange(frames), -(-frames // FEW))
@@ -129,10 +131,15 @@ class Stage:
         self._fit_lines(statistics)
         return found
 
-    def doubt(self) -> None:
-        """Trust rows less the more they misfit: not at all from twice what is likely, or than their frame's best do."""
+    def doubt(self) -> bool:
+        """Trust rows less the more they misfit: not at all from twice what is likely, or than their frame's best do.
+
+        Returns whether there are such rows.
+        """
+        least = 1 + min(CONTRAST * self.contrast, MOST)
         best = np.quantile(self.misfit, BEST, axis=1, keepdims=True)
-        self.trust = np.clip(2 - self.misfit / np.maximum(best, 1), 0, 1).astype(np.float32)
+        self.trust = np.clip(2 - self.misfit / np.maximum(best, least), 0, 1).astype(np.float32)
+        return bool((self.trust < 1).any())
 
     def _fit_noise(self, s: Floats, frames: int) -> None:
         """Straight line of the squared residuals against the intensity, about its mean."""
@@ -140,6 +147,7 @@ class Stage:
         mean = s[6] / count
         level, spread_ = s[8] / count, s[7] / count - mean**2
         slope = (s[9] / count - mean * level) / spread_ if spread_ > 0 else 0.0
+        self.contrast = max(spread_, 0.0) / max(level, 1e-300)
         lowest = mean - 2 * math.sqrt(max(spread_, 0.0))
         slope = float(np.clip(slope, 0.0, (1 - LEAST_VARIANCE) * level / max(mean - lowest, 1e-300)))
         free = frames / max(frames - 1, 1)
