@@ -76,6 +76,9 @@ def test_one_process_serves_series_after_series(npz):
         return one
 
     assert used() is used()
+    apart._idle[-1]._process.terminate()
+    apart._idle[-1]._process.wait()
+    assert used() is used()
     source = apart.open_apart([npz])
     next(source.frames)
     source.frames.close()  # one that is left in its midst is ended

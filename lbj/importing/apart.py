@@ -47,7 +47,9 @@ def open_apart(paths: Sequence[str | os.PathLike[str]]) -> Source:
     names = [os.fspath(path) for path in paths]
     if not _can_start() or all(os.path.basename(name).endswith(".lbj") for name in names):
         return open_source(names)  # a journal's reader bounds its own work
-    one = _idle.pop() if _idle and _idle[-1].owner == os.getpid() else Child()
+    one = _idle.pop() if _idle else None
+    if one is None or not one.lives:
+        one = Child()
     with _kept(one):
         one.begin({"open": names})
         answer = one.answer(names)
@@ -133,6 +135,11 @@ class Child:
             stderr=self._said,
             env=environment,
         )
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is this process's, and still there: a signal may have ended it meanwhile."""
+        return self.owner == os.getpid() and self._process.poll() is None
 
     def begin(self, message: dict[str, Any]) -> None:
         """Send a request."""
