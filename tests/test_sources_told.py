@@ -144,3 +144,39 @@ def test_info_tells_roles_tables_and_axes_without_a_unit(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "y 0 to 0.03125 (no unit) by 0.03125, wavelength 400 to 500 nm by a table" in text
     assert "survey, stored once" in text
+
+
+def test_times_and_distances_between_pages_of_tiff(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    stack, plain = counts(3, 5, 6), {"imagej": True, "resolution": (2, 4)}
+    tifffile.imwrite(tmp_path / "t.tif", stack, metadata={"axes": "TYX", "unit": "um", "finterval": 0.7}, **plain)
+    tifffile.imwrite(tmp_path / "z.tif", stack, metadata={"axes": "ZYX", "unit": "nm", "spacing": 3.0}, **plain)
+    stated = {"axes": "TYX", "TimeIncrement": 100.0, "TimeIncrementUnit": "ms"}
+    tifffile.imwrite(tmp_path / "t.ome.tif", stack, metadata=stated)
+    tifffile.imwrite(
+        tmp_path / "d.tif", stack[0], datetime="2020:01:02 03:04:05", description="BF of steel", metadata=None
+    )
+    assert [attributes["time_offset"] for _, attributes in read(tmp_path / "t.tif")[1]] == pytest.approx([0, 0.7, 1.4])
+    assert read(tmp_path / "z.tif")[0].metadata["frame_axis"]["scale"] == pytest.approx(3e-9)
+    offsets = [attributes["time_offset"] for _, attributes in read(tmp_path / "t.ome.tif")[1]]
+    assert offsets == pytest.approx([0, 0.1, 0.2])
+    source, _ = read(tmp_path / "d.tif")
+    assert source.metadata["local_start_time"] == "2020-01-02T03:04:05"
+    assert any("BF of steel" in note for note in source.notes)
+
+
+def test_emd_of_version_1_names_its_groups_by_words(tmp_path):
+    data = counts(3, 4, 5, 6)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        root = file.create_group("root")
+        root.attrs.update({"emd_group_type": "root", "version_major": 1})
+        group = root.create_group("datacube")
+        group.attrs["emd_group_type"] = "array"
+        group["data"] = data
+        for i, (name, units, step) in enumerate([("Rx", "A", 2.0), ("Ry", "A", 2.0), ("Qx", "A^-1", 0.1)]):
+            group[f"dim{i}"] = [0.0, step]
+            group[f"dim{i}"].attrs.update({"name": name, "units": units})
+    source, frames = read(tmp_path / "a.h5")
+    assert source.signals[0].shape == data.shape
+    assert source.signals[0].axes[0]["scale"] == pytest.approx(2e-10)
+    np.testing.assert_array_equal(frames[0][0][source.signals[0].name], data)

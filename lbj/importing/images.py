@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from . import hyperspy_names as hs
 from .hyperspy_names import dig_tag
 from .naming import detector_name
 from .notes import aside, left_out
+from .units import number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from .source import Source
 
 _AXES = {"T": "t", "Z": "z", "C": "channel", "Y": "y", "X": "x"}
+_CLOCK = re.compile(r"(\d{4}[:-]\d\d[:-]\d\d)[ T](\d\d:\d\d:\d\d)")  # of the tag DateTime
+LONGEST = 60  # letters of a description that are quoted
 _DM_UNITS, _DM_ORIGIN, _DM_SCALE = 65003, 65006, 65009  # tags for x, y, z each
 
 
@@ -153,6 +157,9 @@ def _calibrate(path: Path, file: Any, place: int, axes: list[dict[str, Any]], no
             if letter in by_name and f"PhysicalSize{letter.upper()}" in pixels:
                 units = pixels.get(f"PhysicalSize{letter.upper()}Unit", "µm")
                 by_name[letter].update(offset=0.0, scale=pixels[f"PhysicalSize{letter.upper()}"], units=units)
+        if "t" in by_name and "TimeIncrement" in pixels:
+            units = pixels.get("TimeIncrementUnit", "s")
+            by_name["t"].update(offset=0.0, scale=pixels["TimeIncrement"], units=units)
     elif _DM_SCALE in tags:
         hyperspy = _by_hyperspy(tags)
         for i, axis in enumerate(reversed(axes[-3:])):
@@ -160,17 +167,39 @@ def _calibrate(path: Path, file: Any, place: int, axes: list[dict[str, Any]], no
             units = tags[_DM_UNITS + i].value if _DM_UNITS + i in tags else ""
             step = 1.0 if hyperspy else -scale  # the origin is in pixels, but for HyperSpy
             axis.update(offset=origin * step, scale=scale, units=units)
-    elif file.is_imagej and file.imagej_metadata.get("unit") not in (None, "", "pixel", "inch"):
-        unit = str(file.imagej_metadata["unit"])
-        for letter, tag in (("y", "YResolution"), ("x", "XResolution")):
-            if tag in tags and letter in by_name:
-                per, units = tags[tag].value
-                by_name[letter].update(offset=0.0, scale=units / per if per else None, units=unit)
+    elif file.is_imagej:
+        _imagej(file.imagej_metadata, tags, by_name)
     elif place == 0 and (page.is_fei or page.is_sem or page.is_tvips or page.is_sis or _make(tags) == "JEOL Ltd."):
         return _vendor(path, axes, notes)
     elif place == 0:
         _say_resolution(tags, notes)
+        return _plain(file, notes)
     return {}
+
+
+def _imagej(told: dict[str, Any], tags: Any, by_name: dict[str, dict[str, Any]]) -> None:
+    """Add ImageJ's scales: pixels and the distance of slices in its unit, the time between frames in s."""
+    if "t" in by_name and number(told.get("finterval")):
+        by_name["t"].update(offset=0.0, scale=told["finterval"], units=told.get("tunit", "s"))
+    if told.get("unit") in (None, "", "pixel", "inch"):
+        return
+    unit = str(told["unit"])
+    for letter, tag in (("y", "YResolution"), ("x", "XResolution")):
+        if tag in tags and letter in by_name:
+            per, units = tags[tag].value
+            by_name[letter].update(offset=0.0, scale=units / per if per else None, units=unit)
+    if "z" in by_name and number(told.get("spacing")):
+        by_name["z"].update(offset=0.0, scale=told["spacing"], units=unit)
+
+
+def _plain(file: Any, notes: list[str]) -> dict[str, Any]:
+    """Return what a TIFF of no known program states of itself: when it was written; its description is named."""
+    tags = file.pages[0].tags
+    text = str(getattr(tags.get("ImageDescription"), "value", "")).strip()
+    if text and not (file.is_imagej or file.is_ome or file.is_shaped):
+        notes.append(aside(f"its description is left out: {text[:LONGEST]!r}"))
+    clock = _CLOCK.match(str(getattr(tags.get("DateTime"), "value", "")))
+    return {"General": {"date": clock[1].replace(":", "-"), "time": clock[2]}} if clock else {}
 
 
 def _by_hyperspy(tags: Any) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .library import Item
     from .source import Source
 
+_BESIDE = ("microscope", "sample", "user", "comments")
 _ARRAYS = ("data", "datacube", "counted_datacube", "realslice", "diffractionslice")
 
 
@@ -42,7 +43,7 @@ def read(path: Path) -> Source:
     with open_hdf5(path) as file:
         groups: list[str] = []
         file.visititems(lambda name, item: groups.append(name) if _is_emd(item) else None)
-        told = {name: tree(file.get(name)) for name in ("microscope", "sample") if name in file}
+        told = {name: tree(file.get(name)) for name in _BESIDE if name in file}
         for name in groups:
             items += [item for item in [_item(path, file[name], told, notes)] if item is not None]
     if not items:
@@ -51,7 +52,8 @@ def read(path: Path) -> Source:
 
 
 def _is_emd(item: Any) -> bool:
-    return isinstance(item, h5py.Group) and item.attrs.get("emd_group_type", 0) == 1
+    kind = item.attrs.get("emd_group_type", 0) if isinstance(item, h5py.Group) else 0
+    return np.ndim(kind) == 0 and kind in (1, "array", b"array")  # a word since version 1.0
 
 
 def _item(path: Path, group: h5py.Group, told: dict[str, Any], notes: list[str]) -> Item | None:
@@ -65,6 +67,9 @@ def _item(path: Path, group: h5py.Group, told: dict[str, Any], notes: list[str])
     first = 0 if "dim0" in group else 1
     dims = [group.get(f"dim{first + i}") for i in range(data.ndim)]
     axes = [vector_axis(dim, size) for dim, size in zip(dims, data.shape, strict=True)]
+    for axis in axes:
+        if axis.get("units") == "A":
+            axis["units"] = "Å"  # py4DSTEM's; no axis counts amperes
     said = {key: value for key in ("signal_type", "quantity") if isinstance(value := group.attrs.get(key), str)}
     array = Dataset(path, stored(path, data))
     by_hyperspy = "signal_type" in said
