@@ -180,3 +180,14 @@ def test_emd_of_version_1_names_its_groups_by_words(tmp_path):
     assert source.signals[0].shape == data.shape
     assert source.signals[0].axes[0]["scale"] == pytest.approx(2e-10)
     np.testing.assert_array_equal(frames[0][0][source.signals[0].name], data)
+
+
+def test_a_folder_tells_what_files_without_a_number_hold(tmp_path):
+    for name in ("si_1", "si_2", "overview"):
+        data = counts(5, 6) if name == "overview" else counts(4, 5, 16)
+        axes = sf.PLANE if name == "overview" else [sf.Y, sf.X, sf.LOSS]
+        sf.write("hspy", tmp_path / f"{name}.hspy", sf.signal(data, axes, "" if name == "overview" else "EELS"))
+    (tmp_path / "damaged.dm3").write_bytes(b"\0\0\0\3\0\1\0\0\0\0\0\1" + bytes(30))
+    notes = open_source([tmp_path]).notes
+    assert any(note.startswith("overview.hspy: left out") and "1 frame of image image 5 x 6" in note for note in notes)
+    assert any(note.startswith("damaged.dm3: left out") and "cannot be read" in note for note in notes)

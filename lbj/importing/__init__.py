@@ -76,7 +76,7 @@ def _open_folder(folder: Path) -> Source:
             source = combine(files, _open_file)
         except LbjError as error:
             raise contents.no_series(folder, entries, error, _open_file) from error
-    source.notes += contents.notes(entries)
+    source.notes += contents.notes(entries, _open_file)
     return source
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with its name
 READ_WITH = "goes with"
 NOT_NUMBERED = "not one of the folder's numbered data files"
+OPENED = 20  # files without a number that are asked what they hold
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 _TEXTS = (".csv", ".txt", ".xml", ".json", ".md", ".pdf")
 
@@ -70,8 +71,11 @@ def _has_number(entry: Entry) -> bool:
     return any(c.isdigit() for c in entry.path.stem)
 
 
-def notes(entries: list[Entry]) -> list[str]:
-    """Return the table of the files: those of one name pattern that are read in one line, any other in its own."""
+def notes(entries: list[Entry], open_file: Callable[[Path], Source]) -> list[str]:
+    """Return the table of the files: those of one name pattern that are read in one line, any other in its own.
+
+    Of files that could be read alone, the first `OPENED` are opened to tell what they hold.
+    """
     found: list[str] = []
     patterns: dict[str, list[str]] = {}
     for entry in entries:
@@ -80,7 +84,12 @@ def notes(entries: list[Entry]) -> list[str]:
     for names in patterns.values():
         several = f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0]
         found.append(file(several, f"read, {len(names)} files" if len(names) > 1 else "read"))
-    return found + [file(entry.path.name, _left(entry)) for entry in entries if entry.why]
+    asked = [entry for entry in entries if entry.why == NOT_NUMBERED][:OPENED]
+    for entry in entries:
+        if entry.why:
+            held = f"; {_held(entry, open_file)}" if entry in asked else ""
+            found.append(file(entry.path.name, _left(entry) + held))
+    return found
 
 
 def held(entries: list[Entry], open_file: Callable[[Path], Source]) -> str:
