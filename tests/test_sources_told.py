@@ -191,3 +191,21 @@ def test_a_folder_tells_what_files_without_a_number_hold(tmp_path):
     notes = open_source([tmp_path]).notes
     assert any(note.startswith("overview.hspy: left out") and "1 frame of image image 5 x 6" in note for note in notes)
     assert any(note.startswith("damaged.dm3: left out") and "cannot be read" in note for note in notes)
+
+
+def test_values_of_another_kind_are_named(tmp_path):
+    more = {
+        "General": {"title": "a", "date": 20210304},
+        "Sample": {"elements": ["Fe", "Xx"]},
+        "Acquisition_instrument": {"TEM": {"beam_energy": "200 kV"}},
+    }
+    axes = [("y", "nm", float("nan"), 0.0, True), sf.X, sf.ENERGY]
+    sf.write("hspy", tmp_path / "a.hspy", sf.signal(counts(4, 5, 16), axes, "EDS_TEM", **more))
+    source, _ = read(tmp_path / "a.hspy")
+    assert source.metadata["elements"] == ["Fe"]
+    text = " ".join(source.notes)
+    for word in ("General.date '20210304'", "beam_energy '200 kV'", "Xx", "axis y states a step of nan"):
+        assert word in text
+    more["Sample"]["elements"] = "Al, O"
+    sf.write("hspy", tmp_path / "b.hspy", sf.signal(counts(4, 5, 16), axes, "EDS_TEM", **more))
+    assert read(tmp_path / "b.hspy")[0].metadata["elements"] == ["Al", "O"]

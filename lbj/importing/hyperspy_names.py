@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any
 
+import numpy as np
+
 from .elements import symbols
 from .units import number, positive
 
@@ -55,6 +57,13 @@ def dig_tag(item: Any, path: str) -> Any:
             return None
         item = item[key] if key in item else next((item[k] for k in item if slug(str(k)) == slug(key)), None)
     return item
+
+
+def listed(elements: Any) -> list[Any]:
+    """Return a list of elements, which may be one text."""
+    if isinstance(elements, str):
+        return re.split(r"[\s,;]+", elements.strip())
+    return [] if elements is None else np.ravel(elements).tolist()
 
 
 def slug(key: str) -> str:
@@ -110,8 +119,8 @@ def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     if place[0] is not None and place[1] is not None:
         out["stage_position"] = [value * 1e-3 for value in place if value is not None]
     elements = dig(metadata, "Sample.elements")
-    if elements is not None and not isinstance(elements, str) and symbols(elements):
-        out["elements"] = symbols(elements)
+    if symbols(listed(elements)):
+        out["elements"] = symbols(listed(elements))
     texts = {
         "microscope": microscope.get("microscope"),
         "acquisition_mode": microscope.get("acquisition_mode"),

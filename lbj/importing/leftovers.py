@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import hyperspy_names as hs
+from .elements import symbols
 from .hyperspy_names import slug
 from .notes import aside
 from .units import number
@@ -28,19 +29,23 @@ _BY_MODE = {
     *(path for path, *_ in (*hs.SERIES, *hs.DETECTOR, *hs.TIMES, hs.BEAM_CURRENT)), *hs.TILTS,
     *(path for path, *_ in hs.SPECTROMETER), "Detector.EELS.spectrometer", "microscope", "acquisition_mode",
 }  # fmt: skip
+_NUMBERS = {path for path, *_ in (*hs.SERIES, *hs.DETECTOR, *hs.TIMES, hs.BEAM_CURRENT)} | set(hs.TILTS)
 _MODES = tuple(f"Acquisition_instrument.{mode}." for mode in ("TEM", "SEM"))
 _COMMON = {0.0, 1.0, -1.0, "true", "false", "x", "y"}  # values that agree by chance
 _OF_THE_PROGRAM = ("_HyperSpy", "General.FileIO", "_internal_parameters")
 
 
-def told(items: Iterable[Item]) -> list[str]:
+def told(items: list[Item]) -> list[str]:
     """Return notes on the descriptions of a file's arrays that do not come along."""
     names: dict[str, None] = {}
+    unclear: dict[str, None] = {}
     tags: dict[str, None] = {}
     for item in items:
         metadata = item.get("metadata")
         placed = "stage_position" in hs.series_metadata(metadata or {})
-        for path, _ in _paths(metadata):
+        for path, value in _paths(metadata):
+            if _unclear(path, value):
+                unclear[f"{_short(path)} {str(value)[:LONGEST]!r}"] = None
             if not _taken(path) and not (placed and path.endswith(hs.STAGE)):
                 names[path] = None
         kept = {_plain(value) for part in (metadata, *(item.get("axes") or ())) for _, value in _paths(part)}
@@ -50,6 +55,13 @@ def told(items: Iterable[Item]) -> list[str]:
             if telling and not path.startswith("lbj") and slug(path) not in mapped:
                 tags[path.rsplit(".", 1)[-1]] = None
     out: list[str] = []
+    if unclear:
+        out.append(f"stated, but not as a value that could be taken: {_listed(unclear)}")
+    for item in items:
+        for axis in item.get("axes") or ():
+            step = axis.get("scale")
+            if step is not None and axis.get("axis") is None and not number(step):
+                out.append(f"its axis {axis.get('name') or 'without a name'} states a step of {step}: not calibrated")
     if names:
         out.append(aside(f"descriptions left out that have no name in a journal: {_listed(map(_short, names))}"))
     if tags:
@@ -71,6 +83,16 @@ def _plain(value: Any) -> Any:
 def _short(path: str) -> str:
     inner = next((path[len(mode) :] for mode in _MODES if path.startswith(mode)), path)
     return inner[-LONGEST:]
+
+
+def _unclear(path: str, value: Any) -> bool:
+    """Tell whether a value under a name that is read is none of its kind: no number, no text, no element."""
+    if path in ("General.date", "General.time"):
+        return not isinstance(value, str)
+    if path == "Sample.elements":
+        return len(symbols(hs.listed(value))) < len(hs.listed(value))
+    inner = next((path[len(mode) :] for mode in _MODES if path.startswith(mode)), None)
+    return inner in _NUMBERS and number(value) is None
 
 
 def _taken(path: str) -> bool:
