@@ -95,7 +95,7 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None, method:
     _tell_peaks(results, named, peaks, foreign)
     alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
     shown = [p for p in alphas if p.hidden] if elements else alphas[: max(FOUND_PEAKS - len(named), 0)]
-    order = [*shown, *(p for p in alphas if p not in shown)]
+    order = [*shown, *(p for p in alphas if p not in shown), *made]
     for peak in shown:
         results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
     given = series(journal, signal)
