@@ -121,14 +121,17 @@ def test_an_aligned_series_is_the_sum_of_interpolated_maps():
 def test_a_major_line_under_a_minor_one_of_a_named_element_is_found(tmp_path, other, metal, place, photons):
     """O K under Ti L beta 3, N K under Ti L l, V K alpha under Ti K beta."""
     edges, shape = AXES["5 eV"], (14, 15)
-    family = {f"{metal}_K": 300.0, f"{metal}_L": 20.0}
+    family = {f"{metal}_K": 300.0, f"{metal}_L": 20.0, "Si_K": 200.0}  # silicon holds the energy axis
     said = []
     for seed, extra in enumerate(({}, {f"{other}_K": photons})):
         counts = drawn(spectrum({**family, **extra}, edges), shape, seed).astype(np.uint16)
         signal = lbj.Signal("EDX", "events", counts.shape, axes=signal_of(shape, edges).axes)
         with lbj.create(tmp_path / f"{seed}.lbj", [signal], {"beam_energy": 2e5}) as writer:
             writer.append({"EDX": counts})
-        assert main(["maps", str(tmp_path / f"{seed}.lbj"), "-o", str(tmp_path / str(seed)), "--elements", metal]) == 0
+        assert (
+            main(["maps", str(tmp_path / f"{seed}.lbj"), "-o", str(tmp_path / str(seed)), "--elements", f"{metal},Si"])
+            == 0
+        )
         said.append(sorted(path.name for path in (tmp_path / str(seed)).glob(f"map-{place}*.npy")))
     assert not said[0]  # the metal alone hides nothing
     assert len(said[1]) == 1
