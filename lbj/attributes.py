@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from .errors import UsageError
+from .plausible import implausible
 from .signal import finite
 
 PER_SIGNAL = {
@@ -39,6 +40,8 @@ def checked(given: dict[str, Any], signals: list[str]) -> dict[str, Any]:
     for name, value in given.items():
         if value is None:
             continue
+        if said := implausible(name, value):
+            raise UsageError(said)
         if name in PER_SIGNAL:
             out[name] = _per_signal(name, value, signals)
         elif name in PER_FRAME:

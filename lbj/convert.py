@@ -14,6 +14,7 @@ from .importing.arrays import first_bytes
 from .importing.notes import Note, grouped
 from .importing.source import Source
 from .outputs import digest, new_journal
+from .plausible import without_implausible
 from .progress import track
 from .reader import open as open_journal
 from .signal import Signal
@@ -61,12 +62,16 @@ def store(
     """Write an opened source, read from `paths`, into the new journal `out`; as `convert`."""
     lost: list[str] = []
     signals = _recoded(source.signals, codings or {}, lost)
+    metadata, odd = without_implausible(source.metadata)
+    lost += [f"left out: {text}" for text in odd]
     origin = {"name": base_name(os.path.abspath(paths[0])), "files": _files(paths)}
-    with new_journal(out) as part, begin(part, signals, source.metadata, source=origin, sync=False) as writer:
+    with new_journal(out) as part, begin(part, signals, metadata, source=origin, sync=False) as writer:
         for name, value in source.static.items():
             writer.put_static(name, value)
         for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
-            writer.append(dict(data), **attributes)
+            kept, odd = without_implausible(attributes)
+            lost += [text for text in (f"left out: {one}" for one in odd) if text not in lost]
+            writer.append(dict(data), **kept)
         for payload in _displacements(paths):
             writer._record(layout.DISP, payload)
         notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]

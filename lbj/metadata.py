@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .plausible import implausible
+
 NUMBERS = {
     "beam_energy": "eV",
     "convergence_angle": "rad",
@@ -29,6 +31,8 @@ def faults(metadata: dict[str, Any]) -> list[str]:
     energy = metadata.get("beam_energy")
     if isinstance(energy, (int, float)) and not energy > 0:
         out.append(f"beam_energy must be above zero (eV), got {energy!r}")
+    elif said := implausible("beam_energy", energy):
+        out.append(said)
     out += [
         f"{name} must be text, got {metadata[name]!r}"
         for name in TEXTS

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--stated", **quantify.STATED)
     run.add_argument("--compare", **quantify.COMPARE)
     run.add_argument("--scree", action="store_true", help="weigh the components against dose")
+    run.add_argument("--beam-energy", **quantify.BEAM)
     run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
     method(run)
     choices(run)
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     maps.add_argument("-o", "--output", required=True, metavar="DIR")
     maps.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
     method(maps)
+    maps.add_argument("--beam-energy", **quantify.BEAM)
     choices(maps)
     maps.set_defaults(run=_maps)
 
@@ -184,6 +186,7 @@ def _run(args: argparse.Namespace) -> int:
 
     summary = run(
         args.input, args.output, elements=args.elements, image=args.image, signal=args.signal, region=args.region,
+        beam_energy=args.beam_energy,
         factors=args.factors, chips=quantify.chips_of(args.chips),
         stated=quantify.numbers(args.stated, "stated", ":") if args.stated else None,
         compare=quantify.earlier_table(args.compare) if args.compare else None, scree=args.scree,
@@ -258,7 +261,9 @@ def _maps(args: argparse.Namespace) -> int:
     with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, opened(args.file) as journal:
         if spectra_signal(journal, args.signal) is None:
             raise UsageError(f"{args.file!r} holds no spectra to map")
-        view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        view, results = registered(
+            journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
+        )
         mapped(view, results, args.elements, maps=args.maps)
         write_maps(results, folder)
         for name, data in map_pictures(results).items():

@@ -29,6 +29,7 @@ from .lines import symbols
 from .registering import register
 from .registration import Registration
 from .results import Results, pixel_size
+from .scanned import scanned_of
 from .sections import counted, quantified, weighed
 from .selection import View, image_signal, picture, spectra_signal
 from .spectral import add_edge_maps, add_maps, add_spectrum, check_energies
@@ -41,6 +42,7 @@ LARGEST_CUBE = 2**32  # bytes of the aligned spectrum image that a run writes
 WORST_ERROR = 0.5  # px; counts that register worse are no guide
 LARGEST_ERROR = 3.0  # px; nor are images
 LEAST_ENERGY = 1000.0  # eV, of a beam
+MANY = 12  # frames that a note names
 
 
 def run(
@@ -51,6 +53,7 @@ def run(
     image: str | None = None,
     signal: str | None = None,
     region: int | None = None,
+    beam_energy: float | None = None,
     factors: str | None = None,
     chips: Any = 15,
     stated: dict[str, float] | None = None,
@@ -73,6 +76,8 @@ def run(
         Image to register and signal to accumulate; default HAADF or the first image, EDX or the first of its kind.
     region : int, optional
         Use only the frames of this area.
+    beam_energy : float, optional
+        eV, in place of what the series states.
     factors : path, optional
         k-factors (`quantification.factors`), to quantify the elements in chips: ``quantification.csv``, at% maps.
     chips : int, labels or polygons
@@ -114,7 +119,9 @@ def run(
         new_folder(output, "mfsi run", known, spared) as folder,
         lbj.open(path := _journal(inputs, folder, seconds, quiet=quiet)) as journal,
     ):
-        view, results = registered(journal, inputs, image=image, signal=signal, region=region, quiet=quiet)
+        view, results = registered(
+            journal, inputs, image=image, signal=signal, region=region, beam_energy=beam_energy, quiet=quiet
+        )
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
         results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
@@ -157,6 +164,7 @@ def registered(
     image: str | None = None,
     signal: str | None = None,
     region: int | None = None,
+    beam_energy: float | None = None,
     anew: bool = False,
     quiet: bool = False,
 ) -> tuple[Any, Results]:
@@ -167,13 +175,14 @@ def registered(
     frames = [frame.index for frame in journal if region is None or frame.region == region]
     if not frames:
         raise UsageError(f"the series holds no frame of region {region}" if len(journal) else "it holds no frame")
-    view = journal if len(frames) == len(journal) else View(journal, frames)
+    known = {} if beam_energy is None else {"beam_energy": beam_energy}
+    view = journal if len(frames) == len(journal) and not known else View(journal, frames, known)
     wrong = faults(journal.metadata)
     if wrong:
         raise UsageError(f"the journal's metadata: {'; '.join(wrong)} (lbj.append(path).amend mends it)")
     names = [base_name(os.path.abspath(name)) for name in inputs]
     title = str(journal.metadata.get("title") or Path(names[0]).stem)
-    results = Results(title, names, len(frames), dict(journal.metadata))
+    results = Results(title, names, len(frames), dict(view.metadata))
     if journal.tail is not None:
         results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
     elif not journal.complete:
@@ -190,6 +199,7 @@ def registered(
             "one area with --region where they show different things."
         )
     results.signal = spectra_signal(view, signal)
+    results.notes += _aborted(view, results.signal or image_signal(view, image))
     _align(view, results, image, anew=anew, quiet=quiet)
     return view, results
 
@@ -301,9 +311,20 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
             results.registration = Registration.rigid(np.zeros((len(stack), 2)), (signal.shape[0], signal.shape[1]))
 
 
+def _aborted(journal: Any, signal: Signal | None) -> list[str]:
+    """Sentence on frames whose scan was aborted."""
+    mask = None if signal is None else scanned_of(journal, signal)
+    if mask is None:
+        return []
+    share = mask.mean(axis=(1, 2))
+    cut = [f"{index} ({share[index]:.0%})" for index in np.flatnonzero(share < 1)[:MANY]]
+    return [f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."]
+
+
 def _stored(journal: Any, guide: Signal | None) -> Registration | None:
     """Displacements of all frames that were appended to the journal for this image, if any."""
-    if guide is None or isinstance(journal, View):
+    journal = journal.whole if isinstance(journal, View) else journal
+    if guide is None or journal is None:
         return None
     found = journal.displacement(guide.name)
     if found is None or len(found.error) != len(journal) or found.shape != guide.shape:
@@ -333,7 +354,9 @@ def _sizes(journal: Any, results: Results, path: Path) -> None:
     size = results.pixel or results.pixel_image
     if current and dwell and size:
         found = dose(current, dwell, size)
-        total = None if found is None else found * results.frames
+        mask = scanned_of(journal, results.signal or next(iter(journal.signals.values())))
+        whole = results.frames if mask is None else results.frames * float(mask.mean())
+        total = None if found is None else found * whole
         figures.update(current_A=current, current_is=source, dose_per_frame=found, total_dose=total)
 
 

@@ -16,11 +16,16 @@ Floats = NDArray[np.float64]
 
 
 class View:
-    """Some frames of a journal."""
+    """Some frames of a journal; `known` stands in place of its metadata."""
 
-    def __init__(self, journal: Any, frames: list[int]) -> None:
+    def __init__(self, journal: Any, frames: list[int], known: dict[str, Any] | None = None) -> None:
         self._journal, self._frames = journal, frames
-        self.signals, self.metadata = journal.signals, journal.metadata
+        self.signals, self.metadata = journal.signals, {**journal.metadata, **(known or {})}
+
+    @property
+    def whole(self) -> Any:
+        """The journal itself, where all its frames are there."""
+        return self._journal if len(self._frames) == len(self._journal) else None
 
     def __len__(self) -> int:
         return len(self._frames)

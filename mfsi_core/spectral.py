@@ -27,6 +27,7 @@ from .windows import Map, line_window, window_maps
 from .wording import artefact, greek
 
 FOUND_PEAKS = 6
+LOW_BEAM = 10e3  # eV; where it leaves the choice of a line as it is, the beam energy does not matter
 MANY = 12
 
 
@@ -58,8 +59,15 @@ def check_energies(results: Results, elements: list[str] | None) -> None:
         return
     named = elements or [str(e) for e in results.metadata.get("elements") or []]
     known = [element for element in dict.fromkeys(named) if element in symbols()]
+    beam = results.metadata.get("beam_energy")
+    high = float(centres(signal)[-1])
+    open_lines = [e for e in known if best_line(e, 0.0, high) != best_line(e, 0.0, high, LOW_BEAM)]
+    if beam is None and open_lines:
+        results.notes.append(
+            f"The beam energy is not known, which decides by what lines {', '.join(open_lines)} can show: give it, as "
+            "--beam-energy 200keV, or keep it in the journal (`lbj amend`)."
+        )
     with results.timed("check the energy axis"):
-        beam = results.metadata.get("beam_energy")
         checked = check_axis(np.asarray(spectrum, float), centres(signal), known, beam, resolution_of(signal))
     results.signal = signal = checked.signal(signal)
     results.notes += checked.notes

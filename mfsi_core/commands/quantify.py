@@ -28,6 +28,29 @@ STATED: dict[str, Any] = {"metavar": "Sr:1,Ti:1,O:3", "help": "tell how far the 
 COMPARE: dict[str, Any] = {"metavar": "OTHER.csv", "help": "an earlier quantification.csv of the same chips"}
 
 
+def beam_energy(text: str) -> float:
+    """Read an energy of the beam: 200keV, or 200000 (eV)."""
+    from lbj.plausible import implausible
+
+    number = text.strip().lower().replace(" ", "")
+    factor = 1e3 if number.endswith("kev") else 1.0
+    try:
+        value = factor * float(number.removesuffix("kev").removesuffix("ev"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes an energy, as 200keV, got {text!r}") from None
+    said = implausible("beam_energy", value)
+    if said:
+        raise argparse.ArgumentTypeError(said)
+    return value
+
+
+BEAM: dict[str, Any] = {
+    "type": beam_energy,
+    "metavar": "200keV",
+    "help": "of the beam, in place of what the series states",
+}
+
+
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = command("quantify", "quantify chips of a field: compositions with errors, and their maps", EXAMPLE)
@@ -45,6 +68,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument("--energy", metavar="LOW:HIGH", help="range of the fit, eV; default all above 150")
     parser.add_argument("--region", metavar="A:B,C:D", help="rows and columns of the field")
     parser.add_argument("--standard", metavar="Sr:1,Ti:1,O:3", help="take the field for a standard: writes factors.csv")
+    parser.add_argument("--beam-energy", **BEAM)
     parser.add_argument("--stated", **STATED)
     parser.add_argument("--compare", **COMPARE)
     parser.add_argument("--export", metavar="CHIPS.npz", help="also .csv, .parquet: chips for a few-shot model")
@@ -73,7 +97,9 @@ def _run(args: argparse.Namespace) -> int:
     known = ("factors.csv",) if args.standard else ("quantification.csv", "fitted_spectrum.png")
     out, inputs = Path(args.output), [args.file, *([args.factors] if args.factors else [])]
     with new_folder(out, "mfsi quantify", known, inputs) as folder, opened(args.file) as journal:
-        view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        view, results = registered(
+            journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
+        )
         if results.signal is None:
             raise UsageError("the series holds no spectra to quantify")
         options |= {"signal": results.signal.name, "registration": results.registration if results.guide else None}

@@ -36,6 +36,7 @@ PREFERRED = (1000.0, 16000.0)  # eV; alpha lines between them are the first choi
 ABSORPTION = ("thickness_nm", "density", "take_off_deg", "pixel_area_nm2")
 NEAR = 25.0  # eV, of a stray peak to the line that may explain it
 FEW = 20.0  # counts below which an intensity is flagged
+BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV, of a family's lines from where they should stand
 
 
@@ -66,6 +67,8 @@ class Quantification:
         Centres of the channels that were fitted, eV; the sum of all chips' counts in them.
     axis : AxisCheck
         How far the energy axis was found to be off; `energy` is corrected by it.
+    beam_energy : float or None
+        eV.
     """
 
     elements: list[str]
@@ -83,6 +86,19 @@ class Quantification:
     energy: Floats
     spectrum: Floats
     axis: AxisCheck
+    beam_energy: float | None = None
+
+    @property
+    def bulk(self) -> bool:
+        """Whether the beam is one of a scanning microscope, whose specimens are bulk."""
+        return self.beam_energy is not None and self.beam_energy <= BULK
+
+    @property
+    def _of_bulk(self) -> str:
+        return (
+            f"The beam energy is {(self.beam_energy or 0) / 1000:g} keV: in the bulk specimens of scanning microscopes "
+            "X-rays are absorbed and excited at depth, which a composition of a thin film, as this one is, leaves out."
+        )
 
     @property
     def shifts(self) -> Floats:
@@ -99,7 +115,11 @@ class Quantification:
             if abs(shift) > MISPLACED
         ]
         text = "Peaks taken for lines of the elements named stand elsewhere: {}; other elements may have made them."
-        return [*self.axis.notes, *([text.format(", ".join(away))] if away else [])]
+        return [
+            *self.axis.notes,
+            *([self._of_bulk] if self.bulk else []),
+            *([text.format(", ".join(away))] if away else []),
+        ]
 
     @property
     def table(self) -> Any:
@@ -168,7 +188,8 @@ def quantify(
         counts_se`` (net counts of the factor's lines), ``k, k_basis, at_pct, at_se, wt_pct, wt_se`` (percent; errors
         include those of k), ``deviance_dof, flags``. Flags: ``empty`` no counts, ``zero`` held at zero by the fit,
         ``few`` fewer than 20 counts, ``unconverged``, ``excluded`` (k = 0), ``axis`` (it could not be decided whether
-        the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should).
+        the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should), ``bulk``
+        (the beam of 30 keV or less is that of bulk specimens, the composition that of a thin film).
 
     Raises
     ------
@@ -292,7 +313,7 @@ def analyse(
     made = composition(counts, k, masses, method, basis, covariance, rel_sd, share, absorber)
     return Quantification(
         elements, chosen, [families[index] for index in wanted], parts, counts, errors, made, deviance,
-        bound, converged, calibration, model, axis, total, checked,
+        bound, converged, calibration, model, axis, total, checked, beam,
     )  # fmt: skip
 
 
@@ -422,6 +443,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
+        "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }
     bits = np.zeros(result.counts.shape, np.uint8)
