@@ -12,13 +12,13 @@ from lbj import Signal, UsageError
 
 from .energy import STROBE, centres, width
 from .lines import best_line
-from .peaks import Peak
+from .peaks import PILE_UP, Peak
 from .quantification.calibration import Calibration, calibrate
 from .quantification.detector import FWHM, Detector
 from .quantification.families import Family, families_of
 from .quantification.linear_filter import linear_filter
 from .quantification.model import Model, build
-from .quantification.strays import ELEMENT, stray
+from .quantification.strays import ELEMENT, SIGNIFICANT, stray
 from .registration import Registration
 from .sources import Series
 from .weighted_sums import weighted_sums
@@ -32,6 +32,7 @@ BLEND = 3.0  # by how much others may raise the variance of a line before it cou
 ABSENT = 3.0  # standard errors of all counts of a line
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
+STRONGEST = 3  # lines whose sums are looked for
 MISPLACED = 10.0  # eV from where they should stand, from which lines may be another element's
 UNSURE = 2.0  # eV, by which an energy axis is easily off,
 SWAYED = 0.1  # and the share of a line's counts that this may change
@@ -112,7 +113,7 @@ def line_filter(
         The unbiased linear filter of least variance (`quantification.linear_filter`) for the sum spectrum's noise, made
         of all lines of all families and a smooth background as fitted to the sum spectrum (`calibrate`). Net counts are
         those in the peaks of the alpha lines, of a peak those of its one line, without the tail of photons that lost
-        part of their charge.
+        part of their charge. Sum peaks of the strongest lines are allowed for where the fit misses them.
 
     Raises
     ------
@@ -134,6 +135,9 @@ def line_filter(
     edges = np.append(energy[0] - half[0], energy + half)
     resolution = float(signal.metadata.get("energy_resolution") or 130.0)
     known = calibrate(counts, edges, families, Detector(resolution=resolution))
+    sums = _pile_up(known, counts, energy)
+    if sums:
+        known = calibrate(counts, edges, [*families, *sums], Detector(resolution=resolution))
     model = build(known, energy, axis.size, start)
     tool = linear_filter(model.columns, known.counts, model.mean, owners, [-1] * len(known.families))
     scope = (1 - known.detector.tail) * np.array([_alpha_share(known, owner) for owner in owners])
@@ -179,6 +183,23 @@ def _wanted(
             lines.append(name)
             owners.append(len(families) - 1)
     return families, lines, owners
+
+
+def _pile_up(known: Calibration, counts: Floats, energy: Floats) -> list[Family]:
+    """Sum peaks of the strongest lines that the fit misses, though they stand on the flank of another line."""
+    strong = [int(i) for i in np.argsort(-known.counts)[:STRONGEST] if known.counts[i] > 0]
+    fit = known.counts @ known.templates + known.background
+    found = []
+    for number, one in enumerate(strong):
+        for other in strong[: number + 1]:
+            place = known.families[one].alpha_energy + known.families[other].alpha_energy
+            at = float(known.detector.positions(np.array(place)))
+            near = np.abs(energy - at) <= FWHM / 2 * float(known.detector.sigmas(np.array(place)))
+            missed, expected = float((counts - fit)[near].sum()), float(fit[near].sum())
+            most = PILE_UP * known.counts[one] * known.counts[other] / counts.sum()
+            if near.any() and SIGNIFICANT * max(expected, 1.0) ** 0.5 < missed < most:
+                found.append(stray(place))
+    return found
 
 
 def _alpha_share(known: Calibration, index: int) -> float:

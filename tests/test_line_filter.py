@@ -161,6 +161,19 @@ def test_peaks_of_the_detector_are_no_elements():
         assert not found[80].artefact
 
 
+def test_a_sum_peak_on_the_flank_of_a_line_is_not_counted_to_it():
+    """Si K alpha twice, 3480 eV, between K K alpha and Ca K alpha; the K film is thin."""
+    edges, shape = AXES["20 eV, from -480"], (12, 14)
+    energy = (edges[:-1] + edges[1:]) / 2
+    mean = spectrum({"Si_K": 2000.0, "K_K": 30.0, "Ca_K": 60.0}, edges)
+    sigma = np.sqrt(128.0**2 + 2.45 * (3480 - 5895)) / 2.355
+    mean = mean + 40.0 * 20 / (sigma * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((energy - 3480) / sigma) ** 2)
+    counts = drawn(mean, shape, 9)
+    found = element_maps(counts, ["Si", "K", "Ca"], signal_of(shape, edges))
+    for element, photons in (("K", 30.0), ("Ca", 60.0)):
+        assert found[element].values.mean() == pytest.approx(photons * alpha_share(f"{element}_K"), rel=0.06)
+
+
 def test_escape_peaks_are_as_strong_as_measured():
     """J. Goldstein et al., Scanning Electron Microscopy and X-ray Microanalysis: 1.8 % of P Ka, ever less above."""
     assert 100 * escape_share(2013.0) == pytest.approx(1.8, rel=0.4)
