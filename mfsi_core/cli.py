@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--compare", **quantify.COMPARE)
     run.add_argument("--scree", action="store_true", help="weigh the components against dose")
     run.add_argument("--beam-energy", **quantify.BEAM)
+    run.add_argument("--align-edges", action="store_true", help="EELS: move the axis to where edges begin")
     run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
     method(run)
     choices(run)
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     maps.add_argument("--elements", type=_symbols, metavar="Ti,Ca,O", help="default: those the series names")
     method(maps)
     maps.add_argument("--beam-energy", **quantify.BEAM)
+    maps.add_argument("--align-edges", action="store_true", help="EELS: move the axis to where edges begin")
     choices(maps)
     maps.set_defaults(run=_maps)
 
@@ -186,7 +188,7 @@ def _run(args: argparse.Namespace) -> int:
 
     summary = run(
         args.input, args.output, elements=args.elements, image=args.image, signal=args.signal, region=args.region,
-        beam_energy=args.beam_energy,
+        beam_energy=args.beam_energy, align_edges=args.align_edges,
         factors=args.factors, chips=quantify.chips_of(args.chips),
         stated=quantify.numbers(args.stated, "stated", ":") if args.stated else None,
         compare=quantify.earlier_table(args.compare) if args.compare else None, scree=args.scree,
@@ -264,7 +266,7 @@ def _maps(args: argparse.Namespace) -> int:
         view, results = registered(
             journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
         )
-        mapped(view, results, args.elements, maps=args.maps)
+        mapped(view, results, args.elements, maps=args.maps, align_edges=args.align_edges)
         write_maps(results, folder)
         for name, data in map_pictures(results).items():
             (folder / f"{name}.png").write_bytes(data)

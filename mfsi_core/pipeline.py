@@ -54,6 +54,7 @@ def run(
     signal: str | None = None,
     region: int | None = None,
     beam_energy: float | None = None,
+    align_edges: bool = False,
     factors: str | None = None,
     chips: Any = 15,
     stated: dict[str, float] | None = None,
@@ -78,6 +79,8 @@ def run(
         Use only the frames of this area.
     beam_energy : float, optional
         eV, in place of what the series states.
+    align_edges : bool
+        Move the axis of EELS spectra by what the onsets of sharp edges agree on, before edges are mapped.
     factors : path, optional
         k-factors (`quantification.factors`), to quantify the elements in chips: ``quantification.csv``, at% maps.
     chips : int, labels or polygons
@@ -125,7 +128,7 @@ def run(
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
         results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
-        mapped(view, results, elements, maps=maps, quiet=quiet)
+        mapped(view, results, elements, maps=maps, align_edges=align_edges, quiet=quiet)
         with _section(results, "counts per area"):
             counted(results)
         if factors is not None:
@@ -220,9 +223,15 @@ def _strange_units(journal: Any) -> list[str]:
 
 
 def mapped(
-    journal: Any, results: Results, elements: list[str] | None, *, maps: str = "filter", quiet: bool = False
+    journal: Any,
+    results: Results,
+    elements: list[str] | None,
+    *,
+    maps: str = "filter",
+    align_edges: bool = False,
+    quiet: bool = False,
 ) -> None:
-    """Sum the spectra and map the elements; `maps` as for `run`."""
+    """Sum the spectra and map the elements; `maps` and `align_edges` as for `run`."""
     _check_elements(elements)
     if results.signal is None:
         results.notes.append("The series holds no spectra.")
@@ -230,7 +239,7 @@ def mapped(
     add_spectrum(journal, results, quiet=quiet)
     check_energies(results, elements)
     if results.eels:
-        add_edge_maps(journal, results, elements)
+        add_edge_maps(journal, results, elements, align=align_edges)
     else:
         add_maps(journal, results, elements, maps)
 

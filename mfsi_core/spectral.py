@@ -13,12 +13,14 @@ from lbj import Signal, UsageError
 from lbj.progress import track
 
 from .disturbing import disturbing
+from .edge_table import edges_of
 from .edge_windows import edge_windows
 from .edges import net_edges
 from .energy import STROBE, centres
 from .line_filter import line_filter
 from .lines import best_line, line_energy, lines_of, symbols
 from .maps import map_snr, windowed_maps
+from .onsets import find_onsets, tell
 from .peaks import Peak, find_peaks
 from .quantification.axis_check import check_axis, resolution_of
 from .results import Results
@@ -192,8 +194,11 @@ def _tell_flags(results: Results) -> None:
             results.notes.append(f"Map of {title}: {flag}.")
 
 
-def add_edge_maps(journal: Any, results: Results, elements: list[str] | None) -> None:
-    """Map the edges of the elements named, or of those the series names."""
+def add_edge_maps(journal: Any, results: Results, elements: list[str] | None, *, align: bool = False) -> None:
+    """Map the edges of the elements named, or of those the series names.
+
+    Onsets that lie elsewhere than the table says are noted; with `align` the axis is moved by what they agree on.
+    """
     signal = results.signal
     assert signal is not None
     if signal.axes[-1].get("units") != "eV":
@@ -204,6 +209,7 @@ def add_edge_maps(journal: Any, results: Results, elements: list[str] | None) ->
     if not named:
         results.notes.append("No elements were named, neither with --elements nor in the series: no edge was mapped.")
         return
+    results.signal = signal = _at_onsets(results, named, align=align)
     axis = centres(signal)
     chosen = edge_windows(named, axis)
     without = [e for e in dict.fromkeys(named) if e not in chosen]
@@ -240,6 +246,27 @@ def add_edge_maps(journal: Any, results: Results, elements: list[str] | None) ->
                 f"Every spectrum of {one.edge.name} holds a voxel that is not finite: no map was made."
             )
     results.labels = [(one.edge.energy, greek(one.edge.name)) for one in chosen.values()]
+
+
+def _at_onsets(results: Results, named: list[str], *, align: bool) -> Signal:
+    """Signal on whose axis edges begin where they should, if that is wanted and can be; what is off is noted."""
+    signal, spectrum = results.signal, results.spectrum
+    assert signal is not None
+    assert spectrum is not None
+    axis = centres(signal)
+    edges = [edge for element in dict.fromkeys(named) for edge in edges_of(element, float(axis[0]), float(axis[-1]))]
+    notes, shift = tell(find_onsets(np.asarray(spectrum, float), axis, edges))
+    if shift is None:
+        results.notes += notes
+        return signal
+    done = "the axis was moved by that" if align else "their maps lose counts: --align-edges moves the axis by that"
+    results.notes += [f"{note}; {done}." for note in notes]
+    results.figures["edges_shift_eV"] = shift
+    if not align:
+        return signal
+    last = dict(signal.axes[-1])
+    last["offset"] = last.get("offset", 0.0) - shift
+    return Signal.from_json({**signal.to_json(), "axes": [*signal.to_json()["axes"][:-1], last]})
 
 
 def _found(signal: Signal) -> str:
