@@ -105,6 +105,12 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
             "the shortest steps were taken; record with finer pixels"
         )
+    usual = float(np.median(np.hypot(*np.diff(place, axis=0).T)))
+    if hops.period / 2 < usual:
+        _warn(
+            f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
+            "distortions that two frames share may have taken them for a period apart; record with less drift"
+        )
     out.covariance = covariance(out.error, shares)
     if np.isinf(out.covariance[good]).any():
         values, vectors = np.linalg.eigh(shares)

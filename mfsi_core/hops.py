@@ -23,7 +23,9 @@ BLOCKS = 8  # to a side of the scene, in which the evidence is counted
 FLAT = 0.1  # of the strongest block's variance, below which a block shows nothing
 CERTAIN = 3.5  # standard errors by which evidence decides
 CLEAR = 0.08  # of the misfit, and by how much
-UNLIKELY, WORSE = 1.0, 0.15  # standard errors, or share, by which a vector that fits worse is no longer a tie
+# Share of the misfit, and standard errors, by which a vector fits worse that is no tie; in a perfect crystal, rows
+# misplaced in all frames alike cost as much.
+WORSE, UNLIKELY = 0.15, 3.0
 FEWEST = 24  # blocks
 EVEN = 0.05  # of the misfit, within which two places are alike
 SHORTEST = 2.0  # px
@@ -112,7 +114,7 @@ def _compare(
     still = laid.smooth(after, -offset)
     now = _by_block(before, still)
     power, count = _by_block(before, np.where(np.isfinite(before), 0, np.nan).astype(np.float32))
-    level = power / np.maximum(count, 1)
+    level = np.where(count > 0, power / np.maximum(count, 1), 0)
     structured = level > FLAT * level.max()
     best, gained, tie = np.zeros(2), 0.0, None
     for k in np.argsort(_misfits(before, still, -vectors))[:TRIED]:
@@ -123,10 +125,10 @@ def _compare(
         old, new = (part[0][known] / part[1][known] for part in (now, then))
         better = 2 * (old - new) / np.maximum(old + new, 1e-300)
         share, error = float(better.mean()), float(better.std(ddof=1)) / np.sqrt(known.sum()) + 1e-300
-        certain = abs(share) > max(CERTAIN * error, CLEAR)
+        certain = share > max(CERTAIN * error, CLEAR)
         if certain and share > gained:
             best, gained, tie = vectors[k], share, None
-        elif not certain and gained == 0 and share > -min(UNLIKELY * error, WORSE):
+        elif not certain and gained == 0 and share > -min(WORSE, UNLIKELY * error):
             tie = (float(vectors[k, 0]), float(vectors[k, 1]))
             even = abs(share) < min(error, EVEN)
             if even and np.hypot(*(step + vectors[k])) < np.hypot(*(step + best)) - SHORTEST:
