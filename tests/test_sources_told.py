@@ -209,3 +209,21 @@ def test_values_of_another_kind_are_named(tmp_path):
     more["Sample"]["elements"] = "Al, O"
     sf.write("hspy", tmp_path / "b.hspy", sf.signal(counts(4, 5, 16), axes, "EDS_TEM", **more))
     assert read(tmp_path / "b.hspy")[0].metadata["elements"] == ["Al", "O"]
+
+
+def test_units_beside_a_number_and_in_the_name_of_an_axis(tmp_path):
+    head = {
+        "FORMAT": "EMSA/MAS Spectral Data File", "VERSION": "1.0", "TITLE": "NIO EELS OK SHELL", "NPOINTS": "16.",
+        "NCOLUMNS": "1.", "XUNITS": "Energy Loss (eV)", "YUNITS": "Intensity", "DATATYPE": "Y", "XPERCHAN": "3.1",
+        "OFFSET": "520.13", "SIGNALTYPE": "ELS", "BEAMKV   -kV": "120.0", "CONVANGLE-mR": "1.5", "DWELLTIME-ms": "100",
+    }  # fmt: skip
+    lines = [f"#{key:<12}: {value}" for key, value in head.items()] + ["#SPECTRUM    : Spectral Data Starts Here"]
+    text = "\n".join([*lines, *(f"{i}." for i in range(16)), "#ENDOFDATA   : End Of Data", ""])
+    (tmp_path / "a.msa").write_text(text)
+    source, frames = read(tmp_path / "a.msa")
+    energy = source.signals[0].axes[-1]
+    assert (energy["name"], energy["units"]) == ("energy", "eV")
+    assert (energy["offset"], energy["scale"]) == pytest.approx((520.13, 3.1))
+    assert frames[0][1]["dwell_time"] == {"EELS": pytest.approx(0.1)}
+    assert source.metadata["beam_energy"] == pytest.approx(120e3)
+    assert source.metadata["convergence_angle"] == pytest.approx(1.5e-3)

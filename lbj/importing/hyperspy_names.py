@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .elements import symbols
-from .units import number, positive
+from .units import number, positive, unit
 
 DEGREE = math.pi / 180
 
@@ -104,14 +104,21 @@ def with_vendor_tags(item: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+def stated(microscope: dict[str, Any], path: str, factor: float) -> float | None:
+    """Return a number in the journal's unit: by the unit beside it (``dwell_time_units``), else by `factor`."""
+    value = number(dig(microscope, path))
+    text, own = unit(dig(microscope, f"{path}_units"))
+    return None if value is None else value * (own if text in ("eV", "m", "s", "rad") else factor)
+
+
 def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the journal's metadata that HyperSpy's `metadata` states."""
     microscope = instrument(metadata)
     out: dict[str, Any] = {}
     for path, name, factor in SERIES:
-        value = positive(dig(microscope, path))
+        value = positive(stated(microscope, path, factor))
         if value is not None:
-            out[name] = value * factor
+            out[name] = value
     tilt = [number(dig(microscope, path)) for path in TILTS]
     if tilt[0] is not None:
         out["stage_tilt"] = [value * DEGREE for value in tilt if value is not None]
@@ -140,9 +147,9 @@ def detector_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     found = {name: number(dig(microscope, path)) for path, name, _ in DETECTOR}
     out: dict[str, Any] = {name: v * factor for _, name, factor in DETECTOR if (v := found[name]) is not None}
     for path, name, factor in SPECTROMETER:
-        value = positive(dig(microscope, path))
+        value = positive(stated(microscope, path, factor))
         if value is not None:
-            out[name] = value * factor
+            out[name] = value
     spectrometer = dig(microscope, "Detector.EELS.spectrometer")
     if isinstance(spectrometer, str) and spectrometer:
         out["spectrometer"] = spectrometer
@@ -156,10 +163,10 @@ def times(metadata: dict[str, Any]) -> dict[str, float]:
     """Return live, real, dwell and exposure time (s) that HyperSpy's `metadata` states."""
     microscope = instrument(metadata)
     out: dict[str, float] = {}
-    known = [(dig(microscope, path), name) for path, name, _ in TIMES]
+    known = [(stated(microscope, path, factor), name) for path, name, factor in TIMES]
     known += [(dig(metadata, f"Acquisition_instrument.Detector.{key}"), name) for key, name in OPTICAL_TIMES]
-    for stated, name in known:
-        value = positive(stated)
+    for time, name in known:
+        value = positive(time)
         if value is not None:
             out.setdefault(name, value)
     return out

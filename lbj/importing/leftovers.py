@@ -46,7 +46,7 @@ def told(items: list[Item]) -> list[str]:
         for path, value in _paths(metadata):
             if _unclear(path, value):
                 unclear[f"{_short(path)} {str(value)[:LONGEST]!r}"] = None
-            if not _taken(path) and not (placed and path.endswith(hs.STAGE)):
+            if not _taken(path.removesuffix("_units")) and not (placed and path.endswith(hs.STAGE)):
                 names[path] = None
         kept = {_plain(value) for part in (metadata, *(item.get("axes") or ())) for _, value in _paths(part)}
         mapped = {slug(path) for path in item.get("mapping") or ()}

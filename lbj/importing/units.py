@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from typing import Any
 
@@ -65,6 +66,9 @@ def unit(text: Any) -> tuple[str, float]:
     for word in (lower, lower.removesuffix("s")):
         if word in _LOWER:
             return _LOWER[word]
+    named = re.fullmatch(r"[^()]+\(([^()]+)\)", inner)  # "Energy Loss (eV)"
+    if named and unit(named[1])[0] in ("eV", "m", "s", "rad"):
+        return unit(named[1])
     return (inner if plain.startswith("[") else str(text).strip()), 1.0
 
 
