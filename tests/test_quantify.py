@@ -1,4 +1,5 @@
 import argparse
+import warnings
 
 import eds_phantom as phantom
 import numba
@@ -218,6 +219,40 @@ def test_the_fits_errors_are_those_of_fisher():
     np.testing.assert_allclose(fit.covariance.mean(axis=0), np.linalg.inv(information), rtol=0.02)
     np.testing.assert_allclose(np.cov(fit.counts.T), np.linalg.inv(information), rtol=0.12)
     assert fit.deviance_dof.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_fit_that_misses_is_told_from_noise():
+    """A peak that no column holds, a fifth of the others: misfit where counts show it; never of what the columns make."""
+    columns, rng = columns_of()
+    truth = np.array([4000.0, 2500.0, 3000.0, 6000.0])
+    right = poisson_fit(rng.poisson(truth @ columns, (2000, 30)), columns)
+    assert right.misfit.sum() == 0
+    foreign = np.exp(-(((np.linspace(0, 1, 30) - 0.32) / 0.03) ** 2))
+    wrong = truth @ columns + 800 * foreign / foreign.sum()
+    assert poisson_fit(rng.poisson(wrong, (200, 30)), columns).misfit.all()
+    assert not poisson_fit(rng.poisson(wrong / 1000, (200, 30)), columns).misfit.any()
+
+
+def test_errors_grow_where_the_fit_misses_and_the_user_is_told():
+    """The detector resolves one half of the field far worse than the other, which no one calibration can hold."""
+    detectors = phantom.Detector(), phantom.Detector(resolution=190.0)
+    spectra = [phantom.phase_spectrum("SrTiO3", EDGES, detector)[0] for detector in detectors]
+    halves = np.repeat([[0, 1]], SHAPE[1] // 2, axis=1) + np.zeros((SHAPE[0], 1), int)
+    same, mixed = (
+        analyse(
+            phantom.draw([spectra[0], spectra[n]], halves, 100.0, 5), ["Sr", "Ti", "O"], 32, phantom.factors(),
+            signal=phantom.signal(SHAPE, EDGES),
+        )
+        for n in (0, 1)
+    )  # fmt: skip
+    assert not same.misfit.any()
+    assert not same.table["flags"].str.contains("misfit").any()
+    assert not any("misses" in note for note in same.notes)
+    assert mixed.misfit.all()
+    assert mixed.table["flags"].str.contains("misfit").all()
+    assert any("misses the spectra of 8 of 8 chips" in note for note in mixed.notes)
+    assert (mixed.counts_se > 1.2 * same.counts_se).all()
+    assert (mixed.composition.at_se > 1.2 * same.composition.at_se)[:, :3].all()
 
 
 def test_an_empty_spectrum_fits_nothing():
@@ -495,7 +530,9 @@ def test_fept_with_published_factors(shared_data, tmp_path, name):
         spectrum = source[0].events(signal.name).spectrum()
         whole = np.zeros(signal.shape[:2], int)
         result = analyse(source, ["Fe", "Pt"], whole, PUBLISHED, signal=signal.name)
-        chips = quantify(source, ["Fe", "Pt"], 8, PUBLISHED, signal=signal.name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The fit misses the spectra of . of 64 chips")
+            chips = quantify(source, ["Fe", "Pt"], 8, PUBLISHED, signal=signal.name)
     peer = exspy.signals.EDSTEMSpectrum(spectrum.astype(float))
     axis = peer.axes_manager[-1]
     axis.name, axis.units, axis.scale, axis.offset = "E", "keV", 0.02, 0.16

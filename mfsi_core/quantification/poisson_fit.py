@@ -14,6 +14,7 @@ ROUNDS = 100
 ENOUGH = 1e-8  # log-likelihood still to be gained
 VANISHING = 1e-9  # expected counts of a bin that holds some; a step that leads there is too long
 LEAST = 5.0  # expected counts of a group of bins that enters the deviance
+MISFIT, CHANCE = 1.5, 5.0  # a deviance per degree of freedom above the first, and so many sigma above 1, is no noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,8 @@ class Fit:
     deviance_dof : (N,) float64
         Poisson deviance per degree of freedom over groups of neighbouring bins that expect 5 counts; NaN where fewer
         groups than free columns are left.
+    misfit : (N,) bool
+        Whether that is more than noise explains: lines, background or detector are not as the columns say.
     converged : (N,) bool
     """
 
@@ -39,6 +42,7 @@ class Fit:
     covariance: Floats
     bound: NDArray[np.bool_]
     deviance_dof: Floats
+    misfit: NDArray[np.bool_]
     converged: NDArray[np.bool_]
 
 
@@ -64,8 +68,9 @@ def poisson_fit(spectra: NDArray, columns: Floats) -> Fit:
     of counts, taken as its own error, makes low counts too sure and pulls too wide.
     """
     fitted = _fit(np.ascontiguousarray(spectra, np.float64), np.ascontiguousarray(columns.T))
-    counts, covariance, bound, deviance, converged = fitted
-    return Fit(counts, covariance, bound, deviance, converged)
+    counts, covariance, bound, (deviance, degrees), converged = fitted
+    noise = 1 + CHANCE * np.sqrt(2 / np.maximum(degrees, 1))
+    return Fit(counts, covariance, bound, deviance, deviance > np.maximum(noise, MISFIT), converged)
 
 
 @njit(cache=True, nogil=True)
@@ -126,7 +131,7 @@ def _fit(spectra, rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
             sums[j] += rows[b, j]
     counts, covariance = np.zeros((chips, n)), np.zeros((chips, n, n))
     bound, converged = np.zeros((chips, n), np.bool_), np.zeros(chips, np.bool_)
-    deviance = np.full(chips, np.nan)
+    deviance, degrees = np.full(chips, np.nan), np.zeros(chips)
     for chip in prange(chips):
         held = 0
         total = 0.0
@@ -145,8 +150,8 @@ def _fit(spectra, rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         counts[chip] = x
         _judge(rows, x, covariance[chip], bound[chip])
         free = n - bound[chip].sum()
-        deviance[chip] = _deviance(spectra[chip], rows, x, free)
-    return counts, covariance, bound, deviance, converged
+        deviance[chip], degrees[chip] = _deviance(spectra[chip], rows, x, free)
+    return counts, covariance, bound, (deviance, degrees), converged
 
 
 @njit(cache=True, nogil=True)
@@ -252,4 +257,4 @@ def _deviance(spectrum, rows, x, free):  # type: ignore[no-untyped-def]  # noqa:
                 total += 2 * seen * np.log(seen / expected)
             groups += 1
             seen = expected = 0.0
-    return total / (groups - free) if groups > free else np.nan
+    return (total / (groups - free), groups - free) if groups > free else (np.nan, 0)

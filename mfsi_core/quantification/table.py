@@ -53,10 +53,14 @@ class Quantification:
         Whose intensity each factor takes.
     chips : Chips
     counts, counts_se : (N, m) float64
-        Net counts of the lines that each factor speaks of, and their standard errors.
+        Net counts of the lines that each factor speaks of, and their standard errors; where the fit misses the
+        spectrum these are multiplied by the root of the deviance per degree of freedom, and so are those of the
+        composition (R. T. Birge, Phys. Rev. 40 (1932) 207).
     composition : Composition
     deviance_dof : (N,) float64
         Goodness of fit; NaN for the linear filter.
+    misfit : (N,) bool
+        Whether it is worse than noise explains; False for the linear filter.
     bound : (N, m) bool
         Intensities held at zero.
     converged : (N,) bool
@@ -79,6 +83,7 @@ class Quantification:
     counts_se: Floats
     composition: Composition
     deviance_dof: Floats
+    misfit: NDArray[np.bool_]
     bound: NDArray[np.bool_]
     converged: NDArray[np.bool_]
     calibration: Calibration
@@ -101,6 +106,15 @@ class Quantification:
         )
 
     @property
+    def _of_misfit(self) -> str:
+        worst = self.deviance_dof[self.misfit].max()
+        return (
+            f"The fit misses the spectra of {int(self.misfit.sum())} of {self.misfit.size} chips by more than noise "
+            f"(deviance up to {worst:.1f} per degree of freedom): their errors are enlarged by its root, and lines "
+            "that overlap may be further off."
+        )
+
+    @property
     def shifts(self) -> Floats:
         """How far the lines of every element's family stand from where they should, eV: (m,)."""
         names = [family.name for family in self.calibration.families]
@@ -119,6 +133,7 @@ class Quantification:
             *self.axis.notes,
             *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
+            *([self._of_misfit] if self.misfit.any() else []),
         ]
 
     @property
@@ -187,7 +202,8 @@ def quantify(
         A row per chip and element: ``chip_id, y0, x0, y1, x1`` (rows y0 … y1 - 1), ``n_px, element, family, counts,
         counts_se`` (net counts of the factor's lines), ``k, k_basis, at_pct, at_se, wt_pct, wt_se`` (percent; errors
         include those of k), ``deviance_dof, flags``. Flags: ``empty`` no counts, ``zero`` held at zero by the fit,
-        ``few`` fewer than 20 counts, ``unconverged``, ``excluded`` (k = 0), ``axis`` (it could not be decided whether
+        ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit misses the chip's spectrum by more than
+        noise; its errors are enlarged), ``excluded`` (k = 0), ``axis`` (it could not be decided whether
         the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should), ``bulk``
         (the beam of 30 keV or less is that of bulk specimens, the composition that of a thin film).
 
@@ -199,7 +215,8 @@ def quantify(
     Warns
     -----
     UserWarning
-        If the energy axis is off, which is corrected, or cannot be checked; if lines stand elsewhere.
+        If the energy axis is off, which is corrected, or cannot be checked; if lines stand elsewhere; if the fit misses
+        the spectra.
     """
     found = analyse(source, elements, chips, factors, method, fit, signal, absorption, **options)
     for note in found.notes:
@@ -282,8 +299,10 @@ def analyse(
         sums = spectra.sums(parts.labels, parts.ids.size, model.bin_of, model.mean.size)
         found = poisson_fit(sums, model.columns)
         counts, totals = found.counts[:, wanted] * scope, sums.sum(axis=1)
-        bound, converged, deviance = found.bound[:, wanted], found.converged, found.deviance_dof
+        bound, converged = found.bound[:, wanted], found.converged
+        deviance, misfit = found.deviance_dof, found.misfit
         covariances = found.covariance[:, wanted][:, :, wanted] * np.outer(scope, scope)
+        covariances[misfit] *= deviance[misfit, None, None]
     else:
         owner = [elements.index(f.element) if f.element in elements else -1 for f in calibration.families]
         tool = linear_filter(model.columns, calibration.counts, model.mean, wanted, owner).scaled(scope)
@@ -293,7 +312,7 @@ def analyse(
         sums = spectra.filtered(parts.labels, parts.ids.size, weights)
         counts, totals = np.ascontiguousarray(sums[:, :-1]), sums[:, -1]
         bound, converged = np.zeros(counts.shape, bool), np.ones(len(counts), bool)
-        deviance = np.full(len(counts), np.nan)
+        deviance, misfit = np.full(len(counts), np.nan), np.zeros(len(counts), bool)
 
     k, rel_sd = (np.array([getattr(factor, name) for factor in chosen]) for name in ("k", "rel_sd"))
     masses = np.array([atomic_weight(factor.element) for factor in chosen])
@@ -313,7 +332,7 @@ def analyse(
     made = composition(counts, k, masses, method, basis, covariance, rel_sd, share, absorber)
     return Quantification(
         elements, chosen, [families[index] for index in wanted], parts, counts, errors, made, deviance,
-        bound, converged, calibration, model, axis, total, checked, beam,
+        misfit, bound, converged, calibration, model, axis, total, checked, beam,
     )  # fmt: skip
 
 
@@ -441,17 +460,17 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "zero": result.bound & ~empty[:, None],
         "few": (result.counts < FEW) & ~result.bound & ~empty[:, None],
         "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
+        "misfit": np.broadcast_to(result.misfit[:, None], result.counts.shape),
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
         "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }
-    bits = np.zeros(result.counts.shape, np.uint8)
+    bits = np.zeros(result.counts.shape, np.uint16)
     for bit, test in enumerate(tests.values()):
         if test.any():
-            bits |= test.view(np.uint8) << np.uint8(bit)
-    held = np.flatnonzero([(bits == value).any() for value in range(1 << len(tests))])
-    codes = np.zeros(256, np.int8)
+            bits |= test.astype(np.uint16) << np.uint16(bit)
+    held = np.flatnonzero(np.bincount(bits.ravel(), minlength=1 << len(tests)))
+    codes = np.zeros(1 << len(tests), np.int8)
     codes[held] = np.arange(held.size)
-    found = np.frombuffer(bits.tobytes().translate(codes.tobytes()), np.int8)
-    return found, [";".join(name for bit, name in enumerate(tests) if value >> bit & 1) for value in held]
+    return codes[bits].ravel(), [";".join(name for bit, name in enumerate(tests) if value >> bit & 1) for value in held]
