@@ -59,8 +59,8 @@ def accumulate(
     method : {"pull", "push"}
         ``pull``: every output pixel at scene position p samples each frame bilinearly at the q that solves
         q + u(q) = p (u bilinear, edge-extended; of several solutions the one scanned first; where there is none, or q
-        lies outside the frame, the frame gives nothing). ``push``: every count is splatted bilinearly where it was
-        sampled; the sum and what left the field are all events.
+        lies outside the frame or beside a pixel not recorded, the frame gives nothing). ``push``: every count is
+        splatted bilinearly where it was sampled; the sum and what left the field are all events.
     out : HDF5 or zarr dataset, or array, optional
         Filled tile by tile instead of allocating the result; of the result's shape.
     energy_shift : float, (N,) or (N, Y, X) array, optional
@@ -100,7 +100,7 @@ def accumulate(
     shape = size[:2] if given.signal.kind == "image" else size
     if out is not None and (tuple(out.shape) != shape or np.dtype(out.dtype).kind != "f"):
         raise UsageError(f"out must hold floats of the result's shape {shape}, got {out.dtype} {tuple(out.shape)}")
-    warp = Warp(registration.displacement, scale, rows, columns)
+    warp = Warp(registration.displacement, scale, rows, columns, registration.recorded)
     result = np.zeros(shape, np.float32) if out is None else out
     if 0 in shape:
         return result
@@ -152,7 +152,7 @@ def _part(signal: Signal, upsampling: int, region: Any, channels: slice | None) 
 
 
 def registration_on(given: Series, registration: Registration) -> Registration:
-    """Registration in the signal's pixels, one displacement for each frame."""
+    """Registration in the signal's pixels, one displacement for each frame, with what was scanned of a journal's."""
     if len(registration) != len(given):
         raise UsageError(f"the registration has {len(registration)} frames, the source {len(given)}")
     areas = np.unique(registration.region[~registration.left_out])
@@ -161,7 +161,11 @@ def registration_on(given: Series, registration: Registration) -> Registration:
             f"the frames show {areas.size} areas, which were registered each for itself: sum the frames of one, or "
             "register with across=True to lay the areas on one another modulo the lattice"
         )
-    return registration.on(given.signal)
+    moved = registration.on(given.signal)
+    if given.recorded is not None:
+        moved = moved.subset(slice(None))
+        moved.recorded = given.recorded
+    return moved
 
 
 def _scale(upsampling: Any) -> int:
@@ -240,7 +244,7 @@ def _sparse(given: Series, registration: Registration, warp: Warp, window: tuple
 
 def _pull(listed: gather.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
     everything, width = slice(None), registration.shape[1]
-    if not warp.rigid:
+    if not warp.rigid or warp.recorded is not None:
         lists = (listed.start, listed.frame, listed.channel, listed.count)
         return lambda start, stop, part: gather.pull_field(*lists, width, *warp.corners(start, stop, everything), part)
     whole, fraction, seen = warp.strides()
@@ -307,11 +311,11 @@ def coverage(registration: Registration, upsampling: int = 1) -> NDArray[np.uint
     Returns
     -------
     (Y*s, X*s) uint32
-        Frames whose sampled field holds the pixel, by the rule of `accumulate`'s ``pull``.
+        Frames whose sampled field holds the pixel, and which recorded it, by the rule of `accumulate`'s ``pull``.
     """
     scale = _scale(upsampling)
     rows, columns = registration.shape[0] * scale, registration.shape[1] * scale
-    warp = Warp(registration.displacement, scale, (0, rows), (0, columns))
+    warp = Warp(registration.displacement, scale, (0, rows), (0, columns), registration.recorded)
     total = np.zeros((rows, columns), np.uint32)
     for n in np.flatnonzero(~registration.left_out):
         corners = warp.corners(0, rows, slice(n, n + 1))

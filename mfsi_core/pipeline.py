@@ -22,7 +22,7 @@ from lbj.metadata import faults
 from lbj.outputs import MANIFEST, new_folder
 from lbj.progress import track
 
-from .accumulation import accumulate
+from .accumulation import accumulate, coverage
 from .components.dose import dose
 from .cube_file import write_cube
 from .lines import symbols
@@ -202,7 +202,7 @@ def registered(
             "one area with --region where they show different things."
         )
     results.signal = spectra_signal(view, signal)
-    results.notes += _aborted(view, results.signal or image_signal(view, image))
+    results.notes += aborted(view, results.signal or image_signal(view, image))
     _align(view, results, image, anew=anew, quiet=quiet)
     return view, results
 
@@ -279,7 +279,8 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
             stack[i] = picture(journal[i], guide, signal)
     results.image_name = guide.name if guide is not None else "summed EELS" if results.eels else "X-ray counts"
     results.pixel_image = pixel_size(source)
-    registration = Registration.rigid(np.zeros((len(stack), 2)), shape)
+    recorded = scanned_of(journal, source)
+    registration = Registration.rigid(np.zeros((len(stack), 2)), shape, recorded=recorded)
     if len(stack) == 1:
         results.notes.append("One frame: there is nothing to register.")
     else:
@@ -290,6 +291,7 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
                 regions = [journal[i].region for i in range(len(journal))]
                 to_field = None if guide is None else guide.to_field
                 found = register(stack, regions=regions, across=True, to_field=to_field)
+                found.recorded = recorded
             else:
                 results.notes.append("The displacements stored in the journal were used.")
         if found.left_out.all():
@@ -305,11 +307,9 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
         else:
             results.notes += [str(item.message) + "." for item in caught if item.category is UserWarning]
             registration, results.guide = found, results.image_name
-    usable = np.flatnonzero(np.isfinite(stack).all(axis=(1, 2)))
+    usable = np.flatnonzero(np.isfinite(stack).any(axis=(1, 2)))
     if usable.size:
-        seen = np.maximum(accumulate(np.ones_like(stack[usable]), registration.subset(usable)), 1e-9)
-        results.before = stack[usable].mean(axis=0)
-        results.after = accumulate(stack[usable], registration.subset(usable)) / np.where(seen > 0.5, seen, np.nan)
+        results.before, results.after = _means(stack[usable], registration.subset(usable))
     results.registration = registration
     if signal is not None:
         results.pixel = pixel_size(signal)
@@ -320,12 +320,22 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
             results.registration = Registration.rigid(np.zeros((len(stack), 2)), (signal.shape[0], signal.shape[1]))
 
 
-def _aborted(journal: Any, signal: Signal | None) -> list[str]:
+def _means(stack: Floats, registration: Registration) -> tuple[Floats, Floats]:
+    """Mean of the frames (N, Y, X) as they are and registered, of what is finite; NaN where nothing is."""
+    known = np.isfinite(stack)
+    image = np.where(known, stack, 0.0)
+    registration.recorded = None if known.all() else known
+    seen = coverage(registration)
+    before = image.sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+    return before, accumulate(image, registration) / np.where(seen > 0, seen, np.nan)
+
+
+def aborted(journal: Any, signal: Signal | None) -> list[str]:
     """Sentence on frames whose scan was aborted."""
     mask = None if signal is None else scanned_of(journal, signal)
     if mask is None:
         return []
-    share = mask.mean(axis=(1, 2))
+    share = mask.reshape(len(mask), -1).mean(axis=1)
     cut = [f"{index} ({share[index]:.0%})" for index in np.flatnonzero(share < 1)[:MANY]]
     return [f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."]
 

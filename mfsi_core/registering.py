@@ -14,7 +14,7 @@ from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing
 from .registration import Registration
 from .rigid import align
-from .scanned import scanned_of
+from .scanned import Mask, scanned_of
 from .selection import image_signal, picture
 from .sources import is_journal
 
@@ -68,8 +68,9 @@ def register(
     The method is the project's own. It follows the insight that a scan is serial (L. Jones et al., Adv. Struct. Chem.
     Imaging 1 (2015) 8; C. Ophus et al., Ultramicroscopy 162 (2016) 1), and is judged by the Bayesian Cramér-Rao bound.
     """
+    recorded = None
     if is_journal(images):
-        images, regions, to_field = _of_journal(images, signal, regions)
+        images, regions, to_field, recorded = _of_journal(images, signal, regions)
     stack = _stack(images)
     frames = len(stack)
     area = np.zeros(frames, int) if regions is None else np.asarray(regions)
@@ -82,7 +83,9 @@ def register(
         for name in np.unique(area)
         if (usable & (area == name)).any()
     }
-    return assemble(stack, area, usable, parts, said, across=across, to_field=to_field)
+    found = assemble(stack, area, usable, parts, said, across=across, to_field=to_field)
+    found.recorded = recorded
+    return found
 
 
 def prepared(stack: Floats) -> tuple[Floats, list[list[str]]]:
@@ -170,7 +173,7 @@ def _share(
     return np.asarray((member[:, None] * mean)[:, :, None, None], np.float32)
 
 
-def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats, Any, Any]:
+def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats, Any, Any, Mask | None]:
     guide = image_signal(journal, signal)
     spectra = None
     if guide is None:
@@ -185,10 +188,8 @@ def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats,
     if regions is None:
         regions = [journal[i].region for i in range(len(journal))]
     source = guide or spectra
-    mask = None if source is None else scanned_of(journal, source)
-    if mask is not None and mask.shape == stack.shape:
-        stack = np.where(mask, stack, np.nan)
-    return stack, regions, source.to_field if source is not None else None
+    assert source is not None
+    return stack, regions, source.to_field, scanned_of(journal, source)
 
 
 def _stack(images: Any) -> Floats:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from lbj import Journal, Signal, UsageError, append
 from lbj.displacements import by_rows
 
+from .scanned import scanned_of
+
 Affine = NDArray[np.float64]
 
 
@@ -38,6 +40,9 @@ class Registration:
         Frames of different areas lie on one another by whole lattice periods: the sum shows their lattice, not an area.
     flags : list of N lists of str, optional
         What is to be said of each frame: parts left out, lattice vectors that would fit as well.
+    recorded : (N, Y, X) array of bool, optional
+        Pixels that were, of frames whose scan was aborted; what lies between others is neither accumulated nor counted
+        in the coverage. All by default.
 
     Attributes
     ----------
@@ -63,6 +68,7 @@ class Registration:
         modulo_lattice: bool = False,
         frame_covariance: Any = None,
         flags: Any = None,
+        recorded: Any = None,
     ) -> None:
         field = np.asarray(displacement)
         if field.ndim != 4 or field.shape[1] != 2 or 0 in field.shape or field.dtype.kind not in "iuf":
@@ -86,6 +92,9 @@ class Registration:
         if not self.frame_error.shape == self.left_out.shape == self.region.shape == (frames,):
             raise UsageError(f"frame_error, left_out and region must have one entry for each of the {frames} frames")
         self.to_field = None if to_field is None else np.asarray(to_field, float)
+        self.recorded: NDArray[np.bool_] | None = None if recorded is None else np.asarray(recorded, bool)
+        if self.recorded is not None and self.recorded.shape != (frames, *self.shape):
+            raise UsageError(f"recorded must be of shape {(frames, *self.shape)}, got {self.recorded.shape}")
 
     @classmethod
     def rigid(cls, shift: Any, shape: tuple[int, int], **options: Any) -> Registration:
@@ -139,8 +148,12 @@ class Registration:
             moved = np.stack([map_coordinates(u, pixel, order=1, mode="nearest", output=float) for u in (uy, ux)])
             out[index] = np.tensordot(turn, moved, 1)
         scale = float(np.sqrt(np.abs(np.linalg.det(turn))))
+        recorded = self.recorded
+        if recorded is not None:
+            recorded = np.stack([map_coordinates(one, pixel, order=0, mode="nearest") for one in recorded])
         return Registration(
             out,
+            recorded=recorded,
             predicted_error=self.predicted_error * scale,
             frame_error=self.frame_error * scale,
             frame_covariance=_turned(self.frame_covariance, turn),
@@ -155,6 +168,7 @@ class Registration:
         """Return the registration of some of the frames, an index array or slice."""
         return Registration(
             self.displacement[frames],
+            recorded=None if self.recorded is None else self.recorded[frames],
             predicted_error=self.predicted_error,
             frame_error=self.frame_error[frames],
             frame_covariance=self.frame_covariance[frames],
@@ -191,7 +205,8 @@ class Registration:
     def load(cls, journal: Journal, signal: str | None = None) -> Registration:
         """Return the registration last stored in a journal, in pixels of a signal or group, or of any.
 
-        The frames' areas are those that the journal states; the predicted error is the rms of the frames' errors.
+        The frames' areas and what was scanned of them are those that the journal states; the predicted error is the
+        rms of the frames' errors.
 
         Raises
         ------
@@ -203,6 +218,8 @@ class Registration:
             which = "" if signal is None else f" of signal {signal!r}"
             raise UsageError(f"the journal holds no displacements{which}; register it and save the registration")
         known = found.error[np.isfinite(found.error)].astype(float)
+        recorded = scanned_of(journal, journal.signals[found.signal])
+        recorded = None if recorded is None else recorded[: len(found.error)]
         return cls(
             found.field(),
             predicted_error=float(np.sqrt(np.mean(known**2))) if known.size else float("nan"),
@@ -211,6 +228,7 @@ class Registration:
             to_field=journal.signals[found.signal].to_field,
             region=[journal[n].region for n in range(len(found.error))],
             modulo_lattice=found.modulo_lattice,
+            recorded=recorded,
         )
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .energy import above_strobe
+from .scanned import scanned
 from .shifts import Shifts
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,14 @@ def image_signal(journal: Any, name: str | None) -> Signal | None:
 
 
 def picture(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
-    """Image of one frame; NaN where it has none."""
+    """Image of one frame; NaN where it has none, or was not scanned."""
+    source = guide if guide is not None else signal
+    assert source is not None
+    seen, image = scanned(frame, source), _image(frame, guide, signal)
+    return image if seen is None or seen.shape != image.shape else np.where(seen, image, np.nan)
+
+
+def _image(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
     if guide is not None:
         if guide.name not in frame.names:
             return np.full(guide.shape, np.nan)

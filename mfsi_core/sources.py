@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from lbj.reader import Frame
 
+from .scanned import Mask, scanned_of
 from .selection import View
 from .shifts import Shifts, moved
 
@@ -29,10 +30,13 @@ class Series:
         frames when they are asked for.
     signal : Signal
         Declaration; made up from the data's shape where the source has none.
+    recorded : (N, Y, X) array of bool, or None
+        Pixels that were scanned in each frame of a journal; None where all were.
     """
 
     data: Any
     signal: Signal
+    recorded: Mask | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -42,7 +46,8 @@ class Series:
 
     def subset(self, frames: NDArray[np.int64]) -> Series:
         """Return the series with some of its frames."""
-        return Series(_Chosen(self.data, frames), self.signal)
+        recorded = None if self.recorded is None else self.recorded[frames]
+        return Series(_Chosen(self.data, frames), self.signal, recorded)
 
     def nearest(self, index: int) -> Any:
         """Return a frame moved by whole channels, as near as that puts it: its counts stay counts."""
@@ -171,7 +176,7 @@ def _of_journal(source: Any, signal: str | Signal | None, *, stored: bool) -> Se
     declared = source.signals[name]
     _check_axes(declared.shape if declared.kind == "image" else declared.shape[:-1], name)
     used = signal if isinstance(signal, Signal) and signal.shape == declared.shape else declared
-    return Series(_Stored(source, name) if stored else _Frames(source, declared), used)
+    return Series(_Stored(source, name) if stored else _Frames(source, declared), used, scanned_of(source, declared))
 
 
 def _of_arrays(source: Any, signal: str | Signal | None) -> Series:
@@ -210,7 +215,7 @@ def _shifted(given: Series, energy_shift: Any) -> Series:
         return given
     if given.signal.kind == "image":
         raise UsageError(f"{given.signal.name!r} is an image, which has no energies to shift")
-    return Series(_Shifted(given.data, shift.reshape(len(given), -1), given.signal), given.signal)
+    return replace(given, data=_Shifted(given.data, shift.reshape(len(given), -1), given.signal))
 
 
 def _check_axes(navigation: tuple[int, ...], name: str) -> None:

@@ -144,12 +144,20 @@ class Warp:
     upsampling : int
     rows, columns : (int, int)
         First and past-the-last output index.
+    recorded : (N, Y, X) array of bool, optional
+        Pixels that were; a position between others was not seen. All by default.
     """
 
     def __init__(
-        self, displacement: NDArray[np.float32], upsampling: int, rows: tuple[int, int], columns: tuple[int, int]
+        self,
+        displacement: NDArray[np.float32],
+        upsampling: int,
+        rows: tuple[int, int],
+        columns: tuple[int, int],
+        recorded: NDArray[np.bool_] | None = None,
     ) -> None:
         self.displacement, self.upsampling, self.rows, self.columns = displacement, upsampling, rows, columns
+        self.recorded = recorded
         self.rigid = is_rigid(displacement)
         self._x = scene_positions(*columns, upsampling)
         self._spans = None if self.rigid else row_spans(displacement)
@@ -175,16 +183,18 @@ class Warp:
         y = scene_positions(first, self.rows[0] + bottom, self.upsampling)
         field = self.displacement[frames]
         shape = (len(field), y.size, self._x.size)
+        recorded = None if self.recorded is None else self.recorded[frames]
         if self.rigid:
             shift = field[:, :, 0, 0].astype(np.float64)
             iy, fy = _split((y - shift[:, :1])[:, :, None], field.shape[2])
             ix, fx = _split((self._x - shift[:, 1:])[:, None, :], field.shape[3])
-            return Corners(
+            found = Corners(
                 np.broadcast_to(iy, shape),
                 np.broadcast_to(ix, shape),
                 np.broadcast_to(fy, shape),
                 np.broadcast_to(fx, shape),
             )
+            return among(recorded, found)
         assert self._spans is not None
         qy, qx = np.empty(shape), np.empty(shape)
         spans = self._spans[frames]
@@ -192,7 +202,22 @@ class Warp:
             locate(field[n], spans[n], y, self._x, self.upsampling, (first, self.columns[0]), qy[n], qx[n])
         iy, fy = _split(qy, field.shape[2])
         ix, fx = _split(qx, field.shape[3])
-        return Corners(iy, ix, fy, fx)
+        return among(recorded, Corners(iy, ix, fy, fx))
+
+
+def among(recorded: NDArray[np.bool_] | None, corners: Corners) -> Corners:
+    """Corners (N, …) of which those count as not seen that have a share in a pixel not recorded (N, Y, X)."""
+    if recorded is None:
+        return corners
+    iy, ix, fy, fx = corners
+    frame = np.arange(len(recorded)).reshape(-1, *(1,) * (iy.ndim - 1))
+    seen = (iy >= 0) & (ix >= 0)
+    for below in (0, 1):
+        for right in (0, 1):
+            shared = ((fy > 0) | (below == 0)) & ((fx > 0) | (right == 0))
+            y, x = (np.minimum(iy + below, recorded.shape[1] - 1), np.minimum(ix + right, recorded.shape[2] - 1))
+            seen &= recorded[frame, y, x] | ~shared
+    return Corners(np.where(seen, iy, np.int32(-1)), ix, fy, fx)
 
 
 def _split(position: Floats, size: int) -> tuple[NDArray[np.int32], Floats]:

@@ -53,7 +53,7 @@ def weighted_sums(
     from .gather import pull_dense
 
     registration = registration_on(given, registration)
-    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]))
+    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]), registration.recorded)
     part, spread = np.empty(shape), np.empty(shape)
     for n in chosen:
         if registration.left_out[n]:

@@ -65,7 +65,7 @@ def window_sums(
     from .gather import pull_dense
 
     registration = registration_on(given, registration)
-    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]))
+    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]), registration.recorded)
     total, square = np.zeros(shape), np.zeros(shape)
     for n in chosen:
         if registration.left_out[n]:

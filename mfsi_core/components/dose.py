@@ -18,11 +18,15 @@ ELECTRON = 1.602176634e-19  # C
 
 
 def doses(source: Any, given: Series) -> tuple[Floats, str]:
-    """Dose of every frame and its unit: e/Å² by probe (or screen) current, dwell time and pixel; else X-ray counts."""
+    """Dose of every frame, mean over its field, and its unit.
+
+    e/Å² by probe (or screen) current, dwell time and pixel, times the share that was scanned; else X-ray counts.
+    """
     if is_journal(source):
         known = [_dose(source[index].known, _pixel(source, given)) for index in range(len(given))]
         if None not in known:
-            return np.array(known, float), "e/Å²"
+            share = 1.0 if given.recorded is None else given.recorded.mean(axis=(1, 2))
+            return np.array(known, float) * share, "e/Å²"
     first = above_strobe(given.signal)
     spectra = (frame.spectrum() if given.sparse else np.sum(frame, axis=(0, 1), dtype=float) for frame in given)
     return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"

@@ -195,8 +195,9 @@ def _numbers(frames: Any, available: int) -> list[int]:
 
 def _summed(given: Series, registration: Registration, frames: NDArray[np.int64], first: int = 0) -> Floats:
     moments = Moments((*given.shape, given.signal.channels - first))
-    part = Registration(registration.displacement[frames], to_field=registration.to_field)
-    accumulate(given.subset(frames).data, part, given.signal, channels=slice(first, None), out=moments)
+    accumulate(
+        given.subset(frames).data, registration.subset(frames), given.signal, channels=slice(first, None), out=moments
+    )
     return _ratios(moments)
 
 

@@ -13,6 +13,7 @@ from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
 from ..registrar import Registrar
 from ..registration import Registration
 from ..results import pixel_size
+from ..scanned import scanned, scanned_of
 from ..selection import picture
 from .choice import Choice
 
@@ -32,7 +33,7 @@ class Seen(NamedTuple):
     spectra : bool
         Whether it holds the spectra chosen.
     dose : float or None
-        e/Å².
+        e/Å², mean over the field: what was not scanned got none.
     region : int
     """
 
@@ -80,8 +81,8 @@ class Following:
         number = len(self.frames)
         image, seen = np.full(self._shape, np.nan), Seen("not analysed", spectra=False, dose=None, region=0)
         try:
-            attributes, spectra = frame.known, self._holds_spectra(frame)
-            seen = seen._replace(spectra=spectra, dose=self._dose(attributes), region=frame.region)
+            spectra = self._holds_spectra(frame)
+            seen = seen._replace(spectra=spectra, dose=self._dose(frame), region=frame.region)
             image, reason = self._look(frame, spectra=spectra)
             missing = "" if spectra or self.choice.spectra is None else "no spectra"
             seen = seen._replace(reason=reason or missing)
@@ -108,24 +109,31 @@ class Following:
         image = picture(frame, guide, self.choice.spectra)
         if guide is not None and guide.name not in frame.names:
             return image, "no image"
-        if not np.isfinite(image).all():
+        mask = scanned(frame, self.source)
+        values = image if mask is None else image[mask]
+        if not np.isfinite(values).all():
             return image, "not finite"
-        top = image.max()
-        if image.size > 1 and image.min() == top:
+        top = values.max(initial=-np.inf)
+        if not values.size or (image.size > 1 and values.min() == top):
             return image, "blank"
-        full = guide is not None and top in FULL_SCALE and (image == top).sum() > max(SATURATED * image.size, 1)
+        full = guide is not None and top in FULL_SCALE and (values == top).sum() > max(SATURATED * values.size, 1)
         return image, "saturated" if full else ""
 
-    def _dose(self, attributes: dict[str, Any]) -> float | None:
+    def _dose(self, frame: Any) -> float | None:
+        attributes = frame.known
         current = attributes.get("beam_current", attributes.get("screen_current"))
         dwell = _first(attributes.get("dwell_time"))
         sizes = (pixel_size(one) for one in (self.choice.spectra, self.choice.guide) if one is not None)
         size = next((one for one in sizes if one), None)
-        return dose(current, dwell, size)
+        found, source = dose(current, dwell, size), self.choice.spectra or self.choice.guide
+        mask = None if source is None else scanned(frame, source)
+        return found if found is None or mask is None else found * float(mask.mean())
 
     def align(self) -> tuple[Registration, bool, list[str]]:
         """Displacements of all frames, whether they were measured (else they are zero), and notes."""
-        none = Registration.rigid(np.zeros((len(self.frames), 2)), self._shape)
+        recorded = None if self.source is None else scanned_of(self.journal, self.source)
+        recorded = None if recorded is None else recorded[: len(self.frames)]
+        none = Registration.rigid(np.zeros((len(self.frames), 2)), self._shape, recorded=recorded)
         if self.source is None:
             return none, False, ["There is neither an image nor a spectrum image of rows and columns to register."]
         if len(self.frames) < 2 or self._stopped:
@@ -135,6 +143,7 @@ class Following:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 found = self._registrar.registration
+                found.recorded = recorded
         except Exception as error:  # noqa: BLE001
             return none, False, [failed("Registration", error)]
         name = "X-ray counts" if guide is None else guide.name

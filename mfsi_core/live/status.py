@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..pipeline import aborted
 from ..registration import Registration
 from ..results import Results, pixel_size
 from ..selection import View
@@ -53,6 +54,7 @@ class State:
         if doses and len(doses) < len(frames):
             silent = len(frames) - len(doses)
             notes.append(f"Current or dwell time of {silent} of {len(frames)} frames are missing: no total dose.")
+        notes += aborted(View(self.journal, list(range(len(frames)))), self.choice.spectra or self.choice.guide)
         regions = {frame.region for frame in frames}
         if len(regions) > 1:
             notes.append(

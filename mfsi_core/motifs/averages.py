@@ -183,7 +183,7 @@ def _add(
     kept = np.flatnonzero(~moved.left_out)
     if not kept.size or not len(motifs):
         return
-    frames = Frames(moved.displacement)
+    frames = Frames(moved.displacement, moved.recorded)
     other = _affine(given.signal.to_field)
     back = np.linalg.inv(other[:, :2])
     mine = _affine(registration.to_field)

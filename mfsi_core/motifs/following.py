@@ -52,7 +52,8 @@ def follow_motif(source: Any, registration: Registration, motifs: Motifs, signal
     places = np.full((len(given), *motifs.positions.shape), np.nan)
     score = np.full(places.shape[:2], np.nan)
     for n in np.flatnonzero(~registration.left_out):
-        alone = Registration(registration.displacement[n : n + 1])
+        recorded = None if given.recorded is None else given.recorded[n : n + 1]
+        alone = Registration(registration.displacement[n : n + 1], recorded=recorded)
         picture = np.asarray(accumulate([np.asarray(given.data[int(n)], float)], alone), float)
         picture[coverage(alone) == 0] = np.nan
         if not np.isfinite(picture).any():

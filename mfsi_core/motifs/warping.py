@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..warp import EDGE, Corners, _solve, _split, is_rigid
+from ..warp import EDGE, Corners, _solve, _split, among, is_rigid
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +20,8 @@ class Frames:
     Parameters
     ----------
     displacement : (N, 2, Y, X) float32
+    recorded : (N, Y, X) array of bool, optional
+        As for `warp.Warp`.
 
     Notes
     -----
@@ -27,8 +29,8 @@ class Frames:
     of the scan, the first solution kept.
     """
 
-    def __init__(self, displacement: NDArray[np.float32]) -> None:
-        self.displacement = displacement
+    def __init__(self, displacement: NDArray[np.float32], recorded: NDArray[np.bool_] | None = None) -> None:
+        self.displacement, self.recorded = displacement, recorded
         self.rigid = is_rigid(displacement)
         if not self.rigid:
             self._low = displacement.min(axis=3).astype(np.float64)
@@ -50,7 +52,10 @@ class Frames:
         place = self.positions(frame, scene)
         iy, fy = _split(place[:, 0], self.displacement.shape[2])
         ix, fx = _split(place[:, 1], self.displacement.shape[3])
-        return Corners(iy, ix, fy, fx)
+        if self.recorded is None:
+            return Corners(iy, ix, fy, fx)
+        found = among(self.recorded[frame : frame + 1], Corners(iy[None], ix[None], fy[None], fx[None]))
+        return Corners(found.iy[0], ix, fy, fx)
 
 
 @njit(cache=True, nogil=True)
