@@ -77,7 +77,7 @@ def maps_figure(truth: Floats, windows: Floats, told: Floats) -> bytes:
         axes.set_title(title, fontsize=9, loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
-        scale_bar(axes, SHAPE[1], SHAPE[0], PIXEL)
+        scale_bar(axes, SHAPE[1], SHAPE[0], (PIXEL, PIXEL))
     bar = figure.colorbar(shown, ax=figure.axes, shrink=0.8)
     bar.set_label("net counts per pixel", fontsize=8)
     bar.ax.tick_params(labelsize=7)

@@ -17,8 +17,8 @@ from lbj.importing.naming import members
 
 from .accumulation import accumulate, result_axes, result_shape
 from .components.dose import dose
-from .planning.measured import pixel_area
-from .results import Results
+from .results import Results, pixel_size
+from .scanned import scanned_of
 
 
 def write_cube(
@@ -90,10 +90,10 @@ def _described(summed: Series, declared: Signal, signal: Signal, upsampling: int
         if current is not None:
             attributes[attribute] = current
     about = {"frames_summed": len(summed.numbers), "upsampling": upsampling, "method": method}
-    area, current = pixel_area(signal), attributes.get("beam_current", attributes.get("screen_current"))
-    received = dose(current, summed.total(name, "dwell_time"), area and area**0.5)
+    current, mask = attributes.get("beam_current", attributes.get("screen_current")), scanned_of(summed.journal, signal)
+    received = dose(current, summed.total(name, "dwell_time"), pixel_size(signal))
     if received is not None:
-        about["dose_e_per_A2"] = received
+        about["dose_e_per_A2"] = received * (1.0 if mask is None else float(mask[summed.numbers].mean()))
     attributes["metadata"] = about
     told = {key: value for key, value in declared.to_json().items() if key != "coding"}
     frames = [{"frame": 0, "attributes": attributes}]

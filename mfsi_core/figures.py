@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from lbj import UsageError
 from lbj.describe import length_label
 
+from .results import Pixel
+
 Floats = NDArray[np.float64]
 
 INK = "#1f2933"
@@ -45,11 +47,11 @@ def bar_length(field: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= target * 1.0001)
 
 
-def scale_bar(axes: Any, columns: int, rows: int, pixel: float | None) -> None:
+def scale_bar(axes: Any, columns: int, rows: int, pixel: Pixel | None) -> None:
     """Draw a scale bar below the picture, at its left end: in m where the pixel is known, else in pixels."""
     if pixel is not None:
-        length = bar_length(columns * pixel)
-        label, across = length_label(length), length / pixel
+        length = bar_length(columns * pixel[1])
+        label, across = length_label(length), length / pixel[1]
     else:
         across = max(bar_length(columns), 1.0) if columns > 3 else 1.0
         label = f"{across:g} px"
@@ -71,7 +73,7 @@ def scale_bar(axes: Any, columns: int, rows: int, pixel: float | None) -> None:
 def picture(
     axes: Any,
     image: Floats,
-    pixel: float | None,
+    pixel: Pixel | None,
     title: str,
     label: str,
     colours: str,
@@ -104,10 +106,13 @@ def limits_of(image: Floats, low: float = 0.5, high: float = 99.5) -> tuple[floa
     return (start, stop) if stop > start else (start - 0.5, start + 0.5)
 
 
-def _panels(shape: tuple[int, ...], edge: float, count: int) -> tuple[Any, list[Any], float]:
+def _panels(
+    shape: tuple[int, ...], edge: float, count: int, pixel: Pixel | None = None
+) -> tuple[Any, list[Any], float]:
     """Figure with panels whose longer side is `edge` inches; returns figure, panels and a picture's width."""
-    width = max(edge * min(1.0, shape[1] / shape[0]), THINNEST)
-    height = max(edge * min(1.0, shape[0] / shape[1]), THINNEST)
+    high = shape[0] / shape[1] * (1.0 if pixel is None else pixel[0] / pixel[1])
+    width = max(edge * min(1.0, 1 / high), THINNEST)
+    height = max(edge * min(1.0, high), THINNEST)
     figure = new_figure(count * max(width + 1.1, 1.9), height + 0.75, "none")
     total_width, total_height = figure.get_size_inches()
     step = total_width / count
@@ -120,46 +125,51 @@ def _panels(shape: tuple[int, ...], edge: float, count: int) -> tuple[Any, list[
     return figure, panels, width
 
 
-def before_after(before: Floats, after: Floats, pixel: float | None, name: str) -> bytes:
+def before_after(before: Floats, after: Floats, pixel: Pixel | None, name: str) -> bytes:
     """Draw the mean image as recorded and as registered, on one grey scale."""
-    figure, panels, width = _panels(before.shape, 4.0, 2)
+    figure, panels, width = _panels(before.shape, 4.0, 2, pixel)
     limits = limits_of(before)
     for axes, image, title in zip(panels, (before, after), ("Mean as recorded", "Mean registered"), strict=True):
         picture(axes, image, pixel, title, f"{name} intensity", "gray", limits, width)
     return png(figure)
 
 
-def single_image(image: Floats, pixel: float | None, name: str) -> bytes:
+def single_image(image: Floats, pixel: Pixel | None, name: str) -> bytes:
     """Draw one image."""
-    figure, panels, width = _panels(image.shape, 4.0, 1)
+    figure, panels, width = _panels(image.shape, 4.0, 1, pixel)
     picture(panels[0], image, pixel, name, "intensity", "gray", limits_of(image), width)
     return png(figure)
 
 
-def shifts(shift: Floats, error: Floats, pixel: float | None) -> bytes:
-    """Draw the shift of every frame, and the path in the plane."""
+def shifts(shift: Floats, error: Floats, pixel: Pixel | None) -> bytes:
+    """Draw the shift of every frame, and the path in the plane; in nm where pixels are not square."""
     figure = new_figure(8.6, 3.2)
     figure.get_layout_engine().set(wspace=0.08)
     series, path = figure.subplots(1, 2, width_ratios=[1.7, 1])
-    frame, bars = np.arange(len(shift)), np.where(np.isfinite(error), error, 0)
+    frame, bars = np.arange(len(shift)), np.where(np.isfinite(error), error, 0)[:, None] * np.ones(2)
+    square, unit = pixel is None or math.isclose(*pixel), "px"
+    if pixel is not None and not square:
+        metric = 1e9 * np.array(pixel)
+        shift, bars, unit = shift * metric, bars * metric, "nm"
     for axis, (name, colour) in enumerate((("y", BLUE), ("x", ORANGE))):
         series.errorbar(
-            frame, shift[:, axis], yerr=bars, color=colour, marker="o", markersize=3, linewidth=1,
+            frame, shift[:, axis], yerr=bars[:, axis], color=colour, marker="o", markersize=3, linewidth=1,
             label=f"$u_{name}$",
         )  # fmt: skip
     series.set_xlabel("frame")
     series.xaxis.get_major_locator().set_params(integer=True)
-    series.set_ylabel("shift (px)")
+    series.set_ylabel(f"shift ({unit})")
     series.legend(frameon=False, fontsize=8)
     series.axhline(0, color=GREY, linewidth=0.6)
-    if pixel is not None:
-        other = series.secondary_yaxis("right", functions=(lambda v: v * pixel * 1e9, lambda v: v / pixel / 1e9))
+    if pixel is not None and square:
+        edge = 1e9 * pixel[1]
+        other = series.secondary_yaxis("right", functions=(lambda v: v * edge, lambda v: v / edge))
         other.set_ylabel("shift (nm)", fontsize=9)
         other.tick_params(labelsize=8)
     path.plot(shift[:, 1], shift[:, 0], color=GREY, linewidth=0.8)
     points = path.scatter(shift[:, 1], shift[:, 0], c=frame, cmap="viridis", s=14, zorder=3)
-    path.set_xlabel("$u_x$ (px)")
-    path.set_ylabel("$u_y$ (px)")
+    path.set_xlabel(f"$u_x$ ({unit})")
+    path.set_ylabel(f"$u_y$ ({unit})")
     path.set_aspect("equal", adjustable="datalim")
     path.invert_yaxis()
     path.locator_params(nbins=5)
@@ -271,15 +281,15 @@ def _label_lines(axes: Any, x: Floats, counts: NDArray[Any], labels: list[tuple[
 
 
 def profile(
-    values: Floats, error: Floats | None, pixel: float | None, title: str, label: str, low: float | None = None
+    values: Floats, error: Floats | None, pixel: Pixel | None, title: str, label: str, low: float | None = None
 ) -> bytes:
     """Draw a quantity along a line scan, or at a point, with its standard error.
 
     Parameters
     ----------
     values, error : (Y, X) arrays, of which Y or X is 1
-    pixel : float or None
-        Distance of two values, m.
+    pixel : (float, float) or None
+        Edges of a pixel along y and x, m.
     title, label : str
         Label of the values.
     low : float, optional
@@ -288,7 +298,7 @@ def profile(
     figure = new_figure(4.6, 2.4)
     axes = figure.subplots()
     flat = np.asarray(values, float).ravel()
-    place = np.arange(flat.size) * (1.0 if pixel is None else pixel)
+    place = np.arange(flat.size) * (1.0 if pixel is None else pixel[0] if len(values) > 1 else pixel[1])
     unit = "px"
     if pixel is not None:
         unit, factor = ("nm", 1e9) if place[-1] < 2e-6 else ("µm", 1e6)
@@ -314,11 +324,11 @@ def profile(
     return png(figure)
 
 
-def map_picture(values: Floats, pixel: float | None, title: str, error: Floats | None = None) -> bytes:
+def map_picture(values: Floats, pixel: Pixel | None, title: str, error: Floats | None = None) -> bytes:
     """Draw a map of net counts; the scale begins at zero, negative counts being noise. A line is drawn as a profile."""
     if 1 in values.shape:
         return profile(values, error, pixel, title, "net counts")
-    figure, panels, width = _panels(values.shape, 2.25, 1)
+    figure, panels, width = _panels(values.shape, 2.25, 1, pixel)
     high = limits_of(values, 0, 99.8)[1]
     limits = (0.0, high if high > 0 else 1.0)
     picture(panels[0], values, pixel, title, "net counts", "inferno", limits, width)

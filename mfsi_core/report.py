@@ -122,7 +122,7 @@ def registration_csv(results: Results, path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["frame", "uy_px", "ux_px", "uy_nm", "ux_nm", "predicted_error_px", "left_out", "flags"])
         for n, (uy, ux) in enumerate(registration.shift):
-            metric = ["", ""] if size is None else [f"{uy * size * 1e9:.5f}", f"{ux * size * 1e9:.5f}"]
+            metric = ["", ""] if size is None else [f"{uy * size[0] * 1e9:.5f}", f"{ux * size[1] * 1e9:.5f}"]
             error = registration.frame_error[n]
             said = "; ".join(registration.flags[n])
             text = f"{error:.5f}" if math.isfinite(error) else ""
@@ -134,12 +134,14 @@ def _summary(results: Results) -> dict[str, Any]:
     assert registration is not None
     shape = registration.shape
     error = registration.predicted_error if results.guide else math.nan
+    size = results.pixel or results.pixel_image
     return {
         "title": results.title,
         "inputs": results.inputs,
         "frames": results.frames,
         "pixels": list(shape),
-        "pixel_m": results.pixel or results.pixel_image,
+        "pixel_m": None if size is None else size[1],
+        "pixel_y_m": None if size is None else size[0],
         **results.figures,
         "registration": {
             "guide": results.guide or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from .registration import Registration
 from .windows import Map
 
 Floats = NDArray[np.float64]
+
+Pixel = tuple[float, float]  # edges of a pixel along y and x, m
 
 LEAST_PIXEL, LARGEST_PIXEL = 1e-15, 1.0  # m; what is stated beyond is no size
 
@@ -73,9 +76,9 @@ class Results:
         Numbers for the summary.
     sections : list of Section
         What else was asked for.
-    pixel : float or None
-        Edge of a pixel, m.
-    pixel_image : float or None
+    pixel : (float, float) or None
+        Edges of a pixel along y and x, m.
+    pixel_image : (float, float) or None
         Of the registering image.
     """
 
@@ -100,8 +103,8 @@ class Results:
     files: list[str] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    pixel: float | None = None
-    pixel_image: float | None = None
+    pixel: Pixel | None = None
+    pixel_image: Pixel | None = None
 
     @property
     def eels(self) -> bool:
@@ -116,10 +119,11 @@ class Results:
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
 
 
-def pixel_size(signal: Signal) -> float | None:
-    """Edge of a signal's pixels in m, where the axes tell; of x, where x and y differ."""
+def pixel_size(signal: Signal) -> Pixel | None:
+    """Edges of a signal's pixels along y and x, m; None where no axis tells, the other's where one does not."""
     navigation = signal.axes if signal.kind == "image" else signal.axes[:-1]
-    for axis in reversed(navigation[-2:]):
-        if axis.get("units") == "m" and LEAST_PIXEL < abs(float(axis.get("scale", 0.0))) < LARGEST_PIXEL:
-            return abs(float(axis["scale"]))
-    return None
+    edges = [abs(float(axis.get("scale", 0.0))) if axis.get("units") == "m" else math.nan for axis in navigation[-2:]]
+    known = [edge for edge in edges if LEAST_PIXEL < edge < LARGEST_PIXEL]
+    if not known:
+        return None
+    return (edges[0] if edges[0] in known else known[-1], edges[-1] if edges[-1] in known else known[-1])

@@ -48,10 +48,11 @@ def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
     rows, columns = summary["pixels"]
     out = [("Frames", f"{results.frames}")]
     field = f"{columns} × {rows} px"
-    pixel = summary["pixel_m"]
-    if pixel:
-        field += f", {length_label(columns * pixel)} × {length_label(rows * pixel)}"
-        out.append(("Pixel", length_label(pixel)))
+    wide, high = summary["pixel_m"], summary["pixel_y_m"]
+    if wide:
+        field += f", {length_label(columns * wide)} × {length_label(rows * high)}"
+        one = length_label(wide)
+        out.append(("Pixel", one if math.isclose(wide, high) else f"{one} × {length_label(high)} (width × height)"))
     out.insert(1, ("Field (width × height)", field))
     figures = results.figures
     if results.signal is not None:

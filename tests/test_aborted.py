@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import lbj
+import lbj.convert
 import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
 from mfsi_core.accumulation import registration_on
+from mfsi_core.cube_file import write_cube
 from mfsi_core.live.session import Session
 from mfsi_core.motifs.warping import Frames
 from mfsi_core.pipeline import registered
@@ -97,10 +99,14 @@ def test_coverage_and_mean_images_of_a_journal(aborted):
     assert (one.recorded[4] == mask(order)).all()
 
 
-def test_doses_count_what_was_scanned(aborted):
+def test_doses_count_what_was_scanned(aborted, tmp_path):
     journal, _ = aborted
     dose = scree(journal, "EDX").dose
     assert dose[-1] == pytest.approx(dose[0] * (4 + SCANNED / (40 * 44)))
+    write_cube(journal, registered(journal, ["a.lbj"], quiet=True)[1], tmp_path / "sum.h5")
+    lbj.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
+    with lbj.open(tmp_path / "sum.lbj") as summed:
+        assert summed[0].attributes["metadata"]["dose_e_per_A2"] == pytest.approx(dose[-1])
 
 
 def test_stored_displacements_know_what_was_scanned(tmp_path):

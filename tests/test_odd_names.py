@@ -106,10 +106,10 @@ def test_infinite_doses_are_none(tmp_path, scale):
 
 def test_dose_and_size_of_pixels():
     # 1 A for 1.602e-19 s is one electron, here on one square Angstrom.
-    assert dose(1.0, 1.602176634e-19, 1e-10) == pytest.approx(1.0)
-    assert dose(1e308, 1e308, 1e-10) is None
-    assert dose(1.0, 1.0, 1e-200) is None
-    assert dose(None, 1.0, 1e-10) is None
+    assert dose(1.0, 1.602176634e-19, (1e-10, 1e-10)) == pytest.approx(1.0)
+    assert dose(1e308, 1e308, (1e-10, 1e-10)) is None
+    assert dose(1.0, 1.0, (1e-200, 1e-200)) is None
+    assert dose(None, 1.0, (1e-10, 1e-10)) is None
     axes = [{"name": n, "scale": 1e-200, "units": "m"} for n in "yx"]
     assert pixel_size(lbj.Signal("I", "image", (2, 2), axes=axes)) is None
 

@@ -165,7 +165,7 @@ def earlier_table(path: str) -> Any:
     return table
 
 
-def _compare(found: Any, table: Any, earlier: Any, folder: Path, pixel: float | None) -> None:
+def _compare(found: Any, table: Any, earlier: Any, folder: Path, pixel: Any) -> None:
     """Write what changed since an earlier table, and its maps."""
     from ..quantification.compare import difference
     from ..quantification.figures import difference_maps

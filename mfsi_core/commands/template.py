@@ -173,7 +173,7 @@ def _averages(
                 shown = average.mean if declared.kind == "image" else data[:].sum(axis=-1) / seen
             if name == names[-1] and elements:
                 files += _maps(average, elements, first, folder)
-    fine = None if first.pixel_image is None else first.pixel_image / upsampling
+    fine = first.pixel_image and (first.pixel_image[0] / upsampling, first.pixel_image[1] / upsampling)
     repeats = sum(len(one) for one in found)
     assert shown is not None
     picture = motif_figure(first.after, found[0], shown, first.pixel_image, fine, first.image_name, repeats, drawn)
@@ -192,7 +192,8 @@ def _maps(average: Any, elements: list[str], results: Any, folder: Path) -> list
     cube = np.nan_to_num(average.mean) * average.coverage.max()
     about = average.signal.metadata
     signal = Signal("motif", "spectra", cube.shape, dtype="float64", axes=average.axes, metadata=about)
-    pixel = average.axes[1]["scale"] if average.axes[1]["units"] == "m" else None
+    steps = (average.axes[0]["scale"], average.axes[1]["scale"])
+    pixel = steps if average.axes[1]["units"] == "m" else None
     files = []
     for one in element_maps(cube, elements, signal, beam_energy=results.metadata.get("beam_energy")).values():
         np.save(folder / f"map-{one.line}.npy", one.values)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..energy import above_strobe
-from ..results import pixel_size
+from ..results import Pixel, pixel_size
 from ..sources import Series, is_journal
 
 Floats = NDArray[np.float64]
@@ -32,21 +32,21 @@ def doses(source: Any, given: Series) -> tuple[Floats, str]:
     return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"
 
 
-def dose(current: float | None, dwell: float | None, pixel: float | None) -> float | None:
-    """Dose, e/Å², by current (A), dwell time (s) and edge of a pixel (m); None where one is unknown, or endless."""
+def dose(current: float | None, dwell: float | None, pixel: Pixel | None) -> float | None:
+    """Dose, e/Å², by current (A), dwell time (s) and edges of a pixel (m); None where one is unknown, or endless."""
     if not (current and dwell and pixel):
         return None
     with np.errstate(all="ignore"):
-        found = float(np.float64(current) * dwell / ELECTRON / np.square(np.float64(pixel) * 1e10))
+        found = float(np.float64(current) * dwell / ELECTRON / np.prod(np.array(pixel) * 1e10))
     return found if math.isfinite(found) else None
 
 
-def _pixel(journal: Any, given: Series) -> float | None:
+def _pixel(journal: Any, given: Series) -> Pixel | None:
     sizes = [pixel_size(signal) for signal in (given.signal, *journal.signals.values()) if not signal.static]
     return next((size for size in sizes if size), None)
 
 
-def _dose(attributes: dict[str, Any], pixel: float | None) -> float | None:
+def _dose(attributes: dict[str, Any], pixel: Pixel | None) -> float | None:
     from ..pipeline import _first
 
     current = attributes.get("beam_current", attributes.get("screen_current"))

@@ -123,9 +123,9 @@ class State:
         return {
             "frame": int(known[-1]),
             "shift_px": shift.tolist(),
-            "shift_nm": None if size is None else (shift * size * 1e9).tolist(),
+            "shift_nm": None if size is None else (shift * np.array(size) * 1e9).tolist(),
             "rate_px": rate.tolist(),
-            "rate_nm": None if size is None else (rate * size * 1e9).tolist(),
+            "rate_nm": None if size is None else (rate * np.array(size) * 1e9).tolist(),
         }
 
 

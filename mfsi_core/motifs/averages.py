@@ -158,11 +158,12 @@ def _axes(
     pixel = pixel_size(signal)
     if pixel is not None:
         turn = np.linalg.solve(_affine(signal.to_field)[:, :2], _affine(registration.to_field)[:, :2])
-        pixel *= math.sqrt(abs(np.linalg.det(turn)))
-    step, units = (pixel, "m") if pixel is not None else (1.0, "px")
+        scaled = math.sqrt(abs(np.linalg.det(turn)))
+        pixel = (pixel[0] * scaled, pixel[1] * scaled)
+    steps, units = (pixel, "m") if pixel is not None else ((1.0, 1.0), "px")
     axes = [
         {"name": name, "size": n * scale, "offset": (0.5 / scale - n / 2) * step, "scale": step / scale, "units": units}
-        for name, n in zip("yx", size, strict=True)
+        for name, n, step in zip("yx", size, steps, strict=True)
     ]
     if signal.kind != "image":
         axes.append(result_axes(signal, 1, None, slice(*window))[-1])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..figures import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
+from ..results import Pixel
 from .finding import Motifs
 
 Floats = NDArray[np.float64]
@@ -23,8 +24,8 @@ def motif_figure(
     image: Floats,
     motifs: Motifs,
     average: Floats,
-    pixel: float | None,
-    fine: float | None,
+    pixel: Pixel | None,
+    fine: Pixel | None,
     name: str,
     summed: int,
     drawn: tuple[float, float],
@@ -38,8 +39,8 @@ def motif_figure(
     motifs : Motifs
     average : (h, w) array
         Mean of the repeats.
-    pixel, fine : float or None
-        Edge of a pixel of the image and of the average, m.
+    pixel, fine : (float, float) or None
+        Edges along y and x of a pixel of the image and of the average, m.
     name : str
         Of the image.
     summed : int
@@ -61,8 +62,8 @@ def motif_figure(
     return png(figure)
 
 
-def aligned_figure(image: Floats, pixel: float | None, name: str) -> bytes:
-    """Draw the aligned mean image (Y, X), of pixels of an edge in m, with its pixels counted; a PNG."""
+def aligned_figure(image: Floats, pixel: Pixel | None, name: str) -> bytes:
+    """Draw the aligned mean image (Y, X), of pixels of edges in m, with its pixels counted; a PNG."""
     high, wide = (WHOLE * min(1.0, n / max(image.shape)) for n in image.shape)
     width, height = LEFT + wide + 1.2, TOP + high + 0.45
     figure = new_figure(width, height, "none")
@@ -71,7 +72,7 @@ def aligned_figure(image: Floats, pixel: float | None, name: str) -> bytes:
 
 
 def _mean_image(
-    figure: Any, image: Floats, pixel: float | None, title: str, label: str, wide: float, high: float
+    figure: Any, image: Floats, pixel: Pixel | None, title: str, label: str, wide: float, high: float
 ) -> Any:
     """Draw the mean image at the upper left, of a size in inches, with its pixels counted; returns its axes."""
     from matplotlib.ticker import MaxNLocator

@@ -22,7 +22,7 @@ from ..figures import (
     png,
     profile,
 )
-from ..results import Section
+from ..results import Pixel, Section
 from ..wording import greek
 from .compare import against_stoichiometry, difference, phase_composition
 from .strays import ELEMENT
@@ -31,15 +31,15 @@ from .table import Quantification
 Floats = NDArray[np.float64]
 
 
-def at_map(result: Quantification, element: str, pixel: float | None = None) -> bytes:
+def at_map(result: Quantification, element: str, pixel: Pixel | None = None) -> bytes:
     """Draw the at% map of an element as PNG.
 
     Parameters
     ----------
     result : Quantification
     element : str
-    pixel : float, optional
-        Edge of a pixel of the field, m.
+    pixel : (float, float), optional
+        Edges of a pixel of the field along y and x, m.
     """
     values, size = _grid(result, 100 * result.composition.at[:, result.elements.index(element)], pixel)
     factor = result.factors[result.elements.index(element)]
@@ -48,12 +48,12 @@ def at_map(result: Quantification, element: str, pixel: float | None = None) -> 
         error = result.grid(100 * result.composition.at_se[:, result.elements.index(element)])
         return profile(values, error, size, title, "at%")
     high = min(limits_of(values, 0, 99.8)[1], 100.0)  # of few counts, the linear filter gives any percentage
-    figure, panels, width = _panels(values.shape, 2.25, 1)
+    figure, panels, width = _panels(values.shape, 2.25, 1, size)
     picture(panels[0], values, size, title, "at%", "inferno", (0.0, max(high, 1.0)), width)
     return png(figure)
 
 
-def difference_map(result: Quantification, table: Any, element: str, pixel: float | None = None) -> bytes:
+def difference_map(result: Quantification, table: Any, element: str, pixel: Pixel | None = None) -> bytes:
     """Draw the difference of two quantifications, at%, white where they agree.
 
     Parameters
@@ -63,18 +63,18 @@ def difference_map(result: Quantification, table: Any, element: str, pixel: floa
     table : DataFrame
         Of `compare.difference`.
     element : str
-    pixel : float, optional
-        Edge of a pixel of the field, m.
+    pixel : (float, float), optional
+        Edges of a pixel of the field along y and x, m.
     """
     values, size = _grid(result, table.loc[table["element"] == element, "difference"].to_numpy(float), pixel)
     reach = limits_of(np.abs(values), 0, 99.0)[1]
-    figure, panels, width = _panels(values.shape, 2.25, 1)
+    figure, panels, width = _panels(values.shape, 2.25, 1, size)
     limits = (-reach, reach) if reach > 0 else (-1.0, 1.0)
     picture(panels[0], values, size, f"{element}, second - first", "at%", "RdBu_r", limits, width)
     return png(figure)
 
 
-def difference_maps(result: Quantification, table: Any, pixel: float | None = None) -> dict[str, bytes]:
+def difference_maps(result: Quantification, table: Any, pixel: Pixel | None = None) -> dict[str, bytes]:
     """Draw `difference_map` of every element of the table; PNG by name."""
     return {f"difference_{e}": difference_map(result, table, e, pixel) for e in table["element"].unique()}
 
@@ -115,7 +115,7 @@ def fitted_spectrum(result: Quantification) -> bytes:
     return png(figure)
 
 
-def report_section(result: Quantification, pixel: float | None = None, method: str = "cliff-lorimer") -> Section:
+def report_section(result: Quantification, pixel: Pixel | None = None, method: str = "cliff-lorimer") -> Section:
     """Write the section of the report."""
     detector, made = result.calibration.detector, result.composition
     known = np.isfinite(made.at[:, 0])
@@ -156,7 +156,7 @@ def report_section(result: Quantification, pixel: float | None = None, method: s
 
 
 def comparison_section(
-    result: Quantification, stated: dict[str, float] | None, earlier: Any, pixel: float | None = None
+    result: Quantification, stated: dict[str, float] | None, earlier: Any, pixel: Pixel | None = None
 ) -> Section:
     """Write the section of the report that compares.
 
@@ -167,8 +167,8 @@ def comparison_section(
         Composition that the chips should have.
     earlier : DataFrame, optional
         Another quantification of the same chips.
-    pixel : float, optional
-        Edge of a pixel of the field, m.
+    pixel : (float, float), optional
+        Edges of a pixel of the field along y and x, m.
     """
     table = result.table
     columns: dict[str, dict[str, float]] = {}
@@ -193,9 +193,9 @@ def comparison_section(
     return Section("Comparison", text, rows, pictures)
 
 
-def _grid(result: Quantification, values: Floats, pixel: float | None) -> tuple[Floats, float | None]:
-    """Picture and the edge of its pixels, m."""
+def _grid(result: Quantification, values: Floats, pixel: Pixel | None) -> tuple[Floats, Pixel | None]:
+    """Picture and the edges of its pixels, m."""
     side = 1
     if result.chips.grid is not None:
         side = int(result.chips.boxes[0, 2] - result.chips.boxes[0, 0])
-    return result.grid(values), None if pixel is None else pixel * side
+    return result.grid(values), None if pixel is None else (pixel[0] * side, pixel[1] * side)
