@@ -238,7 +238,7 @@ def test_phases_and_differences(field, result):
 
 def test_figures_are_pictures(field, result):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
-    section = report_section(result, 1e-9)
+    section = report_section(result, (1e-9, 1e-9))
     assert set(section.pictures) == {"fitted_spectrum", "at_La", "at_Fe", "at_O", "at_Sr", "at_Ti"}
     assert len(section.rows) == 5
     assert (result.spectrum == field[0].spectrum()[-result.energy.size :]).all()
