@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .energy import STROBE, centres, width
-from .lines import best_line
+from .lines import beam_decides, best_line
 from .peaks import PILE_UP, Peak
 from .quantification.calibration import Calibration, calibrate
 from .quantification.detector import FWHM, Detector
@@ -30,6 +31,7 @@ LEAST_CHANNELS = 16
 SHADOW = 0.1  # of the counts of other lines within a line's width; a line weaker than that stands in their shadow
 BLEND = 3.0  # by how much others may raise the variance of a line before it counts as told from them by shape alone
 ABSENT = 3.0  # standard errors of all counts of a line
+FAINT = 0.1  # of the significance of another family of the element; where no beam energy is known, that one is mapped
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
 STRONGEST = 3  # lines whose sums are looked for
@@ -101,7 +103,8 @@ def line_filter(
     elements : sequence of str
         Symbols. Those without a family of lines on the axis are left out.
     beam_energy : float, optional
-        eV; decides which shells are ionised.
+        eV; decides which shells are ionised. Where it is not known and would decide by which line an element is mapped,
+        the spectrum does: another family of its is taken where that stands out ten times as clearly.
     peaks : sequence of Peak
         Further peaks: families of the elements that may be theirs, else lines of their own.
     mapped : int, optional
@@ -139,6 +142,9 @@ def line_filter(
     if sums:
         known = calibrate(counts, edges, [*families, *sums], Detector(resolution=resolution))
     model = build(known, energy, axis.size, start)
+    if beam_energy is None:
+        owners = _shown(known, model, owners, [not name[0].isdigit() for name in lines], energy)
+        lines = [f"{known.families[i].name}a" if "_" in name else name for name, i in zip(lines, owners, strict=True)]
     tool = linear_filter(model.columns, known.counts, model.mean, owners, [-1] * len(known.families))
     scope = (1 - known.detector.tail) * np.array([_alpha_share(known, owner) for owner in owners])
     weights = np.zeros((axis.size, len(owners)))
@@ -148,6 +154,17 @@ def line_filter(
     ends = float(axis[0]), float(axis[-1])
     clipped = [(max(low, ends[0]), min(high, ends[1])) for low, high in windows]
     return LineFilter(lines, clipped, weights, judged, known, start)
+
+
+def shown_lines(spectrum: Floats, signal: Signal, elements: Sequence[str]) -> dict[str, str]:
+    """Lines by which to map elements where no beam energy is known: what `line_filter` takes, else the best ones."""
+    axis = centres(signal)
+    best = {element: best_line(element, max(float(axis[0]), 0.0), float(axis[-1])) for element in elements}
+    found = {element: line for element, line in best.items() if line is not None}
+    if any(beam_decides(element, float(axis[-1])) for element in found):
+        with contextlib.suppress(UsageError):
+            found |= {line.split("_")[0]: line for line in line_filter(spectrum, signal, elements).lines}
+    return found
 
 
 def _wanted(
@@ -183,6 +200,21 @@ def _wanted(
             lines.append(name)
             owners.append(len(families) - 1)
     return families, lines, owners
+
+
+def _shown(known: Calibration, model: Model, owners: list[int], named: list[bool], energy: Floats) -> list[int]:
+    """Families to be mapped of the elements named, where only the spectrum tells whether the beam excites them."""
+    every = list(range(len(known.families)))
+    weights = linear_filter(model.columns, known.counts, model.mean, every, [-1] * len(every)).weights
+    clear = known.counts / np.sqrt(np.maximum((model.mean * weights**2).sum(axis=1), 1e-300))
+    out = []
+    for owner, asked in zip(owners, named, strict=True):
+        element = known.families[owner].element
+        best = max((i for i in every if known.families[i].element == element), key=lambda i: clear[i])
+        open_line = asked and beam_decides(element, float(energy[-1]))
+        least = max(FAINT * clear[best], ABSENT)
+        out.append(best if open_line and clear[best] > ABSENT and clear[owner] < least else owner)
+    return out
 
 
 def _pile_up(known: Calibration, counts: Floats, energy: Floats) -> list[Family]:

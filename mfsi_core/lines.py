@@ -13,6 +13,7 @@ from lbj import UsageError
 
 MN_KA = 5895.0
 LEAST_OVERVOLTAGE = 1.5
+LOW_BEAM = 10e3  # eV; where it leaves the choice of a line as it is, the beam energy does not matter
 RARE = ("Ne", "Ar", "Kr", "Xe", "Tc", "Pm", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Pa")
 DETECTOR_LIMIT = 16000.0  # eV; above it a silicon drift detector grows transparent
 
@@ -136,6 +137,11 @@ def best_line(element: str, low: float, high: float, beam_energy: float | None =
     alphas = [line for line in lines_of(element, low, high) if line.name.endswith("a1") and line.edge <= limit]
     chosen = next((line for line in alphas if line.energy <= DETECTOR_LIMIT), alphas[0] if alphas else None)
     return None if chosen is None else f"{element}_{chosen.family}a"
+
+
+def beam_decides(element: str, high: float) -> bool:
+    """Whether the beam energy decides which line of an element is the best below `high` (eV)."""
+    return best_line(element, 0.0, high) != best_line(element, 0.0, high, LOW_BEAM)
 
 
 def fwhm(energy: float, mn: float = 130.0) -> float:

@@ -13,7 +13,7 @@ from lbj import Signal, UsageError
 
 from .disturbing import LEAST_WEIGHT, disturbing
 from .energy import STROBE, Window, centres, width
-from .line_filter import line_filter
+from .line_filter import line_filter, shown_lines
 from .lines import best_line, line_energy, lines_of
 from .registration import Registration
 from .sources import Series, is_journal
@@ -154,6 +154,7 @@ def windowed_maps(
     first, last = float(axis[0]) - step / 2, float(axis[-1]) + step / 2
     resolution = float(given.signal.metadata.get("energy_resolution") or 130.0)
     blocked: list[Window] = [(-np.inf, STROBE)]
+    shown = {} if beam_energy is not None else shown_lines(sum_spectrum(given), given.signal, elements)
     chosen: dict[str, str] = {}
     for element in elements:
         blocked += [
@@ -161,7 +162,7 @@ def windowed_maps(
             for line in lines_of(element, first, last)
             if line.weight >= LEAST_WEIGHT and (beam_energy is None or line.edge < beam_energy)
         ]
-        name = best_line(element, max(first, 0.0), last, beam_energy)
+        name = shown.get(element) or best_line(element, max(first, 0.0), last, beam_energy)
         if name is not None:
             chosen[element] = name
     windows = {element: line_window(line_energy(name), resolution) for element, name in chosen.items()}

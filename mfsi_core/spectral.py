@@ -18,7 +18,7 @@ from .edge_windows import edge_windows
 from .edges import net_edges
 from .energy import STROBE, centres
 from .line_filter import line_filter
-from .lines import best_line, line_energy, lines_of, symbols
+from .lines import beam_decides, best_line, line_energy, lines_of, symbols
 from .maps import map_snr, windowed_maps
 from .onsets import find_onsets, tell
 from .peaks import Peak, find_peaks
@@ -29,7 +29,6 @@ from .windows import Map, line_window, window_maps
 from .wording import artefact, greek
 
 FOUND_PEAKS = 6
-LOW_BEAM = 10e3  # eV; where it leaves the choice of a line as it is, the beam energy does not matter
 MANY = 12
 
 
@@ -63,7 +62,7 @@ def check_energies(results: Results, elements: list[str] | None) -> None:
     known = [element for element in dict.fromkeys(named) if element in symbols()]
     beam = results.metadata.get("beam_energy")
     high = float(centres(signal)[-1])
-    open_lines = [e for e in known if best_line(e, 0.0, high) != best_line(e, 0.0, high, LOW_BEAM)]
+    open_lines = [element for element in known if beam_decides(element, high)]
     if beam is None and open_lines:
         results.notes.append(
             f"The beam energy is not known, which decides by what lines {', '.join(open_lines)} can show: give it, as "
@@ -122,6 +121,7 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None, method:
                 halves = [tool.maps(given, results.registration, part) for part in parts]
         if halves is None:
             halves = _by_windows(given, results, named, peaks, shown, parts)
+    _tell_lines(results, [one.line for one in halves[0].values()], float(axis[-1]))
     without = [e for e in named if not any(name.startswith(f"{e}_") for name in halves[0])]
     if without:
         results.notes.append(f"No line of {', '.join(without)} lies on the energy axis.")
@@ -133,6 +133,7 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None, method:
         )  # fmt: skip
         results.snr[f"map-{name}"] = map_snr(*both) if len(both) > 1 else math.nan
     _tell_flags(results)
+    _flag_axis(results)
     results.labels = [
         *_labels(named, float(axis[-1]), beam),
         *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
@@ -184,6 +185,27 @@ def _by_windows(
         said = disturbing(signal, results.spectrum, one.window, one.background, named, beam)
         halves[0][name] = replace(one, flags=tuple(said))
     return halves
+
+
+def _tell_lines(results: Results, lines: list[str], high: float) -> None:
+    """Note which lines were mapped where only the spectrum itself could tell."""
+    chosen = [line for line in lines if "_" in line and beam_decides(line.split("_")[0], high)]
+    if chosen and results.metadata.get("beam_energy") is None:
+        results.notes.append(
+            f"Without a beam energy the lines were mapped that stand out of the spectrum itself: "
+            f"{', '.join(greek(line) for line in chosen)}; --beam-energy makes sure of it."
+        )
+
+
+def _flag_axis(results: Results) -> None:
+    """Flag all maps where the energy axis, of which the notes tell, is not as it was recorded or not certain."""
+    about = results.figures["energy_axis"]
+    said = [
+        *(["the energy axis was corrected (see the notes)"] if about["corrected"] else []),
+        *(["it could not be decided whether the energy axis is right (see the notes)"] if not about["decided"] else []),
+    ]
+    for name, one in results.maps.items() if said else ():
+        results.maps[name] = replace(one, flags=(*one.flags, *said))
 
 
 def _tell_flags(results: Results) -> None:

@@ -17,12 +17,15 @@ from mfsi_core.quantification.table import analyse
 
 # Energies and shares of the photons, eV.
 LINES = {
+    "N": {392.4: 1.0},
     "O": {524.9: 1.0},
     "Mg": {1253.6: 1.0},
     "Si": {1740.0: 0.97, 1835.9: 0.03},
     "Cl": {2622.0: 0.92, 2815.6: 0.08},
     "K": {3313.0: 0.89, 3589.6: 0.11},
     "Ti": {4509.9: 0.88, 4931.8: 0.12},
+    "V": {4949.7: 0.88, 5427.3: 0.12},
+    "Cr": {5411.6: 0.88, 5946.7: 0.12},
     "Fe": {6399.5: 0.88, 7058.0: 0.12},
     "Cu": {8041.0: 0.88, 8905.3: 0.12},
 }
@@ -185,6 +188,7 @@ def test_a_run_says_and_corrects(tmp_path):
     assert any("axis is off" in note for note in summary["notes"])
     assert summary["energy_axis"]["offset_eV"] == pytest.approx(80, abs=6)
     assert summary["energy_axis"]["gain"] == pytest.approx(1.01, abs=1e-3)
+    assert all("corrected" in one["flags"][-1] for one in summary["maps"].values())
     shares = []
     for name, amount in (("K_Ka", 60 * 0.89), ("Fe_Ka", 80 * 0.88), ("O_Ka", 90)):
         shares.append(np.load(tmp_path / "out" / f"map-{name}.npy").mean() / amount)
@@ -207,3 +211,19 @@ def test_a_vendor_file_whose_axis_is_off(tmp_path, shared_data):
     gaussian = dict(zip(found.elements, found.counts[0], strict=True))["K"] * (1 - found.calibration.detector.tail)
     assert gaussian == pytest.approx(127000, rel=0.06)
     assert not any(abs(place - 3313) < 100 for place in found.guesses)
+
+
+@pytest.mark.parametrize("others", [{"N": 30000}, {"N": 30000, "O": 30000}, {"O": 30000}, {}])
+@pytest.mark.parametrize("element", ["Ti", "V", "Cr"])
+def test_a_line_of_another_element_near_a_weak_line_does_not_move_the_axis(element, others):
+    """One metal is named; N K (392 eV) and O K (525 eV) stand within the reach of its L lines."""
+    found = check_axis(*spectrum({element: 20000, **others}), [element])
+    assert found.axis(np.array([392.4, 524.9, 5000.0])) == pytest.approx([392.4, 524.9, 5000.0], abs=4.0)
+    assert found.decided or found.notes
+
+
+def test_an_axis_that_nobody_can_judge_is_said():
+    found = check_axis(*spectrum({"Ti": 20000}), [])
+    assert not found.decided
+    assert "No element is named" in found.notes[0]
+    assert not found.moved

@@ -43,6 +43,39 @@ def test_the_beam_energy_is_asked_for_and_taken(tmp_path, capsys, given, line):
     assert (tmp_path / "n" / f"map-{line}.npy").exists()
 
 
+@pytest.mark.parametrize("lines", [ZR, {1922.0: 30, 1996.0: 15, 525.0: 40}, {1012.0: 30, 1740.0: 40}, {705.0: 30}])
+@pytest.mark.parametrize("method", ["filter", "windows"])
+def test_without_a_beam_energy_the_line_that_shows_is_mapped(tmp_path, capsys, lines, method):
+    """At 5 to 15 kV: Zr, Y, Zn and Fe by L lines alone; their K lines lie on the axis."""
+    place = next(iter(lines))
+    element = {2042.0: "Zr", 1922.0: "Y", 1012.0: "Zn", 705.0: "Fe"}[place]
+    path = journal(tmp_path / "a.lbj", lines, {"elements": [element, "Si"] if len(lines) > 1 else [element]})
+    assert main(["maps", path, "-o", str(tmp_path / "m"), "--maps", method]) == 0
+    assert f"out of the spectrum itself: {element} Lα" in capsys.readouterr().out
+    found = np.load(tmp_path / "m" / f"map-{element}_La.npy")
+    assert 30 < found.mean() < 90  # of 60 in a single line, of which a family's other lines take part; K would hold 0
+
+
+def test_at_high_voltage_the_line_stays_what_it_was(tmp_path):
+    path = journal(tmp_path / "a.lbj", {15775.0: 30, 17668.0: 5, **ZR}, {"elements": ["Zr", "Si"]})
+    assert main(["maps", path, "-o", str(tmp_path / "m")]) == 0
+    assert (tmp_path / "m" / "map-Zr_Ka.npy").exists()
+
+
+def test_factors_of_lines_that_do_not_show_are_refused():
+    def factor(element, family):
+        return {"element": element, "family": family, "k": 1.0, "basis": "at", "line_scope": "family"}
+
+    both = [factor("Zr", "K"), factor("Zr", "L"), factor("Si", "K")]
+    events = [lbj.Events.from_dense(counts(ZR))]
+    with pytest.raises(lbj.UsageError, match="--beam-energy"):
+        mfsi_core.quantify(events, ["Zr", "Si"], 6, both, signal=SIGNAL)
+    found = analyse(events, ["Zr", "Si"], 6, both[1:], signal=SIGNAL)
+    assert [factor.family for factor in found.factors] == ["L", "K"]
+    seen = [lbj.Events.from_dense(counts({15775.0: 30, **ZR}))]
+    assert analyse(seen, ["Zr", "Si"], 6, both, signal=SIGNAL).factors[0].family == "K"
+
+
 def test_what_no_beam_energy_can_change_is_not_asked(tmp_path, capsys):
     path = journal(tmp_path / "a.lbj", {1740.0: 40, 525.0: 30}, {"elements": ["Si", "O"]})
     assert main(["maps", path, "-o", str(tmp_path / "m")]) == 0

@@ -17,6 +17,8 @@ from lbj.exporting.hdf5_file import new_hdf5
 from lbj.importing.naming import members
 from lbj.outputs import new_folder
 
+from .quantify import BEAM
+
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 
 
@@ -40,6 +42,7 @@ def add(command: Command) -> None:
     parser.add_argument("--keep", action="store_true", help="take these positions as they are, not refined")
     parser.add_argument("--every-frame", action="store_true", help="find the repeats anew in every frame")
     parser.add_argument("--elements", metavar="Ti,Ca,O", help="map these elements in the motif")
+    parser.add_argument("--beam-energy", **BEAM)
     parser.add_argument("--image", metavar="NAME", help="image to register; default HAADF or the first")
     parser.add_argument("--signal", metavar="NAME", help="spectra to average; default EDX or the first")
     parser.set_defaults(run=_run)
@@ -129,7 +132,18 @@ def _areas(stack: contextlib.ExitStack, path: str, args: argparse.Namespace) -> 
     regions = list(dict.fromkeys(frame.region for frame in journal))
     wanted = regions if len(regions) > 1 else [None]
     areas = [
-        (path, *registered(journal, [path], image=args.image, signal=args.signal, region=region)) for region in wanted
+        (
+            path,
+            *registered(
+                journal,
+                [path],
+                image=args.image,
+                signal=args.signal,
+                region=region,
+                beam_energy=args.beam_energy,
+            ),
+        )
+        for region in wanted
     ]
     if any(results.after is None for _, _, results in areas):
         raise UsageError(f"{Path(path).name} holds no image in which a motif could be found")

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from lbj import Signal
 
 from ..energy import STROBE
-from ..lines import fwhm
+from ..lines import best_line, fwhm, line_energy
 from ..peaks import find_peaks
-from .axis_search import REACH, STRETCH, Found, ZeroPeak, search, zero_peak
+from .axis_search import REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
 from .calibration import AXIS, Calibration, calibrate
-from .detector import Detector
+from .detector import FWHM, Detector
 from .families import Family, families_of
 from .strays import ELEMENT
 
@@ -29,7 +29,8 @@ OFF, OFF_BESIDE = 0.07, 0.2  # full widths at a line, by which an axis is off; w
 CERTAIN = 3.0  # standard errors
 ZERO_OFF = 30.0  # eV, of the zero peak where no element is known
 GUESSED = 3  # elements, guessed by peaks, that judge an axis
-CONSISTENT = 4.0  # eV, of their lines against one another
+CONSISTENT = 4.0  # eV, of their lines against one another, and of a line against the axis
+UNNAMED = "No element is named, and the peaks do not tell whether the energy axis is right: name the elements."
 COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: there whether named or not
 
 
@@ -137,7 +138,47 @@ def check_axis(
     near = np.array(found.witnesses or (1000.0,))
     far = bool((np.abs(found.offset + (found.gain - 1) * near) > FAR).any())
     start = (found.offset, found.gain) if far and found.witnesses else (0.0, 1.0)
-    return _judged(spectrum, axis, elements, start, beam_energy, detector, found, zero)
+    judged = _judged(spectrum, axis, elements, start, beam_energy, detector, found, zero)
+    marked = zero is not None and zero.certain and abs(zero.place) > ZERO_ERROR
+    return judged if not judged.moved or marked else _supported(judged, spectrum, axis, named, beam_energy, resolution)
+
+
+def _supported(
+    judged: AxisCheck, spectrum: Floats, axis: Floats, named: list[str], beam_energy: float | None, resolution: float
+) -> AxisCheck:
+    """Take back a correction that moves none of the elements' strongest lines: a weaker one may be another's."""
+    best = {element: best_line(element, STROBE, float(axis[-1]), beam_energy) for element in named}
+    energies = {name: line_energy(name) for name in best.values() if name is not None}
+    places = {name: _displaced(spectrum, axis, energy, resolution) for name, energy in energies.items()}
+    seen = {name: place for name, place in places.items() if place is not None}
+    if not seen or any(abs(away) > CONSISTENT + CERTAIN * error for away, error in seen.values()):
+        return judged
+    lines = ", ".join(name.replace("_", " ") for name in seen)
+    text = (
+        f"The energy axis is not certain: {lines} stands where the axis says, but other peaks are explained by the "
+        f"elements named only if it is off by {judged.offset:+.0f} eV and a gain of {judged.gain:.4f}. It was not "
+        "corrected: another element may stand there; name all that show, or calibrate the axis."
+    )
+    return AxisCheck(decided=False, notes=[text])
+
+
+def _displaced(spectrum: Floats, axis: Floats, energy: float, resolution: float) -> tuple[float, float] | None:
+    """How far a line stands from its energy, and the error, eV; None where none stands within a full width."""
+    full = fwhm(energy, resolution)
+    near = np.abs(axis - energy) <= 2 * full
+    if near.sum() < LEAST_CHANNELS / 2 or axis[-1] < energy + 2 * full:
+        return None
+    counts, away = spectrum[near], axis[near] - energy
+    ends = np.abs(away) > 1.5 * full
+    net = counts - np.polyval(np.polyfit(away[ends], counts[ends], 1), away)
+    trials = np.linspace(-full, full, 201)
+    peaks = np.exp(-0.5 * ((away - trials[:, None]) * FWHM / full) ** 2)
+    scores = peaks @ net
+    top = int(scores.argmax())
+    held, noise = float(scores[top]), float(np.sqrt(np.maximum(peaks[top] ** 2 @ counts, 1.0)))
+    if held < 2 * CERTAIN * noise:
+        return None
+    return float(trials[top]), full / FWHM * noise / held
 
 
 def _judged(
@@ -214,14 +255,15 @@ def _of_peaks(
     guessed = list(dict.fromkeys(peak.lines[0].split("_")[0] for peak in strong))[:6]
     unmoved = AxisCheck(shift, 1.0, np.diag([225.0, np.inf]), bool(shift), not shift, notes)
     first = int(np.searchsorted(energy, STROBE))
+    open_axis = replace(unmoved, decided=False, notes=[*notes, UNNAMED])
     if len(guessed) < GUESSED or spectrum[first:].sum() < LEAST_COUNTS:
-        return unmoved
+        return open_axis
     detector = Detector(resolution=resolution)
     fit = _fitted(spectrum, energy, guessed, beam_energy, detector)
     known = [i for i, f in enumerate(fit.families) if f.element in guessed and fit.counts[i] > 0.02 * fit.counts.max()]
     places = np.array([fit.families[i].alpha_energy for i in known])
     if len(known) < GUESSED or not (np.abs(fit.shifts[known]) < CONSISTENT).all():
-        return unmoved
+        return open_axis
     away = fit.detector.offset + (fit.detector.gain - 1) * places
     widths = np.array([fwhm(place, resolution) for place in places])
     covariance = fit.axis_covariance * max(fit.deviance_dof, 1.0)

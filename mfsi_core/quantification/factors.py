@@ -20,6 +20,7 @@ REQUIRED = COLUMNS[:5]
 BASES = {"cliff-lorimer": ("wt", "at"), "zeta": ("wt",), "cross-section": ("at",)}
 HEADER = ",".join(COLUMNS)
 SEPARATORS = (",", ";", "\t", "|")
+SEEN, UNSEEN = 100.0, 0.02  # photons of a family that shows, and the share of them below which another does not
 SHELL = re.compile(r"((?P<element>[A-Za-z]{1,2})[_ ])?(?P<shell>[KLM])([ _-]?(a|α|alpha)(1|2|1,2|12)?)?", re.IGNORECASE)
 
 
@@ -245,6 +246,34 @@ def choose(factors: list[Factor], elements: list[str], families: dict[str, list[
     if method == "cliff-lorimer":
         _check_relative(counted)
     return out
+
+
+def check_shown(factors: list[Factor], chosen: list[Factor], photons: dict[str, float]) -> None:
+    """Refuse families that do not show where factors are given for others that do, and no beam energy is known.
+
+    Parameters
+    ----------
+    factors, chosen : list of Factor
+        All that are given, and those that were chosen.
+    photons : dict
+        In the sum spectrum, of every family by name, as ``Ti_K``.
+
+    Raises
+    ------
+    UsageError
+        Asking for the beam energy.
+    """
+    for factor in chosen:
+        own = photons[f"{factor.element}_{factor.family}"]
+        for other in factors:
+            seen = photons.get(f"{other.element}_{other.family}", 0.0)
+            if other.element == factor.element and seen > SEEN and own < UNSEEN * seen:
+                raise UsageError(
+                    f"factors are given for {factor.element} {factor.family} and {other.family}; the spectrum shows "
+                    f"{own:.0f} photons of the one and {seen:.0f} of the other, and the beam energy, which decides, is "
+                    "not known: give it (--beam-energy 15keV, or beam_energy in the metadata), or only the factor of "
+                    f"{factor.element} {other.family}"
+                )
 
 
 def _check_relative(factors: list[Factor]) -> None:

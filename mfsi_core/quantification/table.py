@@ -20,7 +20,7 @@ from .axis_check import AxisCheck, check_axis, resolution_of
 from .calibration import Calibration, calibrate
 from .chips import Chips, make_chips
 from .constants import atomic_weight, mass_attenuation
-from .factors import Factor, choose, read_factors
+from .factors import Factor, check_shown, choose, read_factors
 from .families import Family, check_elements, families_of
 from .linear_filter import linear_filter
 from .methods import BATCH, METHODS, Absorber, Composition, checked_dose, composition
@@ -291,6 +291,9 @@ def analyse(
 
     total = spectrum[channels]
     calibration, model = _learn(spectra, total, families, channels, checked)
+    if beam is None:
+        photons = {f.name: float(n) for f, n in zip(calibration.families, calibration.counts, strict=True)}
+        check_shown(rows, chosen, photons)
     calibration = replace(calibration, detector=checked.recorded(calibration.detector))
     names = [family.name for family in families]
     wanted = [names.index(f"{factor.element}_{factor.family}") for factor in chosen]
