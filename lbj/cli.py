@@ -254,11 +254,16 @@ def _conform(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from .exporting import export
+    from .exporting.rpl import as_recorded
+    from .exporting.series import Series
     from .reader import open as open_journal
 
     with open_file(args.file) as file, open_journal(file) as journal:
         export(journal, args.output, args.frames, args.file)
+        notes = as_recorded(Series(journal, args.frames)) if args.output.lower().endswith(".rpl") else []
     print(f"{args.output}: {os.path.getsize(args.output):,} bytes")
+    for note in notes:
+        print(f"  note: {note}")
     _say_losses(args.file)
     return 0
 

@@ -32,7 +32,8 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
                totals over the exported frames. What HyperSpy has no place for stands beside, and `lbj convert`
                gives the same journal again
         .rpl   Lispix: the sum over the frames, a ``.rpl`` and a ``.raw`` file per signal; the first spectrum signal
-               under the name given, the others with ``_NAME`` added; detectors of a group as their sum
+               under the name given, the others with ``_NAME`` added; detectors of a group as their sum.
+               Spectra are summed as recorded: stored energy shifts are not applied
         .tif   OME-TIFF: every image signal as a stack of frames
         ====== ================================================================================================
     frames : slice, optional

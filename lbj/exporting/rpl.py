@@ -34,6 +34,34 @@ def write(series: Series, path: Path) -> None:
         header.write_text("".join(lines), encoding="latin-1", errors="replace")
 
 
+def as_recorded(series: Series) -> list[str]:
+    """Sentences on signals whose frames are shifted in energy, which the sum does not heed."""
+    out = []
+    for signal in series.summed:
+        if signal.kind == "image":
+            continue
+        group = (signal.name, *series.members(signal.name))
+        planes = [
+            plane.name
+            for plane in series.stored
+            if plane.role == "energy_shift" and plane.shape == signal.shape[:-1] and plane.of in (None, *group)
+        ]
+        found: list[float] = []
+        for frame in series.frames(signal.name):
+            stated = frame.known.get("energy_shift", 0.0)
+            found += [stated.get(name, 0.0) for name in group] if isinstance(stated, dict) else [stated]
+            for plane in planes:
+                values = frame.array(plane) if plane in frame.names else np.zeros(0)
+                finite = values[np.isfinite(values)]
+                found += [finite.min(), finite.max()] if finite.size else []
+        if any(found):
+            out.append(
+                f"{signal.name} was summed as recorded: its energies are to be shifted by {min(found):g} to "
+                f"{max(found):g} eV, frame by frame or pixel by pixel; `mfsi accumulate` sums on one axis"
+            )
+    return out
+
+
 def _write_raw(series: Series, signal: Signal, path: Path) -> np.dtype:
     if signal.kind == "events":
         total = series.sum_events(signal)
