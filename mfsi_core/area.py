@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .bad_parts import ELSEWHERE, OTHER, spans, strange_rows
+from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, find_hops
 from .laid import Laid, misfit
 from .rigid import align
@@ -23,6 +23,9 @@ SMALLEST = 8  # rows and columns from which on rows are registered for themselve
 ROUNDS = 2  # of hops found and rows fitted again
 FAR = 5.0  # times the usual step, and px, beyond which a frame stands apart from its neighbours
 APART = "lies far from the frames before and after"
+STILL = 1e-3  # px
+STEADY = 0.2  # share of the frames that may go on as before where most go to and fro
+TRUSTED = 0.5  # trust in a row, below which that is said
 RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
 LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
 
@@ -81,8 +84,12 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
         place = fitted.modes[:, :, 0].mean(axis=1)
         place[partly] = [_where(one, ~rows) for one, rows in zip(fitted.modes[partly], bad[partly], strict=True)]
         fitted = row_locked(images, place)
-    for n in np.flatnonzero(partly):
-        out.flags[good[n]].append(f"rows {spans(np.flatnonzero(bad[n]))} {OTHER}")
+    elif not hops.shift.any() and _keeps_still(fitted.modes):
+        fitted = _whole(fitted, place, error[good])
+    doubted = (fitted.trust < TRUSTED) & ~bad & np.isfinite(images).any(axis=2)
+    for chosen, text in ((bad & partly[:, None], OTHER), (doubted, DOUBTED)):
+        for n in np.flatnonzero(chosen.any(axis=1)):
+            out.flags[good[n]].append(f"rows {spans(np.flatnonzero(chosen[n]))} {text}")
     for n in np.flatnonzero(foreign):
         out.flags[good[n]].append(ELSEWHERE)
     for n in _standing_apart(place):
@@ -111,6 +118,13 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
             f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
             "distortions that two frames share may have taken them for a period apart; record with less drift"
         )
+    change = float(np.quantile(np.hypot(*np.diff(place, 2, axis=0).T), STEADY)) if len(place) > 3 else 0.0
+    if hops.resembling / 2 < change:
+        _warn(
+            f"the step from frame to frame changes by {change:.1f} px each time, and parts of the scene repeat after "
+            f"{hops.resembling:.1f} px: some frames may lie as much off, taken there by distortions of the scan that "
+            "turn from frame to frame, such as a slow hum"
+        )
     out.covariance = covariance(out.error, shares)
     if np.isinf(out.covariance[good]).any():
         values, vectors = np.linalg.eigh(shares)
@@ -131,6 +145,20 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
     out.error[good[foreign]] = np.inf
     out.fitted = fitted if good.size == frames and not foreign.any() else None
     return out
+
+
+def _keeps_still(modes: Floats) -> bool:
+    """Whether no row was seen to move for itself."""
+    own = modes.copy()
+    own[:, :, 0] -= own[:, :, 0].mean(axis=1, keepdims=True)
+    return bool(np.abs(own).max() < STILL)
+
+
+def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
+    """The field of frames shifted as a whole, whose errors are (N,): that of the rows includes what was not seen."""
+    modes = np.zeros_like(fitted.modes)
+    modes[:, :, 0] = place[:, None]
+    return replace(fitted, modes=modes, error=np.hypot(fitted.error, error))
 
 
 def _standing_apart(place: Floats) -> NDArray[np.int64]:

@@ -14,7 +14,8 @@ Mask = NDArray[np.bool_]
 
 ELSEWHERE = "shows something else than the other frames"
 OTHER, UNRECORDED, ABSURD = "show something else than the other frames", "not recorded", "of absurd value"
-PARTS = (OTHER, UNRECORDED, ABSURD)
+DOUBTED = "fit no place of the scene and count less"
+PARTS = (OTHER, UNRECORDED, ABSURD, DOUBTED)
 MOST = 0.5  # of the frames, that must show something where a frame's constant rows are taken for missing
 OUTLYING = 1e3  # times the range of all but one in a thousand pixels, beyond which a pixel is no intensity
 STRIPS = 16  # to a frame

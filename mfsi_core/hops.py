@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 ALIKE = 0.6  # of the scene's correlation with itself, from which on a shift may be a lattice period
+RESEMBLING = 0.3  # the same, from which on a part of the scene may have one
 SHORT = 5.0  # px; of a shorter period the pixels tell too little
 PERIODS = 120  # lattice vectors looked at, the shortest
 TRIED = 3  # of them for each cut of the series, those that fit best
@@ -23,6 +24,7 @@ BLOCKS = 8  # to a side of the scene, in which the evidence is counted
 FLAT = 0.1  # of the strongest block's variance, below which a block shows nothing
 CERTAIN = 3.5  # standard errors by which evidence decides
 CLEAR = 0.08  # of the misfit, and by how much
+LONGER = 2.0  # times as much of both, for a vector that makes the step longer
 # Share of the misfit, and standard errors, by which a vector fits worse that is no tie; in a perfect crystal, rows
 # misplaced in all frames alike cost as much.
 WORSE, UNLIKELY = 0.15, 3.0
@@ -44,11 +46,14 @@ class Hops:
         Frames from which on all others might as well lie a lattice vector (y, x), px, off.
     period : float
         Length of the shortest lattice vector, px. Where it is under `SHORT`, nothing is asked.
+    resembling : float
+        Shortest distance, px, at which parts of the scene repeat.
     """
 
     shift: Floats
     tied: list[tuple[int, tuple[float, float]]]
     period: float = np.inf
+    resembling: float = np.inf
 
 
 def find_hops(images: Floats, displacement: Singles) -> Hops:
@@ -67,12 +72,14 @@ def find_hops(images: Floats, displacement: Singles) -> Hops:
     """
     frames = len(images)
     laid = Laid(images, displacement)
-    vectors = _periods(laid)
+    vectors, alike = _periods(laid)
+    resembling = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
+    vectors = vectors[alike > ALIKE][:PERIODS]
     offset = np.zeros((frames, 2))
     tied: list[tuple[int, tuple[float, float]]] = []
     period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     if not SHORT < period < np.inf:
-        return Hops(offset, tied, period)
+        return Hops(offset, tied, period, resembling)
     steps = np.diff(displacement.mean(axis=(2, 3), dtype=np.float64), axis=0)
     total, weight = laid.total[0].copy(), laid.weight[0].copy()
     for cut in range(1, frames):
@@ -84,7 +91,7 @@ def find_hops(images: Floats, displacement: Singles) -> Hops:
             tied.append((cut, tie))
         total += _moved(laid.total[cut], offset[cut])
         weight += _moved(laid.weight[cut], offset[cut])
-    return Hops(offset - np.median(offset, axis=0), tied, period)
+    return Hops(offset - np.median(offset, axis=0), tied, period, resembling)
 
 
 def _moved(image: Singles, shift: Floats) -> Singles:
@@ -125,7 +132,8 @@ def _compare(
         old, new = (part[0][known] / part[1][known] for part in (now, then))
         better = 2 * (old - new) / np.maximum(old + new, 1e-300)
         share, error = float(better.mean()), float(better.std(ddof=1)) / np.sqrt(known.sum()) + 1e-300
-        certain = share > max(CERTAIN * error, CLEAR)
+        longer = np.hypot(*(step + vectors[k])) > np.hypot(*step)
+        certain = share > max(CERTAIN * error, CLEAR) * (LONGER if longer else 1.0)
         if certain and share > gained:
             best, gained, tie = vectors[k], share, None
         elif not certain and gained == 0 and share > -min(WORSE, UNLIKELY * error):
@@ -165,8 +173,8 @@ def _misfits(a: Singles, b: Singles, shifts: Floats) -> Floats:
     return np.where(count > OVERLAP * a.size, found, np.inf)
 
 
-def _periods(laid: Laid) -> Floats:
-    """Vectors (y, x), px, at which the scene resembles itself, the shortest first: (L, 2)."""
+def _periods(laid: Laid) -> tuple[Floats, Floats]:
+    """Vectors (y, x), px, at which the scene resembles itself, the shortest first: (L, 2), and how much: (L,)."""
     scene = laid.smooth(laid.mean(np.ones(len(laid.total), bool)))
     seen = np.isfinite(scene)
     rows, columns = scene.shape
@@ -182,15 +190,15 @@ def _periods(laid: Laid) -> Floats:
     middle = np.array(surface.shape) // 2
     part = surface[middle[0] - rows // 2 : middle[0] + rows // 2 + 1, middle[1] - columns // 2 :][:, : columns + 1]
     origin = np.array([rows // 2, columns // 2])
-    high = (part == ndimage.maximum_filter(part, 3)) & (part > ALIKE)
+    high = (part == ndimage.maximum_filter(part, 3)) & (part > RESEMBLING)
     found = np.argwhere(high)
     found = found[np.abs(found - origin).max(axis=1) > 1]
     found = found[((found > 0) & (found < np.array(part.shape) - 1)).all(axis=1)]
-    found = found[np.argsort(np.hypot(*(found - origin).T), kind="stable")][:PERIODS]
+    found = found[np.argsort(np.hypot(*(found - origin).T), kind="stable")]
     out = found.astype(float) - origin
     for axis in range(2):
         step = np.eye(2, dtype=int)[axis]
         low, mid, top = (part[tuple((found + k * step).T)] for k in (-1, 0, 1))
         bend = low + top - 2 * mid
         out[:, axis] += np.where(bend < 0, (low - top) / (2 * np.where(bend < 0, bend, 1)), 0)
-    return np.asarray(out)
+    return out, np.asarray(part[tuple(found.T)], float)

@@ -1,5 +1,7 @@
 """What cannot be seen, what was not recorded and what is of another place is told, and the good part of a frame used."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,33 @@ def test_values_however_large():
     with pytest.warns(UserWarning, match="frame 2: 1 pixels? of absurd value"):
         found = register(spoilt)
     assert worst(found, whole.displacement) < 0.05
+
+
+def test_faint_frames_are_not_thought_better_known_than_they_are():
+    """At 0.3 counts a pixel the jitter of rows cannot be seen; the error says so, instead of counting it as none."""
+    faint = simulate(SHAPE, 12, 1, 4, image_counts=0.3, walk=0.3, jitter=(0.35, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = register(faint.images)
+    error = found.displacement - faint.displacement
+    true = np.sqrt(np.mean((error - error.mean(axis=(0, 2, 3), keepdims=True)) ** 2))
+    assert found.predicted_error > true / 4
+
+
+def zigzag(grains, seed=3):
+    """Frames of grains (y, x vectors of their lattices) side by side, shifted to and fro by 9 px."""
+    y, x = np.mgrid[:80, :80].astype(float)
+    rng = np.random.default_rng(seed)
+    images = []
+    for n in range(8):
+        p = np.stack([y + 9 * (n % 2) + 0.3 * n, x + 0.2 * n])
+        parts = [sum(np.cos(2 * np.pi * np.tensordot(wave, p, 1)) for wave in waves) for waves in grains]
+        images.append(rng.poisson(40 * (1 + 0.3 * np.where(p[1] < 45, parts[0], parts[-1])).clip(0.05)))
+    return np.array(images)
+
+
+@pytest.mark.filterwarnings("ignore:the frames are .* px apart")
+def test_frames_to_and_fro_where_the_scene_repeats_are_told():
+    images = zigzag([[(0.11, 0.02), (-0.02, 0.12)], [(0.09, 0.07), (-0.06, 0.1)]])
+    with pytest.warns(UserWarning, match="step from frame to frame changes by 1[78]"):
+        register(images)

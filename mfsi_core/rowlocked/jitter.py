@@ -94,7 +94,7 @@ class Jitter:
         self.length = int(fft.next_fast_len(rows + max(8, rows // 4), real=True))
         self.power = np.tile(spread**2, (self.length // 2 + 1, 1))
         self.line, self.line_power, self._alone = 0.0, np.ones(2), 0.0
-        self._given_up = np.zeros(len(spread))
+        self._given_up = np.zeros((2, len(spread)))
         self._free()
 
     def _free(self) -> None:
@@ -241,14 +241,17 @@ class Jitter:
         new = np.clip(new, self.power * LONGEST_STEP, np.maximum(self.power, GONE * noise) / LONGEST_STEP)
         self.power = np.where(new > GONE * noise, new, 0.0)
         gone = np.where(self.power > 0, 0, noise**-2.0)
-        rest = (excess * gone).sum(axis=0) / np.maximum(gone.sum(axis=0), 1e-300)
-        self._given_up = rest * (self.power == 0).mean(axis=0)
+        weight = np.maximum(gone.sum(axis=0), 1e-300)
+        rest = (excess * gone).sum(axis=0) / weight
+        unsure = np.where(gone.any(axis=0), 1 / np.sqrt(weight * free), 0.0)
+        self._given_up = np.stack([rest, unsure]) * (self.power == 0).mean(axis=0)
         self._free()
 
     def given_up(self, basis: Any) -> float:
-        """Variance of one component of the displacement that the power given up may hold, px²."""
-        each = self._given_up[:SHIFTS].reshape(-1, 2).mean(axis=1)
-        return max(float((each * (basis[: len(each)] ** 2).mean(axis=1)).sum()), 0.0)
+        """Variance of one component of the displacement that the power given up may hold: what is seen of it, px², and its standard error."""
+        each = self._given_up[:, :SHIFTS].reshape(2, -1, 2) / 2
+        seen, unsure = each * (basis[: each.shape[1]] ** 2).mean(axis=1)[:, None]
+        return max(float(seen.sum()), 0.0) + float(np.sqrt((unsure**2).sum()))
 
 
 def _uncertain(mean: Floats, power: Floats) -> Floats:
