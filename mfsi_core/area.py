@@ -126,7 +126,12 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
             "turn from frame to frame, such as a slow hum"
         )
     out.covariance = covariance(out.error, shares)
-    if np.isinf(out.covariance[good]).any():
+    if not shares.any():
+        _warn(
+            "what the frames show is mostly noise: shifts may be off by more than any estimate, and the predicted error "
+            "is infinite; record more counts"
+        )
+    elif np.isinf(out.covariance[good]).any():
         values, vectors = np.linalg.eigh(shares)
         blind = vectors[:, np.argmin(values)]
         share = np.einsum("a,nayx->nyx", blind, out.displacement)

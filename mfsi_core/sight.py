@@ -11,11 +11,14 @@ Floats = NDArray[np.float64]
 
 CERTAIN = 5.0  # standard deviations by which what two half series show alike must exceed noise
 LEAST = 0.1  # of the clearest direction's squared slope: rows misplaced in all frames alike leave as much
+CHANCE = 0.5  # of the slopes' power, below which what two half series share is less than what they do not
 ALONG = 0.15  # component of a unit vector below which it points along an axis
 
 
 def sight(laid: Laid) -> Floats:
     """Share of the information along each direction, (2, 2): trace 2; of rank one where a direction cannot be seen.
+
+    Zero where the slopes of the series are mostly noise: no place found and no error can then be believed.
 
     The slopes of the means of every second frame and of the others are multiplied, in which the noise of the two does
     not take part: along a fringe, an edge or a wire nothing is left but chance.
@@ -37,6 +40,8 @@ def sight(laid: Laid) -> Floats:
     certain &= values > LEAST * values.max()
     if not certain.any():
         return np.eye(2)
+    if (values < CHANCE * power).all():
+        return np.zeros((2, 2))
     shares = np.where(certain, np.maximum(values, 0), 0)
     for vector in vectors.T:
         vector[np.abs(vector) < ALONG] = 0
