@@ -128,7 +128,7 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
     out.covariance = covariance(out.error, shares)
     if not shares.any():
         _warn(
-            "what the frames show is mostly noise: shifts may be off by more than any estimate, and the predicted error "
+            "what the frames show is mostly noise: shifts may be off by more than any estimate, the predicted error "
             "is infinite; record more counts"
         )
     elif np.isinf(out.covariance[good]).any():

@@ -238,7 +238,8 @@ def _warn(usable: NDArray[np.bool_], known: NDArray[np.bool_], error: Floats, fl
     if partly:
         told = [f"frame {n}: {', '.join(texts)}" for n, texts in list(partly.items())[:5]]
         more = "; …" if len(partly) > 5 else ""
-        warnings.warn(f"parts of {len(partly)} frames are left out or count less: {'; '.join(told)}{more}", stacklevel=3)
+        text = f"parts of {len(partly)} frames are left out or count less: {'; '.join(told)}{more}"
+        warnings.warn(text, stacklevel=3)
 
 
 def _rms(error: Floats) -> float:
