@@ -248,7 +248,7 @@ class Jitter:
         self._free()
 
     def given_up(self, basis: Any) -> float:
-        """Variance of one component of the displacement in power given up, px²: what is seen, and its standard error."""
+        """Variance of a component of displacements in power given up: what is seen, and its standard error, px²."""
         each = self._given_up[:, :SHIFTS].reshape(2, -1, 2) / 2
         seen, unsure = each * (basis[: each.shape[1]] ** 2).mean(axis=1)[:, None]
         return max(float(seen.sum()), 0.0) + float(np.sqrt((unsure**2).sum()))
