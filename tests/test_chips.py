@@ -138,6 +138,7 @@ def test_every_kind_of_source_gives_the_same_table(field, tmp_path):
     pd.testing.assert_frame_equal(quantify(events.dense(), elements, 12, factors, signal=signal), wanted)
 
 
+@pytest.mark.filterwarnings("ignore:The fit misses")  # the same counts twice scatter as no counts do
 def test_a_registration_moves_the_counts(field):
     from mfsi_core import Registration
 
@@ -230,8 +231,10 @@ def test_phases_and_differences(field, result):
     assert len(found) == len(table)
     np.testing.assert_allclose(found["difference"], other["at_pct"] - table["at_pct"])
     np.testing.assert_allclose(found["difference_se"], np.hypot(other["at_se"], table["at_se"]))
+    with pytest.warns(UserWarning, match="stand elsewhere"):  # Ti L beside O K, where nobody names Ti
+        fewer = quantify(events, ["La", "Fe", "O"], 8, phantom.factors(), signal=signal)
     with pytest.raises(UsageError, match="differ in their chips"):
-        difference(table, quantify(events, ["La", "Fe", "O"], 8, phantom.factors(), signal=signal))
+        difference(table, fewer)
     with pytest.raises(UsageError, match="column"):
         difference(table, other, "k")
 
