@@ -101,6 +101,8 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
     out.error[good] = fitted.error
     laid = Laid(images, fitted.displacement(columns))
     shares = sight(laid)
+    if not shares.any() and not _keeps_still(fitted.modes):
+        shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
     if _rows_are_worse(laid, images, place):
         out.displacement[good] = place.astype(np.float32)[:, :, None, None]
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
