@@ -84,7 +84,8 @@ class Registration:
         self.region = np.zeros(frames, int) if region is None else np.asarray(region, int)
         self.modulo_lattice = bool(modulo_lattice)
         if frame_covariance is None:
-            frame_covariance = np.square(self.frame_error)[:, None, None] * np.eye(2)
+            frame_covariance = np.zeros((frames, 2, 2))
+            frame_covariance[:, (0, 1), (0, 1)] = np.square(self.frame_error)[:, None]
         self.frame_covariance = np.asarray(frame_covariance, float)
         self.flags: list[list[str]] = [[] for _ in field] if flags is None else [list(one) for one in flags]
         if self.frame_covariance.shape != (frames, 2, 2) or len(self.flags) != frames:
