@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,30 @@ def weighted_sums(
     (Y, X, K) float64, twice
         Sums; and their variance if every voxel of a frame is a plain count: counts times squared weights.
     """
-    shape = (*given.shape, weights.shape[1])
+
+    def add(frame: Any, total: Floats, square: Floats) -> None:
+        _add(frame, weights, total, square, spectrum)
+
+    return aligned_sums(given, weights.shape[1], registration, frames, add)
+
+
+def aligned_sums(
+    given: Series,
+    number: int,
+    registration: Registration | None,
+    frames: slice,
+    add: Callable[[Any, Floats, Floats], None],
+) -> tuple[Floats, Floats]:
+    """Sum K numbers of every pixel, and their variances, over the frames: (Y, X, K) float64, twice.
+
+    `add` adds those of one frame, as recorded, to the two arrays that it is given.
+    """
+    shape = (*given.shape, number)
     chosen = range(len(given))[frames]
     total, square = np.zeros(shape), np.zeros(shape)
     if registration is None:
         for n in chosen:
-            _add(given.data[n], weights, total, square, spectrum)
+            add(given.data[n], total, square)
         return total, square
     from .accumulation import registration_on
     from .gather import pull_dense
@@ -59,7 +78,7 @@ def weighted_sums(
         if registration.left_out[n]:
             continue
         part[:], spread[:] = 0, 0
-        _add(given.data[n], weights, part, spread, spectrum)
+        add(given.data[n], part, spread)
         corners = warp.corners_of(0, shape[0], n)
         pull_dense(part, 0, *corners, 1, total)
         pull_dense(spread, 0, *corners, 2, square)

@@ -13,7 +13,7 @@ from lbj.events import Events
 from .energy import centres
 from .registration import Registration
 from .sources import Series, is_journal, series
-from .warp import Warp
+from .weighted_sums import aligned_sums
 
 Floats = NDArray[np.float64]
 
@@ -54,27 +54,14 @@ def window_sums(
     (Y, X, K) float64, twice
         Counts; and their variance if every voxel of a frame is a plain count.
     """
-    shape = (*given.shape, len(parts))
-    chosen = range(len(given))[frames]
-    if registration is None:
-        total = np.zeros(shape)
-        for n in chosen:
-            total += _window_counts(given.data[n], parts, spectrum)
-        return total, np.abs(total)
-    from .accumulation import registration_on
-    from .gather import pull_dense
 
-    registration = registration_on(given, registration)
-    warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]), registration.recorded)
-    total, square = np.zeros(shape), np.zeros(shape)
-    for n in chosen:
-        if registration.left_out[n]:
-            continue
-        counts = _window_counts(given.data[n], parts, spectrum)
-        corners = warp.corners_of(0, shape[0], n)
-        pull_dense(counts, 0, *corners, 1, total)
-        pull_dense(np.abs(counts), 0, *corners, 2, square)
-    return total, square
+    def add(frame: Any, total: Floats, square: Floats) -> None:
+        counts = _window_counts(frame, parts, spectrum)
+        total += counts
+        square += np.abs(counts)
+
+    total, square = aligned_sums(given, len(parts), registration, frames, add)
+    return total, np.abs(total) if registration is None else square
 
 
 def _window_counts(frame: Any, parts: list[slice], spectrum: Floats | None = None) -> Floats:
