@@ -89,11 +89,6 @@ def positive(value: Any) -> float | None:
     return out if out is not None and out > 0 else None
 
 
-def is_energy(units: Any) -> bool:
-    """Whether `units` are those of an energy axis."""
-    return unit(units)[0] == "eV"
-
-
 def linear_axis(name: str, size: int, offset: Any, scale: Any, units: Any) -> Axis:
     """Describe a linear axis; where offset or step is no number, or the step is zero, it is not calibrated.
 
