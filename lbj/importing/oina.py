@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .library import Item
     from .source import Source
 
-MICRON = 1e-6
-
 
 class Shaped:
     """A dataset of one row per pixel, seen as the map that it is."""
