@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import layout
-from .errors import DamagedError, UsageError
+from .errors import DamagedError, TruncatedError, UsageError
 from .framing import Bytes, Record, parse_json
 from .scan import Header
 from .signal import Signal
 
 MOST = 4096
+WHEN = "x-lbj-amended"  # private member: the instant at which the amendment was made
 FIXED = ("name", "kind", "shape", "dtype", "coding", "group", "role", "of")
 
 
@@ -46,7 +47,23 @@ def read(source: Bytes, record: Record) -> dict[str, Any]:
             name: {key: value for key, value in change.items() if key not in FIXED}
             for name, change in parts["signals"].items()
         }
+    if isinstance(patch.get(WHEN), str):
+        parts[WHEN] = patch[WHEN]
     return parts
+
+
+def patches(source: Bytes, others: Iterable[tuple[bytes, int]], size: int) -> list[tuple[int, dict[str, Any]]]:
+    """Return the amendments among the records outside of frames, each with its offset.
+
+    Raises
+    ------
+    DamagedError
+        If one of them is damaged, or there are too many.
+    """
+    try:
+        return [(offset, read(source, source.header(offset, size))) for offset in offsets(others)]
+    except TruncatedError as error:
+        raise DamagedError(error.reason, offset=error.offset, clause="6.3.3") from error
 
 
 def apply(header: Header, patches: list[tuple[int, dict[str, Any]]]) -> tuple[dict[str, Any], list[Signal]]:

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from . import __version__
+from .archive.commands import add_commands, add_settings, settings
 from .command import run
 from .errors import LbjError, UsageError
 from .framing import open_file
@@ -23,6 +24,7 @@ EPILOG = """examples:
   lbj verify series.lbj
   lbj recover broken.lbj -o whole.lbj
   lbj export series.lbj -o series.hspy --frames 0:10
+  lbj amend series.lbj --set beam_energy=200keV --axis EDX.energy.offset=-10eV
 
 exit codes: 0 done, 1 the answer is no or the input is unusable, 2 wrong usage, 3 done with loss (recover;
 convert of what is cut short)
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SIGNAL=CODING",
         help="for example EDX=leb128; repeatable",
     )
+    add_settings(convert)
     convert.add_argument("--quiet", action="store_true", help="no progress, no summary")
     convert.set_defaults(run=_convert)
 
@@ -89,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("-o", "--output", required=True, metavar="OUT")
     export.add_argument("--frames", type=_frames, metavar="A:B", help="frames A to B-1; all when absent")
     export.set_defaults(run=_export)
+    add_commands(commands)
     return parser
 
 
@@ -111,6 +115,8 @@ def _frames(text: str) -> slice:
 
 def _info(args: argparse.Namespace) -> int:
     # The scan module alone, without numpy, so that the answer comes at once.
+    from . import amendments
+    from .archive.history import history
     from .describe import calibrated, described
     from .framing import Bytes
     from .scan import Contents, read_header, read_index, scan
@@ -119,6 +125,9 @@ def _info(args: argparse.Namespace) -> int:
         source = Bytes(file)
         header, size = read_header(source), source.size()
         found = read_index(source, header, size) or scan(source, header, Contents(header.end), size)
+        patches = amendments.patches(source, found.others, size)
+        described_as, declared_signals = amendments.apply(header, patches)
+    amended = history(header.json, [patch for _, patch in patches])
     signals: list[dict[str, Any]] = [
         {
             "name": signal.name,
@@ -129,23 +138,23 @@ def _info(args: argparse.Namespace) -> int:
             "events": events if signal.kind == "events" else None,
             "bytes": stored,
         }
-        for signal, item, (events, stored) in zip(header.signals, header.json["signals"], found.totals, strict=True)
+        for signal, item, (events, stored) in zip(declared_signals, described_as["signals"], found.totals, strict=True)
     ]
     version = ".".join(map(str, header.version))
     lost = _losses(args.file, signals)
     if args.json:
         out = {"version": version, "complete": found.closed, "frames": len(found.frames), "bytes": size}
-        print(json.dumps({**out, "signals": signals}, indent=1))
+        print(json.dumps({**out, "signals": signals, **({"amended": amended} if amended else {})}, indent=1))
         return 0
     frames = len(found.frames)
     print(f"{args.file}: .lbj {version}, {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")
-    for line in described(header.json.get("metadata", {})):
+    for line in described(described_as.get("metadata", {})):
         print(f"  {line}")
     if found.tail is not None:
         print(f"  not closed: {found.tail.reason} at byte {found.tail.offset}; all frames before are whole")
     elif not found.closed:
         print("  no footer: still being written, or by a writer that did not close it; all frames are whole")
-    for signal, item, declared in zip(signals, header.json["signals"], header.signals, strict=True):
+    for signal, item, declared in zip(signals, described_as["signals"], declared_signals, strict=True):
         shape = " x ".join(map(str, signal["shape"]))
         counts = "" if signal["events"] is None else f"  {signal['events']:>14,} counts"
         name, kind, coding = signal["name"], signal["kind"], signal["coding"] or "-"
@@ -158,6 +167,8 @@ def _info(args: argparse.Namespace) -> int:
             print(f"  {'':<12} {facts}")
     for name, loss in lost.items():
         print(f"  {loss.line(name)}")
+    for line in amended:
+        print(f"  amended: {line}")
     return 0
 
 
@@ -189,7 +200,7 @@ def _convert(args: argparse.Namespace) -> int:
         raise LbjError(str(error)) from error
     if not args.output.endswith(".lbj"):
         raise UsageError(f"a journal's name ends in .lbj, got {args.output!r}; 'lbj export' writes other formats")
-    frames, notes = store(source, args.source, args.output, dict(args.coding), quiet=args.quiet)
+    frames, notes = store(source, args.source, args.output, dict(args.coding), settings(args), quiet=args.quiet)
     if not args.quiet:
         size = os.path.getsize(args.output)
         print(f"{args.output}: {frames} frame{'s' if frames != 1 else ''}, {size:,} bytes")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from . import layout
+from .archive.amend import Settings, patch_of, stamped
 from .codings import LOSSY, split
 from .displacements import newest_first
 from .errors import UsageError
@@ -16,6 +17,7 @@ from .importing.source import Source
 from .outputs import digest, new_journal
 from .plausible import without_implausible
 from .progress import track
+from .reader import Signals
 from .reader import open as open_journal
 from .signal import Signal
 from .writer import begin
@@ -56,12 +58,14 @@ def store(
     paths: list[str],
     out: str | os.PathLike,
     codings: dict[str, str] | None = None,
+    settings: Settings | None = None,
     *,
     quiet: bool = False,
 ) -> tuple[int, list[str]]:
-    """Write an opened source, read from `paths`, into the new journal `out`; as `convert`."""
+    """Write an opened source, read from `paths`, into the new journal `out`, and amend it; as `convert`."""
     lost: list[str] = []
     signals = _recoded(source.signals, codings or {}, lost)
+    amendment = patch_of(Signals({signal.name: signal for signal in signals}), settings) if settings else {}
     metadata, odd = without_implausible(source.metadata)
     lost += [f"left out: {text}" for text in odd]
     origin = {"name": base_name(os.path.abspath(paths[0])), "files": _files(paths)}
@@ -77,6 +81,8 @@ def store(
         notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
         if notes:
             writer.amend({"source": {"notes": notes}})
+        if amendment:
+            writer.amend(stamped(amendment))
         frames = len(writer)
     return frames, notes
 

@@ -14,7 +14,7 @@ from . import amendments, blocks, layout
 from .attributes import NAMES, known
 from .blocks import MAX_BYTES
 from .displacements import Displacement, newest_first
-from .errors import DamagedError, LbjError, TruncatedError, UsageError
+from .errors import DamagedError, LbjError, UsageError
 from .events import Events
 from .framing import Bytes, Record, fields, open_file, parse_json
 from .scan import Contents, Group, read_header, read_index, scan, unknown
@@ -117,12 +117,7 @@ class Journal:
         self._describe()
 
     def _describe(self) -> None:
-        source, size = self._bytes, self._size
-        places = amendments.offsets(self._contents.others)
-        try:
-            patches = [(offset, amendments.read(source, source.header(offset, size))) for offset in places]
-        except TruncatedError as error:
-            raise DamagedError(error.reason, offset=error.offset, clause="6.3.3") from error
+        patches = amendments.patches(self._bytes, self._contents.others, self._size)
         self.header, self._signals = amendments.apply(self._head, patches)
         self.signals = Signals({signal.name: signal for signal in self._signals})
         self._numbers = {signal.name: number for number, signal in enumerate(self._signals)}

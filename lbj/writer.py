@@ -215,7 +215,7 @@ class Writer:
         ``{"metadata": {"title": "…"}, "signals": {"EDX": {"axes": […]}}}``; name, kind, shape, dtype, coding, group and
         role of a signal cannot change.
         """
-        unknown = sorted(set(patch) - {"metadata", "source", "signals"})
+        unknown = sorted(set(patch) - {"metadata", "source", "signals", amendments.WHEN})
         unknown += sorted(set(patch.get("signals", {})) - set(self._numbers))
         if unknown:
             raise UsageError(
