@@ -72,8 +72,7 @@ def write_cube(
             signal.name, "spectra", shape, dtype="float32", axes=axes, metadata=summed.detector(signal.name)
         )
         told = _described(summed, sum_signal, signal, upsampling, method)
-        hspy.describe(experiment, summed, sum_signal, [], told)
-        _sum_times(experiment["metadata"], told["frames"][0]["attributes"], signal.name)
+        hspy.describe(experiment, summed, sum_signal, [], told, summed=True)
     results.files.append(path.name)
 
 
@@ -99,13 +98,3 @@ def _described(summed: Series, declared: Signal, signal: Signal, upsampling: int
     frames = [{"frame": 0, "attributes": attributes}]
     metadata = dict(summed.journal.metadata)
     return {"layout": LAYOUT, "order": 0, "signal": told, "metadata": metadata, "frames": frames, "length": 1}
-
-
-def _sum_times(metadata: Any, attributes: dict[str, Any], name: str) -> None:
-    """Write the dwell time of the sum where HyperSpy looks for that of a frame."""
-
-    def visit(_: str, item: Any) -> None:
-        if "dwell_time" in item.attrs and "dwell_time" in attributes:
-            item.attrs["dwell_time"] = attributes["dwell_time"][name]
-
-    metadata.visititems(visit)

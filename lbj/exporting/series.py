@@ -82,7 +82,7 @@ class Series:
 
     def total(self, name: str, attribute: str) -> float | None:
         """Sum of a time over the frames, the mean over a group's detectors; None if a frame lacks it."""
-        values = [_of(frame.known.get(attribute), self.members(name)) for frame in self.frames(name)]
+        values = [share(frame.known.get(attribute), self.members(name)) for frame in self.frames(name)]
         return sum(v for v in values if v is not None) if values and None not in values else None
 
     def mean(self, attribute: str) -> float | None:
@@ -102,7 +102,8 @@ class Series:
         return Events.sum([total, *parts])
 
 
-def _of(value: Any, members: list[str]) -> float | None:
+def share(value: Any, members: list[str]) -> float | None:
+    """Value of a frame's attribute for a signal, or the mean over a group's detectors; None if one lacks it."""
     if not isinstance(value, dict):
         return None if value is None else float(value)
     found = [value[name] for name in members if name in value]
