@@ -1,4 +1,4 @@
-"""Consensus: one position per frame from the candidate shifts of all pairs."""
+"""Consensus: one position per frame from the candidate shifts of pairs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import splu
 
-from .pairs import Pairs, graph
+from .pairs import NEAR, Pairs, graph
 
 Floats = NDArray[np.float64]
 
-NEAR = 15  # frames; pairs not farther apart decide which lattice period is meant
 TOLERANCE = 0.5  # misfit, in widths of the correlation peaks, at which a candidate's support falls to one half
 SPAN = 15.0  # loss of log-likelihood that lets a candidate's weight fall to 1/e
 STEP_WEIGHT = 0.03  # of the step's prior, against the support of all near pairs of a frame
@@ -22,6 +23,7 @@ FEWEST = 5  # near frames that the step prior is weighed against at least
 SHORTEST_STEP = 0.2  # in widths of the correlation peaks
 STRONG = 0.5  # of a pair's best score; candidates above it are taken for possible by the chain
 SWEEPS = 20
+HELD = 1e-10  # of the strongest pair's weight, by which every frame is held where it is
 ROUNDS = 20
 
 
@@ -32,7 +34,7 @@ def consensus(pairs: Pairs, frames: int) -> Floats:
     pairs of ``weight / (1 + |misfit|²/tolerance²)`` of the best-supported candidate (a redescending M-estimate: a pair
     that hopped a lattice period has no pull), less a heavy-tailed prior on the steps from frame to frame, without which
     a perfect lattice would leave them undetermined. Frames, and all frames from one on, are moved to where other
-    candidates want them as long as that helps. Then all pairs, near and far, place the frames by iteratively
+    candidates want them as long as that helps. Then all those compared, near and far, place the frames by iteratively
     reweighted least squares.
 
     Parameters
@@ -56,14 +58,15 @@ def consensus(pairs: Pairs, frames: int) -> Floats:
     step = max(float(np.median(steps)), SHORTEST_STEP * pairs.width)
     weight = STEP_WEIGHT * 2 * max(min(NEAR, frames - 1), FEWEST)
     near = pairs.second - pairs.first <= NEAR
+    begin = np.searchsorted(pairs.first, np.arange(frames))
     close = Pairs(pairs.first[near], pairs.second[near], shift[near], score[near], pairs.width, pairs.likeness[near])
     best, found = -np.inf, chain
     for position in (chain, _tree(pairs, frames), np.zeros((frames, 2))):
         for width in (8 * tolerance, tolerance):
             _solve(close, position, width)
         for _ in range(SWEEPS):
-            moved = _hop(shift, score, position, step, weight, tolerance)
-            moved += _slide(shift, score, position, step, weight, tolerance)
+            moved = _hop(shift, score, begin, position, step, weight, tolerance)
+            moved += _slide(shift, score, begin, position, step, weight, tolerance)
             if not moved:
                 break
             _solve(close, position, tolerance)
@@ -97,15 +100,14 @@ def _chain(pairs: Pairs, frames: int) -> Floats:
 
 def _tree(pairs: Pairs, frames: int) -> Floats:
     """Strongest candidates along the maximum spanning tree."""
-    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
-
     cost = 1 / (1e-9 + pairs.score.max(axis=1))
-    tree = minimum_spanning_tree(graph(cost, pairs.first, pairs.second, frames))
-    order, parent = breadth_first_order(tree, 0, directed=False)
+    tree = csgraph.minimum_spanning_tree(graph(cost, pairs.first, pairs.second, frames))
+    order, parent = csgraph.breadth_first_order(tree, 0, directed=False)
     position = np.zeros((frames, 2))
+    number = pairs.first * frames + pairs.second
     for frame in order[1:]:
         before = int(parent[frame])
-        pair = _pair_index(min(before, frame), max(before, frame), frames)
+        pair = np.searchsorted(number, min(before, frame) * frames + max(before, frame))
         step = pairs.shift[pair, np.argmax(pairs.score[pair])]
         position[frame] = position[before] + (step if frame < before else -step)
     return position
@@ -121,15 +123,13 @@ def _solve(pairs: Pairs, position: Floats, tolerance: float) -> None:
         support = pairs.score / (1 + (misfit**2).sum(axis=2) / tolerance**2)
         best = np.argmax(support, axis=1)
         weight = support[pair, best] ** 2 / np.maximum(pairs.score[pair, best], 1e-12)
-        matrix = np.zeros((frames, frames))
-        np.add.at(matrix, (first, first), weight)
-        np.add.at(matrix, (second, second), weight)
-        np.add.at(matrix, (first, second), -weight)
-        np.add.at(matrix, (second, first), -weight)
         pull = np.zeros((frames, 2))
         np.add.at(pull, first, weight[:, None] * misfit[pair, best])
         np.add.at(pull, second, -weight[:, None] * misfit[pair, best])
-        step = np.linalg.lstsq(matrix, pull, rcond=1e-10)[0]
+        link = graph(weight, first, second, frames)
+        matrix = csgraph.laplacian(link + link.T).tocsc()
+        matrix.setdiag(matrix.diagonal() + HELD * max(float(weight.max()), HELD))
+        step = splu(matrix).solve(pull)
         position += step
         if np.abs(step).max() < 1e-3:
             return
@@ -145,11 +145,6 @@ def _roughness(position: Floats, step: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _pair_index(i: int, j: int, frames: int) -> int:
-    return i * (2 * frames - i - 1) // 2 + j - i - 1
-
-
-@njit(cache=True, nogil=True)
 def _best(shift: Any, score: Any, y: float, x: float, tolerance: float) -> float:
     """Support of a pair for the shift (y, x)."""
     best = 0.0
@@ -160,9 +155,11 @@ def _best(shift: Any, score: Any, y: float, x: float, tolerance: float) -> float
 
 
 @njit(cache=True, nogil=True)
-def _between(shift: Any, score: Any, position: Any, i: int, j: int, y: float, x: float, tolerance: float) -> float:
-    """Support for frames i < j, j standing (y, x) farther on than it does."""
-    pair = _pair_index(i, j, len(position))
+def _between(
+    shift: Any, score: Any, begin: Any, position: Any, i: int, j: int, y: float, x: float, tolerance: float
+) -> float:
+    """Support for near frames i < j, j standing (y, x) farther on than it does."""
+    pair = begin[i] + j - i - 1
     dy, dx = position[i, 0] - position[j, 0] - y, position[i, 1] - position[j, 1] - x
     return _best(shift[pair], score[pair], dy, dx, tolerance)
 
@@ -176,15 +173,16 @@ def _prior(position: Any, i: int, y: float, x: float, step: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _frame_value(
-    shift: Any, score: Any, position: Any, frame: int, y: float, x: float, step: float, weight: float, tolerance: float
-) -> float:
+    shift: Any, score: Any, begin: Any, position: Any, frame: int, y: float, x: float, step: float, weight: float,
+    tolerance: float,
+) -> float:  # fmt: skip
     """Value of moving one frame by (y, x)."""
     frames = len(position)
     total = 0.0
     for other in range(max(0, frame - NEAR), frame):
-        total += _between(shift, score, position, other, frame, y, x, tolerance)
+        total += _between(shift, score, begin, position, other, frame, y, x, tolerance)
     for other in range(frame + 1, min(frames, frame + NEAR + 1)):
-        total += _between(shift, score, position, frame, other, -y, -x, tolerance)
+        total += _between(shift, score, begin, position, frame, other, -y, -x, tolerance)
     if frame > 0:
         total += weight * _prior(position, frame - 1, y, x, step)
     if frame < frames - 1:
@@ -193,24 +191,24 @@ def _frame_value(
 
 
 @njit(cache=True, nogil=True)
-def _hop(shift: Any, score: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
+def _hop(shift: Any, score: Any, begin: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
     """Move every frame to where most of its pairs want it; return how many moved."""
     frames = len(position)
     moved = 0
     for frame in range(frames):
-        start = _frame_value(shift, score, position, frame, 0.0, 0.0, step, weight, tolerance)
+        start = _frame_value(shift, score, begin, position, frame, 0.0, 0.0, step, weight, tolerance)
         best, best_y, best_x = start + 1e-3 * weight, 0.0, 0.0
         for other in range(max(0, frame - NEAR), min(frames, frame + NEAR + 1)):
             if other == frame:
                 continue
-            pair = _pair_index(min(frame, other), max(frame, other), frames)
+            pair = begin[min(frame, other)] + abs(other - frame) - 1
             sign = 1.0 if frame < other else -1.0
             for k in range(score.shape[1]):
                 y = position[other, 0] + sign * shift[pair, k, 0] - position[frame, 0]
                 x = position[other, 1] + sign * shift[pair, k, 1] - position[frame, 1]
                 if score[pair, k] < 0.1 or y * y + x * x < tolerance**2:
                     continue
-                value = _frame_value(shift, score, position, frame, y, x, step, weight, tolerance)
+                value = _frame_value(shift, score, begin, position, frame, y, x, step, weight, tolerance)
                 if value > best:
                     best, best_y, best_x = value, y, x
         if best_y != 0 or best_x != 0:
@@ -221,12 +219,12 @@ def _hop(shift: Any, score: Any, position: Any, step: float, weight: float, tole
 
 
 @njit(cache=True, nogil=True)
-def _slide(shift: Any, score: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
+def _slide(shift: Any, score: Any, begin: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
     """Move all frames from one on by the same amount where that helps; return how often."""
     frames = len(position)
     moved = 0
     for frame in range(1, frames):
-        neighbours = _pair_index(frame - 1, frame, frames)
+        neighbours = begin[frame - 1]
         start, best, best_y, best_x = 0.0, -np.inf, 0.0, 0.0
         for k in range(-1, score.shape[1]):
             y, x = 0.0, 0.0
@@ -238,7 +236,7 @@ def _slide(shift: Any, score: Any, position: Any, step: float, weight: float, to
             value = weight * _prior(position, frame - 1, y, x, step)
             for i in range(max(0, frame - NEAR), frame):
                 for j in range(frame, min(frames, i + NEAR + 1)):
-                    value += _between(shift, score, position, i, j, y, x, tolerance)
+                    value += _between(shift, score, begin, position, i, j, y, x, tolerance)
             if k < 0:
                 start = value
             elif value > best:

@@ -82,15 +82,21 @@ def find_hops(images: Floats, displacement: Singles) -> Hops:
         return Hops(offset, tied, period, resembling)
     steps = np.diff(displacement.mean(axis=(2, 3), dtype=np.float64), axis=0)
     total, weight = laid.total[0].copy(), laid.weight[0].copy()
+    rest = [part - own[0] for part, own in zip(laid.all, (laid.total, laid.weight), strict=True)]
     for cut in range(1, frames):
         before = laid.smooth(mean_of(total, weight))
         offset[cut:] = offset[cut - 1]
-        moved, tie = _ask(laid, before, cut, vectors, offset[cut], steps[cut - 1])
+        coming = slice(cut, cut + NEXT)
+        after = [mean_of(laid.total[coming].sum(axis=0), laid.weight[coming].sum(axis=0))]
+        if cut + NEXT < frames:
+            after.append(mean_of(*rest))
+        moved, tie = _ask(laid, before, after, vectors, offset[cut], steps[cut - 1])
         offset[cut:] += moved
         if tie is not None:
             tied.append((cut, tie))
-        total += _moved(laid.total[cut], offset[cut])
-        weight += _moved(laid.weight[cut], offset[cut])
+        for part, left, own in zip((total, weight), rest, (laid.total[cut], laid.weight[cut]), strict=True):
+            part += _moved(own, offset[cut])
+            left -= own
     return Hops(offset - np.median(offset, axis=0), tied, period, resembling)
 
 
@@ -99,17 +105,15 @@ def _moved(image: Singles, shift: Floats) -> Singles:
 
 
 def _ask(
-    laid: Laid, before: Singles, cut: int, vectors: Floats, offset: Floats, step: Floats
+    laid: Laid, before: Singles, after: list[Singles], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
-    """By what the frames from the cut on are to be moved, and a lattice vector that would do as well.
+    """By what the frames from a cut on are to be moved, and a lattice vector that would do as well.
 
-    The next frames are asked first, for later ones may lie elsewhere again; then all of them.
+    `after`: means of the next frames, which are asked first, for later ones may lie elsewhere again, and of all of them.
     """
-    frames = np.arange(len(laid.total))
     tie = None
-    for last in dict.fromkeys((min(cut + NEXT, frames.size), frames.size)):
-        after = laid.mean((frames >= cut) & (frames < last))
-        moved, tie = _compare(laid, before, after, vectors, offset, step)
+    for mean in after:
+        moved, tie = _compare(laid, before, mean, vectors, offset, step)
         if tie is None:
             return moved, None
     return moved, tie

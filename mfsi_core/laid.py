@@ -52,7 +52,7 @@ class Laid:
         for n, image in enumerate(images):
             level = ((image - mean[n]) / deviation[n]).astype(np.float32)
             _splat(level, displacement[n], self.corner, self.total[n], self.weight[n])
-        self.all = self.total.sum(axis=0), self.weight.sum(axis=0)
+        self.all = self.total.sum(axis=0, dtype=np.float64), self.weight.sum(axis=0, dtype=np.float64)
         frames = len(images)
         scene = self.mean(np.ones(frames, bool))
         power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2
@@ -78,7 +78,7 @@ class Laid:
         return np.asarray(np.where(moved, np.nan, out), np.float32)
 
 
-def mean_of(total: Singles, weight: Singles) -> Singles:
+def mean_of(total: NDArray[Any], weight: NDArray[Any]) -> Singles:
     """Mean of what was laid; NaN where too little was."""
     return np.asarray(np.where(weight > SEEN, total / np.maximum(weight, SEEN), np.nan), np.float32)
 

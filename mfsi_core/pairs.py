@@ -1,4 +1,4 @@
-"""Candidate shifts of every pair of images, from the peaks of their cross-correlation."""
+"""Candidate shifts of pairs of images, from the peaks of their cross-correlation."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from .row_scores import row_scores
 
 Floats = NDArray[np.float64]
 
+FEW = 40  # frames, up to which every pair is compared
+NEAR = 15  # frames; of more, all pairs not farther apart are, which decide which lattice period is meant
+FARTHER = 1.5  # factor from one gap between frames to the next, beyond
 CANDIDATES = 10  # peaks of the correlation kept per pair
 OTHERS = 8  # peaks of the whitened correlation kept beside them
 SAME = 1.5  # grid points within which two peaks are one
@@ -68,6 +71,19 @@ def graph(weight: NDArray[Any], first: NDArray[np.int64], second: NDArray[np.int
     return coo_array((weight, (first.astype(np.int32), second.astype(np.int32))), shape=(frames, frames))
 
 
+def compared(frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of frames that are compared, first < second, in lexicographic order: (P,) each.
+
+    Of a long series those near in time, and at gaps that grow, so that their number grows as that of the frames.
+    """
+    gaps = list(range(1, frames if frames <= FEW else NEAR + 1))
+    while frames > FEW and (far := round(gaps[-1] * FARTHER)) < frames:
+        gaps.append(far)
+    second = np.arange(frames)[:, None] + np.array(gaps, np.int64)
+    first, which = np.nonzero(second < frames)
+    return first, second[first, which]
+
+
 def taper(size: int, edge: float) -> Floats:
     """Window that rises over `edge` pixels at both ends like a squared sine; ones along an axis of one pixel."""
     if size == 1:
@@ -99,7 +115,7 @@ def noise_filter(power: Floats, frames: int) -> Floats:
 
 
 def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> Pairs:
-    """Find candidate shifts between all pairs of images.
+    """Find candidate shifts between pairs of images (`compared`).
 
     The images are freed of noise by one Wiener filter for the series, windowed, and correlated without whitening:
     phase correlation locks onto what stands still in the frame (scan artefacts), and the gradient's modulus would
@@ -127,7 +143,7 @@ def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> P
     power = fft.irfft2(np.conj(fft.rfft2(clean**2 * window)) * mask, grid)
     deviation = np.sqrt(np.maximum(power - mean**2, max(1e-9 * float(power.max()), 1e-30)))
     white = _whitened(clean, window)
-    first, second = np.triu_indices(frames, 1)
+    first, second = compared(frames)
     shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
     for start in range(0, first.size, BATCH):
         part = slice(start, start + BATCH)

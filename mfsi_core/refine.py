@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 EDGE = 4.0  # px over which a frame fades out at its border
 ROUNDS = 15
-SETTLED = 1e-3  # px
+SETTLED = 0.2  # standard errors, rms over the frames
 LONGEST_STEP = 1.0  # px
 LOST = 3.0  # px; a frame refined worse or farther than this keeps its first estimate
 SEEN = 0.5  # sum of the other frames' windows from which on their mean is taken for known
@@ -56,7 +56,8 @@ def refine(images: Floats, shift: Floats, rows: Floats) -> tuple[Floats, Floats]
         step = np.clip(step * (1 - 1 / frames), -LONGEST_STEP, LONGEST_STEP)
         step -= step.mean(axis=0)
         shift = shift + step
-        if turn >= 2 and np.abs(step).max() < SETTLED:
+        known = np.isfinite(error)
+        if turn >= 2 and (step[known] ** 2).sum() < SETTLED**2 * (error[known] ** 2).sum():
             break
     lost = ~(np.maximum(error, np.abs(shift - start)) < LOST).all(axis=1)
     shift = np.where(lost[:, None], start, shift)

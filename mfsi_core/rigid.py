@@ -1,4 +1,4 @@
-"""Rigid registration of a series of images, from all pairs of frames."""
+"""Rigid registration of a series of images, from many pairs of frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST_EVIDENCE = 8.0  # log-likelihood ratio of a frame's best pair; the best of
 def align(stack: Floats) -> tuple[Floats, Floats]:
     """Register frames as a whole.
 
-    Candidate shifts of every pair (`pairs.candidate_shifts`) are brought to a consensus that no lattice hop of single
+    Candidate shifts of pairs (`pairs.candidate_shifts`) are brought to a consensus that no lattice hop of single
     pairs can disturb (`consensus.consensus`) and refined together to the maximum of the likelihood (`refine.refine`).
 
     Parameters
