@@ -94,9 +94,9 @@ def find_hops(images: Floats, displacement: Singles) -> Hops:
         offset[cut:] += moved
         if tie is not None:
             tied.append((cut, tie))
-        for part, left, own in zip((total, weight), rest, (laid.total[cut], laid.weight[cut]), strict=True):
-            part += _moved(own, offset[cut])
-            left -= own
+        total += _moved(laid.total[cut], offset[cut])
+        weight += _moved(laid.weight[cut], offset[cut])
+        rest = [part - own[cut] for part, own in zip(rest, (laid.total, laid.weight), strict=True)]
     return Hops(offset - np.median(offset, axis=0), tied, period, resembling)
 
 
@@ -109,7 +109,7 @@ def _ask(
 ) -> tuple[Floats, tuple[float, float] | None]:
     """By what the frames from a cut on are to be moved, and a lattice vector that would do as well.
 
-    `after`: means of the next frames, which are asked first, for later ones may lie elsewhere again, and of all of them.
+    `after`: means of the next frames, which are asked first since later ones may lie elsewhere again, and of them all.
     """
     tie = None
     for mean in after:

@@ -29,9 +29,9 @@ def register(
 ) -> Registration:
     """Register a series of images of one scene, every row of every frame for itself.
 
-    Frames are first shifted as a whole, from many pairs (`rigid.align`); then each row is displaced by a smooth function
-    of the position along it, to the maximum a posteriori of all frames together, with the jitter's covariance, the
-    noise and each frame's gain and background learned from the data (`rowlocked.field.row_locked`).
+    Frames are first shifted as a whole, from many pairs (`rigid.align`); then each row is displaced by a smooth
+    function of the position along it, to the maximum a posteriori of all frames together, with the jitter's covariance,
+    the noise and each frame's gain and background learned from the data (`rowlocked.field.row_locked`).
 
     Parameters
     ----------
