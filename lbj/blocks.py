@@ -61,9 +61,43 @@ Memory = dict[int, Remembered]
 """What earlier frames taught of each signal, by its number."""
 
 
+class Prepared(NamedTuple):
+    """The BLOK records of one signal of one frame, each with its counts."""
+
+    records: list[tuple[bytes, int]]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        return sum(len(record) for record, _ in self.records)
+
+
+def copied(number: int, signal: Signal, frame: int, blocks: list[Block]) -> Prepared:
+    """Return the records of blocks as they are stored."""
+    whole = _whole(signal)
+    return Prepared(
+        [
+            (
+                _record(
+                    number,
+                    frame,
+                    block.coding,
+                    (block.voxels, block.events),
+                    None if block.window == whole else block.window,
+                    bytes(block.data),
+                ),
+                block.events,
+            )
+            for block in blocks
+        ]
+    )
+
+
 def write(number: int, signal: Signal, frame: int, value: Any, memory: Memory) -> Iterator[tuple[bytes, int]]:
     """Yield the BLOK records of one signal of one frame, each with its counts."""
-    if signal.kind == "events":
+    if isinstance(value, Prepared):
+        yield from value.records
+    elif signal.kind == "events":
         yield from _write_events(number, signal, frame, value)
     else:
         yield from _write_array(number, signal, frame, value, memory)
@@ -139,9 +173,7 @@ def lossy(blocks: list[Block]) -> bool:
 def _write_array(number: int, signal: Signal, frame: int, value: Any, memory: Memory) -> Iterator[tuple[bytes, int]]:
     if isinstance(value, Verbatim):
         if value.signal.coding == signal.coding and value.signal.shape == signal.shape:
-            for block in value.blocks:
-                part = None if block.window == _whole(signal) else block.window
-                yield _record(number, frame, block.coding, (0, 0), part, bytes(block.data)), 0
+            yield from copied(number, signal, frame, value.blocks).records
             return
         value = value.array
     array = np.asarray(value)

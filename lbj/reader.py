@@ -173,18 +173,22 @@ class Journal:
 
     def static(self, name: str) -> Any:
         """Data of a static signal, the last stored: Events or array."""
-        if len(self._statics) < len(self._contents.statics):
-            for group in self._contents.statics[len(self._statics) :]:
-                frame = Frame(self, layout.STATIC, group)
-                try:
-                    names = frame.names
-                except DamagedError:  # it may hold any of them, which reading it will say
-                    names = [signal.name for signal in self._signals if signal.static]
-                self._statics.append(frame)
-                self._last.update(dict.fromkeys(names, frame))
-        if name not in self._last:
+        held = self.statics()
+        if name not in held:
             raise UsageError(f"the journal holds no static data of {name!r}")
-        return self._last[name]._read(name)
+        return held[name]._read(name)
+
+    def statics(self) -> dict[str, Frame]:
+        """By static signal, the pseudo-frame that holds its data."""
+        for group in self._contents.statics[len(self._statics) :]:
+            frame = Frame(self, layout.STATIC, group)
+            try:
+                names = frame.names
+            except DamagedError:  # it may hold any of them, which reading it will say
+                names = [signal.name for signal in self._signals if signal.static]
+            self._statics.append(frame)
+            self._last.update(dict.fromkeys(names, frame))
+        return self._last
 
     def displacement(self, signal: str | None = None) -> Displacement | None:
         """Displacements of the frames, the last stored in pixels of a signal or group, or of any; None without."""

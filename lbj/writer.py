@@ -62,9 +62,10 @@ def begin(
     metadata: dict[str, Any] | None = None,
     *,
     source: dict[str, Any] | None = None,
+    others: dict[str, Any] | None = None,
     sync: bool = True,
 ) -> Writer:
-    """Begin a new journal with metadata as another journal has them, whatever they are; else as `create`."""
+    """Begin a new journal with metadata, and `others` of the header's members, as another journal has them."""
     signals = list(signals)
     if not 1 <= len(signals) <= 65535:
         raise UsageError(f"a journal has 1 to 65,535 signals, got {len(signals)}")
@@ -80,6 +81,7 @@ def begin(
     }
     if source:
         header["source"] = source
+    header.update(others or {})
     try:
         text = dump_json(header)
     except (TypeError, ValueError) as error:
@@ -238,6 +240,12 @@ class Writer:
     def put_personal(self, data: dict[str, Any]) -> None:
         """Store names of operators and other personal data, which a program that strips them drops (clause 7.4)."""
         self._put(layout.PERS, data)
+
+    def put_content_digest(self, sha256: str) -> None:
+        """Store the content digest (clause 7.3) of all frames so far, as `Journal.content_digest` gives it."""
+        with self._lock:
+            payload = layout.cont.build({"frames": len(self), "sha256": bytes.fromhex(sha256)})
+            self._record(layout.CONT, payload)
 
     def put_displacement(
         self,

@@ -3,5 +3,9 @@
 quantities.py   the names that can be amended, and their values with units
 amend.py        descriptions amended by appended records
 history.py      what the amendments of a journal changed
+copying.py      a journal written anew with the same content, proved
+pack.py         a journal as small as its codings make it
+personal.py     what in descriptions names or points to a person
+strip.py        a journal without personal data
 commands.py     the commands' arguments
 """

@@ -38,6 +38,24 @@ def add_commands(commands: Any) -> None:
     add_settings(amend)
     amend.set_defaults(run=_amend)
 
+    pack = commands.add_parser("pack", help="store a journal smaller, with the same content digest")
+    pack.description = (
+        "The smallest lossless coding of each signal; every frame is addressable as before, what is stored with loss "
+        "is copied. The result is read back and compared before it gets its name."
+    )
+    pack.add_argument("file")
+    pack.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
+    pack.set_defaults(run=_pack)
+
+    strip = commands.add_parser("strip", help="store a journal without personal data, and say what was removed")
+    strip.description = (
+        "Leaves out personal records, operators, users, addresses, computers, folders and the names of the source's "
+        "files; counts, images and spectra stay as they are, which is proved before the result gets its name."
+    )
+    strip.add_argument("file")
+    strip.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
+    strip.set_defaults(run=_strip)
+
 
 def _amend(args: argparse.Namespace) -> int:
     from ..errors import UsageError
@@ -48,4 +66,28 @@ def _amend(args: argparse.Namespace) -> int:
         raise UsageError("nothing to amend: give --set NAME=VALUE or --axis SIGNAL.AXIS.PROPERTY=VALUE")
     for line in amend(args.file, wanted) or ["nothing to amend: all of that stands there already"]:
         print(f"{args.file}: {line}")
+    return 0
+
+
+def _pack(args: argparse.Namespace) -> int:
+    from .pack import pack
+
+    found = pack(args.file, args.output)
+    saved = found.before - found.after
+    told = f"{saved / found.before:.1%} saved" if saved > 0 else "no smaller: it was packed as well before"
+    print(f"{args.output}: {found.after:,} bytes of {found.before:,}, {told}; content digest {found.digest}")
+    for name, coding in found.codings.items():
+        print(f"  {name} is now stored with {coding}")
+    return 0
+
+
+def _strip(args: argparse.Namespace) -> int:
+    from .strip import strip
+
+    found = strip(args.file, args.output)
+    print(f"{args.output}: content digest {found.digest}")
+    for line in found.removed or ["nothing personal was found"]:
+        print(f"  {line}")
+    for text in found.texts:
+        print(f"  kept, read it: {text}")
     return 0
