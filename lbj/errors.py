@@ -5,6 +5,7 @@ LbjError
 │   └── LibraryError    a library that reads such files failed on this one: its word, and what may be tried
 ├── DamagedError        the bytes are wrong: refetch, or `lbj recover`
 │   └── TruncatedError  the bytes end early: wait for the writer, or `lbj recover`
+├── PluginError         a plugin of another installed package failed: its message names both
 ├── UsageError          the call is wrong: fix the call
 └── StorageError        the file cannot be opened or the disk refused: completed frames are safe
 """
@@ -58,6 +59,10 @@ class DamagedError(_FileError):
 
 class TruncatedError(DamagedError):
     """The bytes end before the thing they announce; more may still be written."""
+
+
+class PluginError(LbjError):
+    """A plugin of another installed package failed, or is not what is expected; update or uninstall that package."""
 
 
 class UsageError(LbjError, ValueError):

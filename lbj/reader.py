@@ -92,6 +92,8 @@ class Journal:
         Mapping of name to Signal; a group's name is a key too.
     metadata : dict
         Description of the series, amendments applied: ``beam_energy`` (eV), ``elements``, …
+    path : str or None
+        Absolute name of the file; None where it is no file of the system.
     version : tuple of int
         Format version, (major, minor).
     header : dict
@@ -105,6 +107,8 @@ class Journal:
     def __init__(self, file: BinaryIO, max_bytes: int, *, owns: bool) -> None:
         self._file, self._owns, self._max_bytes = file, owns, max_bytes
         self._bytes = Bytes(file)
+        name = getattr(file, "name", None)
+        self.path = os.path.abspath(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else None
         self._head = read_header(self._bytes)
         self.version = self._head.version
         size = self._bytes.size()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .motifs.table import motif_table
     from .pipeline import run
     from .planning import Plan, counts_per_nm2, plan, resolvability
+    from .plugins.analyses import Analysis, analyse
     from .quantification.standards import k_from_standard
     from .quantification.table import quantify
     from .registering import register
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .zero_loss import zero_loss_shift
 
 __all__ = [
+    "Analysis",
     "Average",
     "Chart",
     "Map",
@@ -46,6 +48,7 @@ __all__ = [
     "Session",
     "Simulation",
     "accumulate",
+    "analyse",
     "average_motif",
     "best_line",
     "common_region",
@@ -82,6 +85,7 @@ __all__ = [
 
 # Imported when first named, so that importing the package stays quick.
 _HOMES = {
+    "Analysis": ".plugins.analyses",
     "Average": ".motifs.averages",
     "Chart": ".chart",
     "Map": ".windows",
@@ -93,6 +97,7 @@ _HOMES = {
     "Session": ".live.session",
     "Simulation": ".simulation",
     "accumulate": ".accumulation",
+    "analyse": ".plugins.analyses",
     "average_motif": ".motifs.averages",
     "best_line": ".lines",
     "common_region": ".accumulation",

@@ -14,7 +14,7 @@ from lbj import UsageError, __version__
 from lbj.command import run
 from lbj.outputs import new_files, new_folder
 
-from .commands import host, plan, quantify, scree, template
+from .commands import host, plan, plugins, quantify, scree, template
 
 if TYPE_CHECKING:
     from .results import Results
@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--image", metavar="NAME", help="image to register; default HAADF or the first")
         one.add_argument("--signal", metavar="NAME", help="spectra to sum; default EDX or the first")
 
+    def registration(one: argparse.ArgumentParser) -> None:
+        one.add_argument("--registration", metavar="NAME", help="register with another package's; see mfsi plugins")
+
     run = command("run", "from files to a report", "mfsi run series.lbj -o report --elements Ti,Ca,O")
     run.add_argument("input", nargs="+", help="a journal, vendor files, or one folder of numbered frames")
     run.add_argument("-o", "--output", required=True, metavar="DIR")
@@ -77,8 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--scree", action="store_true", help="weigh the components against dose")
     run.add_argument("--beam-energy", **quantify.BEAM)
     run.add_argument("--align-edges", action="store_true", help="EELS: move the axis to where edges begin")
+    run.add_argument(
+        "--analysis", action="append", default=[], metavar="NAME", help="also one of another package's; repeatable"
+    )
     run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
     method(run)
+    registration(run)
     choices(run)
     run.set_defaults(run=_run)
 
@@ -93,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     register.add_argument(
         "--append", action="store_true", help="also append the displacements to the journal, for later steps to use"
     )
+    registration(register)
     choices(register)
     register.set_defaults(run=_register)
 
@@ -157,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     denoise.add_argument("--median", action="store_true", help="first replace dead and hot channels and spikes")
     denoise.set_defaults(run=_denoise)
 
-    for step in (quantify, template, scree, plan, host):
+    for step in (quantify, template, scree, plan, host, plugins):
         step.add(command)
     return parser
 
@@ -192,7 +200,7 @@ def _run(args: argparse.Namespace) -> int:
         factors=args.factors, chips=quantify.chips_of(args.chips),
         stated=quantify.numbers(args.stated, "stated", ":") if args.stated else None,
         compare=quantify.earlier_table(args.compare) if args.compare else None, scree=args.scree,
-        maps=args.maps,
+        maps=args.maps, method=args.registration, analyses=args.analysis,
     )  # fmt: skip
     return _report(summary, args.output)
 
@@ -221,7 +229,9 @@ def _register(args: argparse.Namespace) -> int:
     from .report import registration_csv
 
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
-        _, results = registered(journal, [args.file], image=args.image, signal=args.signal, anew=True)
+        _, results = registered(
+            journal, [args.file], image=args.image, signal=args.signal, anew=True, method=args.registration
+        )
         by_image = results.guide in journal.signals
         registration_csv(results, part)
     if args.append:

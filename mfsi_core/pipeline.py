@@ -7,7 +7,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,20 @@ from lbj.convert import base_name
 from lbj.loss import losses
 from lbj.metadata import faults
 from lbj.outputs import MANIFEST, new_folder
+from lbj.plugins.found import named
 from lbj.progress import track
 
 from .accumulation import accumulate, coverage
 from .components.dose import dose
 from .cube_file import write_cube
 from .lines import symbols
+from .plugins import registrations
+from .plugins.analyses import GROUP
 from .registering import register
 from .registration import Registration
 from .results import Results, pixel_size
 from .scanned import scanned_of
-from .sections import counted, quantified, weighed
+from .sections import analysed, counted, quantified, weighed
 from .selection import View, image_signal, picture, spectra_signal
 from .spectral import add_edge_maps, add_maps, add_spectrum, check_energies
 
@@ -61,6 +64,8 @@ def run(
     compare: Any = None,
     scree: bool = False,
     maps: str = "filter",
+    method: str | None = None,
+    analyses: Sequence[str] = (),
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Register, accumulate and map a series, and write a report.
@@ -93,6 +98,10 @@ def run(
         Also weigh the components against dose: ``scree.csv``.
     maps : {"filter", "windows"}
         How X-ray maps are made; see `maps.element_maps`.
+    method : str, optional
+        A registration that another installed package provides.
+    analyses : list of str
+        Analyses that other installed packages provide (docs/plugins.md): each becomes a section of the report.
     quiet : bool
         No progress.
 
@@ -115,6 +124,9 @@ def run(
         from .quantification.factors import read_factors
 
         read_factors(factors)
+    for group, name in [(registrations.GROUP, method), *((GROUP, one) for one in analyses)]:
+        if name is not None:
+            named(group, name)
     seconds: dict[str, float] = {}
     spared = [*inputs, *(name for name in (factors,) if name)]
     known = MADE if _is_journal(inputs) else (*MADE, CONVERTED)
@@ -123,8 +135,9 @@ def run(
         lbj.open(path := _journal(inputs, folder, seconds, quiet=quiet)) as journal,
     ):
         view, results = registered(
-            journal, inputs, image=image, signal=signal, region=region, beam_energy=beam_energy, quiet=quiet
-        )
+            journal, inputs, image=image, signal=signal, region=region, beam_energy=beam_energy, method=method,
+            quiet=quiet,
+        )  # fmt: skip
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
         results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
@@ -137,6 +150,9 @@ def run(
         if scree:
             with _section(results, "the components against dose"):
                 weighed(view, results, folder, quiet=quiet)
+        for name in analyses:
+            with _section(results, f"the analysis {name}"):
+                analysed(view, results, folder, name)
         if results.signal is not None:
             size = math.prod(results.signal.shape) * 4
             if size > LARGEST_CUBE:
@@ -169,11 +185,12 @@ def registered(
     region: int | None = None,
     beam_energy: float | None = None,
     anew: bool = False,
+    method: str | None = None,
     quiet: bool = False,
 ) -> tuple[Any, Results]:
     """Choose frames and signals and register; returns the chosen frames of the journal and the results so far.
 
-    Displacements that were appended to the journal are used, unless all is to be done `anew`.
+    Displacements that were appended to the journal are used, unless all is to be done `anew` or by a plugin, `method`.
     """
     frames = [frame.index for frame in journal if region is None or frame.region == region]
     if not frames:
@@ -203,7 +220,7 @@ def registered(
         )
     results.signal = spectra_signal(view, signal)
     results.notes += aborted(view, results.signal or image_signal(view, image))
-    _align(view, results, image, anew=anew, quiet=quiet)
+    _align(view, results, image, anew=anew, method=method, quiet=quiet)
     return view, results
 
 
@@ -266,7 +283,7 @@ def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quie
     return path
 
 
-def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quiet: bool) -> None:
+def _align(journal: Any, results: Results, name: str | None, *, anew: bool, method: str | None, quiet: bool) -> None:
     """Register by the image, or by the X-ray counts where there is none."""
     guide, signal = image_signal(journal, name), results.signal
     source = guide or signal
@@ -286,11 +303,11 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
     else:
         with results.timed("register"), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = None if anew else _stored(journal, guide)
+            found = None if anew or method else _stored(journal, guide)
             if found is None:
                 regions = [journal[i].region for i in range(len(journal))]
                 to_field = None if guide is None else guide.to_field
-                found = register(stack, regions=regions, across=True, to_field=to_field)
+                found = register(stack, regions=regions, across=True, to_field=to_field, method=method)
                 found.recorded = recorded
             else:
                 results.notes.append("The displacements stored in the journal were used.")
@@ -299,7 +316,9 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
                 f"{results.image_name}: every frame is blank, missing or not finite; the frames were "
                 "summed as they are."
             )
-        elif not found.seen_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
+        elif not (method and math.isnan(found.seen_error)) and not found.seen_error <= (
+            WORST_ERROR if guide is None else LARGEST_ERROR
+        ):
             results.notes.append(
                 f"{results.image_name}: too noisy to register by (predicted error {found.seen_error:.2g} px rms); "
                 "the frames were summed as they are."
@@ -307,6 +326,8 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, quie
         else:
             results.notes += [str(item.message) + "." for item in caught if item.category is UserWarning]
             registration, results.guide = found, results.image_name
+            if method:
+                results.notes.append(f"Registered by {named(registrations.GROUP, method)}.")
     usable = np.flatnonzero(np.isfinite(stack).any(axis=(1, 2)))
     if usable.size:
         results.before, results.after = _means(stack[usable], registration.subset(usable))

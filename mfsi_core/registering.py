@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lbj import UsageError
 
 from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing
+from .plugins import registrations
 from .registration import Registration
 from .rigid import align
 from .scanned import Mask, scanned_of
@@ -25,7 +27,13 @@ LEAST_SEEN = 0.25  # of a frame's pixels
 
 
 def register(
-    images: Any, *, signal: str | None = None, regions: Any = None, across: bool = False, to_field: Any = None
+    images: Any,
+    *,
+    signal: str | None = None,
+    regions: Any = None,
+    across: bool = False,
+    to_field: Any = None,
+    method: str | None = None,
 ) -> Registration:
     """Register a series of images of one scene, every row of every frame for itself.
 
@@ -45,6 +53,8 @@ def register(
         Also lay frames of different areas on one another, which is possible only modulo the periods of one lattice.
     to_field : 2x3 array, optional
         `Signal.to_field` of the images; a journal declares its own.
+    method : str, optional
+        A registration that another installed package provides (docs/plugins.md), in place of the one described here.
 
     Returns
     -------
@@ -61,7 +71,9 @@ def register(
     Raises
     ------
     UsageError
-        If the frames differ in shape or are not real images.
+        If the frames differ in shape or are not real images, or no package provides `method`.
+    PluginError
+        If the plugin that `method` names fails.
 
     Notes
     -----
@@ -78,8 +90,9 @@ def register(
         raise UsageError(f"regions must be one integer for each of the {frames} frames, got {area.dtype} {area.shape}")
     stack, said = prepared(stack)
     usable = usable_frames(stack)
+    one_area = register_area if method is None else partial(registrations.register_area, name=method)
     parts = {
-        int(name): register_area(stack[usable & (area == name)])
+        int(name): one_area(stack[usable & (area == name)])
         for name in np.unique(area)
         if (usable & (area == name)).any()
     }

@@ -71,6 +71,24 @@ def quantified(
     results.files.append("quantification.csv")
 
 
+def analysed(journal: Any, results: Results, folder: Path, name: str) -> None:
+    """Add what a plugin of another package finds."""
+    from .figures import map_picture
+    from .plugins.analyses import analyse
+
+    with results.timed(name):
+        signal = None if results.signal is None else results.signal.name
+        found = analyse(journal, name, results.registration if results.guide else None, signal)
+        results.files += found.write(folder)
+        pictures = {
+            f"{name}-{one}": map_picture(values, results.pixel, f"{name}: {one}") for one, values in found.maps.items()
+        }
+        numbers = "; ".join(f"{key} {value:.6g}" for key, value in found.numbers.items())
+        text = [f"By {found.by}.", *found.text, *([f"{numbers}."] if numbers else [])]
+        results.figures.setdefault("analyses", {})[name] = found.numbers
+        results.sections.append(Section(f"Analysis: {name}", text, found.rows, pictures))
+
+
 def weighed(journal: Any, results: Results, folder: Path, *, quiet: bool) -> None:
     """Weigh the components against dose."""
     from .components.figure import scree_figure

@@ -20,19 +20,19 @@ class View:
     """Some frames of a journal; `known` stands in place of its metadata."""
 
     def __init__(self, journal: Any, frames: list[int], known: dict[str, Any] | None = None) -> None:
-        self._journal, self._frames = journal, frames
+        self._journal, self.frames, self.path = journal, frames, journal.path
         self.signals, self.metadata = journal.signals, {**journal.metadata, **(known or {})}
 
     @property
     def whole(self) -> Any:
         """The journal itself, where all its frames are there."""
-        return self._journal if len(self._frames) == len(self._journal) else None
+        return self._journal if len(self.frames) == len(self._journal) else None
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self.frames)
 
     def __getitem__(self, index: int) -> Any:
-        return self._journal[self._frames[index]]
+        return self._journal[self.frames[index]]
 
 
 def spectra_signal(journal: Any, name: str | None) -> Signal | None:

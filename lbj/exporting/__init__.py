@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
 from ..outputs import new_files
 from .series import Series
 
@@ -35,6 +34,7 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
                under the name given, the others with ``_NAME`` added; detectors of a group as their sum.
                Spectra are summed as recorded: stored energy shifts are not applied
         .tif   OME-TIFF: every image signal as a stack of frames
+        others as plugins of installed packages write them (docs/plugins.md)
         ====== ================================================================================================
     frames : slice, optional
         Which frames; all when absent.
@@ -48,6 +48,8 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
         stands there that this program has not made.
     StorageError
         If the file cannot be written; nothing is left behind.
+    PluginError
+        If an exporter of another package fails; nothing is left behind.
     """
     out = Path(path)
     series = Series(journal, frames)
@@ -62,9 +64,9 @@ Writer = Callable[[Series, Path], None]
 def _writer(path: Path) -> Writer:
     suffix = path.suffix.lower()
     if suffix not in WRITABLE:
-        raise UsageError(
-            f"{str(path)!r}: no export to {path.suffix or 'a file without suffix'}; use {', '.join(WRITABLE)}"
-        )
+        from . import plugin
+
+        return plugin.writer(path, WRITABLE)
     from . import hspy, listed, rpl, tif
 
     writers: dict[str, Writer] = {

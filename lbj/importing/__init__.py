@@ -41,6 +41,8 @@ def open_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
         If a file breaks the rules of its format.
     LibraryError
         If a library that reads such files fails on one.
+    PluginError
+        If an importer of another package fails on one, and nothing else reads it.
     """
     if any(not str(path) for path in paths):
         raise UsageError("the name of a file to open is empty")

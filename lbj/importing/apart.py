@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from .. import errors
-from ..errors import DamagedError, LbjError, LibraryError
+from ..errors import DamagedError, LbjError, LibraryError, PluginError
 from ..signal import Signal
 from . import child, open_source
-from .notes import BESIDE, Note
+from .notes import BESIDE, Note, left_out
+from .plugin import importers
 from .source import Frame, Source
 from .wire import receive, send
 
@@ -43,16 +44,76 @@ def open_apart(paths: Sequence[str | os.PathLike[str]]) -> Source:
         If it took more than that.
     LibraryError
         If a library ended the process.
+    PluginError
+        If an importer of another package did, and nothing else reads the files.
     """
     names = [os.fspath(path) for path in paths]
     if not _can_start() or all(os.path.basename(name).endswith(".lbj") for name in names):
         return open_source(names)  # a journal's reader bounds its own work
+    try:
+        return _open(names, [], [])
+    except _Died as death:
+        plugins = [str(one) for one in _plugins(names)]
+        if not plugins:
+            raise _as_error(death, names) from death
+        blame = PluginError(f"{_all(names)}: {', '.join(plugins)} {death}")
+    try:
+        return _open(names, plugins, [left_out(f"read without a plugin: {blame}")])
+    except _Died as death:
+        raise _as_error(death, names) from death
+    except errors.UsageError as error:
+        raise blame from error
+
+
+def call(function: str, arguments: dict[str, Any], size: int, what: str) -> Any:
+    """Have a function of ours, which calls a plugin, carried out in a process of its own.
+
+    Parameters
+    ----------
+    function : str
+        ``package.module:name``.
+    arguments : dict
+        Plain values, arrays and Events.
+    size : int
+        Bytes that it works on; it may take as long as the import of a file of that size, or 8 times that CPU time.
+    what : str
+        The plugin, for errors.
+
+    Returns
+    -------
+    plain values, arrays and Events
+
+    Raises
+    ------
+    PluginError
+        If it took more than that, or the process ended.
+    """
+    if not _can_start():
+        return child.carried_out(function, arguments)
+    one, seconds = Child(), WALL * child.seconds_for(size)
+    try:
+        one.begin({"call": function, "arguments": arguments})
+        return one.answer(seconds)["value"]
+    except _Died as death:
+        raise PluginError(f"{what} {death}") from death
+    finally:
+        one.end()
+
+
+def _plugins(names: list[str]) -> list[Any]:
+    inside = [os.path.join(folder, name) for path in names for folder, _, found in os.walk(path) for name in found]
+    return list({str(one): one for path in [*names, *inside] for one in importers(path)}.values())
+
+
+def _open(names: list[str], without: list[str], said: list[str]) -> Source:
+    """Open them in a process that does without some plugins, of which something is said."""
     one = _idle.pop() if _idle else None
     if one is None or not one.lives:
         one = Child()
+    seconds = WALL * child.allowed(names)[0]
     with _kept(one):
-        one.begin({"open": names})
-        answer = one.answer(names)
+        one.begin({"open": names, "without": without})
+        answer = _answered(one, names, seconds)
     source = Source(
         [Signal.from_json(item) for item in answer["signals"]],
         iter(()),
@@ -61,9 +122,17 @@ def open_apart(paths: Sequence[str | os.PathLike[str]]) -> Source:
         answer["metadata"],
         [],
     )
-    source.notes = _notes(answer)
-    source.frames = _frames(one, names, source.notes)
+    source.notes = [*said, *_notes(answer)]
+    source.frames = _frames(one, names, source.notes, said, seconds)
     return source
+
+
+def _answered(one: Child, names: list[str], seconds: float) -> dict[str, Any]:
+    answer = one.answer(seconds)
+    if not one.waits:
+        memory = child.allowed(names)[1]
+        raise DamagedError(f"{_all(names)}: reading it takes more than {memory / 2**30:.1f} GiB of memory")
+    return answer
 
 
 def _can_start() -> bool:
@@ -92,13 +161,19 @@ def _release(one: Child) -> None:
         _idle.append(one)
 
 
-def _frames(one: Child, names: list[str], notes: list[str]) -> Iterator[Frame]:
+def _frames(one: Child, names: list[str], notes: list[str], said: list[str], seconds: float) -> Iterator[Frame]:
     """Frame after frame, read ahead by one."""
     with _kept(one):
         one.begin({"next": True})
         while True:
-            answer = one.answer(names)
-            notes[:] = _notes(answer)
+            try:
+                answer = _answered(one, names, seconds)
+            except _Died as death:
+                plugins = [str(plugin) for plugin in _plugins(names)]
+                if plugins:
+                    raise PluginError(f"{_all(names)}: {', '.join(plugins)} {death}") from death
+                raise _as_error(death, names) from death
+            notes[:] = [*said, *_notes(answer)]
             if "end" in answer:
                 break
             one.begin({"next": True})
@@ -106,8 +181,23 @@ def _frames(one: Child, names: list[str], notes: list[str]) -> Iterator[Frame]:
     _release(one)
 
 
+class _Died(Exception):  # noqa: N818 it becomes an error where it is known of what
+    """The process ended, or was given up."""
+
+    def __init__(self, seconds: float, code: int, words: str, *, late: bool) -> None:
+        self.late = late
+        end = f"ended its process (code {code}){': ' * bool(words)}{words}"
+        super().__init__(f"takes more than {seconds:g} s, and was given up" if late else end)
+
+
+def _as_error(death: _Died, names: list[str]) -> LbjError:
+    if death.late:
+        return DamagedError(f"{_all(names)}: reading it {death}")
+    return LibraryError(f"{_all(names)}: a library that reads it {death}")
+
+
 class Child:
-    """One process that imports.
+    """One process that imports, or calls a plugin.
 
     Attributes
     ----------
@@ -148,23 +238,20 @@ class Child:
         with contextlib.suppress(OSError):  # it has died, which the answer will say
             send(self._process.stdin, message)  # type: ignore[arg-type]
 
-    def answer(self, names: list[str]) -> dict[str, Any]:
-        """Wait for the answer to the last request."""
+    def answer(self, seconds: float) -> dict[str, Any]:
+        """Wait for the answer to the last request, which is given up after so many seconds."""
         assert self._process.stdout is not None
-        seconds, memory = child.allowed(names)
-        timer = threading.Timer(WALL * seconds, self._stop)
+        timer = threading.Timer(seconds, self._stop)
         timer.daemon = True
         timer.start()
         try:
             found = receive(self._process.stdout)  # type: ignore[arg-type]
         except (EOFError, ValueError, KeyError, TypeError, LookupError) as error:
-            raise self._death(names, seconds) from error
+            raise self._death(seconds) from error
         finally:
             timer.cancel()
         self.waits = found.get("error") != "MemoryError"
-        if not self.waits:
-            raise DamagedError(f"{_all(names)}: reading it takes more than {memory / 2**30:.1f} GiB of memory")
-        if "error" in found:
+        if self.waits and "error" in found:
             raise _error(found["error"], found["message"])
         return found
 
@@ -172,7 +259,7 @@ class Child:
         self._late = True
         self._process.kill()
 
-    def _death(self, names: list[str], seconds: int) -> LbjError:
+    def _death(self, seconds: float) -> _Died:
         try:
             code = self._process.wait(LAST)
         except subprocess.TimeoutExpired:
@@ -180,10 +267,8 @@ class Child:
             code = self._process.wait()
         self._said.seek(0)
         lines = self._said.read()[-10_000:].decode("utf-8", "replace").strip().splitlines()
-        if self._late or code == -getattr(signal, "SIGXCPU", 0):
-            return DamagedError(f"{_all(names)}: reading it takes more than {seconds} s, and was given up")
-        said = f": {lines[-1]}" if lines else ""
-        return LibraryError(f"{_all(names)}: a library that reads it ended its process (code {code}){said}")
+        late = self._late or code == -getattr(signal, "SIGXCPU", 0)
+        return _Died(seconds if self._late else seconds / WALL, code, lines[-1] if lines else "", late=late)
 
     def __del__(self) -> None:
         """End with the series that nobody read to its end."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pkgutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from ..errors import LbjError
-from . import open_source
+from ..plugins.output import keep_output
+from . import open_source, plugin
 from .source import Frame
 from .wire import receive, send
 
@@ -22,8 +24,7 @@ MEMORY_PER_BYTE = 1100
 
 def main() -> None:
     """Answer until the input ends; what libraries print goes to the standard error."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    answers = keep_output()
     requests = sys.stdin.buffer
     tempfile.tempdir = sys.argv[1]
     frames: Iterator[Frame] = iter(())
@@ -36,9 +37,12 @@ def main() -> None:
         try:
             if "open" in asked:
                 limit(asked["open"])
+                plugin.avoided = set(asked["without"])
                 source = open_source(asked["open"])
                 frames = source.frames
                 answer = _described(source)
+            elif "call" in asked:
+                answer = {"value": carried_out(asked["call"], asked["arguments"])}
             else:
                 found = next(frames, None)
                 answer = {"end": True} if found is None else {"data": dict(found[0]), "attributes": found[1]}
@@ -48,6 +52,11 @@ def main() -> None:
         except MemoryError:
             answer = {"error": "MemoryError", "message": ""}
         _answer(answers, answer)
+
+
+def carried_out(function: str, arguments: dict[str, Any]) -> Any:
+    """Call a function of ours, ``package.module:name``."""
+    return pkgutil.resolve_name(function)(**arguments)
 
 
 def _answer(answers: BinaryIO, answer: dict[str, Any]) -> None:
@@ -88,7 +97,12 @@ def allowed(paths: Sequence[str]) -> tuple[int, int]:
     memory = MEMORY + MEMORY_PER_BYTE * size
     with contextlib.suppress(ValueError, OSError, AttributeError):
         memory = min(memory, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return CPU + int(CPU_PER_MB * size / 1e6), memory
+    return seconds_for(size), memory
+
+
+def seconds_for(size: int) -> int:
+    """CPU time (s) that work on so many bytes may take."""
+    return CPU + int(CPU_PER_MB * size / 1e6)
 
 
 def limit(paths: Sequence[str]) -> None:

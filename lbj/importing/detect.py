@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, LibraryError, UsageError
-from . import library
+from . import library, plugin
 from .arrays import first_bytes, open_hdf5
 from .outside import refuse_links, refuse_programs
 from .source import Source
@@ -20,7 +20,7 @@ OWN = (
     ".bcf", ".dm3", ".dm4", ".emd", ".h5", ".h5oina", ".hdf5", ".hspy", ".img", ".lbj", ".ndata", ".ndata1", ".npz",
     ".nxs", ".pts", ".tif", ".tiff", ".zspy",
 )  # fmt: skip
-"""Suffixes of the files that the importers of `lbj` read; those of rosettasciio come on top."""
+"""Suffixes of the files that the importers of `lbj` read; those of rosettasciio and of plugins come on top."""
 
 COMPANIONS = {
     ".ipr": ".spd", ".spc": ".spd", ".raw": ".rpl", ".ser": ".emi", ".hdr": ".mib",
@@ -45,17 +45,22 @@ _SIGNED = {
 
 def readable() -> list[str]:
     """Return every suffix that something reads, sorted."""
-    return sorted({*OWN, *library.known_suffixes()} - set(_REFUSED))
+    return sorted({*OWN, *library.known_suffixes()} - set(_REFUSED) | plugin.suffixes())
 
 
 def importer(path: Path) -> Reader:
-    """Return the importer that a file's content asks for.
+    """Return the importer that a file's content asks for; where there are plugins for its suffix, they come first.
 
     Raises
     ------
     UsageError
         If the file cannot be opened, or nothing reads it.
     """
+    plugins = plugin.importers(path) if path.is_file() else []
+    return partial(plugin.read, plugins=plugins, otherwise=_own) if plugins else _own(path)
+
+
+def _own(path: Path) -> Reader:
     if path.is_dir():
         if path.suffix.lower() == ".zspy":
             refuse_programs(path)

@@ -1,0 +1,46 @@
+"""`mfsi plugins`: what installed packages add, and whether it comes up."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+INSTRUMENTS = "mfsi.instruments"
+
+
+def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = command("plugins", "list what other installed packages add, and try to import each", "mfsi plugins")
+    parser.set_defaults(run=_run)
+
+
+def _run(_args: argparse.Namespace) -> int:
+    from lbj.errors import PluginError
+    from lbj.exporting.plugin import GROUP as EXPORTERS
+    from lbj.importing.apart import call
+    from lbj.importing.plugin import GROUP as IMPORTERS
+    from lbj.plugins.found import installed
+
+    from ..plugins import analyses, registrations
+
+    wrong = 0
+    for group in (IMPORTERS, EXPORTERS, registrations.GROUP, analyses.GROUP, INSTRUMENTS):
+        found = installed(group)
+        print(f"{group}: {'' if found else 'none'}".rstrip())
+        for one in found:
+            print(f"  {one.name:<16} {one.package} {one.version}")
+            try:
+                call(f"{__name__}:try_here", {"group": group, "name": one.name}, 0, str(one))
+            except PluginError as error:
+                wrong = 1
+                print(f"  {'':<16} does not come up: {error}")
+    return wrong
+
+
+def try_here(group: str, name: str) -> None:
+    """Import a plugin."""
+    from lbj.plugins.found import installed
+
+    for one in installed(group):
+        if one.name == name:
+            one.load()
