@@ -66,7 +66,7 @@ def _opened(plugin: Plugin, path: Path) -> Source | None:
     """
     function = plugin.load()
     with plugin.blamed(str(path)):
-        source = function(path)
+        source: Source | None = function(path)
     if source is None:
         return None
     fault = _fault(source)
