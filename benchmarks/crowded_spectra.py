@@ -20,7 +20,7 @@ import lbj
 from mfsi_core import element_maps
 from mfsi_core.cli import main
 from mfsi_core.figures import new_figure, png, scale_bar
-from mfsi_core.lines import fwhm, lines_of
+from mfsi_core.tables.lines import fwhm, lines_of
 
 HERE = Path(__file__).parents[1] / "docs"
 SHAPE, FRAMES, CHANNELS, STEP = (72, 96), 4, 1024, 10.0

@@ -12,11 +12,9 @@ if TYPE_CHECKING:
     from .components.variance import scree, variance_ratios, with_sum
     from .denoising import denoise
     from .descan import descan_plane
-    from .edge_table import edges_of
     from .edges import edge_map
     from .energy_shift import shift_spectra, write_shifts
     from .gain_averaging import gain_average
-    from .lines import best_line, line_energy, lines_of
     from .live.session import Session
     from .maps import element_maps, line_map, map_snr
     from .motifs.averages import Average, average_motif
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from .registrar import Registrar
     from .registration import Registration
     from .simulation import Simulation, simulate
+    from .tables.edges import edges_of
+    from .tables.lines import best_line, line_energy, lines_of
     from .windows import Map
     from .zero_loss import zero_loss_shift
 
@@ -99,22 +99,22 @@ _HOMES = {
     "accumulate": ".accumulation",
     "analyse": ".plugins.analyses",
     "average_motif": ".motifs.averages",
-    "best_line": ".lines",
+    "best_line": ".tables.lines",
     "common_region": ".accumulation",
     "counts_per_nm2": ".planning",
     "coverage": ".accumulation",
     "denoise": ".denoising",
     "descan_plane": ".descan",
     "edge_map": ".edges",
-    "edges_of": ".edge_table",
+    "edges_of": ".tables.edges",
     "element_maps": ".maps",
     "find_motif": ".motifs.finding",
     "follow_motif": ".motifs.following",
     "gain_average": ".gain_averaging",
     "k_from_standard": ".quantification.standards",
-    "line_energy": ".lines",
+    "line_energy": ".tables.lines",
     "line_map": ".maps",
-    "lines_of": ".lines",
+    "lines_of": ".tables.lines",
     "map_snr": ".maps",
     "motif_table": ".motifs.table",
     "pick_chart": ".chart",

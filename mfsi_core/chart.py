@@ -16,8 +16,8 @@ from lbj.codings.chart import WIDE
 from .chart_check import Patterns, boxes, components, graded, halve, refine
 from .chart_drift import Drift
 from .chart_source import Spectra, spectrum_image, summed
-from .edge_table import Edge, edges_of, strongest_between
 from .spectral_noise import Noise
+from .tables.edges import Edge, edges_of, strongest_between
 
 Floats = NDArray[np.float64]
 Starts = NDArray[np.int64]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .energy import STROBE, centres, width
-from .lines import beam_decides, best_line
 from .peaks import PILE_UP, Peak
 from .quantification.calibration import Calibration, calibrate
 from .quantification.detector import FWHM, Detector
@@ -22,6 +21,7 @@ from .quantification.model import Model, build
 from .quantification.strays import ELEMENT, SIGNIFICANT, stray
 from .registration import Registration
 from .sources import Series
+from .tables.lines import beam_decides, best_line
 from .weighted_sums import weighted_sums
 from .windows import Map, line_window
 

@@ -14,9 +14,9 @@ from lbj import Signal, UsageError
 from .disturbing import LEAST_WEIGHT, disturbing
 from .energy import STROBE, Window, centres, width
 from .line_filter import line_filter, shown_lines
-from .lines import best_line, line_energy, lines_of
 from .registration import Registration
 from .sources import Series, is_journal
+from .tables.lines import best_line, line_energy, lines_of
 from .weighted_sums import sum_spectrum
 from .window_sums import spectra_of
 from .windows import Map, beside, line_window, net_maps, window_maps

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .energy import width
-from .lines import candidates, fwhm, lines_of
-from .quantification.constants import mass_attenuation
 from .quantification.detector import efficiency
+from .tables.constants import mass_attenuation
+from .tables.lines import candidates, fwhm, lines_of
 
 Floats = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from lbj.progress import track
 from .accumulation import accumulate, coverage
 from .components.dose import dose
 from .cube_file import write_cube
-from .lines import symbols
+from .tables.lines import symbols
 from .plugins import registrations
 from .plugins.analyses import GROUP
 from .registering import register

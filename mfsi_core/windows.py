@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from lbj import UsageError
 
 from .energy import Window, centres, width, window_channels
-from .lines import fwhm
 from .registration import Registration
 from .sources import Series
+from .tables.lines import fwhm
 from .weighted_sums import weighted_sums
 
 Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ from mfsi_core import map_snr
 from mfsi_core.chart import pick_chart
 from mfsi_core.chart_check import reconstruct
 from mfsi_core.cli import main
-from mfsi_core.edge_table import edges_of
 from mfsi_core.edges import edge_map
 from mfsi_core.simulation_eels import edge_shape, simulate_eels
+from mfsi_core.tables.edges import edges_of
 
 SHAPE, CHANNELS = (24, 32), 1024
 ELEMENTS = ["Ca", "Ti", "O"]
@@ -73,7 +73,7 @@ def test_the_table_of_edges():
 
 def test_the_table_of_edges_is_what_xraylib_gives():
     xraylib = pytest.importorskip("xraylib")
-    from mfsi_core.make_edge_table import rows
+    from mfsi_core.tables.make_edges import rows
 
     table = rows(xraylib)
     assert len(table) == sum(len(edges_of(symbol)) for symbol in dict.fromkeys(element for element, _, _ in table))

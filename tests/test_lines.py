@@ -6,9 +6,9 @@ import pytest
 
 import lbj
 from mfsi_core import best_line, line_energy, lines_of
-from mfsi_core.lines import candidates, fwhm, symbols
-from mfsi_core.make_lines import rows
 from mfsi_core.peaks import explained
+from mfsi_core.tables.lines import candidates, fwhm, symbols
+from mfsi_core.tables.make_lines import rows
 
 # X-ray Data Booklet (LBNL/PUB-490 Rev. 3), table 1-2, after J. A. Bearden, Rev. Mod. Phys. 39 (1967) 78; eV.
 PUBLISHED = {
@@ -62,7 +62,7 @@ def test_weights_are_shares_of_a_family():
 
 
 def test_the_table_says_where_it_comes_from():
-    header = resources.files("mfsi_core").joinpath("lines.csv").read_text().splitlines()[0]
+    header = resources.files("mfsi_core.tables").joinpath("lines.csv").read_text().splitlines()[0]
     assert header.startswith("# ")
     assert "version 2" in header
     assert "Source: xraylib" in header
@@ -70,7 +70,7 @@ def test_the_table_says_where_it_comes_from():
 
 def test_the_table_is_what_xraylib_gives():
     xraylib = pytest.importorskip("xraylib", reason="the table is made from xraylib, which is not installed")
-    text = resources.files("mfsi_core").joinpath("lines.csv").read_text()
+    text = resources.files("mfsi_core.tables").joinpath("lines.csv").read_text()
     if f"xraylib {xraylib.__version__} " not in text:
         pytest.skip(f"the table was made with another version than {xraylib.__version__}")
     stored = list(csv.reader(io.StringIO("".join(line for line in text.splitlines(True) if line[0] != "#"))))

@@ -12,7 +12,6 @@ from lbj import UsageError
 from lbj.command import run
 from mfsi_core.commands.quantify import add
 from mfsi_core.quantification.calibration import calibrate
-from mfsi_core.quantification.constants import mass_attenuation
 from mfsi_core.quantification.detector import Detector, respond, respond_slopes
 from mfsi_core.quantification.factors import read_factors, write_factors
 from mfsi_core.quantification.families import families_of
@@ -21,6 +20,7 @@ from mfsi_core.quantification.model import build
 from mfsi_core.quantification.poisson_fit import poisson_fit
 from mfsi_core.quantification.standards import k_from_standard
 from mfsi_core.quantification.table import analyse, quantify
+from mfsi_core.tables.constants import mass_attenuation
 
 pytest.importorskip("xraylib", reason="the phantom takes its lines from xraylib")
 pytest.importorskip("pandas", reason="the table is a pandas table")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lbj import UsageError
-from mfsi_core.quantification.constants import atomic_weight, mass_attenuation
 from mfsi_core.quantification.factors import Factor, choose, read_factors, write_factors
 from mfsi_core.quantification.methods import Absorber, composition, film_absorption
+from mfsi_core.tables.constants import atomic_weight, mass_attenuation
 
 WEIGHTS = np.array([47.867, 87.62, 15.999])
 FACTORS = np.array([1.05, 3.7, 1.9])

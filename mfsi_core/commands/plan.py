@@ -86,8 +86,8 @@ def _run(args: argparse.Namespace) -> int:
 
 def _elements(text: str | None) -> dict[str, tuple[float, float | None]]:
     """Spacing in nm and, where named, counts/nm² of one frame."""
-    from ..lines import lines_of
     from ..planning import quantity
+    from ..tables.lines import lines_of
 
     out: dict[str, tuple[float, float | None]] = {}
     for item in text.split(",") if text else []:

@@ -12,8 +12,8 @@ from lbj.signal import finite
 
 from ..edges import _channels
 from ..energy import Window, centres
-from ..lines import symbols
 from ..selection import image_signal, spectra_signal
+from ..tables.lines import symbols
 from ..windows import beside, window_weights
 
 WINDOWS = ({"window"}, {"window", "background"}, {"window", "fit_window"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..lines import MN_KA
+from ..tables.lines import MN_KA
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
 from .strays import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_stray

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..lines import MN_KA
-from .constants import mass_attenuation
+from ..tables.constants import mass_attenuation
+from ..tables.lines import MN_KA
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lbj import UsageError
 
-from ..lines import symbols
+from ..tables.lines import symbols
 
 COLUMNS = ("element", "family", "k", "basis", "line_scope", "reference", "rel_sd")
 REQUIRED = COLUMNS[:5]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lbj import UsageError
 
-from ..lines import Line, lines_of, symbols
+from ..tables.lines import Line, lines_of, symbols
 
 LEAST_SHARE = 0.3  # of a family's photons that must lie on the axis
 GROUPS = {  # lines whose relative strength is well known; the strength of one group to another is less so

@@ -9,7 +9,7 @@ import numpy as np
 
 from lbj import UsageError
 
-from .constants import atomic_weight
+from ..tables.constants import atomic_weight
 from .factors import Factor
 from .summing import spectra_in
 from .table import analyse

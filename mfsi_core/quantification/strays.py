@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..lines import Line
+from ..tables.lines import Line
 from .detector import FWHM, Detector
 from .families import Family
 

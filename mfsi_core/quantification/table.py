@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from lbj import UsageError
 
 from ..energy import STROBE, window_channels
-from ..lines import candidates, symbols
 from ..peaks import explained
 from ..registration import Registration
+from ..tables.constants import atomic_weight, mass_attenuation
+from ..tables.lines import candidates, symbols
 from ..wording import greek
 from .axis_check import AxisCheck, check_axis, resolution_of
 from .calibration import Calibration, calibrate
 from .chips import Chips, make_chips
-from .constants import atomic_weight, mass_attenuation
 from .factors import Factor, check_shown, choose, read_factors
 from .families import Family, check_elements, families_of
 from .linear_filter import linear_filter

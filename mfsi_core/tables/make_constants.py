@@ -1,6 +1,6 @@
 """Write `attenuation.csv` and `atomic_weights.csv`; needs xraylib.
 
-`python -m mfsi_core.quantification.make_constants`
+`python -m mfsi_core.tables.make_constants`
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
 
     source = (
         f"Source: xraylib {xraylib.__version__} (T. Schoonjans et al.,\n"
-        "# Spectrochim. Acta B 66 (2011) 776), written by mfsi_core/quantification/make_constants.py.\n"
+        "# Spectrochim. Acta B 66 (2011) 776), written by mfsi_core/tables/make_constants.py.\n"
     )
     folder = Path(__file__).parent
     with (folder / "attenuation.csv").open("w", newline="") as file:

@@ -1,4 +1,4 @@
-"""Write `lines.csv`, the table of X-ray lines: `python -m mfsi_core.make_lines`; needs xraylib.
+"""Write `lines.csv`, the table of X-ray lines: `python -m mfsi_core.tables.make_lines`; needs xraylib.
 
 Weights within a family: a vacancy of every subshell in proportion to its electrons, moved on by Coster-Kronig
 transitions, times the subshell's fluorescence yield, times the line's radiative rate.
@@ -132,7 +132,7 @@ def main() -> None:
     with (Path(__file__).parent / "lines.csv").open("w", newline="") as file:
         file.write(
             f"# X-ray lines, table version 2. Source: xraylib {xraylib.__version__} (T. Schoonjans et al.,\n"
-            "# Spectrochim. Acta B 66 (2011) 776), written by mfsi_core/make_lines.py. energy_eV of the line,\n"
+            "# Spectrochim. Acta B 66 (2011) 776), written by mfsi_core/tables/make_lines.py. energy_eV of the line,\n"
             "# edge_eV of the ionised subshell, weight of the line within its family (sum 1 before weak lines and\n"
             "# those outside 0.1-40 keV are left out). Ma and Mb of La, Ce, Pr, Nd, Sm and Eu, which xraylib lacks:\n"
             "# J. A. Bearden, Rev. Mod. Phys. 39 (1967) 78, with the rates of Gd. Other families whose alpha line\n"

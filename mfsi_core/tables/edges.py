@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from lbj import UsageError
 
-from .lines import RARE, table_rows
+from .lines import RARE
+from .rows import table_rows
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Edge:
 @lru_cache(maxsize=1)
 def _table() -> dict[str, list[Edge]]:
     table: dict[str, list[Edge]] = {}
-    for row in table_rows("edge_table.csv"):
+    for row in table_rows("edges.csv"):
         edge = Edge(row["element"], f"{row['element']}_{row['edge']}", float(row["energy_eV"]))
         table.setdefault(edge.element, []).append(edge)
     return table

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
 from lbj import UsageError
+
+from .rows import table_rows
 
 MN_KA = 5895.0
 LEAST_OVERVOLTAGE = 1.5
@@ -38,12 +37,6 @@ class Line:
     energy: float
     edge: float
     weight: float
-
-
-def table_rows(name: str) -> Iterator[dict[str, str]]:
-    """Rows of a table that comes with the package."""
-    text = resources.files("mfsi_core").joinpath(name).read_text()
-    return iter(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 @lru_cache(maxsize=1)

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from .rows import table_rows
+
 Floats = NDArray[np.float64]
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("mfsi_core.quantification").joinpath(name).read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, float]:
-    return {row["element"]: float(row["atomic_weight"]) for row in _rows("atomic_weights.csv")}
+    return {row["element"]: float(row["atomic_weight"]) for row in table_rows("atomic_weights.csv")}
 
 
 @lru_cache(maxsize=1)
 def _attenuation() -> dict[str, tuple[Floats, Floats]]:
     table: dict[str, list[tuple[float, float]]] = {}
-    for row in _rows("attenuation.csv"):
+    for row in table_rows("attenuation.csv"):
         table.setdefault(row["element"], []).append((float(row["energy_eV"]), float(row["cm2_per_g"])))
     return {
         symbol: (np.log([e for e, _ in points]), np.log([c for _, c in points])) for symbol, points in table.items()

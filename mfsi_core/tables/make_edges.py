@@ -1,4 +1,4 @@
-"""Write `edge_table.csv`, the table of EELS edges: `python -m mfsi_core.make_edge_table`; needs xraylib."""
+"""Write `edges.csv`, the table of EELS edges: `python -m mfsi_core.tables.make_edges`; needs xraylib."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def main() -> None:
     import xraylib
 
     table = rows(xraylib)
-    with (Path(__file__).parent / "edge_table.csv").open("w", newline="") as file:
+    with (Path(__file__).parent / "edges.csv").open("w", newline="") as file:
         file.write(
             f"# Edges for EELS, table version 1. Source: xraylib {xraylib.__version__} (T. Schoonjans et al.,\n"
-            "# Spectrochim. Acta B 66 (2011) 776), written by mfsi_core/make_edge_table.py. energy_eV is the binding\n"
-            f"# energy of the subshell, {LOW:g} to {HIGH:g} eV: K, L2, L3 of all elements, M4 and M5 from As, M2 and\n"
-            "# M3 of K to Mo, N4 and N5 of Sb to Lu, N6 and N7 from Ta, O4 and O5 from Th.\n"
+            "# Spectrochim. Acta B 66 (2011) 776), written by mfsi_core/tables/make_edges.py. energy_eV is the\n"
+            f"# binding energy of the subshell, {LOW:g} to {HIGH:g} eV: K, L2, L3 of all elements, M4 and M5 from As,\n"
+            "# M2 and M3 of K to Mo, N4 and N5 of Sb to Lu, N6 and N7 from Ta, O4 and O5 from Th.\n"
         )
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["element", "edge", "energy_eV"])
