@@ -15,7 +15,7 @@ from lbj import Signal, UsageError
 
 from . import gather, splat
 from .registration import Registration
-from .sources import Series, series
+from .series.series import Series, series
 from .warp import Warp
 
 Array = NDArray[Any]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .chart_drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
-from .energy import centres
-from .shifts import energy_shifts
-from .sources import Series, is_journal, series
+from .series.axis import centres
+from .series.energy_shifts import energy_shifts
+from .series.series import Series, is_journal, series
 from .spectral_noise import Noise, measure_noise, without_spikes
 
 Floats = NDArray[np.float64]

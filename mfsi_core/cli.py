@@ -268,7 +268,7 @@ def _maps(args: argparse.Namespace) -> int:
     from .opening import opened
     from .pipeline import mapped, registered
     from .report import map_pictures, write_maps
-    from .selection import spectra_signal
+    from .series.selection import spectra_signal
 
     with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, opened(args.file) as journal:
         if spectra_signal(journal, args.signal) is None:

@@ -16,9 +16,9 @@ from lbj.importing.hspy_journal import LAYOUT
 from lbj.importing.naming import members
 
 from .accumulation import accumulate, result_axes, result_shape
-from .components.dose import dose
 from .results import Results, pixel_size
-from .scanned import scanned_of
+from .series.dose import dose
+from .series.scanned import scanned_of
 
 
 def write_cube(

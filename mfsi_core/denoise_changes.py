@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .energy import centres
+from .series.axis import centres
 from .spectral_noise import Noise, measure_noise
 
 Floats = NDArray[np.float64]

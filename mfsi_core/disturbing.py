@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from .energy import STROBE, Window, centres
 from .peaks import find_peaks
+from .series.axis import STROBE, Window, centres
 from .tables.lines import fwhm, lines_of, symbols
 
 LEAST_WEIGHT = 0.02  # share of its family from which a line disturbs

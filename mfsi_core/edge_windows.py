@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .energy import Window, width
+from .series.axis import Window, width
 from .tables.edges import Edge, edges_of
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.progress import track
 
-from .energy import even_axis, width
 from .energy_shift import shift_spectra
-from .sources import is_journal, series
+from .series.axis import even_axis, width
+from .series.series import is_journal, series
 
 Floats = NDArray[np.float64]
 

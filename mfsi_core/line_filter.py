@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .energy import STROBE, centres, width
 from .peaks import PILE_UP, Peak
 from .quantification.calibration import Calibration, calibrate
 from .quantification.detector import FWHM, Detector
@@ -20,7 +19,8 @@ from .quantification.linear_filter import linear_filter
 from .quantification.model import Model, build
 from .quantification.strays import ELEMENT, SIGNIFICANT, stray
 from .registration import Registration
-from .sources import Series
+from .series.axis import STROBE, centres, width
+from .series.series import Series
 from .tables.lines import beam_decides, best_line
 from .weighted_sums import weighted_sums
 from .windows import Map, line_window

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .disturbing import LEAST_WEIGHT, disturbing
-from .energy import STROBE, Window, centres, width
 from .line_filter import line_filter, shown_lines
 from .registration import Registration
-from .sources import Series, is_journal
+from .series.axis import STROBE, Window, centres, width
+from .series.series import Series, is_journal
 from .tables.lines import best_line, line_energy, lines_of
 from .weighted_sums import sum_spectrum
 from .window_sums import spectra_of

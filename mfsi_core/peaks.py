@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .energy import width
 from .quantification.detector import efficiency
+from .series.axis import width
 from .tables.constants import mass_attenuation
 from .tables.lines import candidates, fwhm, lines_of
 

@@ -24,7 +24,7 @@ from lbj.plugins.found import named
 from lbj.progress import track
 
 from .accumulation import accumulate, coverage
-from .components.dose import dose
+from .series.dose import dose
 from .cube_file import write_cube
 from .tables.lines import symbols
 from .plugins import registrations
@@ -32,9 +32,9 @@ from .plugins.analyses import GROUP
 from .registering import register
 from .registration import Registration
 from .results import Results, pixel_size
-from .scanned import scanned_of
+from .series.scanned import scanned_of
 from .sections import analysed, counted, quantified, weighed
-from .selection import View, image_signal, picture, spectra_signal
+from .series.selection import View, image_signal, picture, spectra_signal
 from .spectral import add_edge_maps, add_maps, add_spectrum, check_energies
 
 Floats = NDArray[np.float64]

@@ -16,9 +16,9 @@ from .bad_parts import ELSEWHERE, PARTS, missing
 from .plugins import registrations
 from .registration import Registration
 from .rigid import align
-from .scanned import Mask, scanned_of
-from .selection import image_signal, picture
-from .sources import is_journal
+from .series.scanned import Mask, scanned_of
+from .series.selection import image_signal, picture
+from .series.series import is_journal
 
 Floats = NDArray[np.float64]
 
@@ -190,7 +190,7 @@ def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats,
     guide = image_signal(journal, signal)
     spectra = None
     if guide is None:
-        from .selection import spectra_signal
+        from .series.selection import spectra_signal
 
         spectra = spectra_signal(journal, None)
         if spectra is None:

@@ -16,8 +16,8 @@ import numpy as np
 from lbj import UsageError
 
 from . import figures
-from .energy import centres
 from .results import Results
+from .series.axis import centres
 from .wording import facts, greek, number
 
 

@@ -15,14 +15,14 @@ from lbj.progress import track
 from .disturbing import disturbing
 from .edge_windows import edge_windows
 from .edges import net_edges
-from .energy import STROBE, centres
 from .line_filter import line_filter
 from .maps import map_snr, windowed_maps
 from .onsets import find_onsets, tell
 from .peaks import Peak, find_peaks
 from .quantification.axis_check import check_axis, resolution_of
 from .results import Results
-from .sources import Series, series
+from .series.axis import STROBE, centres
+from .series.series import Series, series
 from .tables.edges import edges_of
 from .tables.lines import beam_decides, best_line, line_energy, lines_of, symbols
 from .windows import Map, line_window, window_maps

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lbj.events import Events
 
 from .registration import Registration
-from .sources import Series
+from .series.series import Series
 from .warp import Warp
 
 Floats = NDArray[np.float64]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.events import Events
 
-from .energy import centres
 from .registration import Registration
-from .sources import Series, is_journal, series
+from .series.axis import centres
+from .series.series import Series, is_journal, series
 from .weighted_sums import aligned_sums
 
 Floats = NDArray[np.float64]

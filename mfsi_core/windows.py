@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .energy import Window, centres, width, window_channels
 from .registration import Registration
-from .sources import Series
+from .series.axis import Window, centres, width, window_channels
+from .series.series import Series
 from .tables.lines import fwhm
 from .weighted_sums import weighted_sums
 

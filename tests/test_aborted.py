@@ -12,7 +12,7 @@ from mfsi_core.cube_file import write_cube
 from mfsi_core.live.session import Session
 from mfsi_core.motifs.warping import Frames
 from mfsi_core.pipeline import registered
-from mfsi_core.sources import series
+from mfsi_core.series.series import series
 
 SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
 ROWS, BEYOND = 25, 18  # whole rows of the last frame, and pixels of the next

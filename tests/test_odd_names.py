@@ -18,8 +18,8 @@ from lbj.exporting import export
 from lbj.importing.naming import members
 from lbj.writer import begin
 from mfsi_core.cli import main
-from mfsi_core.components.dose import dose
 from mfsi_core.results import pixel_size
+from mfsi_core.series.dose import dose
 
 ODD = {
     "live_time": "long", "dwell_time": {"EDX": "short", "HAADF": 2.0, "nobody": 1.0}, "beam_current": [1],

@@ -10,10 +10,10 @@ import pytest
 import lbj
 import mfsi_core
 from mfsi_core.motifs.finding import Motifs
-from mfsi_core.moving import SharedEvents, move
 from mfsi_core.pipeline import mapped, registered
-from mfsi_core.selection import image_signal
-from mfsi_core.sources import series
+from mfsi_core.series.moving import SharedEvents, move
+from mfsi_core.series.selection import image_signal
+from mfsi_core.series.series import series
 
 FRAMES, SHAPE, SCALE = 3, (6, 7, 700), 10.0
 LINES = {1740.0: 40.0, 4509.0: 30.0, 4932.0: 4.0}  # Si and Ti, counts a pixel and frame

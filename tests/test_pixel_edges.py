@@ -10,9 +10,9 @@ import pytest
 import lbj
 import mfsi_core
 from mfsi_core import figures
-from mfsi_core.components.dose import ELECTRON
 from mfsi_core.live.session import Session
 from mfsi_core.results import pixel_size
+from mfsi_core.series.dose import ELECTRON
 
 SERIES = mfsi_core.simulate((24, 40), 4, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
 HIGH, WIDE = 0.8e-9, 0.4e-9  # m

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lbj
-from mfsi_core.scanned import scanned, scanned_of
+from mfsi_core.series.scanned import scanned, scanned_of
 
 SHAPE = (3, 4)
 

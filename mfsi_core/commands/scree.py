@@ -24,7 +24,7 @@ def _run(args: argparse.Namespace) -> int:
     from ..components.figure import scree_figure
     from ..components.variance import scree
     from ..pipeline import registered
-    from ..selection import spectra_signal
+    from ..series.selection import spectra_signal
 
     with (
         new_folder(args.output, "mfsi scree", ("scree.csv", "scree.png"), [args.file]) as folder,

@@ -1,6 +1,5 @@
 """Components: how many independent spectra the sums of a series hold.
 
-dose.py       dose of every frame of a series
 figure.py     variance ratio against component, a curve for every sum
 moments.py    second moments of a spectrum image, filled band by band
 result.py     variance ratios and significant components of several sums

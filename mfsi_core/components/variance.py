@@ -14,10 +14,10 @@ from lbj.events import Events
 from lbj.progress import track
 
 from ..accumulation import accumulate, registration_on
-from ..energy import above_strobe
 from ..registration import Registration
-from ..sources import Series, is_journal, series
-from .dose import doses
+from ..series.axis import above_strobe
+from ..series.dose import doses
+from ..series.series import Series, is_journal, series
 from .moments import Moments
 from .result import Scree, number_significant
 from .splitting import Halves

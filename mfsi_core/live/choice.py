@@ -11,8 +11,8 @@ from lbj.reader import Signals
 from lbj.signal import finite
 
 from ..edges import _channels
-from ..energy import Window, centres
-from ..selection import image_signal, spectra_signal
+from ..series.axis import Window, centres
+from ..series.selection import image_signal, spectra_signal
 from ..tables.lines import symbols
 from ..windows import beside, window_weights
 

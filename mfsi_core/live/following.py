@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..components.dose import dose
 from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
 from ..registrar import Registrar
 from ..registration import Registration
 from ..results import pixel_size
-from ..scanned import scanned, scanned_of
-from ..selection import picture
+from ..series.dose import dose
+from ..series.scanned import scanned, scanned_of
+from ..series.selection import picture
 from .choice import Choice
 
 Floats = NDArray[np.float64]

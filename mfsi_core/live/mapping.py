@@ -14,7 +14,7 @@ from ..maps import line_map, map_snr
 from ..pipeline import mapped
 from ..registration import Registration
 from ..results import Results
-from ..selection import View
+from ..series.selection import View
 from .choice import Choice
 from .following import failed
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..pipeline import aborted
 from ..registration import Registration
 from ..results import Results, pixel_size
-from ..selection import View
+from ..series.selection import View
 from ..windows import Map
 from .following import Following, failed
 from .mapping import map_frames

@@ -18,7 +18,7 @@ from .. import gather
 from ..accumulation import BAND_BYTES, _scale, bounds, registration_on, result_axes
 from ..registration import Registration, _affine
 from ..results import pixel_size
-from ..sources import Series, series
+from ..series.series import Series, series
 from ..warp import Corners
 from .finding import Motifs
 from .warping import Frames

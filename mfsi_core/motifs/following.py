@@ -12,7 +12,7 @@ from lbj import UsageError
 
 from ..accumulation import accumulate, coverage
 from ..registration import Registration
-from ..sources import series
+from ..series.series import series
 from .finding import Motifs
 from .scores import Scores
 

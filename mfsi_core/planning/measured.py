@@ -37,7 +37,7 @@ def counts_per_nm2(journal: Any, elements: list[str], signal: str = "EDX") -> di
         If the journal has no frames or does not state its pixels' size, or an element has no line on the axis.
     """
     from ..maps import element_maps
-    from ..sources import series
+    from ..series.series import series
 
     given = series(journal, signal)
     if not len(given):
@@ -75,8 +75,8 @@ def measured_size(journal: Any, signal: str = "EDX", image: str | None = None) -
     image_bits : float
         Stored bits per pixel of the *spectrum image*: an image that is sampled finer counts accordingly. 0: no image.
     """
-    from ..selection import image_signal
-    from ..sources import series
+    from ..series.selection import image_signal
+    from ..series.series import series
 
     given = series(journal, signal)
     if not len(given):

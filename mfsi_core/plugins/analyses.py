@@ -18,7 +18,7 @@ from lbj.importing.apart import call
 from lbj.plugins.found import Plugin, kind, named
 
 from ..registration import Registration
-from ..selection import View
+from ..series.selection import View
 
 GROUP = "mfsi.analyses"
 EXPECTED = (

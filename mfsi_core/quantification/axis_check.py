@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from ..energy import STROBE
 from ..peaks import find_peaks
+from ..series.axis import STROBE
 from ..tables.lines import best_line, fwhm, line_energy
 from .axis_search import REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
 from .calibration import AXIS, Calibration, calibrate

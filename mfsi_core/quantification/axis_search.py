@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..energy import STROBE
+from ..series.axis import STROBE
 from .detector import FWHM, Detector, efficiency, respond
 from .families import Family
 

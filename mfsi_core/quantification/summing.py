@@ -14,9 +14,9 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from lbj.reader import Frame
 
-from ..energy import centres
 from ..registration import Registration
-from ..sources import Series, is_journal, series
+from ..series.axis import centres
+from ..series.series import Series, is_journal, series
 
 Floats = NDArray[np.float64]
 

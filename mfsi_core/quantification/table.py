@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from ..energy import STROBE, window_channels
 from ..peaks import explained
 from ..registration import Registration
+from ..series.axis import STROBE, window_channels
 from ..tables.constants import atomic_weight, mass_attenuation
 from ..tables.lines import candidates, symbols
 from ..wording import greek

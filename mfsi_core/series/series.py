@@ -14,9 +14,9 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from lbj.reader import Frame
 
+from .energy_shifts import Shifts, moved
 from .scanned import Mask, scanned_of
 from .selection import View
-from .shifts import Shifts, moved
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .energy import even_axis, width
+from .axis import even_axis, width
 from .moving import move
 
 Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .energy import above_strobe
+from .axis import above_strobe
+from .energy_shifts import Shifts
 from .scanned import scanned
-from .shifts import Shifts
 
 Floats = NDArray[np.float64]
 

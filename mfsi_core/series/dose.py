@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..energy import above_strobe
 from ..results import Pixel, pixel_size
-from ..sources import Series, is_journal
+from .axis import above_strobe
+from .series import Series, is_journal
 
 Floats = NDArray[np.float64]
 
