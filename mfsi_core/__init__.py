@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .edges import edge_map
     from .energy_shift import shift_spectra, write_shifts
     from .gain_averaging import gain_average
+    from .geometry.registration import Registration
     from .live.session import Session
     from .maps import element_maps, line_map, map_snr
     from .motifs.averages import Average, average_motif
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .quantification.table import quantify
     from .registering import register
     from .registrar import Registrar
-    from .registration import Registration
     from .simulation import Simulation, simulate
     from .tables.edges import edges_of
     from .tables.lines import best_line, line_energy, lines_of
@@ -92,7 +92,7 @@ _HOMES = {
     "Motifs": ".motifs.finding",
     "Plan": ".planning",
     "Registrar": ".registrar",
-    "Registration": ".registration",
+    "Registration": ".geometry.registration",
     "Scree": ".components.result",
     "Session": ".live.session",
     "Simulation": ".simulation",

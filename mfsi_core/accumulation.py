@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from . import gather, splat
-from .registration import Registration
+from .geometry.registration import Registration
+from .geometry.warp import Warp
 from .series.series import Series, series
-from .warp import Warp
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]

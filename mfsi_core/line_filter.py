@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
+from .geometry.registration import Registration
 from .peaks import PILE_UP, Peak
 from .quantification.calibration import Calibration, calibrate
 from .quantification.detector import FWHM, Detector
@@ -18,7 +19,6 @@ from .quantification.families import Family, families_of
 from .quantification.linear_filter import linear_filter
 from .quantification.model import Model, build
 from .quantification.strays import ELEMENT, SIGNIFICANT, stray
-from .registration import Registration
 from .series.axis import STROBE, centres, width
 from .series.series import Series
 from .tables.lines import beam_decides, best_line

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from .disturbing import LEAST_WEIGHT, disturbing
+from .geometry.registration import Registration
 from .line_filter import line_filter, shown_lines
-from .registration import Registration
 from .series.axis import STROBE, Window, centres, width
 from .series.series import Series, is_journal
 from .tables.lines import best_line, line_energy, lines_of

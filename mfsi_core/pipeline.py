@@ -30,7 +30,7 @@ from .tables.lines import symbols
 from .plugins import registrations
 from .plugins.analyses import GROUP
 from .registering import register
-from .registration import Registration
+from .geometry.registration import Registration
 from .results import Results, pixel_size
 from .series.scanned import scanned_of
 from .sections import analysed, counted, quantified, weighed

@@ -14,7 +14,7 @@ from lbj import UsageError
 from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing
 from .plugins import registrations
-from .registration import Registration
+from .geometry.registration import Registration
 from .rigid import align
 from .series.scanned import Mask, scanned_of
 from .series.selection import image_signal, picture

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lbj import UsageError
 
 from .area import Area, register_area
+from .geometry.registration import Registration
 from .registering import assemble, prepared, usable_frames
-from .registration import Registration
 
 Floats = NDArray[np.float64]
 

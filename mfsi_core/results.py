@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from .registration import Registration
+from .geometry.registration import Registration
 from .windows import Map
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lbj.events import Events
 
-from .registration import Registration
+from .geometry.registration import Registration
+from .geometry.warp import Warp
 from .series.series import Series
-from .warp import Warp
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.events import Events
 
-from .registration import Registration
+from .geometry.registration import Registration
 from .series.axis import centres
 from .series.series import Series, is_journal, series
 from .weighted_sums import aligned_sums

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .registration import Registration
+from .geometry.registration import Registration
 from .series.axis import Window, centres, width, window_channels
 from .series.series import Series
 from .tables.lines import fwhm

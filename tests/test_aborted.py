@@ -9,8 +9,8 @@ import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
 from mfsi_core.accumulation import registration_on
 from mfsi_core.cube_file import write_cube
+from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session
-from mfsi_core.motifs.warping import Frames
 from mfsi_core.pipeline import registered
 from mfsi_core.series.series import series
 

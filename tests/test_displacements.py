@@ -17,7 +17,7 @@ from lbj.displacements import by_rows
 from lbj.framing import build
 from lbj.recover import recover
 from lbj.verify import verify
-from mfsi_core.registration import Registration
+from mfsi_core.geometry.registration import Registration
 
 VECTORS = Path(conformance.__file__).parent / "vectors" / "accept"
 SHAPE = (5, 7)

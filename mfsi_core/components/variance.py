@@ -14,7 +14,7 @@ from lbj.events import Events
 from lbj.progress import track
 
 from ..accumulation import accumulate, registration_on
-from ..registration import Registration
+from ..geometry.registration import Registration
 from ..series.axis import above_strobe
 from ..series.dose import doses
 from ..series.series import Series, is_journal, series

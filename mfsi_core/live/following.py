@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.registration import Registration
 from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
 from ..registrar import Registrar
-from ..registration import Registration
 from ..results import pixel_size
 from ..series.dose import dose
 from ..series.scanned import scanned, scanned_of

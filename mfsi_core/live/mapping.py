@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..edges import edge_map
+from ..geometry.registration import Registration
 from ..maps import line_map, map_snr
 from ..pipeline import mapped
-from ..registration import Registration
 from ..results import Results
 from ..series.selection import View
 from .choice import Choice

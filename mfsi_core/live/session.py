@@ -11,7 +11,7 @@ import lbj
 from lbj import Signal, UsageError
 from lbj.reader import Signals
 
-from ..registration import Registration
+from ..geometry.registration import Registration
 from ..windows import Map
 from .choice import Choice, choose
 from .following import Following

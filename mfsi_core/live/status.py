@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..geometry.registration import Registration
 from ..pipeline import aborted
-from ..registration import Registration
 from ..results import Results, pixel_size
 from ..series.selection import View
 from ..windows import Map

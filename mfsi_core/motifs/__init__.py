@@ -10,7 +10,6 @@ lattice.py    the translations that leave an image as it is, and the places that
 scores.py     how like a motif, under one transform, every place of an image is
 symmetry.py   rotations and mirrors under which a motif is sought
 table.py      frame, position and score of every repeat
-warping.py    where frames sampled scene positions that lie on no grid
 """
 
 from .averages import Average, average_motif

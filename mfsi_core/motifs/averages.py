@@ -16,12 +16,12 @@ from lbj import Signal, UsageError
 
 from .. import gather
 from ..accumulation import BAND_BYTES, _scale, bounds, registration_on, result_axes
-from ..registration import Registration, _affine
+from ..geometry.points import Frames
+from ..geometry.registration import Registration, _affine
+from ..geometry.warp import Corners
 from ..results import pixel_size
 from ..series.series import Series, series
-from ..warp import Corners
 from .finding import Motifs
-from .warping import Frames
 
 Floats = NDArray[np.float64]
 

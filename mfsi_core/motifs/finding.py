@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from ..registration import Registration
+from ..geometry.registration import Registration
 from .choosing import between_levels, joined, on_lattice, within
 from .correlate import Smooth, summits
 from .lattice import Lattice, find_lattice

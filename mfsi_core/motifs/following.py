@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lbj import UsageError
 
 from ..accumulation import accumulate, coverage
-from ..registration import Registration
+from ..geometry.registration import Registration
 from ..series.series import series
 from .finding import Motifs
 from .scores import Scores

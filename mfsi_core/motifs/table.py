@@ -9,9 +9,9 @@ import numpy as np
 
 from lbj import UsageError
 
-from ..registration import Registration
+from ..geometry.points import Frames
+from ..geometry.registration import Registration
 from .finding import Motifs
-from .warping import Frames
 
 COLUMNS = (
     "journal", "frame", "region", "repeat", "y_px", "x_px", "frame_y_px", "frame_x_px", "score", "transform",

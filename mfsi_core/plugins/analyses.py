@@ -17,7 +17,7 @@ from lbj.errors import PluginError
 from lbj.importing.apart import call
 from lbj.plugins.found import Plugin, kind, named
 
-from ..registration import Registration
+from ..geometry.registration import Registration
 from ..series.selection import View
 
 GROUP = "mfsi.analyses"

@@ -14,7 +14,7 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from lbj.reader import Frame
 
-from ..registration import Registration
+from ..geometry.registration import Registration
 from ..series.axis import centres
 from ..series.series import Series, is_journal, series
 

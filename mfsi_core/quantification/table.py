@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from ..geometry.registration import Registration
 from ..peaks import explained
-from ..registration import Registration
 from ..series.axis import STROBE, window_channels
 from ..tables.constants import atomic_weight, mass_attenuation
 from ..tables.lines import candidates, symbols

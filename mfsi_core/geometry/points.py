@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..warp import EDGE, Corners, _solve, _split, among, is_rigid
+from .warp import EDGE, Corners, _solve, _split, among, is_rigid
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lbj import Journal, Signal, UsageError, append
 from lbj.displacements import by_rows
 
-from .series.scanned import scanned_of
+from ..series.scanned import scanned_of
 
 Affine = NDArray[np.float64]
 
