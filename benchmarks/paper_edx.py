@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from mfsi_core.accumulation.accumulate.accumulate import result_axes
 from scipy.ndimage import map_coordinates
 
 import lbj
 import mfsi_core
-from mfsi_core.accumulation import result_axes
 from mfsi_core.figures import limits_of, new_figure, picture, png
 from mfsi_core.simulation import BACKGROUND, CELL, Simulation
 

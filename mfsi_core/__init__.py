@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .accumulation import accumulate, common_region, coverage
+    from .accumulation.accumulate import accumulate, common_region, coverage
     from .chart import Chart, pick_chart
     from .components.result import Scree
     from .components.variance import scree, variance_ratios, with_sum

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
+from .accumulation.weighted_sums import weighted_sums
 from .geometry.registration import Registration
 from .peaks import PILE_UP, Peak
 from .quantification.calibration import Calibration, calibrate
@@ -22,7 +23,6 @@ from .quantification.strays import ELEMENT, SIGNIFICANT, stray
 from .series.axis import STROBE, centres, width
 from .series.series import Series
 from .tables.lines import beam_decides, best_line
-from .weighted_sums import weighted_sums
 from .windows import Map, line_window
 
 Floats = NDArray[np.float64]

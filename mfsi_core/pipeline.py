@@ -23,7 +23,7 @@ from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 from lbj.progress import track
 
-from .accumulation import accumulate, coverage
+from .accumulation.accumulate import accumulate, coverage
 from .series.dose import dose
 from .cube_file import write_cube
 from .tables.lines import symbols

@@ -155,7 +155,7 @@ def assemble(
 
 def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
     """Shift (N, 2) that lays each area's aligned mean on the others', modulo the lattice."""
-    from .accumulation import accumulate, coverage
+    from .accumulation.accumulate import accumulate, coverage
 
     out, means, of = np.zeros((len(stack), 2)), [], []
     for name in np.unique(area):

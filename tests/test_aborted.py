@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from mfsi_core.accumulation.accumulate.accumulate import registration_on
 
 import lbj
 import lbj.convert
 import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
-from mfsi_core.accumulation import registration_on
 from mfsi_core.cube_file import write_cube
 from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session

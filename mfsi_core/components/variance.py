@@ -13,7 +13,7 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from lbj.progress import track
 
-from ..accumulation import accumulate, registration_on
+from ..accumulation.accumulate import accumulate, registration_on
 from ..geometry.registration import Registration
 from ..series.axis import above_strobe
 from ..series.dose import doses

@@ -16,7 +16,7 @@ from lbj.events import U32_MAX, Events
 from lbj.framing import open_file
 from lbj.signal import DTYPES
 
-from ..accumulation import EXACT
+from ..accumulation.accumulate import EXACT
 from ..windows import Map
 
 Fields = dict[str, Any]  # type, or types, of each

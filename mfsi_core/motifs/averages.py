@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .. import gather
-from ..accumulation import BAND_BYTES, _scale, bounds, registration_on, result_axes
+from ..accumulation import pull as gather
+from ..accumulation.accumulate import BAND_BYTES, _scale, bounds, registration_on, result_axes
 from ..geometry.points import Frames
 from ..geometry.registration import Registration, _affine
 from ..geometry.warp import Corners

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from ..accumulation import accumulate, coverage
+from ..accumulation.accumulate import accumulate, coverage
 from ..geometry.registration import Registration
 from ..series.series import series
 from .finding import Motifs

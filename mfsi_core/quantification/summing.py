@@ -59,7 +59,7 @@ class Spectra:
                 else:
                     yield from ((band.start, frame[band]) for band in bands)
             return
-        from ..accumulation import accumulate
+        from ..accumulation.accumulate import accumulate
 
         for band in bands:
             part = (band, slice(None))

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from . import gather, splat
-from .geometry.registration import Registration
-from .geometry.warp import Warp
-from .series.series import Series, series
+from ..geometry.registration import Registration
+from ..geometry.warp import Warp
+from ..series.series import Series, series
+from . import pull as gather
+from . import push as splat
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lbj.events import Events
 
-from .geometry.registration import Registration
-from .geometry.warp import Warp
-from .series.series import Series
+from ..geometry.registration import Registration
+from ..geometry.warp import Warp
+from ..series.series import Series
 
 Floats = NDArray[np.float64]
 
@@ -68,8 +68,8 @@ def aligned_sums(
         for n in chosen:
             add(given.data[n], total, square)
         return total, square
-    from .accumulation import registration_on
-    from .gather import pull_dense
+    from .accumulate import registration_on
+    from .pull import pull_dense
 
     registration = registration_on(given, registration)
     warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]), registration.recorded)
