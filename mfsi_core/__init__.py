@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from .chart import Chart, pick_chart
     from .components.result import Scree
     from .components.variance import scree, variance_ratios, with_sum
-    from .denoising import denoise
-    from .descan import descan_plane
+    from .eels.denoising import denoise
+    from .eels.descan import descan_plane
     from .edges import edge_map
-    from .energy_shift import shift_spectra, write_shifts
-    from .gain_averaging import gain_average
+    from .eels.energy_shift import shift_spectra, write_shifts
+    from .eels.gain_averaging import gain_average
     from .geometry.registration import Registration
     from .live.session import Session
     from .maps import element_maps, line_map, map_snr
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .tables.edges import edges_of
     from .tables.lines import best_line, line_energy, lines_of
     from .windows import Map
-    from .zero_loss import zero_loss_shift
+    from .eels.zero_loss import zero_loss_shift
 
 __all__ = [
     "Analysis",

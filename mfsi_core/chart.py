@@ -16,7 +16,7 @@ from lbj.codings.chart import WIDE
 from .chart_check import Patterns, boxes, components, graded, halve, refine
 from .chart_drift import Drift
 from .chart_source import Spectra, spectrum_image, summed
-from .spectral_noise import Noise
+from .eels.noise import Noise
 from .tables.edges import Edge, edges_of, strongest_between
 
 Floats = NDArray[np.float64]

@@ -285,7 +285,7 @@ def _maps(args: argparse.Namespace) -> int:
 
 
 def _denoise(args: argparse.Namespace) -> int:
-    from .denoising import denoise_journal
+    from .eels.denoising import denoise_journal
 
     plot = Path(args.output).with_suffix(".png")
     with new_files(plot, args.file) as part:

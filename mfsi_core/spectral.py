@@ -15,9 +15,9 @@ from lbj.progress import track
 from .disturbing import disturbing
 from .edge_windows import edge_windows
 from .edges import net_edges
+from .eels.onsets import find_onsets, tell
 from .line_filter import line_filter
 from .maps import map_snr, windowed_maps
-from .onsets import find_onsets, tell
 from .peaks import Peak, find_peaks
 from .quantification.axis_check import check_axis, resolution_of
 from .results import Results

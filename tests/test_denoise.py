@@ -7,8 +7,8 @@ from scipy import stats
 import lbj
 from mfsi_core import denoise
 from mfsi_core.cli import main
-from mfsi_core.denoising import denoise_journal
-from mfsi_core.outliers import remove_outliers
+from mfsi_core.eels.denoising import denoise_journal
+from mfsi_core.eels.outliers import remove_outliers
 from mfsi_core.simulation_eels import simulate_eels
 
 

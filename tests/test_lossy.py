@@ -14,7 +14,7 @@ from lbj.convert import convert
 from lbj.loss import losses
 from lbj.recover import recover
 from mfsi_core.chart_check import reconstruct
-from mfsi_core.denoising import denoise_journal
+from mfsi_core.eels.denoising import denoise_journal
 from mfsi_core.simulation_eels import simulate_eels
 
 READ = 3.0

@@ -5,7 +5,7 @@ import pytest
 
 import lbj
 import mfsi_core
-from mfsi_core.onsets import find_onsets, tell
+from mfsi_core.eels.onsets import find_onsets, tell
 from mfsi_core.tables.edges import edges_of
 
 ONSETS = {"Ti": 456.0, "O": 532.0, "Fe": 708.0}  # eV, of the EELS Atlas

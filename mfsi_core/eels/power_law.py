@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .loglinear import Fit, fit_loglinear, information, noise_variance, products
+from .log_linear import Fit, fit_loglinear, information, noise_variance, products
 
 Floats = NDArray[np.float64]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.progress import track
 
+from ..series.axis import even_axis, width
+from ..series.series import is_journal, series
 from .energy_shift import shift_spectra
-from .series.axis import even_axis, width
-from .series.series import is_journal, series
 
 Floats = NDArray[np.float64]
 

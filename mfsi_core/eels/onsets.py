@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .tables.edges import Edge
+from ..tables.edges import Edge
 
 Floats = NDArray[np.float64]
 

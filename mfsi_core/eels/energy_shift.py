@@ -13,8 +13,8 @@ from lbj import Signal, UsageError
 from lbj.attributes import known
 from lbj.progress import track
 
-from .series.axis import even_axis, width
-from .series.copying import copied, origin, stored
+from ..series.axis import even_axis, width
+from ..series.copying import copied, origin, stored
 
 Floats = NDArray[np.float64]
 

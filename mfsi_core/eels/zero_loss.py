@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.progress import track
 
-from .loglinear import fit_loglinear
-from .series.axis import even_axis, width
-from .series.series import is_journal, series
+from ..series.axis import even_axis, width
+from ..series.series import is_journal, series
+from .log_linear import fit_loglinear
 
 Floats = NDArray[np.float64]
 

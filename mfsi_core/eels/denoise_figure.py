@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png, scale_bar
+from ..results import pixel_size
+from ..series.axis import centres
 from .denoise_changes import Changes
-from .figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png, scale_bar
-from .results import pixel_size
-from .series.axis import centres
 
 
 def changes_figure(changes: Changes) -> bytes:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .series.axis import centres
-from .spectral_noise import Noise, measure_noise
+from ..series.axis import centres
+from .noise import Noise, measure_noise
 
 Floats = NDArray[np.float64]
 

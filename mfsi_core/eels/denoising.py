@@ -16,10 +16,10 @@ from lbj.attributes import known
 from lbj.loss import losses
 from lbj.progress import track
 
+from ..series.copying import copied, origin, stored
+from ..series.series import series
 from .denoise_changes import Changes
 from .outliers import remove_outliers
-from .series.copying import copied, origin, stored
-from .series.series import series
 
 Floats = NDArray[np.float64]
 
