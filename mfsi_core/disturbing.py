@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from .peaks import find_peaks
+from .edx.peaks import find_peaks
 from .series.axis import STROBE, Window, centres
 from .tables.lines import fwhm, lines_of, symbols
 

@@ -15,11 +15,11 @@ from lbj.progress import track
 from .disturbing import disturbing
 from .edge_windows import edge_windows
 from .edges import net_edges
+from .edx.axis_check import check_axis, resolution_of
+from .edx.peaks import Peak, find_peaks
 from .eels.onsets import find_onsets, tell
 from .line_filter import line_filter
 from .maps import map_snr, windowed_maps
-from .peaks import Peak, find_peaks
-from .quantification.axis_check import check_axis, resolution_of
 from .results import Results
 from .series.axis import STROBE, centres
 from .series.series import Series, series

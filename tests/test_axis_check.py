@@ -11,7 +11,7 @@ import pytest
 import lbj
 import mfsi_core
 from lbj.convert import convert
-from mfsi_core.quantification.axis_check import check_axis
+from mfsi_core.edx.axis_check import check_axis
 from mfsi_core.quantification.poisson_fit import poisson_fit
 from mfsi_core.quantification.table import analyse
 

@@ -11,8 +11,8 @@ import lbj
 from mfsi_core import Registration, element_maps
 from mfsi_core.cli import main
 from mfsi_core.disturbing import disturbing
+from mfsi_core.edx.peaks import escape_share, find_peaks
 from mfsi_core.line_filter import line_filter
-from mfsi_core.peaks import escape_share, find_peaks
 from mfsi_core.series.axis import centres
 
 AXES = {

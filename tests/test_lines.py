@@ -6,7 +6,7 @@ import pytest
 
 import lbj
 from mfsi_core import best_line, line_energy, lines_of
-from mfsi_core.peaks import explained
+from mfsi_core.edx.peaks import explained
 from mfsi_core.tables.lines import candidates, fwhm, symbols
 from mfsi_core.tables.make_lines import rows
 

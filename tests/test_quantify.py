@@ -11,12 +11,12 @@ import lbj
 from lbj import UsageError
 from lbj.command import run
 from mfsi_core.commands.quantify import add
-from mfsi_core.quantification.calibration import calibrate
-from mfsi_core.quantification.detector import Detector, respond, respond_slopes
+from mfsi_core.edx.calibration import calibrate
+from mfsi_core.edx.detector import Detector, respond, respond_slopes
+from mfsi_core.edx.families import families_of
+from mfsi_core.edx.linear_filter import linear_filter
+from mfsi_core.edx.model import build
 from mfsi_core.quantification.factors import read_factors, write_factors
-from mfsi_core.quantification.families import families_of
-from mfsi_core.quantification.linear_filter import linear_filter
-from mfsi_core.quantification.model import build
 from mfsi_core.quantification.poisson_fit import poisson_fit
 from mfsi_core.quantification.standards import k_from_standard
 from mfsi_core.quantification.table import analyse, quantify

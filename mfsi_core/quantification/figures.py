@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edx.unassigned import ELEMENT
 from ..figures import (
     BLUE,
     GREY,
@@ -25,7 +26,6 @@ from ..figures import (
 from ..results import Pixel, Section
 from ..wording import greek
 from .compare import against_stoichiometry, difference, phase_composition
-from .strays import ELEMENT
 from .table import Quantification
 
 Floats = NDArray[np.float64]

@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from ..edx.axis_check import AxisCheck, check_axis, resolution_of
+from ..edx.calibration import Calibration, calibrate
+from ..edx.families import Family, check_elements, families_of
+from ..edx.linear_filter import linear_filter
+from ..edx.model import Model, build
+from ..edx.peaks import explained
+from ..edx.unassigned import ELEMENT
 from ..geometry.registration import Registration
-from ..peaks import explained
 from ..series.axis import STROBE, window_channels
 from ..tables.constants import atomic_weight, mass_attenuation
 from ..tables.lines import candidates, symbols
 from ..wording import greek
-from .axis_check import AxisCheck, check_axis, resolution_of
-from .calibration import Calibration, calibrate
 from .chips import Chips, make_chips
 from .factors import Factor, check_shown, choose, read_factors
-from .families import Family, check_elements, families_of
-from .linear_filter import linear_filter
 from .methods import BATCH, METHODS, Absorber, Composition, checked_dose, composition
-from .model import Model, build
 from .poisson_fit import poisson_fit
-from .strays import ELEMENT
 from .summing import Spectra, spectra_in
 
 Floats = NDArray[np.float64]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .quantification.detector import efficiency
-from .series.axis import width
-from .tables.constants import mass_attenuation
-from .tables.lines import candidates, fwhm, lines_of
+from ..series.axis import width
+from ..tables.constants import mass_attenuation
+from ..tables.lines import candidates, fwhm, lines_of
+from .detector import efficiency
 
 Floats = NDArray[np.float64]
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from ..peaks import find_peaks
 from ..series.axis import STROBE
 from ..tables.lines import best_line, fwhm, line_energy
 from .axis_search import REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
 from .calibration import AXIS, Calibration, calibrate
 from .detector import FWHM, Detector
 from .families import Family, families_of
-from .strays import ELEMENT
+from .peaks import find_peaks
+from .unassigned import ELEMENT
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..tables.lines import MN_KA
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
-from .strays import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_stray
+from .unassigned import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_stray
 
 Floats = NDArray[np.float64]
 
