@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from .components.variance import scree, variance_ratios, with_sum
     from .eels.denoising import denoise
     from .eels.descan import descan_plane
-    from .edges import edge_map
+    from .maps.edges import edge_map
     from .eels.energy_shift import shift_spectra, write_shifts
     from .eels.gain_averaging import gain_average
     from .geometry.registration import Registration
     from .live.session import Session
-    from .maps import element_maps, line_map, map_snr
+    from .maps.lines import element_maps, line_map, map_snr
     from .motifs.averages import Average, average_motif
     from .motifs.finding import Motifs, find_motif
     from .motifs.following import follow_motif
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .simulation import Simulation, simulate
     from .tables.edges import edges_of
     from .tables.lines import best_line, line_energy, lines_of
-    from .windows import Map
+    from .maps.windows import Map
     from .eels.zero_loss import zero_loss_shift
 
 __all__ = [

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lbj import Signal
 
 from .geometry.registration import Registration
-from .windows import Map
+from .maps.windows import Map
 
 Floats = NDArray[np.float64]
 

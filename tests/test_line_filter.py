@@ -6,13 +6,13 @@ import warnings
 import eds_phantom as phantom
 import numpy as np
 import pytest
+from mfsi_core.maps.lines.line_filter import line_filter
+from mfsi_core.maps.lines.overlaps import disturbing
 
 import lbj
 from mfsi_core import Registration, element_maps
 from mfsi_core.cli import main
-from mfsi_core.disturbing import disturbing
 from mfsi_core.edx.peaks import escape_share, find_peaks
-from mfsi_core.line_filter import line_filter
 from mfsi_core.series.axis import centres
 
 AXES = {

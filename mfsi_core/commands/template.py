@@ -198,7 +198,7 @@ def _averages(
 def _maps(average: Any, elements: list[str], results: Any, folder: Path) -> list[str]:
     """Map elements in the average, as if every pixel had been sampled as often as the best."""
     from ..figures import map_picture
-    from ..maps import element_maps
+    from ..maps.lines import element_maps
     from ..wording import greek
 
     if results.eels or average.signal.kind == "image":

@@ -10,11 +10,11 @@ from lbj import Signal, UsageError
 from lbj.reader import Signals
 from lbj.signal import finite
 
-from ..edges import _channels
+from ..maps.edges import _channels
+from ..maps.windows import beside, window_weights
 from ..series.axis import Window, centres
 from ..series.selection import image_signal, spectra_signal
 from ..tables.lines import symbols
-from ..windows import beside, window_weights
 
 WINDOWS = ({"window"}, {"window", "background"}, {"window", "fit_window"})
 

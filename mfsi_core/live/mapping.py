@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..edges import edge_map
 from ..geometry.registration import Registration
-from ..maps import line_map, map_snr
+from ..maps.edges import edge_map
+from ..maps.lines import line_map, map_snr
 from ..pipeline import mapped
 from ..results import Results
 from ..series.selection import View

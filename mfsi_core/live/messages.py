@@ -17,7 +17,7 @@ from lbj.framing import open_file
 from lbj.signal import DTYPES
 
 from ..accumulation.accumulate import EXACT
-from ..windows import Map
+from ..maps.windows import Map
 
 Fields = dict[str, Any]  # type, or types, of each
 

@@ -12,7 +12,7 @@ from lbj import Signal, UsageError
 from lbj.reader import Signals
 
 from ..geometry.registration import Registration
-from ..windows import Map
+from ..maps.windows import Map
 from .choice import Choice, choose
 from .following import Following
 from .status import State

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..geometry.registration import Registration
+from ..maps.windows import Map
 from ..pipeline import aborted
 from ..results import Results, pixel_size
 from ..series.selection import View
-from ..windows import Map
 from .following import Following, failed
 from .mapping import map_frames
 

@@ -36,7 +36,7 @@ def counts_per_nm2(journal: Any, elements: list[str], signal: str = "EDX") -> di
     UsageError
         If the journal has no frames or does not state its pixels' size, or an element has no line on the axis.
     """
-    from ..maps import element_maps
+    from ..maps.lines import element_maps
     from ..series.series import series
 
     given = series(journal, signal)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .accumulation.weighted_sums import sum_spectrum
-from .disturbing import LEAST_WEIGHT, disturbing
-from .geometry.registration import Registration
+from ..accumulation.weighted_sums import sum_spectrum
+from ..geometry.registration import Registration
+from ..series.axis import STROBE, Window, centres, width
+from ..series.series import Series, is_journal
+from ..tables.lines import best_line, line_energy, lines_of
 from .line_filter import line_filter, shown_lines
-from .series.axis import STROBE, Window, centres, width
-from .series.series import Series, is_journal
-from .tables.lines import best_line, line_energy, lines_of
+from .overlaps import LEAST_WEIGHT, disturbing
 from .window_sums import spectra_of
 from .windows import Map, beside, line_window, net_maps, window_maps
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .series.axis import Window, width
-from .tables.edges import Edge, edges_of
+from ..series.axis import Window, width
+from ..tables.edges import Edge, edges_of
 
 Floats = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .accumulation.weighted_sums import weighted_sums
-from .geometry.registration import Registration
-from .series.axis import Window, centres, width, window_channels
-from .series.series import Series
-from .tables.lines import fwhm
+from ..accumulation.weighted_sums import weighted_sums
+from ..geometry.registration import Registration
+from ..series.axis import Window, centres, width, window_channels
+from ..series.series import Series
+from ..tables.lines import fwhm
 
 Floats = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.events import Events
 
-from .accumulation.weighted_sums import aligned_sums
-from .geometry.registration import Registration
-from .series.axis import centres
-from .series.series import Series, is_journal, series
+from ..accumulation.weighted_sums import aligned_sums
+from ..geometry.registration import Registration
+from ..series.axis import centres
+from ..series.series import Series, is_journal, series
 
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .eels.power_law import extrapolate
-from .geometry.registration import Registration
-from .series.axis import Window, window_channels
-from .series.series import Series
+from ..eels.power_law import extrapolate
+from ..geometry.registration import Registration
+from ..series.axis import Window, window_channels
+from ..series.series import Series
 from .window_sums import spectra_of, window_sums
 from .windows import Map
 

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .accumulation.weighted_sums import weighted_sums
-from .edx.calibration import Calibration, calibrate
-from .edx.detector import FWHM, Detector
-from .edx.families import Family, families_of
-from .edx.linear_filter import linear_filter
-from .edx.model import Model, build
-from .edx.peaks import PILE_UP, Peak
-from .edx.unassigned import ELEMENT, SIGNIFICANT, stray
-from .geometry.registration import Registration
-from .series.axis import STROBE, centres, width
-from .series.series import Series
-from .tables.lines import beam_decides, best_line
+from ..accumulation.weighted_sums import weighted_sums
+from ..edx.calibration import Calibration, calibrate
+from ..edx.detector import FWHM, Detector
+from ..edx.families import Family, families_of
+from ..edx.linear_filter import linear_filter
+from ..edx.model import Model, build
+from ..edx.peaks import PILE_UP, Peak
+from ..edx.unassigned import ELEMENT, SIGNIFICANT, stray
+from ..geometry.registration import Registration
+from ..series.axis import STROBE, centres, width
+from ..series.series import Series
+from ..tables.lines import beam_decides, best_line
 from .windows import Map, line_window
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from .edx.peaks import find_peaks
-from .series.axis import STROBE, Window, centres
-from .tables.lines import fwhm, lines_of, symbols
+from ..edx.peaks import find_peaks
+from ..series.axis import STROBE, Window, centres
+from ..tables.lines import fwhm, lines_of, symbols
 
 LEAST_WEIGHT = 0.02  # share of its family from which a line disturbs
 STRONG = 0.05  # share from which a line disturbs beyond its own place,

@@ -1,0 +1,10 @@
+"""Maps: counts of X-ray lines and ionisation edges, pixel by pixel, with their variance.
+
+edge_windows.py  where to fit and where to integrate for an element's edge
+edges.py         counts of an ionisation edge less the power law before it, pixel by pixel, with their variance
+line_filter.py   maps of lines by one linear filter, which tells all families of lines and the background apart
+lines.py         net counts of a line, pixel by pixel, with their variance
+overlaps.py      what else lies in the windows of a line map
+window_sums.py   counts of a series in some channels, pixel by pixel
+windows.py       net counts of a line as those in a window less a straight background between two others
+"""
