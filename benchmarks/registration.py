@@ -45,7 +45,7 @@ from scipy import ndimage
 from situations import situations
 
 from mfsi_core import Registration, accumulate, register, simulate
-from mfsi_core.rigid import align
+from mfsi_core.registration.rigid.align import align
 
 SHAPE, FRAMES = (128, 128), 8
 DOSES = (200.0, 40.0, 8.0)  # counts per pixel

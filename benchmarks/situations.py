@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mfsi_core import register, simulate
-from mfsi_core.rigid import align
+from mfsi_core.registration.rigid.align import align
 from mfsi_core.simulation_image import Charging, Cosmics, Inverted, Missing, Pedestal, Stripes, Wrapped
 from mfsi_core.simulation_scan import Glitch, Hum, Jitter, Serpentine, Step
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .plugins.analyses import Analysis, analyse
     from .quantification.standards import k_from_standard
     from .quantification.table import quantify
-    from .registering import register
-    from .registrar import Registrar
+    from .registration.incremental import Registrar
+    from .registration.register import register
     from .simulation import Simulation, simulate
     from .tables.edges import edges_of
     from .tables.lines import best_line, line_energy, lines_of
@@ -91,7 +91,7 @@ _HOMES = {
     "Map": ".windows",
     "Motifs": ".motifs.finding",
     "Plan": ".planning",
-    "Registrar": ".registrar",
+    "Registrar": ".registration.incremental",
     "Registration": ".geometry.registration",
     "Scree": ".components.result",
     "Session": ".live.session",
@@ -120,7 +120,7 @@ _HOMES = {
     "pick_chart": ".chart",
     "plan": ".planning",
     "quantify": ".quantification.table",
-    "register": ".registering",
+    "register": ".registration.register",
     "resolvability": ".planning",
     "run": ".pipeline",
     "scree": ".components.variance",

@@ -29,7 +29,7 @@ from .cube_file import write_cube
 from .tables.lines import symbols
 from .plugins import registrations
 from .plugins.analyses import GROUP
-from .registering import register
+from .registration.register import register
 from .geometry.registration import Registration
 from .results import Results, pixel_size
 from .series.scanned import scanned_of

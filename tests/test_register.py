@@ -11,9 +11,9 @@ import lbj
 from lbj import Signal, UsageError
 from lbj.importing import open_source
 from mfsi_core import Registration, accumulate, register, simulate
-from mfsi_core.pairs import candidate_shifts
-from mfsi_core.registrar import Registrar
-from mfsi_core.rigid import align
+from mfsi_core.registration.incremental import Registrar
+from mfsi_core.registration.rigid.align import align
+from mfsi_core.registration.rigid.pairs import candidate_shifts
 
 # Perfect or noisy lattices, of which it is rightly said that a period might be missed.
 ties = pytest.mark.filterwarnings("ignore:moving all frames from one on")

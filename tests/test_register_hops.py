@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mfsi_core import simulate
-from mfsi_core.rigid import align
+from mfsi_core.registration.rigid.align import align
 from mfsi_core.simulation_scan import Hum, Jitter, Serpentine
 
 RMS = (0.35, 0.5)

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from mfsi_core import register, simulate
-from mfsi_core.rowlocked.field import row_locked
+from mfsi_core.registration.rows.field import row_locked
 
 
 def jittered(counts, rows, seed, shape=(72, 72)):
@@ -170,7 +170,7 @@ def test_results_do_not_depend_on_threads(monkeypatch):
     image = np.random.default_rng(2).poisson(rate)
     found = []
     for threads in (1, 3):
-        monkeypatch.setattr("mfsi_core.rowlocked.stage.os.cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr("mfsi_core.registration.rows.stage.os.cpu_count", lambda threads=threads: threads)
         found.append(row_locked(image, np.zeros((9, 2))).modes)
     assert (found[0] == found[1]).all()
 

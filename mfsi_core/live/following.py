@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..geometry.registration import Registration
 from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
-from ..registrar import Registrar
+from ..registration.incremental import Registrar
 from ..results import pixel_size
 from ..series.dose import dose
 from ..series.scanned import scanned, scanned_of

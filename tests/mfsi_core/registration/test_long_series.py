@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mfsi_core import register, simulate
-from mfsi_core.pairs import NEAR, compared
+from mfsi_core.registration.rigid.pairs import NEAR, compared
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 40])

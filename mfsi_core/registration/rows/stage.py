@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import CHANNELS, DEGREES, MISSING, STATISTICS, legendre, look, spread
-from .scene_fit import SceneFit
+from .scene import SceneFit
 from .unknowns import SHADES, SIZE, information
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from .lines import apart, frequency, waves
+from .hum import apart, frequency, waves
 from .unknowns import SHIFTS
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from .pairs import noise_filter
+from .rigid.pairs import noise_filter
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .jitter import Jitter, gather
 from .kernels import legendre
-from .scene_fit import SceneFit
+from .scene import SceneFit
 from .stage import Stage, singles
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 

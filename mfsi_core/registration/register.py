@@ -13,12 +13,12 @@ from lbj import UsageError
 
 from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing
-from .plugins import registrations
-from .geometry.registration import Registration
-from .rigid import align
-from .series.scanned import Mask, scanned_of
-from .series.selection import image_signal, picture
-from .series.series import is_journal
+from ..plugins import registrations
+from ..geometry.registration import Registration
+from .rigid.align import align
+from ..series.scanned import Mask, scanned_of
+from ..series.selection import image_signal, picture
+from ..series.series import is_journal
 
 Floats = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def assemble(
 
 def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
     """Shift (N, 2) that lays each area's aligned mean on the others', modulo the lattice."""
-    from .accumulation.accumulate import accumulate, coverage
+    from ..accumulation.accumulate import accumulate, coverage
 
     out, means, of = np.zeros((len(stack), 2)), [], []
     for name in np.unique(area):
@@ -190,7 +190,7 @@ def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats,
     guide = image_signal(journal, signal)
     spectra = None
     if guide is None:
-        from .series.selection import spectra_signal
+        from ..series.selection import spectra_signal
 
         spectra = spectra_signal(journal, None)
         if spectra is None:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from ..geometry.registration import Registration
 from .area import Area, register_area
-from .geometry.registration import Registration
-from .registering import assemble, prepared, usable_frames
+from .register import assemble, prepared, usable_frames
 
 Floats = NDArray[np.float64]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, find_hops
 from .laid import Laid, misfit
-from .rigid import align
-from .rowlocked.drift import hum, with_drift
-from .rowlocked.field import Field, row_locked
+from .rigid.align import align
+from .rows.drift import hum, with_drift
+from .rows.field import Field, row_locked
 from .sight import covariance, sight
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from ..pairs import taper
+from ..rigid.pairs import taper
 
 Singles = NDArray[np.float32]
 

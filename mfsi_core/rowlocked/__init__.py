@@ -1,1 +1,0 @@
-"""Row-locked registration: every row of every frame has its own displacement, smooth along the row."""
