@@ -28,13 +28,13 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from mfsi_core.simulation.edx.eels import EDGES, simulate_eels
 from paper_edx import slow_or_fast, super_resolution
 from paper_regions import against_dose, template
 
 import lbj
 import mfsi_core
 from mfsi_core.chart import pick_chart
-from mfsi_core.simulation_eels import EDGES, simulate_eels
 
 DENSITIES = (4e-6, 4e-5, 4e-4, 4e-3, 4e-2, 0.2, 0.6)
 FRAMES = 8

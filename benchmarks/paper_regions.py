@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from mfsi_core.simulation.edx.edx import Simulation
 from paper_edx import (
     JITTER,
     LABELS,
@@ -32,7 +33,6 @@ from mfsi_core.components.variance import scree, with_sum
 from mfsi_core.figures import ORANGE, limits_of, png
 from mfsi_core.motifs.averages import average_motif
 from mfsi_core.motifs.finding import Motifs, find_motif
-from mfsi_core.simulation import Simulation
 
 REGIONS, FRAMES, MOTIFS = 23, 10, 112
 CURRENT, DWELL = 17e-12, 1e-3  # A, s

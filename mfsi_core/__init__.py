@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .quantification.table import quantify
     from .registration.incremental import Registrar
     from .registration.register import register
-    from .simulation import Simulation, simulate
+    from .simulation.edx import Simulation, simulate
     from .tables.edges import edges_of
     from .tables.lines import best_line, line_energy, lines_of
     from .maps.windows import Map

@@ -214,7 +214,7 @@ def _report(summary: dict[str, Any], output: str) -> int:
 
 def _demo(args: argparse.Namespace) -> int:
     from .pipeline import run
-    from .simulation import simulate
+    from .simulation.edx import simulate
 
     with new_folder(args.output, "mfsi demo", ("demo.lbj",)) as folder:
         series = simulate((96, 96), 12, 2048, args.seed, counts=30000, image_counts=20.0, jitter=(0.1, 0.15))

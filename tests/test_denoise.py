@@ -2,6 +2,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from mfsi_core.simulation.edx.eels import simulate_eels
 from scipy import stats
 
 import lbj
@@ -9,7 +10,6 @@ from mfsi_core import denoise
 from mfsi_core.cli import main
 from mfsi_core.eels.denoising import denoise_journal
 from mfsi_core.eels.outliers import remove_outliers
-from mfsi_core.simulation_eels import simulate_eels
 
 
 @pytest.fixture(scope="module")

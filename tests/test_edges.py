@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 from mfsi_core.maps.lines.edge_windows import edge_windows
+from mfsi_core.simulation.edx.eels import simulate_eels
 
 import lbj
 from mfsi_core import Registration, edge_map, line_map, map_snr
 from mfsi_core.cli import main
-from mfsi_core.simulation_eels import simulate_eels
 
 FIT, WINDOW = (400.0, 450.0), (452.0, 492.0)
 ONE_EDGE = {"Ti": (456.0, 0.12)}

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from mfsi_core.simulation.edx.eels import simulate_eels
 
 import lbj
 from mfsi_core import descan_plane, gain_average, shift_spectra, write_shifts, zero_loss_shift
-from mfsi_core.simulation_eels import simulate_eels
 
 AXIS = -10 + 0.1 * np.arange(400)  # eV
 

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from mfsi_core.simulation.edx.eels import simulate_eels
 
 import lbj
 from lbj.codings._stated import quality
@@ -15,7 +16,6 @@ from lbj.loss import losses
 from lbj.recover import recover
 from mfsi_core.chart_check import reconstruct
 from mfsi_core.eels.denoising import denoise_journal
-from mfsi_core.simulation_eels import simulate_eels
 
 READ = 3.0
 CHART = "chart(0:16,100:exact,140:1,160:20,230:7;0.5)"

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from mfsi_core.simulation.edx.scan import Hum, Jitter, Serpentine
 
 from mfsi_core import simulate
 from mfsi_core.registration.rigid.align import align
-from mfsi_core.simulation_scan import Hum, Jitter, Serpentine
 
 RMS = (0.35, 0.5)
 

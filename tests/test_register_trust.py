@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from mfsi_core.simulation.edx.image import Missing, Wrapped
 
 from mfsi_core import register, simulate
-from mfsi_core.simulation_image import Missing, Wrapped
 
 SHAPE, FRAMES = (64, 64), 8
 

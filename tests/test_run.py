@@ -466,7 +466,7 @@ def test_comparison_and_polygons_used_wrongly(tmp_path, capsys, more):
 
 
 def test_spectra_without_an_image_are_named_for_what_they_are(tmp_path, capsys):
-    from mfsi_core.simulation_eels import simulate_eels
+    from mfsi_core.simulation.edx.eels import simulate_eels
 
     series = simulate_eels((12, 14), 3, seed=2)
     with lbj.create(tmp_path / "a.lbj", [s for s in series.signals if s.kind == "spectra"]) as writer:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from mfsi_core.simulation.edx.image import Inverted, Missing, Stripes
+from mfsi_core.simulation.edx.scan import Hum, Jitter, Step
 
 from mfsi_core import simulate
-from mfsi_core.simulation_image import Inverted, Missing, Stripes
-from mfsi_core.simulation_scan import Hum, Jitter, Step
 
 STILL = {"drift": (0.0, 0.0), "walk": 0.0}
 

@@ -55,7 +55,7 @@ def expected_spectrum(elements: Sequence[str] = ELEMENTS, channels: int = CHANNE
     density : float
         Mean counts per voxel; default the paper's 0.04 %. A seventh of the counts is bremsstrahlung.
     """
-    from ..simulation import bremsstrahlung, element_spectrum
+    from ..simulation.edx import bremsstrahlung, element_spectrum
 
     if channels < 1:
         raise UsageError(f"channels must be at least 1, got {channels}")

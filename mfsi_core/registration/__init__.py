@@ -6,7 +6,7 @@ hops.py         whether some frames of a fitted series lie a lattice period off,
 incremental.py  registration of a series that is still being recorded
 laid.py         frames laid on the scene where their displacements say, and sums of some of them compared with others
 register.py     from a series of images to the displacement of every pixel
-rigid/          rigid
+rigid/          one shift per frame, from the cross-correlations of all pairs
 rows/           every row of every frame has its own displacement, smooth along the row
 sight.py        the directions in which a scene shows that it was displaced
 """

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.events import Events
 
+from ..tables.lines import fwhm, lines_of
+from .image import Disturbance, Draw
+from .scan import Distortion
 from .scene import Scene
-from .simulation_image import Disturbance, Draw
-from .simulation_scan import Distortion
-from .tables.lines import fwhm, lines_of
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .tables.lines import symbols
+from ..tables.lines import symbols
 
 Floats = NDArray[np.float64]
 
