@@ -31,7 +31,7 @@ import lbj
 from lbj.codings import lossless_int, noise_q
 from lbj.importing import open_source
 from mfsi_core import edge_map, map_snr
-from mfsi_core.chart import pick_chart
+from mfsi_core.compression.chart import pick_chart
 
 ELECTRONS, READ = 3000.0, 3.0  # so that pcodec makes the cube 4.34 times smaller
 FOUR = "0:20,160:4,260:16,600:4,700:16,900:4,1000:16,1340:4,1440:32"  # fine at the four edges of the simulation

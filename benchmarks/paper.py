@@ -34,7 +34,7 @@ from paper_regions import against_dose, template
 
 import lbj
 import mfsi_core
-from mfsi_core.chart import pick_chart
+from mfsi_core.compression.chart import pick_chart
 
 DENSITIES = (4e-6, 4e-5, 4e-4, 4e-3, 4e-2, 0.2, 0.6)
 FRAMES = 8

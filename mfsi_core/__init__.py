@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .accumulation.accumulate import accumulate, common_region, coverage
-    from .chart import Chart, pick_chart
+    from .compression.chart import Chart, pick_chart
     from .components.result import Scree
     from .components.variance import scree, variance_ratios, with_sum
     from .eels.denoising import denoise

@@ -8,9 +8,9 @@ from mfsi_core.simulation.edx.eels import edge_shape, simulate_eels
 
 import lbj
 from mfsi_core import map_snr
-from mfsi_core.chart import pick_chart
-from mfsi_core.chart_check import reconstruct
 from mfsi_core.cli import main
+from mfsi_core.compression.chart import pick_chart
+from mfsi_core.compression.check import reconstruct
 from mfsi_core.tables.edges import edges_of
 
 SHAPE, CHANNELS = (24, 32), 1024

@@ -14,7 +14,7 @@ from lbj.codings._stated import quality
 from lbj.convert import convert
 from lbj.loss import losses
 from lbj.recover import recover
-from mfsi_core.chart_check import reconstruct
+from mfsi_core.compression.check import reconstruct
 from mfsi_core.eels.denoising import denoise_journal
 
 READ = 3.0

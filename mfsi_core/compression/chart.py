@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.codings.chart import WIDE
 
-from .chart_check import Patterns, boxes, components, graded, halve, refine
-from .chart_drift import Drift
-from .chart_source import Spectra, spectrum_image, summed
-from .eels.noise import Noise
-from .tables.edges import Edge, edges_of, strongest_between
+from ..eels.noise import Noise
+from ..tables.edges import Edge, edges_of, strongest_between
+from .check import Patterns, boxes, components, graded, halve, refine
+from .drift import Drift
+from .source import Spectra, spectrum_image, summed
 
 Floats = NDArray[np.float64]
 Starts = NDArray[np.int64]

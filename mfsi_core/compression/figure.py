@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png
 from .chart import Chart
-from .chart_check import reconstruct
-from .figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png
+from .check import reconstruct
 
 Floats = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from .chart_drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
-from .eels.noise import Noise, measure_noise, without_spikes
-from .series.axis import centres
-from .series.energy_shifts import energy_shifts
-from .series.series import Series, is_journal, series
+from ..eels.noise import Noise, measure_noise, without_spikes
+from ..series.axis import centres
+from ..series.energy_shifts import energy_shifts
+from ..series.series import Series, is_journal, series
+from .drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def summed(given: Series, axis: Floats, onsets: list[float], shifts: Any, source
     step = float(axis[1] - axis[0])
 
     def frames() -> Iterator[NDArray]:
-        from .eels.energy_shift import shift_spectra
+        from ..eels.energy_shift import shift_spectra
 
         for index in range(len(given)):
             cube = np.asarray(given.data[index])
@@ -135,7 +135,7 @@ def _drift(
     given: Series, axis: Floats, mean: Floats, onsets: list[float], noise: Noise, source: Any, cube: NDArray
 ) -> Drift:
     if is_journal(source) and LOW_LOSS in source.signals and given.signal.name != LOW_LOSS:
-        from .eels.zero_loss import zero_loss_shift
+        from ..eels.zero_loss import zero_loss_shift
 
         low_loss = drift_of_shifts(zero_loss_shift(source, LOW_LOSS), float(axis[1] - axis[0]), LOW_LOSS)
         if np.isfinite(low_loss.limit):
@@ -159,7 +159,7 @@ def _shifts(shifts: Any, given: Series, source: Any) -> Floats | None:
     if shifts is None:
         return None
     if isinstance(shifts, str):
-        from .eels.zero_loss import zero_loss_shift
+        from ..eels.zero_loss import zero_loss_shift
 
         if not is_journal(source):
             raise UsageError(f"shifts={shifts!r} names a low-loss signal, which only a journal has")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .eels.noise import Noise, second_difference
+from ..eels.noise import Noise, second_difference
 
 Floats = NDArray[np.float64]
 Starts = NDArray[np.int64]

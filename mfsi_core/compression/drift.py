@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .eels.noise import Noise
+from ..eels.noise import Noise
 
 Floats = NDArray[np.float64]
 
