@@ -29,7 +29,7 @@ from paper_edx import (
 import lbj
 import mfsi_core
 from mfsi_core.components.figure import scree_figure
-from mfsi_core.components.variance import scree, with_sum
+from mfsi_core.components.scree import scree, with_sum
 from mfsi_core.figures import ORANGE, limits_of, png
 from mfsi_core.motifs.averages import average_motif
 from mfsi_core.motifs.finding import Motifs, find_motif

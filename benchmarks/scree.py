@@ -18,7 +18,7 @@ import numpy as np
 
 from lbj.events import Events
 from mfsi_core import Registration, accumulate, simulate
-from mfsi_core.components.variance import scree
+from mfsi_core.components.scree import scree
 
 LEADING = 20  # components that HyperSpy's quicker, truncated decomposition is asked for
 

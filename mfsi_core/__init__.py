@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .accumulation.accumulate import accumulate, common_region, coverage
     from .compression.chart import Chart, pick_chart
     from .components.result import Scree
-    from .components.variance import scree, variance_ratios, with_sum
+    from .components.scree import scree, variance_ratios, with_sum
     from .eels.denoising import denoise
     from .eels.descan import descan_plane
     from .maps.edges import edge_map

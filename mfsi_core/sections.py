@@ -92,7 +92,7 @@ def analysed(journal: Any, results: Results, folder: Path, name: str) -> None:
 def weighed(journal: Any, results: Results, folder: Path, *, quiet: bool) -> None:
     """Weigh the components against dose."""
     from .components.figure import scree_figure
-    from .components.variance import scree
+    from .components.scree import scree
 
     if results.signal is None or results.registration is None:
         raise UsageError("the series holds no spectra, whose components could be counted")

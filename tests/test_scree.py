@@ -11,9 +11,9 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from mfsi_core import Registration, accumulate, simulate
 from mfsi_core.commands import scree as command
+from mfsi_core.components.count_splitting import Halves, z_scores
 from mfsi_core.components.figure import scree_figure
-from mfsi_core.components.splitting import Halves, z_scores
-from mfsi_core.components.variance import scree, variance_ratios, with_sum
+from mfsi_core.components.scree import scree, variance_ratios, with_sum
 
 
 def dense_ratios(cube):

@@ -22,7 +22,7 @@ def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_folder
 
     from ..components.figure import scree_figure
-    from ..components.variance import scree
+    from ..components.scree import scree
     from ..pipeline import registered
     from ..series.selection import spectra_signal
 

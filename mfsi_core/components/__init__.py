@@ -1,8 +1,8 @@
 """Components: how many independent spectra the sums of a series hold.
 
-figure.py     variance ratio against component, a curve for every sum
-moments.py    second moments of a spectrum image, filled band by band
-result.py     variance ratios and significant components of several sums
-splitting.py  components of one half of the counts that the other half confirms
-variance.py   variance ratios of cumulative sums, with the number of significant components
+count_splitting.py  components of one half of the counts that the other half confirms
+figure.py           variance ratio against component, a curve for every sum
+moments.py          second moments of a spectrum image, filled band by band
+result.py           variance ratios and significant components of several sums
+scree.py            variance ratios of cumulative sums, with the number of significant components
 """

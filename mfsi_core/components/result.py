@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .splitting import LEAST_Z
+from .count_splitting import LEAST_Z
 
 Floats = NDArray[np.float64]
 

@@ -90,7 +90,7 @@ class State:
         if spectra is None or spectra.kind != "events" or registration is None:
             return None
         try:
-            from ..components.variance import scree
+            from ..components.scree import scree
 
             view, number = View(self.journal, self._spectral), int((~registration.left_out).sum())
             found = int(scree(view, spectra.name, [number], registration).significant[-1])

@@ -18,9 +18,9 @@ from ..geometry.registration import Registration
 from ..series.axis import above_strobe
 from ..series.dose import doses
 from ..series.series import Series, is_journal, series
+from .count_splitting import Halves
 from .moments import Moments
 from .result import Scree, number_significant
-from .splitting import Halves
 
 Floats = NDArray[np.float64]
 
