@@ -17,7 +17,7 @@ FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 def counted(results: Results) -> None:
     """Tell how many counts each X-ray map holds per area, and which atomic columns that would resolve."""
     from .planning import pixel_area, resolved_spacing
-    from .planning.columns import CLEAR, MARGINAL, WIDTH
+    from .planning.resolvability import CLEAR, MARGINAL, WIDTH
     from .report import map_title
 
     area = None if results.signal is None else pixel_area(results.signal)

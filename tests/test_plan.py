@@ -22,7 +22,7 @@ from mfsi_core.planning import (
     resolvability_figure,
     resolved_spacing,
 )
-from mfsi_core.planning.columns import column_contrast
+from mfsi_core.planning.resolvability import column_contrast
 from mfsi_core.planning.size import poisson_entropy
 
 E = 1.602176634e-19

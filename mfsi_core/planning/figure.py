@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..figures import BLUE, GREY, INK, _plain, new_figure, png
-from .columns import CLEAR, MARGINAL, PAPER, PAPER_FRAMES, PAPER_MOTIFS, Column, column_snr, column_table
+from .resolvability import CLEAR, MARGINAL, PAPER, PAPER_FRAMES, PAPER_MOTIFS, Column, column_snr, column_table
 
 MARKERS = {"1 frame": "o", "series": "s", "matched": "D"}
 REGIONS = {"not resolved": "#f3f4f6", "marginal": "#fbe7cf", "clear": "#d3e6d5"}
