@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import eds_phantom as phantom
 
 from mfsi_core.quantification.export import chip_spectra
-from mfsi_core.quantification.table import analyse
+from mfsi_core.quantification.quantify import analyse
 
 SHAPE, COUNTS, SIDE = (512, 512), 59.0, 15
 REGION = (slice(0, 495), slice(8, 503))  # 33 x 33 chips; the interface lies in the middle of column 16

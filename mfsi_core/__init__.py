@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .planning import Plan, counts_per_nm2, plan, resolvability
     from .plugins.analyses import Analysis, analyse
     from .quantification.standards import k_from_standard
-    from .quantification.table import quantify
+    from .quantification.quantify import quantify
     from .registration.incremental import Registrar
     from .registration.register import register
     from .simulation.edx import Simulation, simulate

@@ -55,7 +55,7 @@ def quantified(
 ) -> None:
     """Quantify the elements in chips, and compare; arguments as for `pipeline.run`."""
     from .quantification.figures import comparison_section, report_section
-    from .quantification.table import analyse
+    from .quantification.quantify import analyse
 
     elements = elements or journal.metadata.get("elements")
     if results.signal is None or results.eels or not elements:

@@ -13,7 +13,7 @@ import mfsi_core
 from lbj.convert import convert
 from mfsi_core.edx.axis_check import check_axis
 from mfsi_core.quantification.poisson_fit import poisson_fit
-from mfsi_core.quantification.table import analyse
+from mfsi_core.quantification.quantify import analyse
 
 # Energies and shares of the photons, eV.
 LINES = {

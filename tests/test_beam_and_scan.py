@@ -7,7 +7,7 @@ import lbj
 import mfsi_core
 from lbj.plausible import implausible
 from mfsi_core.cli import main
-from mfsi_core.quantification.table import analyse
+from mfsi_core.quantification.quantify import analyse
 
 AXES = [{"name": "y", "scale": 1e-9, "units": "m"}, {"name": "x", "scale": 1e-9, "units": "m"}]
 ENERGY = {"name": "energy", "scale": 10.0, "offset": 0.0, "units": "eV"}

@@ -10,7 +10,7 @@ from mfsi_core.quantification.chips import make_chips, polygon_labels
 from mfsi_core.quantification.compare import against_stoichiometry, difference, phase_composition
 from mfsi_core.quantification.export import chip_spectra, export_chips
 from mfsi_core.quantification.figures import at_map, difference_map, report_section
-from mfsi_core.quantification.table import analyse, quantify
+from mfsi_core.quantification.quantify import analyse, quantify
 
 pytest.importorskip("xraylib", reason="the phantom takes its lines from xraylib")
 pd = pytest.importorskip("pandas", reason="the table is a pandas table")

@@ -18,8 +18,8 @@ from mfsi_core.edx.linear_filter import linear_filter
 from mfsi_core.edx.model import build
 from mfsi_core.quantification.factors import read_factors, write_factors
 from mfsi_core.quantification.poisson_fit import poisson_fit
+from mfsi_core.quantification.quantify import analyse, quantify
 from mfsi_core.quantification.standards import k_from_standard
-from mfsi_core.quantification.table import analyse, quantify
 from mfsi_core.tables.constants import mass_attenuation
 
 pytest.importorskip("xraylib", reason="the phantom takes its lines from xraylib")

@@ -86,8 +86,8 @@ def _run(args: argparse.Namespace) -> int:
     from ..quantification.export import chip_spectra, export_chips
     from ..quantification.factors import write_factors
     from ..quantification.figures import at_map, fitted_spectrum
+    from ..quantification.quantify import analyse
     from ..quantification.standards import k_from_standard
-    from ..quantification.table import analyse
 
     if not args.standard and not args.factors:
         raise UsageError("quantification needs factors: --factors K.csv, or --standard to measure them")

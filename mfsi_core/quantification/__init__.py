@@ -7,7 +7,7 @@ factors.py      k-factors, zeta-factors or cross-sections, with the basis and th
 figures.py      at% maps, differences and the fitted sum spectrum, and the section of the report that shows them
 methods.py      compositions from intensities by Cliff-Lorimer, zeta-factors or cross-sections, on plain arrays
 poisson_fit.py  the maximum likelihood of non-negative intensities, for all chips at once
+quantify.py     from a source of spectra to the composition of every chip
 standards.py    factors from a specimen of known composition
 summing.py      straight from events, or from cubes, without a dense frame of events
-table.py        from a source of spectra to the composition of every chip
 """

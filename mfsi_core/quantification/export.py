@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from .quantify import Quantification
 from .summing import spectra_in
-from .table import Quantification
 
 ENDINGS = (".npz", ".csv", ".parquet")
 

@@ -26,7 +26,7 @@ from ..figures import (
 from ..results import Pixel, Section
 from ..wording import greek
 from .compare import against_stoichiometry, difference, phase_composition
-from .table import Quantification
+from .quantify import Quantification
 
 Floats = NDArray[np.float64]
 

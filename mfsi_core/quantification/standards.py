@@ -11,8 +11,8 @@ from lbj import UsageError
 
 from ..tables.constants import atomic_weight
 from .factors import Factor
+from .quantify import analyse
 from .summing import spectra_in
-from .table import analyse
 
 
 def k_from_standard(
