@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from mfsi_core.accumulation.accumulate.accumulate import result_axes
+from mfsi_core.report.page.figures import limits_of, new_figure, picture, png
 from mfsi_core.simulation.edx.edx import BACKGROUND, CELL, Simulation
 from scipy.ndimage import map_coordinates
 
 import lbj
 import mfsi_core
-from mfsi_core.figures import limits_of, new_figure, picture, png
 
 PIXEL = 0.0555e-9  # m
 LABELS = {"HAADF": "HAADF", "Sr": "Sr L", "Ti": "Ti Kα"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from mfsi_core.report.page.figures import ORANGE, limits_of, png
 from mfsi_core.simulation.edx.edx import Simulation
 from paper_edx import (
     JITTER,
@@ -30,7 +31,6 @@ import lbj
 import mfsi_core
 from mfsi_core.components.figure import scree_figure
 from mfsi_core.components.scree import scree, with_sum
-from mfsi_core.figures import ORANGE, limits_of, png
 from mfsi_core.motifs.averages import average_motif
 from mfsi_core.motifs.finding import Motifs, find_motif
 

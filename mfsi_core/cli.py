@@ -17,7 +17,7 @@ from lbj.outputs import new_files, new_folder
 from .commands import host, plan, plugins, quantify, scree, template
 
 if TYPE_CHECKING:
-    from .results import Results
+    from .report.results import Results
 
 EPILOG = """examples:
   mfsi demo -o demo
@@ -226,7 +226,7 @@ def _register(args: argparse.Namespace) -> int:
     import lbj
 
     from .pipeline import registered
-    from .report import registration_csv
+    from .report.page import registration_csv
 
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
         _, results = registered(
@@ -267,7 +267,7 @@ def _accumulate(args: argparse.Namespace) -> int:
 def _maps(args: argparse.Namespace) -> int:
     from .opening import opened
     from .pipeline import mapped, registered
-    from .report import map_pictures, write_maps
+    from .report.page import map_pictures, write_maps
     from .series.selection import spectra_signal
 
     with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, opened(args.file) as journal:

@@ -31,7 +31,7 @@ from .plugins import registrations
 from .plugins.analyses import GROUP
 from .registration.register import register
 from .geometry.registration import Registration
-from .results import Results, pixel_size
+from .report.results import Results, pixel_size
 from .series.scanned import scanned_of
 from .sections import analysed, counted, quantified, weighed
 from .series.selection import View, image_signal, picture, spectra_signal
@@ -115,7 +115,7 @@ def run(
     UsageError
         If a name or element is unknown; LbjError if the input cannot be read.
     """
-    from .report import write
+    from .report.page import write
 
     _check_elements(elements)
     if factors is None and (stated is not None or compare is not None):

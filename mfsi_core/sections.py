@@ -9,7 +9,7 @@ import numpy as np
 
 from lbj import UsageError
 
-from .results import Results, Section
+from .report.results import Results, Section
 
 FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 
@@ -18,7 +18,7 @@ def counted(results: Results) -> None:
     """Tell how many counts each X-ray map holds per area, and which atomic columns that would resolve."""
     from .planning import pixel_area, resolved_spacing
     from .planning.resolvability import CLEAR, MARGINAL, WIDTH
-    from .report import map_title
+    from .report.page import map_title
 
     area = None if results.signal is None else pixel_area(results.signal)
     if results.eels or area is None or not results.maps:

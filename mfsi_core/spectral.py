@@ -21,12 +21,12 @@ from .maps.line_filter import line_filter
 from .maps.lines import map_snr, windowed_maps
 from .maps.overlaps import disturbing
 from .maps.windows import Map, line_window, window_maps
-from .results import Results
+from .report.facts import artefact, greek
+from .report.results import Results
 from .series.axis import STROBE, centres
 from .series.series import Series, series
 from .tables.edges import edges_of
 from .tables.lines import beam_decides, best_line, line_energy, lines_of, symbols
-from .wording import artefact, greek
 
 FOUND_PEAKS = 6
 MANY = 12

@@ -9,6 +9,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from mfsi_core.report.page.results import pixel_size
 
 import lbj
 from lbj.attributes import known
@@ -18,7 +19,6 @@ from lbj.exporting import export
 from lbj.importing.naming import members
 from lbj.writer import begin
 from mfsi_core.cli import main
-from mfsi_core.results import pixel_size
 from mfsi_core.series.dose import dose
 
 ODD = {

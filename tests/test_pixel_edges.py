@@ -6,12 +6,12 @@ import struct
 
 import numpy as np
 import pytest
+from mfsi_core.report.page.results import pixel_size
 
 import lbj
 import mfsi_core
-from mfsi_core import figures
 from mfsi_core.live.session import Session
-from mfsi_core.results import pixel_size
+from mfsi_core.report.page import figures
 from mfsi_core.series.dose import ELECTRON
 
 SERIES = mfsi_core.simulate((24, 40), 4, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))

@@ -197,9 +197,9 @@ def _averages(
 
 def _maps(average: Any, elements: list[str], results: Any, folder: Path) -> list[str]:
     """Map elements in the average, as if every pixel had been sampled as often as the best."""
-    from ..figures import map_picture
     from ..maps.lines import element_maps
-    from ..wording import greek
+    from ..report.facts import greek
+    from ..report.figures import map_picture
 
     if results.eels or average.signal.kind == "image":
         raise UsageError("--elements maps X-ray lines, and the journal holds no X-ray spectra")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..figures import INK, ORANGE, _plain, new_figure, png
-from ..wording import number
+from ..report.facts import number
+from ..report.figures import INK, ORANGE, _plain, new_figure, png
 from .result import Scree
 
 SHOWN = 20  # components

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png
+from ..report.figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png
 from .chart import Chart
 from .check import reconstruct
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png, scale_bar
-from ..results import pixel_size
+from ..report.figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png, scale_bar
+from ..report.results import pixel_size
 from ..series.axis import centres
 from .denoise_changes import Changes
 

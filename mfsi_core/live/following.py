@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..geometry.registration import Registration
 from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
 from ..registration.incremental import Registrar
-from ..results import pixel_size
+from ..report.results import pixel_size
 from ..series.dose import dose
 from ..series.scanned import scanned, scanned_of
 from ..series.selection import picture

@@ -13,7 +13,7 @@ from ..geometry.registration import Registration
 from ..maps.edges import edge_map
 from ..maps.lines import line_map, map_snr
 from ..pipeline import mapped
-from ..results import Results
+from ..report.results import Results
 from ..series.selection import View
 from .choice import Choice
 from .following import failed

@@ -11,7 +11,7 @@ import numpy as np
 from ..geometry.registration import Registration
 from ..maps.windows import Map
 from ..pipeline import aborted
-from ..results import Results, pixel_size
+from ..report.results import Results, pixel_size
 from ..series.selection import View
 from .following import Following, failed
 from .mapping import map_frames

@@ -19,7 +19,7 @@ from ..accumulation.accumulate import BAND_BYTES, _scale, bounds, registration_o
 from ..geometry.points import Frames
 from ..geometry.registration import Registration, _affine
 from ..geometry.warp import Corners
-from ..results import pixel_size
+from ..report.results import pixel_size
 from ..series.series import Series, series
 from .finding import Motifs
 

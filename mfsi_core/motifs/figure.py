@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
-from ..results import Pixel
+from ..report.figures import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
+from ..report.results import Pixel
 from .finding import Motifs
 
 Floats = NDArray[np.float64]

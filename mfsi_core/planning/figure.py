@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures import BLUE, GREY, INK, _plain, new_figure, png
+from ..report.figures import BLUE, GREY, INK, _plain, new_figure, png
 from .resolvability import CLEAR, MARGINAL, PAPER, PAPER_FRAMES, PAPER_MOTIFS, Column, column_snr, column_table
 
 MARKERS = {"1 frame": "o", "series": "s", "matched": "D"}

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edx.unassigned import ELEMENT
-from ..figures import (
+from ..report.facts import greek
+from ..report.figures import (
     BLUE,
     GREY,
     INK,
@@ -23,8 +24,7 @@ from ..figures import (
     png,
     profile,
 )
-from ..results import Pixel, Section
-from ..wording import greek
+from ..report.results import Pixel, Section
 from .compare import against_stoichiometry, difference, phase_composition
 from .quantify import Quantification
 

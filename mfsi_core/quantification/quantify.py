@@ -19,10 +19,10 @@ from ..edx.model import Model, build
 from ..edx.peaks import explained
 from ..edx.unassigned import ELEMENT
 from ..geometry.registration import Registration
+from ..report.facts import greek
 from ..series.axis import STROBE, window_channels
 from ..tables.constants import atomic_weight, mass_attenuation
 from ..tables.lines import candidates, symbols
-from ..wording import greek
 from .chips import Chips, make_chips
 from .factors import Factor, check_shown, choose, read_factors
 from .methods import BATCH, METHODS, Absorber, Composition, checked_dose, composition

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results import Pixel, pixel_size
+from ..report.results import Pixel, pixel_size
 from .axis import above_strobe
 from .series import Series, is_journal
 

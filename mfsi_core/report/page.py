@@ -15,10 +15,10 @@ import numpy as np
 
 from lbj import UsageError
 
+from ..series.axis import centres
 from . import figures
+from .facts import facts, greek, number
 from .results import Results
-from .series.axis import centres
-from .wording import facts, greek, number
 
 
 def write(results: Results, folder: Path) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
         import jinja2
     except ImportError as error:
         raise UsageError("the report needs jinja2: pip install mfsi[report]") from error
-    template = resources.files("mfsi_core").joinpath("report.html.j2").read_text(encoding="utf-8")
+    template = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

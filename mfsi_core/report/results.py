@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
-from .geometry.registration import Registration
-from .maps.windows import Map
+from ..geometry.registration import Registration
+from ..maps.windows import Map
 
 Floats = NDArray[np.float64]
 
