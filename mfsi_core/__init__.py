@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .motifs.finding import Motifs, find_motif
     from .motifs.following import follow_motif
     from .motifs.table import motif_table
-    from .pipeline import run
+    from .pipeline.run import run
     from .planning import Plan, counts_per_nm2, plan, resolvability
     from .plugins.analyses import Analysis, analyse
     from .quantification.standards import k_from_standard

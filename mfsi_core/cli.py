@@ -192,7 +192,7 @@ def _slice(text: str, name: str) -> slice:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .pipeline import run
+    from .pipeline.run import run
 
     summary = run(
         args.input, args.output, elements=args.elements, image=args.image, signal=args.signal, region=args.region,
@@ -213,7 +213,7 @@ def _report(summary: dict[str, Any], output: str) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from .pipeline import run
+    from .pipeline.run import run
     from .simulation.edx import simulate
 
     with new_folder(args.output, "mfsi demo", ("demo.lbj",)) as folder:
@@ -225,7 +225,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _register(args: argparse.Namespace) -> int:
     import lbj
 
-    from .pipeline import registered
+    from .pipeline.run import registered
     from .report.page import registration_csv
 
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
@@ -245,8 +245,8 @@ def _register(args: argparse.Namespace) -> int:
 def _accumulate(args: argparse.Namespace) -> int:
     import lbj
 
-    from .cube_file import write_cube
-    from .pipeline import registered
+    from .pipeline.cube import write_cube
+    from .pipeline.run import registered
 
     if not args.output.endswith((".h5", ".hdf5", ".hspy")):
         raise UsageError(f"the sum is written as HDF5: -o must end in .h5 or .hspy, got {args.output!r}")
@@ -266,7 +266,7 @@ def _accumulate(args: argparse.Namespace) -> int:
 
 def _maps(args: argparse.Namespace) -> int:
     from .opening import opened
-    from .pipeline import mapped, registered
+    from .pipeline.run import mapped, registered
     from .report.page import map_pictures, write_maps
     from .series.selection import spectra_signal
 

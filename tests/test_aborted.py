@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from mfsi_core.accumulation.accumulate.accumulate import registration_on
+from mfsi_core.pipeline.run.cube import write_cube
+from mfsi_core.pipeline.run.run import registered
 
 import lbj
 import lbj.convert
 import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
-from mfsi_core.cube_file import write_cube
 from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session
-from mfsi_core.pipeline import registered
 from mfsi_core.series.series import series
 
 SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))

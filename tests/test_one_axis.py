@@ -6,11 +6,11 @@ says by how much. Every analysis must find what it finds in a journal that was r
 
 import numpy as np
 import pytest
+from mfsi_core.pipeline.run.run import mapped, registered
 
 import lbj
 import mfsi_core
 from mfsi_core.motifs.finding import Motifs
-from mfsi_core.pipeline import mapped, registered
 from mfsi_core.series.moving import SharedEvents, move
 from mfsi_core.series.selection import image_signal
 from mfsi_core.series.series import series

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from mfsi_core.pipeline.run.run import mapped, registered
 
 import lbj
 import mfsi_core
@@ -10,7 +11,6 @@ from lbj import Events, Signal, UsageError
 from mfsi_core import simulate
 from mfsi_core.live import following, mapping, status
 from mfsi_core.live.session import Session
-from mfsi_core.pipeline import mapped, registered
 
 SERIES = simulate((28, 32), 8, 512, 1, counts=2e4, image_counts=100, drift=(0.4, -0.2))
 PATH = SERIES.displacement.mean(axis=(2, 3))

@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_files, new_folder
 
     from ..opening import opened
-    from ..pipeline import registered
+    from ..pipeline.run import registered
     from ..quantification.compare import against_stoichiometry, phase_composition
     from ..quantification.export import chip_spectra, export_chips
     from ..quantification.factors import write_factors

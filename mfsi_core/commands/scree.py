@@ -23,7 +23,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from ..components.figure import scree_figure
     from ..components.scree import scree
-    from ..pipeline import registered
+    from ..pipeline.run import registered
     from ..series.selection import spectra_signal
 
     with (

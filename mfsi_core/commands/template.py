@@ -51,7 +51,7 @@ def add(command: Command) -> None:
 def _run(args: argparse.Namespace) -> int:
     from ..motifs import find_motif, motif_table
     from ..motifs.table import write_table
-    from ..pipeline import _check_elements
+    from ..pipeline.run import _check_elements
 
     elements = [name.strip() for name in (args.elements or "").split(",") if name.strip()]
     _check_elements(elements)
@@ -126,7 +126,7 @@ def _areas(stack: contextlib.ExitStack, path: str, args: argparse.Namespace) -> 
     """Register every area of a journal by itself."""
     import lbj
 
-    from ..pipeline import registered
+    from ..pipeline.run import registered
 
     journal = stack.enter_context(lbj.open(path))
     regions = list(dict.fromkeys(frame.region for frame in journal))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.registration import Registration
-from ..pipeline import LARGEST_ERROR, WORST_ERROR, _first
+from ..pipeline.run import LARGEST_ERROR, WORST_ERROR, _first
 from ..registration.incremental import Registrar
 from ..report.results import pixel_size
 from ..series.dose import dose

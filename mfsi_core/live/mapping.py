@@ -12,7 +12,7 @@ import numpy as np
 from ..geometry.registration import Registration
 from ..maps.edges import edge_map
 from ..maps.lines import line_map, map_snr
-from ..pipeline import mapped
+from ..pipeline.run import mapped
 from ..report.results import Results
 from ..series.selection import View
 from .choice import Choice

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..geometry.registration import Registration
 from ..maps.windows import Map
-from ..pipeline import aborted
+from ..pipeline.run import aborted
 from ..report.results import Results, pixel_size
 from ..series.selection import View
 from .following import Following, failed

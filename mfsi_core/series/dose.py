@@ -47,7 +47,7 @@ def _pixel(journal: Any, given: Series) -> Pixel | None:
 
 
 def _dose(attributes: dict[str, Any], pixel: Pixel | None) -> float | None:
-    from ..pipeline import _first
+    from ..pipeline.run import _first
 
     current = attributes.get("beam_current", attributes.get("screen_current"))
     dwell = _first(attributes.get("dwell_time"))

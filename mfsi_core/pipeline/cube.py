@@ -15,10 +15,10 @@ from lbj.exporting.series import Series
 from lbj.importing.hspy_journal import LAYOUT
 from lbj.importing.naming import members
 
-from .accumulation.accumulate import accumulate, result_axes, result_shape
-from .report.results import Results, pixel_size
-from .series.dose import dose
-from .series.scanned import scanned_of
+from ..accumulation.accumulate import accumulate, result_axes, result_shape
+from ..report.results import Results, pixel_size
+from ..series.dose import dose
+from ..series.scanned import scanned_of
 
 
 def write_cube(

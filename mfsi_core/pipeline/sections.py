@@ -9,16 +9,16 @@ import numpy as np
 
 from lbj import UsageError
 
-from .report.results import Results, Section
+from ..report.results import Results, Section
 
 FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 
 
 def counted(results: Results) -> None:
     """Tell how many counts each X-ray map holds per area, and which atomic columns that would resolve."""
-    from .planning import pixel_area, resolved_spacing
-    from .planning.resolvability import CLEAR, MARGINAL, WIDTH
-    from .report.page import map_title
+    from ..planning import pixel_area, resolved_spacing
+    from ..planning.resolvability import CLEAR, MARGINAL, WIDTH
+    from ..report.page import map_title
 
     area = None if results.signal is None else pixel_area(results.signal)
     if results.eels or area is None or not results.maps:
@@ -54,8 +54,8 @@ def quantified(
     earlier: Any,
 ) -> None:
     """Quantify the elements in chips, and compare; arguments as for `pipeline.run`."""
-    from .quantification.figures import comparison_section, report_section
-    from .quantification.quantify import analyse
+    from ..quantification.figures import comparison_section, report_section
+    from ..quantification.quantify import analyse
 
     elements = elements or journal.metadata.get("elements")
     if results.signal is None or results.eels or not elements:
@@ -91,8 +91,8 @@ def analysed(journal: Any, results: Results, folder: Path, name: str) -> None:
 
 def weighed(journal: Any, results: Results, folder: Path, *, quiet: bool) -> None:
     """Weigh the components against dose."""
-    from .components.figure import scree_figure
-    from .components.scree import scree
+    from ..components.figure import scree_figure
+    from ..components.scree import scree
 
     if results.signal is None or results.registration is None:
         raise UsageError("the series holds no spectra, whose components could be counted")

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.progress import track
 
-from .edx.axis_check import check_axis, resolution_of
-from .edx.peaks import Peak, find_peaks
-from .eels.onsets import find_onsets, tell
-from .maps.edge_windows import edge_windows
-from .maps.edges import net_edges
-from .maps.line_filter import line_filter
-from .maps.lines import map_snr, windowed_maps
-from .maps.overlaps import disturbing
-from .maps.windows import Map, line_window, window_maps
-from .report.facts import artefact, greek
-from .report.results import Results
-from .series.axis import STROBE, centres
-from .series.series import Series, series
-from .tables.edges import edges_of
-from .tables.lines import beam_decides, best_line, line_energy, lines_of, symbols
+from ..edx.axis_check import check_axis, resolution_of
+from ..edx.peaks import Peak, find_peaks
+from ..eels.onsets import find_onsets, tell
+from ..maps.edge_windows import edge_windows
+from ..maps.edges import net_edges
+from ..maps.line_filter import line_filter
+from ..maps.lines import map_snr, windowed_maps
+from ..maps.overlaps import disturbing
+from ..maps.windows import Map, line_window, window_maps
+from ..report.facts import artefact, greek
+from ..report.results import Results
+from ..series.axis import STROBE, centres
+from ..series.series import Series, series
+from ..tables.edges import edges_of
+from ..tables.lines import beam_decides, best_line, line_energy, lines_of, symbols
 
 FOUND_PEAKS = 6
 MANY = 12

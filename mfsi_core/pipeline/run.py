@@ -23,19 +23,19 @@ from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 from lbj.progress import track
 
-from .accumulation.accumulate import accumulate, coverage
-from .series.dose import dose
-from .cube_file import write_cube
-from .tables.lines import symbols
-from .plugins import registrations
-from .plugins.analyses import GROUP
-from .registration.register import register
-from .geometry.registration import Registration
-from .report.results import Results, pixel_size
-from .series.scanned import scanned_of
+from ..accumulation.accumulate import accumulate, coverage
+from ..series.dose import dose
+from .cube import write_cube
+from ..tables.lines import symbols
+from ..plugins import registrations
+from ..plugins.analyses import GROUP
+from ..registration.register import register
+from ..geometry.registration import Registration
+from ..report.results import Results, pixel_size
+from ..series.scanned import scanned_of
 from .sections import analysed, counted, quantified, weighed
-from .series.selection import View, image_signal, picture, spectra_signal
-from .spectral import add_edge_maps, add_maps, add_spectrum, check_energies
+from ..series.selection import View, image_signal, picture, spectra_signal
+from .maps import add_edge_maps, add_maps, add_spectrum, check_energies
 
 Floats = NDArray[np.float64]
 
@@ -115,13 +115,13 @@ def run(
     UsageError
         If a name or element is unknown; LbjError if the input cannot be read.
     """
-    from .report.page import write
+    from ..report.page import write
 
     _check_elements(elements)
     if factors is None and (stated is not None or compare is not None):
         raise UsageError("a composition can be compared only where it is quantified: give factors too")
     if factors is not None:
-        from .quantification.factors import read_factors
+        from ..quantification.factors import read_factors
 
         read_factors(factors)
     for group, name in [(registrations.GROUP, method), *((GROUP, one) for one in analyses)]:
