@@ -9,7 +9,8 @@ import lbj
 import mfsi_core
 from lbj import Events, Signal, UsageError
 from mfsi_core import simulate
-from mfsi_core.live import following, mapping, status
+from mfsi_core.live import mapping, status
+from mfsi_core.live import tracking as following
 from mfsi_core.live.session import Session
 
 SERIES = simulate((28, 32), 8, 512, 1, counts=2e4, image_counts=100, drift=(0.4, -0.2))

@@ -15,8 +15,8 @@ from ..maps.lines import line_map, map_snr
 from ..pipeline.run import mapped
 from ..report.results import Results
 from ..series.selection import View
-from .choice import Choice
-from .following import failed
+from .options import Choice
+from .tracking import failed
 
 
 def map_frames(journal: Any, choice: Choice, frames: list[int], registration: Registration) -> Results:

@@ -13,9 +13,9 @@ from lbj.reader import Signals
 
 from ..geometry.registration import Registration
 from ..maps.windows import Map
-from .choice import Choice, choose
-from .following import Following
+from .options import Choice, choose
 from .status import State
+from .tracking import Following
 
 
 class Session:

@@ -13,8 +13,8 @@ from ..maps.windows import Map
 from ..pipeline.run import aborted
 from ..report.results import Results, pixel_size
 from ..series.selection import View
-from .following import Following, failed
 from .mapping import map_frames
+from .tracking import Following, failed
 
 
 class State:

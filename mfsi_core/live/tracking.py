@@ -15,7 +15,7 @@ from ..report.results import pixel_size
 from ..series.dose import dose
 from ..series.scanned import scanned, scanned_of
 from ..series.selection import picture
-from .choice import Choice
+from .options import Choice
 
 Floats = NDArray[np.float64]
 
