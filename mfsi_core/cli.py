@@ -265,7 +265,7 @@ def _accumulate(args: argparse.Namespace) -> int:
 
 
 def _maps(args: argparse.Namespace) -> int:
-    from .opening import opened
+    from .commands.opening import opened
     from .pipeline.run import mapped, registered
     from .report.page import map_pictures, write_maps
     from .series.selection import spectra_signal
@@ -298,7 +298,7 @@ def _denoise(args: argparse.Namespace) -> int:
 
 
 def _chart(args: argparse.Namespace) -> int:
-    from .chart_report import report
+    from .commands.chart import report
 
     text = report(
         args.file, elements=args.elements, edges=args.edges, signal=args.signal, step=args.step, shifts=args.shifts,

@@ -1,6 +1,8 @@
 """Commands: what `mfsi` does, a file a command.
 
+chart.py     what `mfsi chart` prints
 host.py      `mfsi host`: a session over JSON lines, for programs in any language
+opening.py   what a command is given, a journal or any file that can be converted to one
 plan.py      `mfsi plan`: what a series will cost and show
 quantify.py  `mfsi quantify`: compositions of the chips of a field
 scree.py     `mfsi scree`: variance ratios and significant components against dose

@@ -80,7 +80,6 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_files, new_folder
 
-    from ..opening import opened
     from ..pipeline.run import registered
     from ..quantification.compare import against_stoichiometry, phase_composition
     from ..quantification.export import chip_spectra, export_chips
@@ -88,6 +87,7 @@ def _run(args: argparse.Namespace) -> int:
     from ..quantification.figures import at_map, fitted_spectrum
     from ..quantification.quantify import analyse
     from ..quantification.standards import k_from_standard
+    from .opening import opened
 
     if not args.standard and not args.factors:
         raise UsageError("quantification needs factors: --factors K.csv, or --standard to measure them")

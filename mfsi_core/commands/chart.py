@@ -13,8 +13,8 @@ from lbj.framing import open_file
 from lbj.loss import losses
 from lbj.outputs import new_files
 
-from .compression.chart import Chart, pick_chart
-from .compression.drift import LARGEST
+from ..compression.chart import Chart, pick_chart
+from ..compression.drift import LARGEST
 
 
 def report(
@@ -58,7 +58,7 @@ def report(
         chart = pick_chart(journal, elements, edges, signal, step, given)
         chart.notes.extend(loss.line(name) for name, loss in losses(journal).items())
     if plot:
-        from .compression.figure import chart_figure
+        from ..compression.figure import chart_figure
 
         with new_files(plot, path) as part:
             part.write_bytes(chart_figure(chart))
