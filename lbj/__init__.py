@@ -9,8 +9,8 @@ from .errors import DamagedError, LbjError, StorageError, TruncatedError, Unsupp
 from .signal import Signal
 
 if TYPE_CHECKING:
-    from .displacements import Displacement
     from .events import Events
+    from .format.displacements import Displacement
     from .reader import Frame, Journal, open
     from .writer import Writer, append, create
 
@@ -36,7 +36,7 @@ __all__ = [
 
 # What needs numpy is imported when first named, so that `lbj info` starts quickly.
 _HOMES = {
-    "Displacement": ".displacements",
+    "Displacement": ".format.displacements",
     "Events": ".events",
     "Frame": ".reader",
     "Journal": ".reader",

@@ -15,7 +15,7 @@ from . import __version__
 from .archive.commands import add_commands, add_settings, settings
 from .command import run
 from .errors import LbjError, UsageError
-from .framing import open_file
+from .format.records import open_file
 
 EPILOG = """examples:
   lbj info series.lbj
@@ -118,8 +118,8 @@ def _info(args: argparse.Namespace) -> int:
     from . import amendments
     from .archive.history import history
     from .describe import calibrated, described
-    from .framing import Bytes
-    from .scan import Contents, read_header, read_index, scan
+    from .format.contents import Contents, read_header, read_index, scan
+    from .format.records import Bytes
 
     with open_file(args.file) as file:
         source = Bytes(file)
@@ -190,8 +190,8 @@ def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from .convert import store
     from .importing.apart import open_apart
+    from .importing.convert import store
     from .importing.notes import FILE, LOST, table
 
     try:
@@ -224,7 +224,7 @@ def _say_losses(path: str) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from .verify import verify
+    from .recovery.verify import verify
 
     worst = 0
     for path in args.file:
@@ -243,7 +243,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _recover(args: argparse.Namespace) -> int:
-    from .recover import recover
+    from .recovery.recover import recover
 
     with open_file(args.file) as file:
         found = recover(file, args.output, lambda line: print(f"lost: {line}"))

@@ -20,7 +20,7 @@ from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, Us
 from .events import Events
 from .reader import Frame, Journal
 from .reader import open as open_journal
-from .recover import recover as recover_journal
+from .recovery.recover import recover as recover_journal
 from .signal import Signal
 from .writer import begin
 

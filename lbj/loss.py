@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import blocks, codings, layout
+from . import codings
 from .codings._stated import STATED, quality
+from .format import blocks, layout
 
 if TYPE_CHECKING:
     from .reader import Journal

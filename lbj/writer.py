@@ -11,13 +11,14 @@ import uuid
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from . import __version__, amendments, attributes, blocks, codings, displacements, layout
+from . import __version__, codings
 from .errors import LbjError, StorageError, UsageError
-from .framing import build, dump_json
+from .format import amendments, attributes, blocks, displacements, layout
+from .format.contents import Contents, Group, build_index, check_names
+from .format.metadata import faults
+from .format.records import build, dump_json
 from .locking import lock
-from .metadata import faults
 from .reader import Journal, Signals
-from .scan import Contents, Group, build_index, check_names
 from .signal import Signal
 
 

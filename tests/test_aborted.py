@@ -7,7 +7,7 @@ from mfsi_core.pipeline.run.cube import write_cube
 from mfsi_core.pipeline.run.run import registered
 
 import lbj
-import lbj.convert
+import lbj.importing.convert
 import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
 from mfsi_core.geometry.points import Frames
@@ -104,7 +104,7 @@ def test_doses_count_what_was_scanned(aborted, tmp_path):
     dose = scree(journal, "EDX").dose
     assert dose[-1] == pytest.approx(dose[0] * (4 + SCANNED / (40 * 44)))
     write_cube(journal, registered(journal, ["a.lbj"], quiet=True)[1], tmp_path / "sum.h5")
-    lbj.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
+    lbj.importing.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
     with lbj.open(tmp_path / "sum.lbj") as summed:
         assert summed[0].attributes["metadata"]["dose_e_per_A2"] == pytest.approx(dose[-1])
 

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import lbj
-from lbj.verify import verify
+from lbj.recovery.verify import verify
 
 ROOT = Path(__file__).parents[1]
 PORT = ROOT / "conformance" / "ports" / "python"

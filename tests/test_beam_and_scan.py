@@ -5,7 +5,7 @@ import pytest
 
 import lbj
 import mfsi_core
-from lbj.plausible import implausible
+from lbj.format.plausible import implausible
 from mfsi_core.cli import main
 from mfsi_core.quantification.quantify import analyse
 

@@ -22,7 +22,7 @@ from conformance import __main__ as command
 from conformance import client, judge, matrix, suite
 from conformance.generate.__main__ import main as generate
 from lbj import conform
-from lbj.verify import verify
+from lbj.recovery.verify import verify
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(conformance.__file__).parent

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import lbj
-from lbj import layout
-from lbj.recover import recover
-from lbj.verify import verify
+from lbj.format import layout
+from lbj.recovery.recover import recover
+from lbj.recovery.verify import verify
 
 SHAPE = (2, 3, 4)
 

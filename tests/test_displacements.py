@@ -12,11 +12,11 @@ from test_spec import TEXT, flat, tables
 
 import conformance
 import lbj
-from lbj import layout
-from lbj.displacements import by_rows
-from lbj.framing import build
-from lbj.recover import recover
-from lbj.verify import verify
+from lbj.format import layout
+from lbj.format.displacements import by_rows
+from lbj.format.records import build
+from lbj.recovery.recover import recover
+from lbj.recovery.verify import verify
 from mfsi_core.geometry.registration import Registration
 
 VECTORS = Path(conformance.__file__).parent / "vectors" / "accept"

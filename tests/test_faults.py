@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import lbj
-from lbj.recover import recover
-from lbj.verify import verify
+from lbj.recovery.recover import recover
+from lbj.recovery.verify import verify
 
 KILLS = 300
 

@@ -16,8 +16,8 @@ from conformance.generate import dense as plain
 from conformance.generate.builder import STATIC, UUID, File, compact, events, image, record, spectra
 from conformance.generate.codings import zstd
 from conformance.generate.integer_stream import Model, encode, head
-from lbj.recover import recover
-from lbj.verify import verify
+from lbj.recovery.recover import recover
+from lbj.recovery.verify import verify
 
 LIMIT = 2**20
 PER_BYTE = 400  # bytes of memory a byte of the file

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import lbj
-from lbj import layout
-from lbj.verify import verify
+from lbj.format import layout
+from lbj.recovery.verify import verify
 
 SHAPE = (5, 7, 30)
 

@@ -11,9 +11,9 @@ from mfsi_core.simulation.edx.eels import simulate_eels
 
 import lbj
 from lbj.codings._stated import quality
-from lbj.convert import convert
+from lbj.importing.convert import convert
 from lbj.loss import losses
-from lbj.recover import recover
+from lbj.recovery.recover import recover
 from mfsi_core.compression.check import reconstruct
 from mfsi_core.eels.denoising import denoise_journal
 

@@ -12,10 +12,10 @@ import pytest
 from mfsi_core.report.page.results import pixel_size
 
 import lbj
-from lbj.attributes import known
 from lbj.cli import main as lbj_main
-from lbj.convert import convert
 from lbj.exporting import export
+from lbj.format.attributes import known
+from lbj.importing.convert import convert
 from lbj.importing.naming import members
 from lbj.writer import begin
 from mfsi_core.cli import main

@@ -13,9 +13,10 @@ import pytest
 
 import lbj
 from conformance.generate.builder import File, image, record
-from lbj import UsageError, recover, verify
-from lbj.digests import SalvagedBytes, shifted
-from lbj.framing import Bytes
+from lbj import UsageError
+from lbj.format.records import Bytes
+from lbj.recovery import recover, verify
+from lbj.recovery.digests import SalvagedBytes, shifted
 
 
 class Counting(io.BytesIO):

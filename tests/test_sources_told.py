@@ -9,9 +9,9 @@ import signal_files as sf
 
 import lbj
 from lbj.cli import main
-from lbj.convert import convert
 from lbj.errors import UsageError
 from lbj.importing import open_source
+from lbj.importing.convert import convert
 
 
 def counts(*shape):

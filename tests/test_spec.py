@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import lbj
-from lbj import codings, layout
-from lbj.verify import verify
+from lbj import codings
+from lbj.format import layout
+from lbj.recovery.verify import verify
 
 ROOT = Path(__file__).parents[1]
 SPEC = ROOT / "spec"

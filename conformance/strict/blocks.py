@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lbj import layout
+from lbj.format import layout
 
 from . import codings
 from .errors import LIMIT, Refused, damaged, unsupported

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lbj import layout
+from lbj.format import layout
 
 from . import codings, describe, json_text
 from .blocks import MOST_ELEMENTS, MOST_WINDOWS, Window, shape_of, volume_of

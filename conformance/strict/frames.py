@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from lbj import layout
+from lbj.format import layout
 
 from . import json_text
 from .blocks import Block, read_block

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lbj import layout
+from lbj.format import layout
 
 from . import json_text
 from .errors import damaged, unsupported

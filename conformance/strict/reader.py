@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lbj import layout
+from lbj.format import layout
 
 from .amend import Description
 from .blocks import Block

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from lbj import layout
+from lbj.format import layout
 
 from .digest import Beginnings
 from .errors import damaged, truncated, unsupported

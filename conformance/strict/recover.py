@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from lbj import layout
+from lbj.format import layout
 
 from . import blocks, codings, json_text
 from .amend import MOST_AMENDMENTS, amended, read_amendment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lbj import layout
+from lbj.format import layout
 
 from .errors import Refused, damaged
 from .header import HEAD_OFFSET, MOST_PAYLOAD, Head, read_head

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from types import TracebackType
 
-from lbj import layout
+from lbj.format import layout
 
 from .header import FIXED_SIZE
 

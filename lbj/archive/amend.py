@@ -6,10 +6,10 @@ import datetime
 import os
 from typing import Any, NamedTuple
 
-from ..amendments import WHEN
-from ..attributes import NAMES
+from ..format.amendments import WHEN
+from ..format.attributes import NAMES
 from ..errors import DamagedError, UsageError
-from ..metadata import faults
+from ..format.metadata import faults
 from ..reader import Signals
 from ..reader import open as open_journal
 from ..signal import Axis, Signal

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from ..amendments import FIXED, WHEN, merge
+from ..format.amendments import FIXED, WHEN, merge
 from . import quantities
 
 LONGEST = 60  # letters of a value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..attributes import PER_SIGNAL
+from ..format.attributes import PER_SIGNAL
 from ..importing import hyperspy_names as hs
 from ..importing.hspy_journal import LAYOUT
 from .series import share

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..attributes import PER_SIGNAL
 from ..errors import UsageError
+from ..format.attributes import PER_SIGNAL
 from ..signal import Axis, Signal
 from .naming import share_field, unique_names
 from .notes import about, left_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..attributes import known
+from ..format.attributes import known
 from ..reader import open as open_journal
 from .notes import lost
 from .source import Frame, Source

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .. import blocks
 from ..events import Events
-from ..framing import Record
+from ..format import blocks
+from ..format.records import Record
 from ..signal import Signal
 
 KINDS = "biuf"  # of arrays

@@ -9,7 +9,7 @@ import numpy as np
 
 import lbj
 from lbj import UsageError
-from lbj.framing import open_file
+from lbj.format.records import open_file
 from lbj.loss import losses
 from lbj.outputs import new_files
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import lbj
+from lbj.format.layout import SIGNATURE
 from lbj.importing.arrays import first_bytes
-from lbj.layout import SIGNATURE
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def opened(path: str) -> Iterator[Any]:
         with lbj.open(path) as journal:
             yield journal
         return
-    from lbj.convert import convert
+    from lbj.importing.convert import convert
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "converted.lbj"

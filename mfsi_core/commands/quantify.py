@@ -30,7 +30,7 @@ COMPARE: dict[str, Any] = {"metavar": "OTHER.csv", "help": "an earlier quantific
 
 def beam_energy(text: str) -> float:
     """Read an energy of the beam: 200keV, or 200000 (eV)."""
-    from lbj.plausible import implausible
+    from lbj.format.plausible import implausible
 
     number = text.strip().lower().replace(" ", "")
     factor = 1e3 if number.endswith("kev") else 1.0
@@ -183,7 +183,7 @@ def chips_of(text: str) -> Any:
     if text.endswith(".npy"):
         import numpy as np
 
-        from lbj.framing import open_file
+        from lbj.format.records import open_file
 
         try:
             with open_file(text) as file:

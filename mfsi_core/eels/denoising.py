@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
-from lbj.attributes import known
+from lbj.format.attributes import known
 from lbj.loss import losses
 from lbj.progress import track
 

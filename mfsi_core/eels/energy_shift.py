@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
-from lbj.attributes import known
+from lbj.format.attributes import known
 from lbj.progress import track
 
 from ..series.axis import even_axis, width

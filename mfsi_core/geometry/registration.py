@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Journal, Signal, UsageError, append
-from lbj.displacements import by_rows
+from lbj.format.displacements import by_rows
 
 from ..series.scanned import scanned_of
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
-from lbj.attributes import NAMES
 from lbj.events import U32_MAX, Events
-from lbj.framing import open_file
+from lbj.format.attributes import NAMES
+from lbj.format.records import open_file
 from lbj.signal import DTYPES
 
 from ..accumulation.accumulate import EXACT

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import LbjError, Signal, UsageError
-from lbj.convert import base_name
+from lbj.format.metadata import faults
+from lbj.importing.convert import base_name
 from lbj.loss import losses
-from lbj.metadata import faults
 from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 from lbj.progress import track
@@ -274,7 +274,7 @@ def _is_journal(inputs: list[str]) -> bool:
 def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quiet: bool) -> Path:
     if _is_journal(inputs):
         return Path(inputs[0])
-    from lbj.convert import convert
+    from lbj.importing.convert import convert
 
     start = time.perf_counter()
     path = folder / CONVERTED

@@ -17,8 +17,8 @@ import atheris
 
 with atheris.instrument_imports(include=["lbj"]):
     import lbj
-    from lbj.recover import recover
-    from lbj.verify import verify
+    from lbj.recovery.recover import recover
+    from lbj.recovery.verify import verify
 
 LIMIT = 2**20
 ACCEPT = Path(__file__).parents[2] / "conformance" / "vectors" / "accept"

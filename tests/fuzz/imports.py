@@ -25,11 +25,11 @@ import h5py
 import numpy as np
 
 import lbj
-from lbj.convert import store
 from lbj.errors import LibraryError
 from lbj.exporting import export
 from lbj.importing import apart
-from lbj.verify import verify
+from lbj.importing.convert import store
+from lbj.recovery.verify import verify
 
 LARGEST = 2_000_000  # bytes of a sample
 SLACK = 30  # s beyond what an import may take

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import layout
-from .errors import DamagedError, TruncatedError, UsageError
-from .framing import Bytes, Record, parse_json
-from .scan import Header
-from .signal import Signal
+from ..errors import DamagedError, TruncatedError, UsageError
+from .records import Bytes, Record, parse_json
+from .contents import Header
+from ..signal import Signal
 
 MOST = 4096
 WHEN = "x-lbj-amended"  # private member: the instant at which the amendment was made

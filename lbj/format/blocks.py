@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import codings, layout
-from .codings._remembered import Remembered
-from .errors import DamagedError, UnsupportedError, UsageError
-from .events import Events
-from .framing import Record, build, fields
-from .signal import Signal
+from .. import codings
+from ..codings._remembered import Remembered
+from ..errors import DamagedError, UnsupportedError, UsageError
+from ..events import Events
+from ..signal import Signal
+from . import layout
+from .records import Record, build, fields
 
 EVENTS_PER_BLOCK = 65536
 VOXELS_PER_BLOCK = 2**21  # of the codings of integers; blocks are coded side by side

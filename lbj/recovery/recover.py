@@ -7,16 +7,18 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from . import amendments, check, codings, displacements, layout
-from .blocks import MAX_BYTES
+from .. import codings
+from ..errors import DamagedError, LbjError, UsageError
+from ..format import amendments, displacements, layout
+from ..format.blocks import MAX_BYTES
+from ..format.contents import Header, parse_head, read_header
+from ..format.records import Bytes, Record, parse_json
+from ..outputs import new_journal
+from ..signal import DEFAULT_CODING
+from ..writer import begin
+from . import groups as check
 from .digests import SalvagedBytes
-from .errors import DamagedError, LbjError, UsageError
-from .framing import Bytes, Record, parse_json
-from .outputs import new_journal
 from .salvage import Fault, Piece, pieces, walk
-from .scan import Header, parse_head, read_header
-from .signal import DEFAULT_CODING
-from .writer import begin
 
 MOST_NAMED = 1000  # losses that the new journal names one by one
 SMALLEST = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE  # bytes of a frame

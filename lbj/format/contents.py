@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from ..errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
+from ..signal import Signal
 from . import layout
-from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
-from .framing import Bytes, Record, fields, padded, parse_json
-from .signal import Signal
+from .records import Bytes, Record, fields, padded, parse_json
 
 SIGNATURES = {
     b"\x89HDF": "HDF5 (Velox, hyperspy)",

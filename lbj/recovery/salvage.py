@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import layout
-from .errors import DamagedError, LbjError, TruncatedError
-from .framing import Bytes, Record, fields, parse_header
-from .scan import check_length, sound, unknown
+from ..errors import DamagedError, LbjError, TruncatedError
+from ..format import layout
+from ..format.contents import check_length, sound, unknown
+from ..format.records import Bytes, Record, fields, parse_header
 
 
 @dataclass

@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from .errors import UsageError
+from ..errors import UsageError
+from ..signal import finite
 from .plausible import implausible
-from .signal import finite
 
 PER_SIGNAL = {
     "live_time": "s",

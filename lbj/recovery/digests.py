@@ -7,9 +7,9 @@ from array import array
 from functools import cache
 from typing import BinaryIO
 
-from . import layout
-from .errors import DamagedError
-from .framing import Bytes, Record
+from ..errors import DamagedError
+from ..format import layout
+from ..format.records import Bytes, Record
 
 STEP = 2**12  # bytes between two beginnings whose digest is kept
 CHUNK = 2**20

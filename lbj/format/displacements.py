@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DamagedError, UnsupportedError, UsageError
+from ..signal import Signal
 from . import layout
-from .errors import DamagedError, UnsupportedError, UsageError
-from .framing import Record, fields
-from .signal import Signal
+from .records import Record, fields
 
 if TYPE_CHECKING:
-    from .reader import Journal
+    from ..reader import Journal
 
 MOST_TERMS = 16
 LARGEST = 2.0**32

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from construct import ConstructError
 
+from ..errors import DamagedError, StorageError, TruncatedError, UnsupportedError
 from . import layout
-from .errors import DamagedError, StorageError, TruncatedError, UnsupportedError
 
 MAX_JSON = 16 * 2**20
 MAX_DEPTH = 32

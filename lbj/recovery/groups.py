@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import blocks, layout
-from .errors import DamagedError, LbjError
-from .events import Events
-from .framing import Bytes, fields, parse_json
+from ..errors import DamagedError, LbjError
+from ..events import Events
+from ..format import blocks, layout
+from ..format.records import Bytes, fields, parse_json
+from ..signal import Signal
 from .salvage import Piece
-from .signal import Signal
 
 
 def decode(

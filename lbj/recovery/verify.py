@@ -10,14 +10,15 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from . import amendments, check, displacements, layout
-from .blocks import MAX_BYTES
+from ..errors import DamagedError, LbjError, UnsupportedError
+from ..format import amendments, displacements, layout
+from ..format.blocks import MAX_BYTES
+from ..format.contents import Contents, Header, build_index, read_header, scan
+from ..format.records import Bytes, Record, fields, parse_json
+from ..reader import content_digest
+from . import groups as check
 from .digests import SalvagedBytes
-from .errors import DamagedError, LbjError, UnsupportedError
-from .framing import Bytes, Record, fields, parse_json
-from .reader import content_digest
 from .salvage import Fault, Piece, pieces, walk
-from .scan import Contents, Header, build_index, read_header, scan
 
 
 class Finding(NamedTuple):

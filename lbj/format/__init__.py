@@ -1,0 +1,12 @@
+"""Format: the bytes of a journal, as spec/lbj.md describes them.
+
+amendments.py     descriptions that later records change (spec/lbj.md 7.1)
+attributes.py     the times and settings that may differ from frame to frame (spec/lbj.md 5.4.4)
+blocks.py         cut the data of one signal of one frame into blocks, and put it together again (spec/lbj.md 5.3)
+contents.py       find the completed frames of a journal by its index or by walking its records (spec/lbj.md 5 and 6)
+displacements.py  where the pixels of each frame sampled the scene (spec/lbj.md 7.5)
+layout.py         layouts of every record, field by field: the executable form of the tables in spec/lbj.md
+metadata.py       the names that the standard knows, and what they must be (spec/lbj.md 5.1.9)
+plausible.py      ranges of quantities outside which a value is no measurement but a wrong unit
+records.py        the framed, checksummed units of a journal (spec/lbj.md section 4)
+"""
