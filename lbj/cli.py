@@ -33,6 +33,11 @@ convert of what is cut short)
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["conformance"]:
+        from lbj_conformance.__main__ import main as suite
+
+        return suite(argv[1:])
     return run(_parser(), argv)
 
 
@@ -76,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument("file")
     recover.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
     recover.set_defaults(run=_recover)
+
+    commands.add_parser("conformance", help="test an implementation of the format: run -- COMMAND, or matrix")
 
     conform = commands.add_parser("conform", help="the conformance suite's adapter of this library")
     conform.description = "One call of the adapter protocol (conformance/protocol.md); prints one JSON object."

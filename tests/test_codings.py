@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conformance.generate import codings as plain
-from conformance.strict import rice
 from lbj import DamagedError, UnsupportedError, UsageError, codings
 from lbj.codings import _split_rice_kernels, leb128, raw, shuffle_zstd, split_rice
+from lbj_conformance.generate import codings as plain
+from lbj_conformance.strict import rice
 
 U32 = np.dtype("uint32")
 COUNT_CODINGS = [raw, leb128, split_rice]

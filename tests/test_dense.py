@@ -9,14 +9,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import lbj
-from conformance.generate import accept_dense, accept_integers, dense
-from conformance.generate import integer_stream as plain
-from conformance.strict import codings as strict
-from conformance.strict import integer_stream as reader
-from conformance.strict.cursor import Cursor
-from conformance.strict.errors import Refused
 from lbj import DamagedError, LbjError, UnsupportedError, UsageError, codings
 from lbj.codings import _integers, float_lattice, lossless_int
+from lbj_conformance.generate import dense
+from lbj_conformance.generate import integer_stream as plain
+from lbj_conformance.generate.vectors import accept_dense, accept_integers
+from lbj_conformance.strict import codings as strict
+from lbj_conformance.strict import integer_stream as reader
+from lbj_conformance.strict.cursor import Cursor
+from lbj_conformance.strict.errors import Refused
 
 MOST = 2**24
 DTYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64"]

@@ -4,22 +4,21 @@ import io
 import re
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from test_spec import TEXT, flat, tables
 
-import conformance
 import lbj
 from lbj.format import layout
 from lbj.format.displacements import by_rows
 from lbj.format.records import build
 from lbj.recovery.recover import recover
 from lbj.recovery.verify import verify
+from lbj_conformance import suite
 from mfsi_core.geometry.registration import Registration
 
-VECTORS = Path(conformance.__file__).parent / "vectors" / "accept"
+VECTORS = suite.FOLDER / "vectors" / "accept"
 SHAPE = (5, 7)
 SIGNALS = [
     lbj.Signal("A", "image", SHAPE, group="both"),

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import lbj
-from conformance.generate import codings as plain_codings
-from conformance.generate import dense as plain
-from conformance.generate.builder import STATIC, UUID, File, compact, events, image, record, spectra
-from conformance.generate.codings import zstd
-from conformance.generate.integer_stream import Model, encode, head
 from lbj.recovery.recover import recover
 from lbj.recovery.verify import verify
+from lbj_conformance.generate import codings as plain_codings
+from lbj_conformance.generate import dense as plain
+from lbj_conformance.generate.builder import STATIC, UUID, File, compact, events, image, record, spectra
+from lbj_conformance.generate.codings import zstd
+from lbj_conformance.generate.integer_stream import Model, encode, head
 
 LIMIT = 2**20
 PER_BYTE = 400  # bytes of memory a byte of the file

@@ -14,7 +14,7 @@ import pytest
 from test_conformance import HERE, JS, MANIFEST, ROOT
 
 import lbj
-from conformance import client, suite
+from lbj_conformance import client, suite
 
 
 @pytest.fixture(scope="session")

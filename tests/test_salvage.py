@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import lbj
-from conformance.generate.builder import File, image, record
 from lbj import UsageError
 from lbj.format.records import Bytes
 from lbj.recovery import recover, verify
 from lbj.recovery.digests import SalvagedBytes, shifted
+from lbj_conformance.generate.builder import File, image, record
 
 
 class Counting(io.BytesIO):

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .accept_dense import ROOT, STRAIGHT, SUM
-from .accept_integers import MOST, noisy
-from .builder import File, draw, events, image, spectra
-from .catalogue import Made, vector
-from .codings import number
-from .dense import (
+from ..builder import File, draw, events, image, spectra
+from ..catalogue import Made, vector
+from ..codings import number
+from ..dense import (
     PLAIN,
     STATED,
     Lattice,
@@ -27,7 +25,9 @@ from .dense import (
     sized,
     value_list,
 )
-from .integer_stream import MEAN, NEAR, Model, Tap, encode, head, operations, signed, words
+from ..integer_stream import MEAN, NEAR, Model, Tap, encode, head, operations, signed, words
+from .accept_dense import ROOT, STRAIGHT, SUM
+from .accept_integers import MOST, noisy
 from .reject_blocks import bad, coded, finished, of
 
 Faults = dict[str, tuple[bytes, str, str]]

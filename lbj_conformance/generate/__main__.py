@@ -1,4 +1,4 @@
-"""Write all vectors and the manifest: ``python -m conformance.generate [FOLDER]``."""
+"""Write all vectors and the manifest: ``python -m lbj_conformance.generate [FOLDER]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import (  # noqa: F401 registered by being imported
+from ..suite import FOLDER
+from .catalogue import VECTORS, VERSION
+from .vectors import (  # noqa: F401 registered by being imported
     accept_codings,
     accept_dense,
     accept_index,
@@ -25,7 +27,6 @@ from . import (  # noqa: F401 registered by being imported
     reject_head,
     unsupported,
 )
-from .catalogue import VECTORS, VERSION
 
 NOT_BY_A_FILE = {
     "1.1": "scope",
@@ -79,4 +80,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1])
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..builder import Block, File, draw, image, spectra
+from ..catalogue import vector
+from ..dense import Lattice, Map, Part, chart, float_lattice, noise_q
+from ..integer_stream import LEFT, NEAR, Model
 from .accept_integers import DTYPES, noisy, put
 from .accept_shapes import BANDS, MIXED, TILES
-from .builder import Block, File, draw, image, spectra
-from .catalogue import vector
-from .dense import Lattice, Map, Part, chart, float_lattice, noise_q
-from .integer_stream import LEFT, NEAR, Model
 
 MOST = 2**24
 NAN = {"float32": 0x7FA00001, "float64": 0x7FF4 << 48 | 1}

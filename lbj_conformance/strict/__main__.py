@@ -1,4 +1,4 @@
-"""Command of the adapter: ``python -m conformance.strict describe|decode|recover|encode``."""
+"""Command of the adapter: ``python -m lbj_conformance.strict describe|decode|recover|encode``."""
 
 from __future__ import annotations
 

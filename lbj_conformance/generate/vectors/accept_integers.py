@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..builder import Block, File, draw, image, spectra
+from ..catalogue import vector
+from ..codings import number
+from ..dense import PLAIN, lossless_int
+from ..integer_stream import LEFT, MEAN, NEAR, Model, Tap, encode
 from .accept_shapes import BANDS, MIXED, TILES
-from .builder import Block, File, draw, image, spectra
-from .catalogue import vector
-from .codings import number
-from .dense import PLAIN, lossless_int
-from .integer_stream import LEFT, MEAN, NEAR, Model, Tap, encode
 
 MOST = 2**24
 DTYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from ..builder import image, resealed
+from ..catalogue import Made, by_index, no_head, vector, wrong
 from .accept_records import cube, small, two
-from .builder import image, resealed
-from .catalogue import Made, by_index, no_head, vector, wrong
 
 
 @vector("unsupported/major-1", "5.1.2", provokes="the major version is not looked at")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..builder import Counts, compact, cut, draw, events, expected_array, image, sparse, spectra
+from ..catalogue import Made, vector
 from .accept_records import AXES, cube
-from .builder import Counts, compact, cut, draw, events, expected_array, image, sparse, spectra
-from .catalogue import Made, vector
 
 M32 = 2**32 - 1
 Json = dict[str, Any]

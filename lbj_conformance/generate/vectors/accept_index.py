@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .accept_records import cube, small, two
-from .builder import (
+from ..builder import (
     File,
     draw,
     image,
     record,
     resealed,
 )
-from .catalogue import Made, right, vector
+from ..catalogue import Made, right, vector
+from .accept_records import cube, small, two
 
 
 @vector("accept/reopened", "6.1", "10.2", provokes="reading stops at the first footer")

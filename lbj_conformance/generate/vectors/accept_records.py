@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .builder import (
+from ..builder import (
     STATIC,
     UUID,
     Block,
@@ -20,7 +20,7 @@ from .builder import (
     sparse,
     spectra,
 )
-from .catalogue import Made, right, vector
+from ..catalogue import Made, right, vector
 
 SHAPE = (2, 3, 4)
 ENERGY = {"name": "energy", "size": 4, "offset": -200.5, "scale": 10, "units": "eV"}

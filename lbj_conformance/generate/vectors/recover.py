@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..builder import STATIC, UUID, File, compact, draw, events, image, record, resealed
+from ..catalogue import Made, vector
 from .accept_records import cube
-from .builder import STATIC, UUID, File, compact, draw, events, image, record, resealed
-from .catalogue import Made, vector
 
 
 def series(count: int = 4, **options: Any) -> File:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .builder import Block, Counts, File, cut, draw, events, expected_array, image, sparse, spectra
-from .catalogue import Made, right, vector
-from .codings import leb128
+from ..builder import Block, Counts, File, cut, draw, events, expected_array, image, sparse, spectra
+from ..catalogue import Made, right, vector
+from ..codings import leb128
 
 M32 = 2**32 - 1
 EVENT_CODINGS = ("raw", "leb128", "split-rice")

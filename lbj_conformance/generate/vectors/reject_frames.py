@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from ..builder import File, compact
+from ..catalogue import Made, by_index, vector, wrong
 from .accept_records import cube, small, two
-from .builder import File, compact
-from .catalogue import Made, by_index, vector, wrong
 
 # Frames
 

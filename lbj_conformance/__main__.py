@@ -1,4 +1,4 @@
-"""``python -m conformance``: prove an implementation of the listed-bin journal.
+"""``lbj conformance``, or ``python -m lbj_conformance``: prove an implementation of the listed-bin journal.
 
 Exit codes: 0 every vector passes (or needs what the command says it lacks), 1 one fails, 2 wrong usage.
 """
@@ -21,10 +21,10 @@ STATUSES = ("pass", "fail", "unsupported", "crash", "timeout")
 BAD = ("fail", "crash", "timeout")
 MOST_SHOWN = 20
 EPILOG = """examples:
-  python -m conformance run -- lbj conform                 the reference library
-  python -m conformance run -- python my_adapter.py        yours; the calls are described in conformance/protocol.md
-  python -m conformance run --only reject/json --json report.json -- ./my_adapter
-  python -m conformance matrix "lbj conform" "./my_adapter"
+  lbj conformance run -- lbj conform                 the reference library
+  lbj conformance run -- python my_adapter.py        yours; the calls are described in conformance/protocol.md
+  lbj conformance run --only reject/json --json report.json -- ./my_adapter
+  lbj conformance matrix "lbj conform" "./my_adapter"
 """
 
 
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m conformance",
+        prog="lbj conformance",
         description="Conformance suite of the listed-bin journal (.lbj).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
         vector = vectors[result.id]
         print(f"\n{result.status}: {result.id} (clauses {', '.join(vector['clauses'])})")
         print(f"  provokes: {vector['provokes']}")
-        call = [*args.adapter, vector["call"], str(suite.HERE / vector["file"])]
+        call = [*args.adapter, vector["call"], str(suite.FOLDER / vector["file"])]
         role = ", as an indexed reader" if "expect_indexed" in vector and about.get("reader") == "indexed" else ""
         print(f"  call: {shlex.join(call)}{' OUT' if vector['call'] != 'decode' else ''}{role}")
         shown = 2 if result.differences[0].startswith("result:") else 5

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..builder import File, draw, events, image, spectra
+from ..catalogue import Made, vector
+from ..codings import Bits, leb128, number, split_rice, zstd
 from .accept_records import cube
-from .builder import File, draw, events, image, spectra
-from .catalogue import Made, vector
-from .codings import Bits, leb128, number, split_rice, zstd
 
 M32 = 2**32 - 1
 BESIDE = draw("beside", (1, 2), "uint8")

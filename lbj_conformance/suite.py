@@ -15,8 +15,11 @@ from lbj.progress import track
 from . import judge
 from .client import AdapterError, Answer, call
 
-HERE = Path(__file__).parent
-STRICT = [sys.executable, "-m", "conformance.strict"]
+PACKAGE = Path(__file__).parent
+FOLDER = PACKAGE / "data"  # vectors, manifest, protocol and ports, where the package is installed
+if not FOLDER.is_dir():
+    FOLDER = PACKAGE.parent / "conformance"  # in a checkout
+STRICT = [sys.executable, "-m", "lbj_conformance.strict"]
 JOBS = 2
 COMMANDS = ("decode", "recover", "encode")
 READERS = ("streaming", "indexed")
@@ -34,7 +37,7 @@ class Result(NamedTuple):
 
 def manifest() -> dict[str, Any]:
     """The manifest of the vectors."""
-    with (HERE / "manifest.json").open(encoding="utf-8") as file:
+    with (FOLDER / "manifest.json").open(encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found
 
@@ -94,7 +97,7 @@ def one(
     command: list[str], about: dict[str, Any], vector: dict[str, Any], out: Path, timeout: float
 ) -> tuple[str, list[str]]:
     """Status and differences of one vector; `out` is where the command may write."""
-    path, expect = str(HERE / vector["file"]), vector["expect"]
+    path, expect = str(FOLDER / vector["file"]), vector["expect"]
     if vector["call"] == "decode":
         answer = call(command, ["decode", path], timeout)
         if about["reader"] == "indexed":
@@ -103,7 +106,7 @@ def one(
         whole = any(line.startswith(("result:", "offset:")) for line in differences)
         excused = bool(lacking(vector, about)) and not whole and "unsupported" in json.dumps(answer.value)
         return _judged(answer, differences, excused=excused)
-    before = (HERE / expect["before"]).read_bytes() if "before" in expect else None
+    before = (FOLDER / expect["before"]).read_bytes() if "before" in expect else None
     if before is not None:
         out.write_bytes(before)
     answer = call(command, [vector["call"], path, str(out)], timeout)

@@ -6,8 +6,8 @@ import struct
 
 import numpy as np
 
-from .builder import Block, Counts, File, draw, events, expected_array, image, sparse, spectra
-from .catalogue import vector
+from ..builder import Block, Counts, File, draw, events, expected_array, image, sparse, spectra
+from ..catalogue import vector
 
 M32 = 2**32 - 1
 EVENT_CODINGS = ("raw", "leb128", "split-rice")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from ..builder import SIGNATURE, UUID, compact, events, image, record, spectra
+from ..catalogue import Made, no_head, vector, wrong
 from .accept_records import small, two
-from .builder import SIGNATURE, UUID, compact, events, image, record, spectra
-from .catalogue import Made, no_head, vector, wrong
 
 # HEAD
 

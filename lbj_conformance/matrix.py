@@ -11,7 +11,7 @@ from lbj.progress import track
 
 from . import judge
 from .client import call
-from .suite import HERE, describe, manifest
+from .suite import FOLDER, describe, manifest
 
 
 class Cell(NamedTuple):
@@ -44,7 +44,7 @@ def run(commands: list[list[str]], timeout: float) -> list[Cell]:
 
 
 def _write(command: list[str], vector: dict[str, Any], path: Path, timeout: float) -> Path | None:
-    answer = call(command, ["encode", str(HERE / vector["file"]), str(path)], timeout)
+    answer = call(command, ["encode", str(FOLDER / vector["file"]), str(path)], timeout)
     return path if answer.value.get("result") == "ok" else None
 
 

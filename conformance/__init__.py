@@ -1,4 +1,0 @@
-"""The conformance suite of the listed-bin journal.
-
-``python -m conformance run -- COMMAND…`` tests any command that speaks the adapter protocol (protocol.md).
-"""

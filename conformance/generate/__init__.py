@@ -1,1 +1,0 @@
-"""The program that makes the vectors, deterministically: ``python -m conformance.generate``."""

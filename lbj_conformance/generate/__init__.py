@@ -1,0 +1,1 @@
+"""The program that makes the vectors, deterministically: ``python -m lbj_conformance.generate``."""

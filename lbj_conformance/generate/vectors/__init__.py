@@ -1,0 +1,1 @@
+"""Vectors: a function each, named by its id; a file for a kind of them."""
