@@ -18,10 +18,10 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import edx
 import h5py
 import numba
 import numpy as np
+from helpers import edx
 from scipy.ndimage import map_coordinates
 
 import lbj

@@ -26,13 +26,13 @@ for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS"):
     os.environ[name] = "1"
 
 import blosc2
-import edx
 import h5py
 import numpy as np
 import pcodec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from helpers import edx
 
 import lbj
 from lbj.importing import open_source

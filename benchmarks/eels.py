@@ -21,10 +21,9 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pcodec.standalone
-import recipe
 import zfpy
 import zstandard
-from mfsi_core.simulation.edx.eels import EDGES, EelsSimulation, simulate_eels
+from helpers import recipe
 from pysz import sz, szConfig, szErrorBoundMode
 
 import lbj
@@ -32,6 +31,7 @@ from lbj.codings import lossless_int, noise_q
 from lbj.importing import open_source
 from mfsi_core import edge_map, map_snr
 from mfsi_core.compression.chart import pick_chart
+from mfsi_core.simulation.eels import EDGES, EelsSimulation, simulate_eels
 
 ELECTRONS, READ = 3000.0, 3.0  # so that pcodec makes the cube 4.34 times smaller
 FOUR = "0:20,160:4,260:16,600:4,700:16,900:4,1000:16,1340:4,1440:32"  # fine at the four edges of the simulation

@@ -19,8 +19,8 @@ import time
 import zlib
 from pathlib import Path
 
-import edx
 import numpy as np
+from helpers import edx
 
 from lbj import codings
 from lbj.codings import lossless_int

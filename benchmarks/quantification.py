@@ -2,9 +2,9 @@
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/quantification.py [--seed N] [--peer-chips N] [--robust]
 
-512 x 512 pixels, 4096 channels, 59 counts a pixel, from a simulator (tests/eds_phantom.py) that shares with the fit
-nothing but xraylib's numbers. 1089 chips of 15 x 15 pixels, from events to table, CPU seconds. HyperSpy fits a sample
-of the same chips, already summed, which costs it nothing here; its time is scaled to 1089.
+512 x 512 pixels, 4096 channels, 59 counts a pixel, from a simulator (tests/helpers/eds_phantom.py) that shares with the
+fit nothing but xraylib's numbers. 1089 chips of 15 x 15 pixels, from events to table, CPU seconds. HyperSpy fits a
+sample of the same chips, already summed, which costs it nothing here; its time is scaled to 1089.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 import eds_phantom as phantom
 
 from mfsi_core.quantification.export import chip_spectra

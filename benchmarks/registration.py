@@ -40,11 +40,11 @@ for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
 import numpy as np
-from mfsi_core.accumulation.accumulate.accumulate import coverage
 from scipy import ndimage
 from situations import situations
 
 from mfsi_core import Registration, accumulate, register, simulate
+from mfsi_core.accumulation.accumulate import coverage
 from mfsi_core.registration.rigid.align import align
 
 SHAPE, FRAMES = (128, 128), 8

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from mfsi_core.simulation.edx.image import Charging, Cosmics, Inverted, Missing, Pedestal, Stripes, Wrapped
-from mfsi_core.simulation.edx.scan import Glitch, Hum, Jitter, Serpentine, Step
 
 from mfsi_core import register, simulate
 from mfsi_core.registration.rigid.align import align
+from mfsi_core.simulation.image import Charging, Cosmics, Inverted, Missing, Pedestal, Stripes, Wrapped
+from mfsi_core.simulation.scan import Glitch, Hum, Jitter, Serpentine, Step
 
 SHAPE, FRAMES, DOSE = (112, 112), 10, 40.0
 RMS = (0.35, 0.5)  # px rms of a row (y, x), where a situation does not say

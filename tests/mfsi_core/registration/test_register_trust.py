@@ -1,0 +1,105 @@
+"""What cannot be seen, what was not recorded and what is of another place is told, and the good part of a frame used."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from mfsi_core import register, simulate
+from mfsi_core.simulation.image import Missing, Wrapped
+
+SHAPE, FRAMES = (64, 64), 8
+
+
+def series(**options):
+    return simulate(SHAPE, FRAMES, 1, 12, image_counts=60.0, walk=0.3, **options)
+
+
+def worst(found, truth, rows=slice(None)):
+    """Largest error of a frame's mean over some rows, px."""
+    error = (found.displacement - truth)[:, :, rows].mean(axis=(2, 3))
+    return np.abs(error - np.median(error, axis=0)).max()
+
+
+def test_fringes_are_seen_across_alone():
+    fringes = simulate(SHAPE, FRAMES, 1, 5, image_counts=200.0, walk=0.3, scene="fringes")
+    with pytest.warns(UserWarning, match="looks the same when moved along"):
+        found = register(fringes.images)
+    across, along = found.frame_covariance[:, 0, 0], found.frame_covariance[:, 1, 1]
+    assert np.isinf(along).all()
+    assert np.isfinite(across).all()
+    assert np.isinf(found.predicted_error)
+    error = (found.displacement - fringes.displacement).mean(axis=(2, 3))[:, 0]
+    # the fringes lie 7 degrees off the rows: unseen drift along them enters by its sine
+    assert np.abs(error - error.mean()).max() < 0.1 + 0.15 * np.ptp(fringes.displacement[:, 1].mean(axis=(1, 2)))
+
+
+def test_rows_that_were_not_recorded_are_told_and_the_rest_is_used():
+    cut = series(disturbances=[Missing(7, 30, 63)])
+    with pytest.warns(UserWarning, match="frame 7: rows 30-63 not recorded"):
+        found = register(cut.images)
+    assert not found.left_out.any()
+    assert worst(found, cut.displacement, slice(0, 26)) < 0.1
+    assert found.flags[7]
+    assert not any(found.flags[:7])
+
+
+def test_a_wrapped_frame_is_told_by_its_number():
+    wrapped = series(disturbances=[Wrapped(3, 20)])
+    with pytest.warns(UserWarning, match="frame 3|: 3"):
+        found = register(wrapped.images)
+    assert found.flags[3]
+    rest = [0, 1, 2, 4, 5, 6, 7]
+    error = (found.shift - wrapped.displacement.mean(axis=(2, 3)))[rest]
+    assert np.abs(error - np.median(error, axis=0)).max() < 0.1
+
+
+def test_missing_pixels_in_every_frame_leave_none_out():
+    whole = series()
+    images = whole.images.astype(float)
+    images[:, 20, 30] = np.nan
+    with pytest.warns(UserWarning, match="parts of 8 frames"):
+        found = register(images)
+    assert not found.left_out.any()
+    assert worst(found, whole.displacement) < 0.05
+
+
+def test_values_however_large():
+    whole = series()
+    plain, huge = register(whole.images), register(whole.images * 1e200)
+    np.testing.assert_allclose(huge.displacement, plain.displacement, atol=1e-5)
+    spoilt = whole.images.astype(float)
+    spoilt[2, 5, 6] = 1e200
+    with pytest.warns(UserWarning, match="frame 2: 1 pixels? of absurd value"):
+        found = register(spoilt)
+    assert worst(found, whole.displacement) < 0.05
+
+
+def test_faint_frames_are_not_thought_better_known_than_they_are():
+    """At 0.3 counts a pixel the jitter of rows cannot be seen; the error says so, instead of counting it as none."""
+    faint = simulate(SHAPE, 12, 1, 4, image_counts=0.3, walk=0.3, jitter=(0.35, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = register(faint.images)
+    error = found.displacement - faint.displacement
+    true = np.sqrt(np.mean((error - error.mean(axis=(0, 2, 3), keepdims=True)) ** 2))
+    assert found.predicted_error > true / 4
+
+
+def zigzag(grains, seed=3):
+    """Frames of grains (y, x vectors of their lattices) side by side, shifted to and fro by 9 px."""
+    y, x = np.mgrid[:80, :80].astype(float)
+    rng = np.random.default_rng(seed)
+    images = []
+    for n in range(8):
+        p = np.stack([y + 9 * (n % 2) + 0.3 * n, x + 0.2 * n])
+        parts = [sum(np.cos(2 * np.pi * np.tensordot(wave, p, 1)) for wave in waves) for waves in grains]
+        images.append(rng.poisson(40 * (1 + 0.3 * np.where(p[1] < 45, parts[0], parts[-1])).clip(0.05)))
+    return np.array(images)
+
+
+@pytest.mark.filterwarnings("ignore:the frames are .* px apart")
+def test_frames_to_and_fro_where_the_scene_repeats_are_told():
+    images = zigzag([[(0.11, 0.02), (-0.02, 0.12)], [(0.09, 0.07), (-0.06, 0.1)]])
+    with pytest.warns(UserWarning, match="step from frame to frame changes by 1[78]"):
+        register(images)

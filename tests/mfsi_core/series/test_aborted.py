@@ -1,0 +1,134 @@
+"""Frames whose scan was aborted: what was not scanned enters neither sums nor coverage, means and doses."""
+
+import numpy as np
+import pytest
+
+import lbj
+import lbj.importing.convert
+import mfsi_core
+from mfsi_core import Registration, accumulate, coverage, scree
+from mfsi_core.accumulation.accumulate import registration_on
+from mfsi_core.geometry.points import Frames
+from mfsi_core.live.session import Session
+from mfsi_core.pipeline.cube import write_cube
+from mfsi_core.pipeline.run import registered
+from mfsi_core.series.series import series
+
+SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
+ROWS, BEYOND = 25, 18  # whole rows of the last frame, and pixels of the next
+SCANNED = ROWS * 44 + BEYOND
+
+
+def mask(order):
+    out = np.zeros((40, 44), bool)
+    out[:ROWS] = True
+    out[ROWS, slice(44 - BEYOND, None) if order == "serpentine" else slice(BEYOND)] = True
+    return out
+
+
+def pushed(writer, order, stale):
+    """Write the series, its last frame aborted; its image holds `stale` where it was not scanned."""
+    for n in range(5):
+        data, attributes = SERIES.frame(n)
+        if n == 4:
+            seen = mask(order)
+            image = np.where(seen, data["HAADF"], stale).astype(data["HAADF"].dtype)
+            counts = np.where(seen[..., None], data["EDX"].dense(), 0)
+            data = {"HAADF": image, "EDX": counts}
+            attributes |= {"scanned_pixels": SCANNED, "scan": {"order": order}}
+        writer(data, **attributes)
+
+
+@pytest.fixture(params=["raster", "serpentine"])
+def aborted(request, tmp_path):
+    with lbj.create(tmp_path / "a.lbj", SERIES.signals, metadata=SERIES.metadata) as writer:
+        pushed(writer.append, request.param, 0)
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        yield journal, request.param
+
+
+@pytest.mark.parametrize("upsampling", [1, 2])
+@pytest.mark.parametrize("bent", [0.0, 0.3])
+def test_constant_frames_have_a_constant_mean(upsampling, bent):
+    """Of frames of one value, sum over coverage is that value, whatever was left where nothing was scanned."""
+    shift = np.array([[0, 0], [0.4, -0.7], [1.0, 0.25]])
+    field = np.broadcast_to(shift[:, :, None, None], (3, 2, 9, 11)) + bent * np.sin(np.arange(9))[:, None]
+    recorded = np.ones((3, 9, 11), bool)
+    recorded[1, 5, 4:], recorded[1, 6:], recorded[2, 0, 0] = False, False, False
+    images = np.where(recorded, 7.0, 1e6)
+    found = Registration(field, recorded=recorded)
+    seen = coverage(found, upsampling)
+    np.testing.assert_allclose(accumulate(images, found, upsampling=upsampling), 7.0 * seen, rtol=1e-6)
+    whole = coverage(Registration(field), upsampling)
+    assert (seen[: 4 * upsampling, 2 * upsampling :] == whole[: 4 * upsampling, 2 * upsampling :]).all()
+    lower = slice(7 * upsampling, None)
+    alone = coverage(Registration(field[[0, 2]]), upsampling)
+    assert (seen[lower] == alone[lower]).all()
+    events = lbj.Events.from_dense(np.where(recorded, 7, 0)[1].astype(np.uint16)[..., None])
+    one = found.subset(slice(1, 2))
+    np.testing.assert_allclose(
+        accumulate([events], one, upsampling=upsampling)[..., 0], 7.0 * coverage(one, upsampling), rtol=1e-6
+    )
+
+
+def test_single_positions_are_seen_as_the_grid_is():
+    recorded = np.ones((1, 5, 6), bool)
+    recorded[0, 3, 2:], recorded[0, 4:] = False, False
+    field = np.broadcast_to(np.float32([[[[0.5]], [[0.0]]]]), (1, 2, 5, 6))
+    grid = np.indices((5, 6)).reshape(2, -1).T.astype(float)
+    found = Frames(field, recorded).corners(0, grid)
+    seen = (found.iy >= 0) & (found.ix >= 0)
+    assert (seen.reshape(5, 6) == (coverage(Registration(field, recorded=recorded)) > 0)).all()
+    assert seen.sum() == 2 * 6 + 2  # scene rows 1 and 2, and of row 3 what lies between rows 2 and 3
+
+
+def test_coverage_and_mean_images_of_a_journal(aborted):
+    journal, order = aborted
+    with pytest.warns(UserWarning, match="not recorded"):
+        found = mfsi_core.register(journal)
+    assert (found.recorded[4] == mask(order)).all()
+    assert found.recorded[:4].all()
+    assert (coverage(found)[30:36, 4:-4] == 4).all()
+    assert (coverage(found)[4:20, 4:-4] == 5).all()
+    view, results = registered(journal, ["a.lbj"], quiet=True)
+    whole = np.mean([SERIES.frame(n)[0]["HAADF"] for n in range(4)], axis=0)
+    np.testing.assert_allclose(results.before[30:], whole[30:])
+    for rows in (slice(4, 20), slice(28, 36)):  # the frames moved by a pixel or two, which the mean hardly feels
+        assert results.after[rows, 4:-4].mean() == pytest.approx(whole[rows, 4:-4].mean(), rel=0.05)
+    one = registration_on(series(view, "EDX"), results.registration)
+    assert (one.recorded[4] == mask(order)).all()
+
+
+def test_doses_count_what_was_scanned(aborted, tmp_path):
+    journal, _ = aborted
+    dose = scree(journal, "EDX").dose
+    assert dose[-1] == pytest.approx(dose[0] * (4 + SCANNED / (40 * 44)))
+    write_cube(journal, registered(journal, ["a.lbj"], quiet=True)[1], tmp_path / "sum.h5")
+    lbj.importing.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
+    with lbj.open(tmp_path / "sum.lbj") as summed:
+        assert summed[0].attributes["metadata"]["dose_e_per_A2"] == pytest.approx(dose[-1])
+
+
+def test_stored_displacements_know_what_was_scanned(tmp_path):
+    path = tmp_path / "a.lbj"
+    with lbj.create(path, SERIES.signals, metadata=SERIES.metadata) as writer:
+        pushed(writer.append, "raster", 0)
+    Registration.rigid(np.zeros((5, 2)), (40, 44)).save(path, "HAADF")
+    with lbj.open(path) as journal:
+        assert (Registration.load(journal).recorded.sum(axis=(1, 2)) == [1760] * 4 + [SCANNED]).all()
+
+
+@pytest.mark.parametrize("stale", [0, 65535])
+def test_a_session_goes_on(tmp_path, stale):
+    with Session(tmp_path / "a.lbj", SERIES.signals, SERIES.metadata) as session:
+        pushed(session.push, "serpentine", stale)
+        status = session.status()
+        assert status["flagged"] == []
+        assert status["left_out"] == []
+        assert any("aborted" in note and "frame 4 (64%)" in note for note in status["notes"])
+        share = SCANNED / (40 * 44)
+        assert status["total_dose"] == pytest.approx(status["dose_per_frame"] * (4 + share) / share)
+        assert (session.registration.recorded[4] == mask("serpentine")).all()
+        true = SERIES.displacement.mean(axis=(2, 3))
+        off = session.registration.shift - true
+        assert np.abs(off - off.mean(axis=0)).max() < 0.4
