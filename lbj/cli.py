@@ -122,9 +122,9 @@ def _frames(text: str) -> slice:
 
 def _info(args: argparse.Namespace) -> int:
     # The scan module alone, without numpy, so that the answer comes at once.
-    from . import amendments
     from .archive.history import history
     from .describe import calibrated, described
+    from .format import amendments
     from .format.contents import Contents, read_header, read_index, scan
     from .format.records import Bytes
 

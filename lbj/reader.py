@@ -10,14 +10,14 @@ from typing import Any, BinaryIO, overload
 
 import numpy as np
 
+from .errors import DamagedError, LbjError, UsageError
+from .events import Events
 from .format import amendments, blocks, layout
 from .format.attributes import NAMES, known
 from .format.blocks import MAX_BYTES
-from .format.displacements import Displacement, newest_first
-from .errors import DamagedError, LbjError, UsageError
-from .events import Events
-from .format.records import Bytes, Record, fields, open_file, parse_json
 from .format.contents import Contents, Group, read_header, read_index, scan, unknown
+from .format.displacements import Displacement, newest_first
+from .format.records import Bytes, Record, fields, open_file, parse_json
 from .signal import Signal
 
 

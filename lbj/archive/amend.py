@@ -6,9 +6,9 @@ import datetime
 import os
 from typing import Any, NamedTuple
 
+from ..errors import DamagedError, UsageError
 from ..format.amendments import WHEN
 from ..format.attributes import NAMES
-from ..errors import DamagedError, UsageError
 from ..format.metadata import faults
 from ..reader import Signals
 from ..reader import open as open_journal

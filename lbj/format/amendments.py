@@ -6,11 +6,11 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from . import layout
 from ..errors import DamagedError, TruncatedError, UsageError
-from .records import Bytes, Record, parse_json
-from .contents import Header
 from ..signal import Signal
+from . import layout
+from .contents import Header
+from .records import Bytes, Record, parse_json
 
 MOST = 4096
 WHEN = "x-lbj-amended"  # private member: the instant at which the amendment was made

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..format import layout
 from ..archive.amend import Settings, patch_of, stamped
 from ..codings import LOSSY, split
-from ..format.displacements import newest_first
 from ..errors import UsageError
-from .apart import open_apart
-from .arrays import first_bytes
-from .notes import Note, grouped
-from .source import Source
-from ..outputs import digest, new_journal
+from ..format import layout
+from ..format.displacements import newest_first
 from ..format.plausible import without_implausible
+from ..outputs import digest, new_journal
 from ..progress import track
 from ..reader import Signals
 from ..reader import open as open_journal
 from ..signal import Signal
 from ..writer import begin
+from .apart import open_apart
+from .arrays import first_bytes
+from .notes import Note, grouped
+from .source import Source
 
 
 def convert(

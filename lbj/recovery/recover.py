@@ -16,7 +16,7 @@ from ..format.records import Bytes, Record, parse_json
 from ..outputs import new_journal
 from ..signal import DEFAULT_CODING
 from ..writer import begin
-from . import groups as check
+from . import groups
 from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk
 
@@ -94,7 +94,7 @@ def recover(
             elif isinstance(item, Record):
                 _outside(source, item, header, writer, described, lose)
             elif item.static:
-                data, _, faults = check.decode(source, item, header.signals, max_bytes, keep=True)
+                data, _, faults = groups.decode(source, item, header.signals, max_bytes, keep=True)
                 _faults(item, faults, lose)
                 for name, value in data.items() if not faults else ():
                     writer.put_static(name, value)
@@ -122,7 +122,7 @@ def _frame(
     source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
 ) -> bool:
     """Append the frame if it is whole; returns whether it is."""
-    data, attributes, faults = check.decode(source, piece, header.signals, max_bytes, keep=True)
+    data, attributes, faults = groups.decode(source, piece, header.signals, max_bytes, keep=True)
     _faults(piece, faults, lose)
     if not faults:
         if piece.number != len(writer):

@@ -16,7 +16,7 @@ from ..format.blocks import MAX_BYTES
 from ..format.contents import Contents, Header, build_index, read_header, scan
 from ..format.records import Bytes, Record, fields, parse_json
 from ..reader import content_digest
-from . import groups as check
+from . import groups
 from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk
 
@@ -61,7 +61,7 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
             yield from _outside(source, item, header, (expected, digest.hexdigest()), patches)
         elif not item.abandoned:
             closed = False
-            data, _, faults = check.decode(source, item, header.signals, max_bytes)
+            data, _, faults = groups.decode(source, item, header.signals, max_bytes)
             yield from (_finding(fault) for fault in faults if fault not in broken)
             for record in item.records:
                 yield from _zeros(source, record)

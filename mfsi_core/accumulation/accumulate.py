@@ -16,8 +16,7 @@ from lbj import Signal, UsageError
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
 from ..series.series import Series, series
-from . import pull as gather
-from . import push as splat
+from . import pull, push
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -219,7 +218,7 @@ def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: i
 
 
 def _sparse(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
-    listed = gather.by_pixel(given, window)
+    listed = pull.by_pixel(given, window)
     fill = (_pull if method == "pull" else _push)(listed, registration, warp)
     ends = np.append(listed.frame[1:], listed.count.size)
     peaks = [float(listed.count[i:j].max(initial=0)) for i, j in zip(listed.frame, ends, strict=True)]
@@ -243,11 +242,11 @@ def _sparse(given: Series, registration: Registration, warp: Warp, window: tuple
     return filler
 
 
-def _pull(listed: gather.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
+def _pull(listed: pull.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
     everything, width = slice(None), registration.shape[1]
     if not warp.rigid or warp.recorded is not None:
         lists = (listed.start, listed.frame, listed.channel, listed.count)
-        return lambda start, stop, part: gather.pull_field(*lists, width, *warp.corners(start, stop, everything), part)
+        return lambda start, stop, part: pull.pull_field(*lists, width, *warp.corners(start, stop, everything), part)
     whole, fraction, seen = warp.strides()
     columns = (listed.start, listed.frame, listed.column, listed.channel, listed.count)
 
@@ -255,21 +254,21 @@ def _pull(listed: gather.Listed, registration: Registration, warp: Warp) -> Call
         corners = warp.corners(start, stop, everything)
         strip = max(1, STRIP_BYTES // 8 // part.shape[2])
         rows = (np.ascontiguousarray(corners.iy[:, :, 0]), np.ascontiguousarray(corners.fy[:, :, 0]))
-        gather.pull_rigid(*columns, width, *rows, whole, fraction, seen, warp.columns[0], strip, part)
+        pull.pull_rigid(*columns, width, *rows, whole, fraction, seen, warp.columns[0], strip, part)
 
     return fill
 
 
-def _push(listed: gather.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
+def _push(listed: pull.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
     field = registration.displacement
-    order = splat.by_row(field, warp.upsampling, registration.shape[0] * warp.upsampling)
+    order = push.by_row(field, warp.upsampling, registration.shape[0] * warp.upsampling)
     lists = (listed.start, listed.frame, listed.channel, listed.count)
 
     def fill(start: int, _stop: int, part: Array) -> None:
         strip = max(1, STRIP_BYTES // 8 // part.shape[2])
         for left in range(0, part.shape[1], strip):
             corner = (warp.rows[0] + start, warp.columns[0] + left)
-            splat.push_events(*lists, field, warp.upsampling, *order, *corner, part[:, left : left + strip])
+            push.push_events(*lists, field, warp.upsampling, *order, *corner, part[:, left : left + strip])
 
     return fill
 
@@ -291,11 +290,11 @@ def _dense(given: Series, registration: Registration, warp: Warp, window: tuple[
                 ) -> float:  # fmt: skip
                     part = total[start - first : stop - first]
                     if method == "pull":
-                        gather.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, part)
+                        pull.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, part)
                     else:
                         corner = (warp.rows[0] + start, warp.columns[0])
                         field = registration.displacement[n]
-                        splat.push_dense(data, window[0], field, warp.upsampling, *corner, part)
+                        push.push_dense(data, window[0], field, warp.upsampling, *corner, part)
                     return 0.0
 
                 _in_blocks(work, first, last, max(1, -(-(last - first) // numba.get_num_threads())))

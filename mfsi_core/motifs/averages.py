@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
-from ..accumulation import pull as gather
+from ..accumulation import pull
 from ..accumulation.accumulate import BAND_BYTES, _scale, bounds, registration_on, result_axes
 from ..geometry.points import Frames
 from ..geometry.registration import Registration, _affine
@@ -209,9 +209,9 @@ def _add(
 
     if given.sparse:
         for n in kept:
-            listed = gather.by_pixel([given.data[int(n)]], window)
+            listed = pull.by_pixel([given.data[int(n)]], window)
 
-            def gathered(span: tuple[int, int], n: int = int(n), listed: gather.Listed = listed) -> None:
+            def gathered(span: tuple[int, int], n: int = int(n), listed: pull.Listed = listed) -> None:
                 found, out = corners(*span, n), total[slice(*span)]
                 _pull_repeats(listed.start[0], listed.channel, listed.count, given.shape[1], *found, out)
                 coverage[slice(*span)] += ((found.iy >= 0) & (found.ix >= 0)).sum(axis=0)
@@ -226,7 +226,7 @@ def _add(
             out = total[slice(*span)][:, None]
             for r in range(len(found.iy)):
                 one = Corners(found.iy[r, :, None], found.ix[r, :, None], found.fy[r, :, None], found.fx[r, :, None])
-                gather.pull_dense(data, window[0], *one, 1, out)
+                pull.pull_dense(data, window[0], *one, 1, out)
             coverage[slice(*span)] += ((found.iy >= 0) & (found.ix >= 0)).sum(axis=0)
 
         dealt(sampled)
