@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .accumulation.accumulate import accumulate, common_region, coverage
-    from .compression.chart import Chart, pick_chart
     from .components.result import Scree
     from .components.scree import scree, variance_ratios, with_sum
+    from .compression.chart import Chart, pick_chart
     from .eels.denoising import denoise
     from .eels.descan import descan_plane
-    from .maps.edges import edge_map
     from .eels.energy_shift import shift_spectra, write_shifts
     from .eels.gain_averaging import gain_average
+    from .eels.zero_loss import zero_loss_shift
     from .geometry.registration import Registration
     from .live.session import Session
+    from .maps.edges import edge_map
     from .maps.lines import element_maps, line_map, map_snr
+    from .maps.windows import Map
     from .motifs.averages import Average, average_motif
     from .motifs.finding import Motifs, find_motif
     from .motifs.following import follow_motif
@@ -25,15 +27,13 @@ if TYPE_CHECKING:
     from .pipeline.run import run
     from .planning import Plan, counts_per_nm2, plan, resolvability
     from .plugins.analyses import Analysis, analyse
-    from .quantification.standards import k_from_standard
     from .quantification.quantify import quantify
+    from .quantification.standards import k_from_standard
     from .registration.incremental import Registrar
     from .registration.register import register
     from .simulation.edx import Simulation, simulate
     from .tables.edges import edges_of
     from .tables.lines import best_line, line_energy, lines_of
-    from .maps.windows import Map
-    from .eels.zero_loss import zero_loss_shift
 
 __all__ = [
     "Analysis",
@@ -87,49 +87,49 @@ __all__ = [
 _HOMES = {
     "Analysis": ".plugins.analyses",
     "Average": ".motifs.averages",
-    "Chart": ".chart",
-    "Map": ".windows",
+    "Chart": ".compression.chart",
+    "Map": ".maps.windows",
     "Motifs": ".motifs.finding",
     "Plan": ".planning",
     "Registrar": ".registration.incremental",
     "Registration": ".geometry.registration",
     "Scree": ".components.result",
     "Session": ".live.session",
-    "Simulation": ".simulation",
-    "accumulate": ".accumulation",
+    "Simulation": ".simulation.edx",
+    "accumulate": ".accumulation.accumulate",
     "analyse": ".plugins.analyses",
     "average_motif": ".motifs.averages",
     "best_line": ".tables.lines",
-    "common_region": ".accumulation",
+    "common_region": ".accumulation.accumulate",
     "counts_per_nm2": ".planning",
-    "coverage": ".accumulation",
-    "denoise": ".denoising",
-    "descan_plane": ".descan",
-    "edge_map": ".edges",
+    "coverage": ".accumulation.accumulate",
+    "denoise": ".eels.denoising",
+    "descan_plane": ".eels.descan",
+    "edge_map": ".maps.edges",
     "edges_of": ".tables.edges",
-    "element_maps": ".maps",
+    "element_maps": ".maps.lines",
     "find_motif": ".motifs.finding",
     "follow_motif": ".motifs.following",
-    "gain_average": ".gain_averaging",
+    "gain_average": ".eels.gain_averaging",
     "k_from_standard": ".quantification.standards",
     "line_energy": ".tables.lines",
-    "line_map": ".maps",
+    "line_map": ".maps.lines",
     "lines_of": ".tables.lines",
-    "map_snr": ".maps",
+    "map_snr": ".maps.lines",
     "motif_table": ".motifs.table",
-    "pick_chart": ".chart",
+    "pick_chart": ".compression.chart",
     "plan": ".planning",
-    "quantify": ".quantification.table",
+    "quantify": ".quantification.quantify",
     "register": ".registration.register",
     "resolvability": ".planning",
-    "run": ".pipeline",
-    "scree": ".components.variance",
-    "shift_spectra": ".energy_shift",
-    "simulate": ".simulation",
-    "variance_ratios": ".components.variance",
-    "with_sum": ".components.variance",
-    "write_shifts": ".energy_shift",
-    "zero_loss_shift": ".zero_loss",
+    "run": ".pipeline.run",
+    "scree": ".components.scree",
+    "shift_spectra": ".eels.energy_shift",
+    "simulate": ".simulation.edx",
+    "variance_ratios": ".components.scree",
+    "with_sum": ".components.scree",
+    "write_shifts": ".eels.energy_shift",
+    "zero_loss_shift": ".eels.zero_loss",
 }
 
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from .. import codings, layout
-from ..blocks import Prepared
+from .. import codings
 from ..errors import DamagedError
+from ..format import layout
+from ..format.blocks import Prepared
 from ..outputs import new_journal
 from ..reader import Frame, Journal
 from ..reader import content_digest as digest_of

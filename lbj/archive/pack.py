@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .. import blocks, codings
+from .. import codings
 from ..errors import UsageError
+from ..format import blocks
 from ..reader import Frame, Journal
 from ..reader import open as open_journal
 from ..signal import Signal

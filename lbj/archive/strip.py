@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from .. import blocks, layout
-from ..framing import Record, parse_json
+from ..format import blocks, layout
+from ..format.records import Record, parse_json
 from ..reader import Frame, Journal
 from ..reader import open as open_journal
 from ..signal import Signal

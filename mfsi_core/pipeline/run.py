@@ -24,18 +24,18 @@ from lbj.plugins.found import named
 from lbj.progress import track
 
 from ..accumulation.accumulate import accumulate, coverage
-from ..series.dose import dose
-from .cube import write_cube
-from ..tables.lines import symbols
+from ..geometry.registration import Registration
 from ..plugins import registrations
 from ..plugins.analyses import GROUP
 from ..registration.register import register
-from ..geometry.registration import Registration
 from ..report.results import Results, pixel_size
+from ..series.dose import dose
 from ..series.scanned import scanned_of
-from .sections import analysed, counted, quantified, weighed
 from ..series.selection import View, image_signal, picture, spectra_signal
+from ..tables.lines import symbols
+from .cube import write_cube
 from .maps import add_edge_maps, add_maps, add_spectrum, check_energies
+from .sections import analysed, counted, quantified, weighed
 
 Floats = NDArray[np.float64]
 

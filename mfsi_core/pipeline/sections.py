@@ -73,8 +73,8 @@ def quantified(
 
 def analysed(journal: Any, results: Results, folder: Path, name: str) -> None:
     """Add what a plugin of another package finds."""
-    from .figures import map_picture
-    from .plugins.analyses import analyse
+    from ..plugins.analyses import analyse
+    from ..report.figures import map_picture
 
     with results.timed(name):
         signal = None if results.signal is None else results.signal.name

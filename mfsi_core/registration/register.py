@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .area import Area, register_area
-from .bad_parts import ELSEWHERE, PARTS, missing
-from ..plugins import registrations
 from ..geometry.registration import Registration
-from .rigid.align import align
+from ..plugins import registrations
 from ..series.scanned import Mask, scanned_of
 from ..series.selection import image_signal, picture
 from ..series.series import is_journal
+from .area import Area, register_area
+from .bad_parts import ELSEWHERE, PARTS, missing
+from .rigid.align import align
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import lbj
 from lbj.archive.pack import pack
 from lbj.archive.strip import strip
 from lbj.cli import main
-from lbj.framing import Bytes, build
+from lbj.format.records import Bytes, build
 
 
 def signals(coding):

@@ -21,7 +21,7 @@ from lbj.plugins.found import installed, named
 from mfsi_core.cli import main as mfsi_main
 from mfsi_core.plugins.analyses import analyse
 
-DOCS = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text()
+DOCS = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
 
 
 @pytest.fixture
