@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from . import __version__
-from .archive.commands import add_commands, add_settings, settings
+from .archive.commands import add_commands, add_settings, convert_folders, is_tree, settings
 from .command import run
 from .errors import LbjError, UsageError
 from .format.records import open_file
@@ -21,6 +21,7 @@ EPILOG = """examples:
   lbj info series.lbj
   lbj convert series.emd -o series.lbj
   lbj convert SI_*.dm3 HAADF_*.dm3 -o series.lbj --coding EDX=leb128
+  lbj convert archive -o journals
   lbj verify series.lbj
   lbj recover broken.lbj -o whole.lbj
   lbj export series.lbj -o series.hspy --frames 0:10
@@ -58,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 
     convert = commands.add_parser("convert", help="make a journal from vendor files, arrays or a journal")
     convert.add_argument("source", nargs="+", help="several are successive frames; a folder stands for its files")
-    convert.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
+    convert.add_argument(
+        "-o", "--output", required=True, metavar="OUT.lbj", help="without .lbj: a folder, for a whole tree of folders"
+    )
     convert.add_argument(
         "--coding",
         action="append",
@@ -197,6 +200,8 @@ def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _convert(args: argparse.Namespace) -> int:
+    if is_tree(args.source, args.output):
+        return convert_folders(args)
     from .importing.apart import open_apart
     from .importing.convert import store
     from .importing.notes import FILE, LOST, table

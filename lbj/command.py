@@ -26,7 +26,7 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
     args = parser.parse_args(argv)
     title = f"{parser.prog} {args.command}"
     try:
-        with _terminable():
+        with terminable():
             code: int = args.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -49,7 +49,7 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Have SIGTERM end the work as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield

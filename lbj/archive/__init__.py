@@ -7,5 +7,11 @@ copying.py      a journal written anew with the same content, proved
 pack.py         a journal as small as its codings make it
 personal.py     what in descriptions names or points to a person
 strip.py        a journal without personal data
+tree.py         a tree of vendors' files as a tree of journals, with a report
+plan.py         which files of a tree make which journals
+jobs.py         one journal of an archive made, read back and compared
+compare.py      a journal and the files that it was made of
+pool.py         jobs in processes side by side
+worker.py       such a process
 commands.py     the commands' arguments
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 SET = "beam_energy=200keV, elements=Ti,O, EDX.elevation=18deg; an empty value takes the name away; repeatable"
@@ -55,6 +56,34 @@ def add_commands(commands: Any) -> None:
     strip.add_argument("file")
     strip.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
     strip.set_defaults(run=_strip)
+
+
+def is_tree(sources: list[str], output: str) -> bool:
+    """Tell whether `lbj convert` is asked for a tree of folders, and not for one journal."""
+    one = sources[0] if len(sources) == 1 else ""
+    return os.path.isdir(one) and not one.lower().rstrip("/").endswith(".zspy") and not output.endswith(".lbj")
+
+
+def convert_folders(args: argparse.Namespace) -> int:
+    """Convert a tree of folders."""
+    from ..errors import UsageError
+    from .tree import LEFT, REPORT, convert_tree
+
+    if args.coding:
+        raise UsageError("--coding is of one journal; a tree is stored with the lossless codings of each signal")
+    found = convert_tree(args.source[0], args.output, settings(args), quiet=args.quiet)
+    for result in found.failed:
+        print(f"{result.state}: {', '.join(result.files[:3])}{' …' * (len(result.files) > 3)}: {result.what}")
+    if not args.quiet:
+        states = {**found.states, LEFT: len(found.aside)}
+        told = ", ".join(f"{number} {state}" for state, number in states.items() if number)
+        journals = sum(bool(result.journal) for result in found.results)
+        print(f"{args.output}: {told}; {journals} journals, each read back and compared with its source")
+        if found.before:
+            saved = f"{1 - found.after / found.before:.1%} saved"
+            print(f"  {found.after:,} bytes instead of {found.before:,}: {saved}")
+        print(f"  each file: {os.path.join(args.output, REPORT)}")
+    return 3 if found.failed else 0
 
 
 def _amend(args: argparse.Namespace) -> int:

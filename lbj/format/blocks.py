@@ -179,7 +179,7 @@ def _write_array(number: int, signal: Signal, frame: int, value: Any, memory: Me
         value = value.array
     array = np.asarray(value)
     _same_shape(signal, array.shape)
-    array = _as_dtype(signal, array)
+    array = as_dtype(signal, array)
     base, parameters = codings.split(signal.coding)
     coding = codings.module(codings.NAMES[base])
     try:
@@ -246,7 +246,8 @@ def _same_shape(signal: Signal, shape: tuple[int, ...]) -> None:
         )
 
 
-def _as_dtype(signal: Signal, array: np.ndarray) -> np.ndarray:
+def as_dtype(signal: Signal, array: np.ndarray) -> np.ndarray:
+    """Return an array in the signal's dtype; UsageError where a value would change."""
     dtype = np.dtype(signal.dtype)
     if array.dtype == dtype:
         return array

@@ -20,8 +20,8 @@ _ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with
 READ_WITH = "goes with"
 NOT_NUMBERED = "not one of the folder's numbered data files"
 OPENED = 20  # files without a number that are asked what they hold
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
-_TEXTS = (".csv", ".txt", ".xml", ".json", ".md", ".pdf")
+ASIDE = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".csv", ".txt", ".xml", ".json", ".md", ".pdf")
+"""Suffixes of pictures and texts, which are read only where they are named."""
 
 
 @dataclass
@@ -44,17 +44,25 @@ def _why_not(path: Path, others: list[Path]) -> str:
     suffix = path.suffix.lower()
     if path.is_dir() and suffix != ".zspy":
         return "a folder in the folder"
-    for other in others:
-        named = suffix in _ANY_NAME or path.stem.startswith(other.stem)
-        if named and other.suffix.lower() == COMPANIONS.get(suffix):
-            return f"{READ_WITH} {other.name}"
-    if suffix in _PICTURES + _TEXTS:
+    if (other := goes_with(path, others)) is not None:
+        return f"{READ_WITH} {other.name}"
+    if suffix in ASIDE:
         return "a picture or a text; name it to convert it alone"
     try:
         importer(path)
     except LbjError as error:
         return str(error).removeprefix(f"{path}: ").split(";")[0]
     return ""
+
+
+def goes_with(path: Path, others: list[Path]) -> Path | None:
+    """Return the one of the other files that a file is read with; None where there is none."""
+    suffix = path.suffix.lower()
+    for other in others if suffix in COMPANIONS else ():
+        named = suffix in _ANY_NAME or path.stem.startswith(other.stem)
+        if named and other.suffix.lower() == COMPANIONS[suffix]:
+            return other
+    return None
 
 
 def numbered(entries: list[Entry]) -> list[Entry]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 from ..archive.amend import Settings, patch_of, stamped
+from ..archive.compare import compare, frame_digest
 from ..codings import LOSSY, split
 from ..errors import UsageError
 from ..format import layout
@@ -61,29 +63,42 @@ def store(
     settings: Settings | None = None,
     *,
     quiet: bool = False,
+    proved: bool = False,
 ) -> tuple[int, list[str]]:
-    """Write an opened source, read from `paths`, into the new journal `out`, and amend it; as `convert`."""
+    """Write an opened source, read from `paths`, into the new journal `out`, and amend it; as `convert`.
+
+    With `proved`, the journal has its content digest, and is read back and compared with the source, read once more,
+    before it gets its name.
+    """
     lost: list[str] = []
     signals = _recoded(source.signals, codings or {}, lost)
     amendment = patch_of(Signals({signal.name: signal for signal in signals}), settings) if settings else {}
     metadata, odd = without_implausible(source.metadata)
     lost += [f"left out: {text}" for text in odd]
     origin = {"name": base_name(os.path.abspath(paths[0])), "files": _files(paths)}
-    with new_journal(out) as part, begin(part, signals, metadata, source=origin, sync=False) as writer:
-        for name, value in source.static.items():
-            writer.put_static(name, value)
-        for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
-            kept, odd = without_implausible(attributes)
-            lost += [text for text in (f"left out: {one}" for one in odd) if text not in lost]
-            writer.append(dict(data), **kept)
-        for payload in _displacements(paths):
-            writer._record(layout.DISP, payload)
-        notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
-        if notes:
-            writer.amend({"source": {"notes": notes}})
-        if amendment:
-            writer.amend(stamped(amendment))
-        frames = len(writer)
+    found = hashlib.sha256()
+    with new_journal(out) as part:
+        with begin(part, signals, metadata, source=origin, sync=False) as writer:
+            for name, value in source.static.items():
+                writer.put_static(name, value)
+            for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
+                kept, odd = without_implausible(attributes)
+                lost += [text for text in (f"left out: {one}" for one in odd) if text not in lost]
+                writer.append(dict(data), **kept)
+                if proved:
+                    found.update(frame_digest(signals, data))
+            for payload in _displacements(paths):
+                writer._record(layout.DISP, payload)
+            notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
+            if notes:
+                writer.amend({"source": {"notes": notes}})
+            if amendment:
+                writer.amend(stamped(amendment))
+            if proved:
+                writer.put_content_digest(found.hexdigest())
+            frames = len(writer)
+        if proved:
+            compare(paths, part)
     return frames, notes
 
 

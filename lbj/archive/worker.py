@@ -1,0 +1,30 @@
+"""The process that carries out jobs: one a line on its standard input, its results a line on its standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ..command import terminable
+from .amend import Settings
+from .jobs import carry_out
+
+
+def main() -> None:
+    """Answer until the input ends; what libraries print goes to the standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        with terminable():
+            for line in sys.stdin:
+                job = json.loads(line)
+                settings = Settings(*map(tuple, job["settings"])) if job["settings"] else None
+                answers.write(json.dumps(carry_out(job["files"], job["out"], job["alone"], settings)) + "\n")
+                answers.flush()
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
