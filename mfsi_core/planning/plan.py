@@ -132,8 +132,9 @@ def plan(
     with_overheads = frame_time + rows * line + write + communication
     series_time = frames * with_overheads
     charge = ampere * exposure / ELECTRON
-    dose = charge / (edge * 1e10) ** 2
-    beam_on = ampere * series_time / ELECTRON / (rows * columns * (edge * 1e10) ** 2)
+    area = (edge * 1e10) * (edge * 1e10)  # by multiplication, which gives every program the same digits
+    dose = charge / area
+    beam_on = ampere * series_time / ELECTRON / (rows * columns * area)
     spectrum = expected_spectrum() if spectrum is None else spectrum
     return Plan(
         pixels=(rows, columns),

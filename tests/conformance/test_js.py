@@ -19,12 +19,10 @@ from lbj_conformance import client, suite
 
 @pytest.fixture(scope="session")
 def node():
-    """Node.js, with what package.json names."""
+    """Node.js."""
     found = shutil.which("node")
     if not found:
         pytest.skip("no Node.js here: 'node' is needed to test the JavaScript reader")
-    if not (JS / "node_modules").exists():
-        pytest.skip("'npm ci --ignore-scripts' in conformance/ports/js is needed to test the JavaScript reader")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
     if int(version[1:].split(".")[0]) < 18:
         pytest.skip(f"the JavaScript reader needs Node.js 18 or later, this is {version}")

@@ -3,8 +3,8 @@
 import { DTYPES, LbjError, damaged, product, raw, u64, view } from "./bytes.mjs";
 import { decodeChart, decodeFloatLattice, decodeLosslessInt, decodeNoiseQ } from "./dense.mjs";
 import { decodeLeb128, decodeSplitRice } from "./sparse.mjs";
-// By its place: without an import map browsers, and workers even with one, resolve no names of packages.
-import { ZSTDDecoder } from "./node_modules/zstddec/dist/zstddec.mjs";
+// The package zstddec of npm, by its place: without an import map browsers, and workers even with one, resolve no names.
+import { ZSTDDecoder } from "./vendor/zstddec-0.3.4.mjs";
 
 export const CODINGS = [
   "raw", "leb128", "split-rice", "shuffle-zstd", "lossless-int", "float-lattice", "noise-q", "chart",

@@ -1,0 +1,61 @@
+"""Write the tables that the pages use, from ours: ``python -m mfsi_core.viewer.make_tables``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..edge_table import edges_of
+from ..lines import lines_of, symbols
+from ..planning import expected_spectrum
+from ..planning.size import CODING, FILE_BYTES, FRAME_BYTES, IMAGE_BITS, poisson_entropy
+
+OUT = Path(__file__).parent / "static" / "tables.mjs"
+LEAST_WEIGHT = 0.02  # of a family's photons; weaker lines are not marked in a spectrum
+
+
+def tables() -> str:
+    """Text of ``tables.mjs``: X-ray lines, edges, and what the planner assumes of the size of a journal."""
+    lines = {
+        element: [
+            [line.family, line.name, line.energy, line.edge, line.weight]
+            for line in lines_of(element)
+            if line.weight >= LEAST_WEIGHT
+        ]
+        for element in symbols()
+    }
+    edges = {element: [[edge.name.split("_")[1], edge.energy] for edge in _edges(element)] for element in symbols()}
+    size = {
+        "spectrumBits": float(poisson_entropy(expected_spectrum()).sum()),
+        "coding": CODING,
+        "imageBits": IMAGE_BITS,
+        "frameBytes": FRAME_BYTES,
+        "fileBytes": FILE_BYTES,
+    }
+    return (
+        "// Written by mfsi_core/viewer/make_tables.py from the tables of the package, which state their sources.\n"
+        "\n/** X-ray lines by element: [family, name, energy eV, edge eV, share of the family's photons]. */\n"
+        f"export const LINES = {_rows(lines)};\n"
+        "\n/** Edges for EELS by element: [subshell, binding energy eV]. */\n"
+        f"export const EDGES = {_rows({e: rows for e, rows in edges.items() if rows})};\n"
+        "\n/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum that it expects, and the rest. */\n"
+        f"export const SIZE = {json.dumps(size)};\n"
+    )
+
+
+def _edges(element: str) -> list:
+    from lbj import UsageError
+
+    try:
+        return edges_of(element)
+    except UsageError:
+        return []
+
+
+def _rows(table: dict[str, list]) -> str:
+    inner = ",\n".join(f'  {element}: {json.dumps(rows, separators=(",", ":"))}' for element, rows in table.items())
+    return "{\n" + inner + ",\n}"
+
+
+if __name__ == "__main__":
+    OUT.write_text(tables())

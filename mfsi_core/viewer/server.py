@@ -1,0 +1,190 @@
+"""A server for one machine: the pages, and one journal, on the loopback under a random token."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from lbj import UsageError
+
+from .files import TYPES, page_files, suffix
+
+JOURNAL = "journal/"  # the journal's name follows
+CHUNK = 1 << 20
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self' data:{}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serve the pages, and a journal where one is given, to this machine alone.
+
+    Parameters
+    ----------
+    journal : path, optional
+        File that the viewer opens; it may grow meanwhile.
+    port : int
+        0 takes a free one.
+
+    Attributes
+    ----------
+    address : str
+        Of the pages, with the token: without it nothing is served.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, journal: str | os.PathLike[str] | None = None, port: int = 0) -> None:
+        self.journal = None if journal is None else Path(journal)
+        self.token = secrets.token_urlsafe(16)
+        self.files = page_files()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def address(self) -> str:
+        """Address of the folder in which the pages are, `/` at its end."""
+        return f"http://127.0.0.1:{self.server_address[1]}/{self.token}/"
+
+    def page(self, name: str = "viewer.html") -> str:
+        """Address of a page, the viewer with the journal."""
+        shown = f"?url={quote(JOURNAL + quote(self.journal.name))}" if self.journal and name == "viewer.html" else ""
+        return self.address + name + shown
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PageServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: a page asks for hundreds of ranges."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        """Answer a request."""
+        self._answer(body=True)
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        """Answer with the header alone."""
+        self._answer(body=False)
+
+    def _answer(self, *, body: bool) -> None:
+        parts = urlsplit(self.path)
+        prefix = f"/{self.server.token}/"
+        if self.headers.get("Host", "").rpartition(":")[0] not in {"127.0.0.1", "localhost"}:
+            self._refuse(HTTPStatus.FORBIDDEN)
+        elif not secrets.compare_digest(parts.path[: len(prefix)].encode(), prefix.encode()):
+            self._refuse(HTTPStatus.NOT_FOUND)
+        else:
+            name = unquote(parts.path[len(prefix) :])
+            journal = self.server.journal
+            if journal is not None and name == JOURNAL + journal.name:
+                self._send_journal(journal, body=body)
+            elif name in self.server.files:
+                self._send_file(name, parts.query, body=body)
+            else:
+                self._refuse(HTTPStatus.NOT_FOUND)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send_file(self, name: str, query: str, *, body: bool) -> None:
+        content = self.server.files[name].read_bytes()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", TYPES[suffix(name)])
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Security-Policy", POLICY.format(_origin(query)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def _send_journal(self, path: Path, *, body: bool) -> None:
+        try:
+            file = path.open("rb")
+        except OSError:
+            self._refuse(HTTPStatus.NOT_FOUND)
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+            first, last = (int(found[1]), int(found[2] or size - 1)) if found else (0, size - 1)
+            last = min(last, size - 1)
+            if found and first > last:
+                self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                self.send_header("Content-Range", f"bytes */{size}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(HTTPStatus.PARTIAL_CONTENT if found else HTTPStatus.OK)
+            if found:
+                self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Type", "application/octet-stream")
+            self.send_header("Content-Length", str(last + 1 - first))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            if body:
+                _copy(file, first, last + 1 - first, self.wfile)
+
+
+def _copy(file: IO[bytes], first: int, length: int, out: Any) -> None:
+    file.seek(first)
+    while length > 0:
+        chunk = file.read(min(CHUNK, length))
+        if not chunk:  # the file has become shorter; the other end sees that bytes are missing
+            break
+        out.write(chunk)
+        length -= len(chunk)
+
+
+def _origin(query: str) -> str:
+    """Server of ?url= as the policy names it, with a blank before it; nothing where the address is of this server."""
+    asked = urlsplit(parse_qs(query).get("url", [""])[0])
+    host = re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", asked.netloc)
+    return f" {asked.scheme}://{asked.netloc}" if asked.scheme in {"http", "https"} and host else ""
+
+
+def check_journal(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no journal before a browser is opened; a damaged one is for the page to tell.
+
+    Raises
+    ------
+    UsageError
+        If the path is no file, or holds something else under another name.
+    OSError
+        If it cannot be read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise UsageError(f"{os.fspath(path)!r} is no file")
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start[:4] != b"\x89LBJ" and not os.fspath(path).endswith(".lbj"):
+        raise UsageError(f"{os.fspath(path)!r} is no journal; lbj convert {os.fspath(path)} -o OUT.lbj makes one of it")
+
+
+@contextlib.contextmanager
+def serving(journal: str | os.PathLike[str] | None = None) -> Iterator[PageServer]:
+    """Serve in a thread while the block runs."""
+    import threading
+
+    with PageServer(journal) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

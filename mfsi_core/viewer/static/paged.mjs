@@ -1,0 +1,34 @@
+// A source on a server, read in pages that are kept, so that frames side by side are one request.
+
+const PAGE = 2 ** 18;
+const MOST_PAGES = 128;
+
+/** A source of the reader as another one that asks for whole pages; what is longer than a page is asked for as it is. */
+export function paged({ size, read }) {
+  const pages = new Map();
+  const page = (number) => {
+    if (!pages.has(number)) {
+      if (pages.size === MOST_PAGES) pages.delete(pages.keys().next().value);
+      const start = number * PAGE;
+      const asked = read(start, Math.min(PAGE, size - start));
+      pages.set(number, asked);
+      asked.catch(() => pages.delete(number));
+    }
+    return pages.get(number);
+  };
+  return {
+    size,
+    async read(offset, length) {
+      if (length > PAGE) return read(offset, length);
+      const out = new Uint8Array(length);
+      for (let at = offset; at < offset + length; ) {
+        const number = Math.floor(at / PAGE);
+        const bytes = (await page(number)).subarray(at - number * PAGE, offset + length - number * PAGE);
+        if (bytes.length === 0) return out.subarray(0, at - offset);
+        out.set(bytes, at - offset);
+        at += bytes.length;
+      }
+      return out;
+    },
+  };
+}

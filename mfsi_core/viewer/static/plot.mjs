@@ -1,0 +1,293 @@
+// A plot of spectra or of anything against frames: curves, marks at lines, and a window that can be drawn.
+
+import uPlot from "./vendor/uPlot-1.6.32.esm.js";
+import { exportButtons, fileName } from "./export.mjs";
+import { PRINTED, ink, onTheme } from "./theme.mjs";
+import { number, ticks } from "./units.mjs";
+
+const HEIGHT = 280;
+const PRINT = { width: 900, height: 360, left: 70, right: 16, top: 34, bottom: 46 };
+const FONT = "12px system-ui, sans-serif";
+
+/**
+ * A plot in `host`.
+ *
+ * Emits `window` with detail [low, high] in units of x, as a DOM event, when a window is drawn with the mouse or moved
+ * by keys: arrows move it, with shift they widen it.
+ */
+export class Plot extends EventTarget {
+  constructor(host, { height = HEIGHT, drawable = false } = {}) {
+    super();
+    Object.assign(this, { host, height, drawable, shown: null, window: null, drawing: false, chart: null, logarithmic: false });
+    host.classList.add("plot");
+    this.title = document.createElement("h2");
+    this.tools = Object.assign(document.createElement("span"), { className: "tools" });
+    const head = document.createElement("header");
+    head.append(this.title, this.tools, exportButtons(() => this.exported()));
+    this.room = Object.assign(document.createElement("div"), { className: "room", tabIndex: 0 });
+    this.room.setAttribute("role", "img");
+    this.readout = Object.assign(document.createElement("p"), { className: "readout" });
+    host.append(head, this.room, this.readout);
+    if (drawable) this.room.addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.chart?.setSize({ width: this.room.clientWidth, height })).observe(this.room);
+    onTheme(() => this.rebuild());
+  }
+
+  /**
+   * Shows curves.
+   *
+   * @param x values of the axis
+   * @param curves `[{label, y, colour, print}]`: colours on the page, a custom property of its style sheet, and in print;
+   *   missing values NaN; `values` and `column` are saved in place of `y` and `label` where y was scaled to be seen
+   * @param marks `[{x, label}]`, lines drawn upright
+   */
+  show({ x, curves, marks = [], title, xLabel, yLabel, name }) {
+    const key = JSON.stringify([xLabel, yLabel, curves.map(({ label, colour, dots }) => [label, colour, dots])]);
+    const same = this.chart && this.key_ === key && this.shown.x.length === x.length && this.shown.x[0] === x[0];
+    this.shown = { x, curves, marks, title, xLabel, yLabel, name };
+    this.key_ = key;
+    this.title.textContent = title;
+    this.room.setAttribute("aria-label", `${title}: ${yLabel} against ${xLabel}`);
+    if (same) this.chart.setData(this.data(), false), this.rescale();
+    else this.rebuild();
+  }
+
+  setMarks(marks) {
+    if (!this.shown) return;
+    this.shown.marks = marks;
+    this.chart.redraw(false);
+  }
+
+  setWindow(window) {
+    this.window = window;
+    this.chart?.redraw(false);
+  }
+
+  /** What a drag does: a window, or zooming in (a double click zooms out). */
+  setDrawing(drawing) {
+    this.drawing = drawing;
+  }
+
+  setLogarithmic(logarithmic) {
+    this.logarithmic = logarithmic;
+    this.rebuild();
+  }
+
+  data() {
+    const shown = ({ y }) => Array.from(y, (v) => (Number.isFinite(v) && (!this.logarithmic || v > 0) ? v : null));
+    return [Array.from(this.shown.x), ...this.shown.curves.map(shown)];
+  }
+
+  /** Fits y to what is seen of x, which stays. */
+  rescale() {
+    const { min, max } = this.chart.scales.x;
+    this.chart.setScale("x", { min, max });
+  }
+
+  rebuild() {
+    if (!this.shown) return;
+    this.chart?.destroy();
+    const colours = ink(this.host);
+    const style = getComputedStyle(this.host);
+    const axis = (label, size) => ({
+      label, size, stroke: colours.soft, font: FONT, labelFont: FONT, labelSize: 22,
+      grid: { stroke: colours.line, width: 0.5 }, ticks: { stroke: colours.line, width: 0.5 },
+    });
+    const labels = { ...axis(this.shown.yLabel, 62), values: (_, values) => values.map((v) => (v === null ? "" : number(v, 3))) };
+    this.chart = new uPlot(
+      {
+        width: Math.max(200, this.room.clientWidth),
+        height: this.height,
+        padding: [18, 12, 0, 0],
+        legend: { show: false },
+        scales: { x: { time: false }, y: { distr: this.logarithmic ? 3 : 1, range: (_, low, high) => this.range(low, high) } },
+        axes: [axis(this.shown.xLabel, 34), labels],
+        series: [
+          {},
+          ...this.shown.curves.map(({ label, colour, dots }) => ({
+            label, width: 1.5, stroke: style.getPropertyValue(colour).trim(), points: { show: Boolean(dots), size: 4 },
+            spanGaps: false,
+          })),
+        ],
+        cursor: { drag: { x: true, y: false, setScale: false }, points: { show: false } },
+        hooks: {
+          draw: [(chart) => this.over(chart, colours)],
+          setSelect: [(chart) => this.selected(chart)],
+          setCursor: [(chart) => this.tell(chart)],
+        },
+      },
+      this.data(),
+      this.room,
+    );
+  }
+
+  range(low, high) {
+    if (low === null || high === null || !Number.isFinite(low)) return this.logarithmic ? [0.5, 10] : [0, 1];
+    if (this.logarithmic) return [low / 1.5, high * 1.5];
+    const spread = high - low || Math.abs(high) || 1;
+    return [low >= 0 && low < spread ? 0 : low - 0.05 * spread, high + 0.08 * spread];
+  }
+
+  selected(chart) {
+    const { left, width } = chart.select;
+    if (width < 3) return;
+    const ends = [chart.posToVal(left, "x"), chart.posToVal(left + width, "x")];
+    chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    if (this.drawing && this.drawable) this.put(ends);
+    else chart.setScale("x", { min: ends[0], max: ends[1] });
+  }
+
+  put(window) {
+    this.setWindow(window);
+    this.dispatchEvent(new CustomEvent("window", { detail: window }));
+  }
+
+  key(event) {
+    const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!sign || !this.window || !this.shown) return;
+    event.preventDefault();
+    const { x } = this.shown;
+    const step = (Math.abs(x.at(-1) - x[0]) / Math.max(1, x.length - 1)) * (event.ctrlKey ? 10 : 1) * sign;
+    const [low, high] = this.window;
+    this.put(event.shiftKey ? [low, Math.max(low, high + step)] : [low + step, high + step]);
+  }
+
+  tell(chart) {
+    const { idx } = chart.cursor;
+    if (idx === null || idx === undefined) {
+      this.readout.textContent = "";
+      return;
+    }
+    const { x, curves, xLabel } = this.shown;
+    const values = curves.map(({ label, y }) => `${label} ${number(y[idx], 5)}`);
+    this.readout.textContent = `${xLabel} ${number(x[idx], 5)}: ${values.join(", ")}`;
+  }
+
+  /** Window, marks and what the curves are, over the curves. */
+  over(chart, colours) {
+    const { ctx, bbox } = chart;
+    const ratio = devicePixelRatio || 1;
+    const style = getComputedStyle(this.host);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top - 18 * ratio, bbox.width, bbox.height + 18 * ratio);
+    ctx.clip();
+    if (this.window) {
+      const [low, high] = this.window.map((value) => chart.valToPos(value, "x", true));
+      Object.assign(ctx, { globalAlpha: 0.13, fillStyle: colours.mark });
+      ctx.fillRect(low, bbox.top, Math.max(ratio, high - low), bbox.height);
+      ctx.globalAlpha = 0.8;
+      for (const end of [low, high]) ctx.fillRect(end, bbox.top, ratio, bbox.height);
+      ctx.globalAlpha = 1;
+    }
+    Object.assign(ctx, { font: `${11 * ratio}px system-ui, sans-serif`, textBaseline: "bottom", textAlign: "center" });
+    const place = (x) => chart.valToPos(x, "x", true) / ratio;
+    for (const { x, label, y } of placed(this.shown.marks, place, (text) => ctx.measureText(text).width / ratio)) {
+      Object.assign(ctx, { strokeStyle: colours.soft, fillStyle: colours.ink, lineWidth: ratio, globalAlpha: 0.6 });
+      ctx.beginPath();
+      ctx.moveTo(x * ratio, bbox.top);
+      ctx.lineTo(x * ratio, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.globalAlpha = 1;
+      if (y === 0) ctx.fillText(label, x * ratio, bbox.top - 3 * ratio);
+    }
+    Object.assign(ctx, { textAlign: "right", textBaseline: "top" });
+    if (this.shown.curves.length > 1) {
+      this.shown.curves.forEach(({ label, colour }, i) => {
+        ctx.fillStyle = style.getPropertyValue(colour).trim();
+        ctx.fillText(label, bbox.left + bbox.width - 6 * ratio, bbox.top + (4 + 15 * i) * ratio);
+      });
+    }
+    ctx.restore();
+  }
+
+  /** The figure as it is seen, light, and all values, for the buttons. */
+  exported() {
+    if (!this.shown) return null;
+    const { x, curves, xLabel, title, name } = this.shown;
+    const table = [[xLabel, ...curves.map(({ label, column }) => column ?? label)]];
+    for (let i = 0; i < x.length; i++) {
+      table.push([x[i], ...curves.map(({ y, values = y }) => (Number.isFinite(values[i]) ? values[i] : ""))]);
+    }
+    const { width, height } = PRINT;
+    return { name: fileName(name ?? title), figure: { width, height, draw: (context) => this.print(context) }, table };
+  }
+
+  print(context) {
+    const { width, height, left, right, top, bottom } = PRINT;
+    const { x, curves, marks, title, xLabel, yLabel } = this.shown;
+    const { min: low, max: high } = this.chart.scales.x;
+    const { min: least, max: most } = this.chart.scales.y;
+    const scale = this.logarithmic ? Math.log10 : (value) => value;
+    const px = (value) => left + ((value - low) / (high - low)) * (width - left - right);
+    const py = (value) => height - bottom - ((scale(value) - scale(least)) / (scale(most) - scale(least))) * (height - top - bottom);
+    Object.assign(context, { fillStyle: PRINTED.ground, font: FONT });
+    context.fillRect(0, 0, width, height);
+    const text = (words, at, to, align, baseline, colour = PRINTED.ink) => {
+      Object.assign(context, { fillStyle: colour, textAlign: align, textBaseline: baseline });
+      context.fillText(words, at, to);
+    };
+    const line = (points, strokeStyle, lineWidth) => {
+      Object.assign(context, { strokeStyle, lineWidth });
+      context.beginPath();
+      let drawn = false;
+      for (const point of points) {
+        if (point && drawn) context.lineTo(...point);
+        else if (point) context.moveTo(...point);
+        drawn = Boolean(point);
+      }
+      context.stroke();
+    };
+    text(title, left, 4, "left", "top");
+    if (this.window) {
+      context.fillStyle = "#f6e6da";
+      const [from, to] = this.window.map((value) => Math.max(left, Math.min(width - right, px(value))));
+      context.fillRect(from, top, to - from, height - top - bottom);
+    }
+    for (const value of ticks(low, high, 8)) {
+      line([[px(value), height - bottom], [px(value), height - bottom + 5]], PRINTED.soft, 1);
+      text(number(value), px(value), height - bottom + 8, "center", "top", PRINTED.soft);
+    }
+    for (const value of this.logarithmic ? powers(least, most) : ticks(least, most, 5)) {
+      line([[left - 5, py(value)], [left, py(value)]], PRINTED.soft, 1);
+      text(number(value, 3), left - 8, py(value), "right", "middle", PRINTED.soft);
+    }
+    line([[left, top], [left, height - bottom], [width - right, height - bottom]], PRINTED.soft, 1);
+    const seen = marks.filter((mark) => mark.x >= low && mark.x <= high);
+    for (const mark of placed(seen, px, (words) => 7 * words.length)) {
+      line([[mark.x, top], [mark.x, height - bottom]], PRINTED.line, 1);
+      if (mark.y === 0) text(mark.label, mark.x, top - 2, "center", "bottom", PRINTED.soft);
+    }
+    curves.forEach(({ label, y, print = "#1f5fa8" }, k) => {
+      const points = Array.from(y, (value, i) =>
+        x[i] >= low && x[i] <= high && Number.isFinite(value) && (!this.logarithmic || value > 0) ? [px(x[i]), py(value)] : null,
+      );
+      line(points, print, 1.2);
+      if (curves.length > 1) text(label, width - right - 6, top + 4 + 15 * k, "right", "top", print);
+    });
+    text(xLabel, (left + width - right) / 2, height - 8, "center", "bottom");
+    context.save();
+    context.translate(14, (top + height - bottom) / 2);
+    context.rotate(-Math.PI / 2);
+    text(yLabel, 0, 0, "center", "middle");
+    context.restore();
+  }
+}
+
+const powers = (low, high) => {
+  const out = [];
+  for (let k = Math.ceil(Math.log10(low)); 10 ** k <= high; k++) out.push(10 ** k);
+  return out;
+};
+
+/** Marks with places in px, from the left; `y` is 0 where the label has room, the heaviest first. */
+function placed(marks, place, width) {
+  const taken = [];
+  return marks.map((mark) => {
+    const x = place(mark.x);
+    const half = width(mark.label) / 2 + 2;
+    const free = taken.every(([from, to]) => x + half < from || x - half > to);
+    if (free) taken.push([x - half, x + half]);
+    return { ...mark, x, y: free ? 0 : 1 };
+  });
+}

@@ -1,0 +1,158 @@
+// Reads a journal and sums it, apart from the page. The page's end is journal.mjs.
+
+import { Journal, LbjError, fromBlob, fromUrl, recover } from "./reader/lbj.mjs";
+import { paged } from "./paged.mjs";
+import { Series } from "./series.mjs";
+import { addMap, addSpectrum, areaWeights, lay } from "./sums.mjs";
+
+const PARTIAL = 120; // ms from one partial answer to the next
+const LONGEST = 30; // ms of work without looking for messages
+
+const one = { journal: null, described: null, series: new Map(), displacements: new Map() };
+const latest = new Map(); // number of the newest call of a kind, which the older ones give way to
+
+const sourceOf = async ({ blob, url }) => (blob ? fromBlob(blob) : paged(await fromUrl(url)));
+const told = (error) =>
+  error instanceof LbjError
+    ? { kind: error.kind, clause: error.clause, message: error.message, offset: error.offset }
+    : { message: error?.message ?? String(error) };
+
+const pause = () => new Promise((resolve) => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    resolve();
+  };
+  port2.postMessage(null);
+});
+
+function seriesOf(name) {
+  if (!one.series.has(name)) one.series.set(name, new Series(one.journal, one.described, name));
+  return one.series.get(name);
+}
+
+const calls = {
+  /** Opens a journal: what it declares, and how reading ended. */
+  async open(source) {
+    const journal = await Journal.open(await sourceOf(source));
+    const notes = [];
+    let described;
+    try {
+      described = await journal.describe();
+    } catch (error) {
+      notes.push(told(error));
+      described = journal.header;
+    }
+    Object.assign(one, { journal, described, series: new Map(), displacements: await journal.displacements() });
+    const { version, length, indexed, end } = journal;
+    const statics = [...(await journal.static()).keys()];
+    return { version, length, indexed, end: end && told(end), described, notes, statics, displacements: one.displacements };
+  },
+
+  /** Saves what is whole of a damaged journal. */
+  async recover(source) {
+    const parts = [];
+    const { kept, lost } = await recover(await sourceOf(source), (bytes) => void parts.push(bytes.slice()));
+    return { blob: new Blob(parts), kept: kept.map(Number), lost: lost.map(Number) };
+  },
+
+  /** Attributes of all frames: {names, attributes} or {error} each. */
+  async attributes(_, __, partial, superseded) {
+    const out = [];
+    const rest = clock(PARTIAL);
+    for (let i = 0; i < one.journal.length; i++) {
+      try {
+        const { names, attributes } = await one.journal.frame(i);
+        out.push({ names, attributes });
+      } catch (error) {
+        out.push({ error: told(error) });
+      }
+      if (!rest()) continue;
+      partial({ done: i + 1 });
+      await pause();
+      if (superseded()) return null;
+    }
+    return out;
+  },
+
+  /**
+   * Sums over frames of one signal.
+   *
+   * @param frames numbers of frames
+   * @param want `{spectrum, map, area}`: whether, channels [first, last], and [top, left, bottom, right)
+   * @param aligned laid on the scene by the displacements of this signal's name, null: as recorded
+   */
+  async sums({ name, frames, want, aligned }, key, partial, superseded) {
+    const series = seriesOf(name);
+    const pass = new Pass(series, want, aligned ? one.displacements.get(aligned) : null);
+    const [answered, worked] = [clock(PARTIAL), clock(LONGEST)];
+    for (const i of frames) {
+      try {
+        await pass.add(i);
+      } catch (error) {
+        pass.lost.push({ frame: i, ...told(error) });
+      }
+      pass.done++;
+      if (answered()) partial(pass.answer());
+      if (worked()) await pause();
+      if (superseded()) return null;
+    }
+    return pass.answer();
+  },
+};
+
+/** Says, now and then, that so many ms have passed. */
+function clock(interval) {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - last < interval) return false;
+    last = now;
+    return true;
+  };
+}
+
+/** Sums that grow frame by frame. */
+class Pass {
+  constructor(series, want, displacement) {
+    Object.assign(this, { series, want, displacement, done: 0, summed: 0, lost: [] });
+    const { pixels, channels } = series.sizes;
+    this.spectrum = want.spectrum && new Float64Array(channels);
+    this.area = want.area && new Float64Array(channels);
+    this.map = want.map && new Float64Array(pixels);
+    this.cover = this.map && new Float64Array(pixels);
+  }
+
+  async add(i) {
+    const { series, want } = this;
+    const field = this.displacement?.field(i) ?? null;
+    const found = await series.frame(i);
+    if (!found) return;
+    const { part, move } = found;
+    if (this.spectrum) addSpectrum(part, series.sizes, move, null, this.spectrum);
+    if (this.area) addSpectrum(part, series.sizes, move, areaWeights(want.area, series.sizes, field), this.area);
+    if (this.map) {
+      const map = new Float64Array(series.sizes.pixels);
+      if (series.signal.kind === "image") map.set(part.data);
+      else addMap(part, series.sizes, move, want.map, map);
+      lay(map, series.sizes, field, this.map, this.cover);
+    }
+    this.summed++;
+  }
+
+  answer() {
+    const { done, summed, lost, spectrum, area, map, cover } = this;
+    return { done, summed, lost, spectrum, area, map, cover };
+  }
+}
+
+self.onmessage = async ({ data: { id, call, key, args } }) => {
+  latest.set(key, id);
+  const superseded = () => latest.get(key) !== id;
+  const partial = (value) => superseded() || self.postMessage({ id, partial: value });
+  try {
+    self.postMessage({ id, value: await calls[call](args, key, partial, superseded) });
+  } catch (error) {
+    self.postMessage({ id, error: told(error) });
+  }
+};

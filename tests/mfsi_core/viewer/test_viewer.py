@@ -1,0 +1,279 @@
+"""The viewer in Chromium without a screen, on journals whose content is known."""
+
+import json
+
+import numpy as np
+import pytest
+from browser import chromium
+
+import lbj
+from mfsi_core.cli import main
+from mfsi_core.viewer.server import serving
+
+CATCH = """
+window.saved = [];
+URL.createObjectURL = (blob) => { saved.push(blob); return "blob:caught"; };
+HTMLAnchorElement.prototype.click = function () { saved.at(-1).title = this.download; };
+"""
+IDLE = "document.body.ariaBusy === 'false' && !document.getElementById('content').hidden"
+ENERGY = {"name": "energy", "offset": 100, "scale": 10, "units": "eV"}
+PLANE = [{"name": name, "offset": 0, "scale": 2e-10, "units": "m"} for name in "yx"]
+
+
+@pytest.fixture(scope="module")
+def page():
+    with chromium() as browser:
+        yield browser.page()
+
+
+@pytest.fixture
+def saw(page, tmp_path):
+    """Open a journal in the page, and come back when all of it is shown."""
+    with serving() as server:
+
+        def open_(path):
+            server.journal = path
+            page.open(server.page())
+            page.until(IDLE)
+            page.run(CATCH)
+            return page
+
+        yield open_
+    assert page.problems() == []
+
+
+def settled(page):
+    """After a change: a drawing of the page later, when nothing is being summed."""
+    page.run("new Promise((done) => requestAnimationFrame(done))")
+    page.until(IDLE)
+
+
+def saved(page, panel, kind="CSV"):
+    """Name and content of the file that a button of a panel hands out."""
+    page.run(f"[...document.querySelectorAll('#{panel} .exports button')].find((b) => b.textContent === '{kind}').click()")
+    page.until("saved.length && saved.at(-1).title")
+    content = page.run("saved.at(-1).arrayBuffer().then((b) => Array.from(new Uint8Array(b)))")
+    name = page.run("saved.at(-1).title")
+    page.run("saved.length = 0")
+    return name, bytes(content)
+
+
+def table(page, panel):
+    rows = [line.split(",") for line in saved(page, panel)[1].decode().split("\r\n")[:-1]]
+    return rows if rows[0][0].startswith(("energy", "channel")) else np.array(rows, float)
+
+
+def spectrum(page, column=1):
+    return np.array([float(row[column]) for row in table(page, "spectrum-panel")[1:]])
+
+
+def put(page, **values):
+    for name, value in values.items():
+        event = "input" if name in ("elements", "frame") else "change"
+        page.run(f"{{ const e = document.getElementById('{name}'); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('{event}')); }}")
+    settled(page)
+
+
+def told(page):
+    return page.run("document.getElementById('notices').textContent")
+
+
+class Known:
+    """A journal of five frames and what it holds."""
+
+    def __init__(self, path):
+        rng = np.random.default_rng(5)
+        self.path, shape = path, (7, 9, 40)
+        self.counts = rng.poisson(0.3, (5, *shape)).astype(np.uint16)
+        self.images = rng.integers(0, 4000, (5, 7, 9)).astype(np.uint16)
+        self.shifts = [0.0, 10.0, -4.0, 0.0, 23.0]
+        signals = [
+            lbj.Signal("EDX", "events", shape, dtype="uint16", axes=[*PLANE, ENERGY]),
+            lbj.Signal("HAADF", "image", shape[:2], dtype="uint16", axes=PLANE),
+        ]
+        with lbj.create(path, signals, metadata={"title": "known", "elements": ["Si"]}) as writer:
+            for counts, image, shift in zip(self.counts, self.images, self.shifts, strict=True):
+                writer.append({"EDX": counts, "HAADF": image}, energy_shift=shift, live_time=1.5)
+
+    def moved(self, frames=range(5)):
+        """Counts on one energy axis, summed over frames."""
+        out = np.zeros(self.counts.shape[1:])
+        for n in frames:
+            whole, part = divmod(self.shifts[n] / 10, 1)
+            for step, share in ((int(whole), 1 - part), (int(whole) + 1, part)):
+                inside = range(max(0, -step), min(40, 40 - step))
+                for c in inside:
+                    out[..., c + step] += share * self.counts[n, ..., c]
+        return out
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    return Known(tmp_path_factory.mktemp("known") / "a b#ü.lbj")
+
+
+def test_sums_maps_and_areas_are_those_of_the_journal(saw, known):
+    page = saw(known.path)
+    cube = known.moved()
+    np.testing.assert_allclose(spectrum(page), cube.sum(axis=(0, 1)), rtol=1e-12)
+    np.testing.assert_allclose(table(page, "image-panel"), known.images.mean(axis=0))
+    np.testing.assert_allclose(table(page, "map-panel"), cube[..., 5:].sum(axis=2), atol=1e-9)  # above the zero strobe
+    put(page, low="0.3", high="0.38")
+    np.testing.assert_allclose(table(page, "map-panel"), cube[..., 20:29].sum(axis=2), atol=1e-9)
+    put(page, top="2", bottom="4", left="1", right="7")
+    np.testing.assert_allclose(spectrum(page, 2), cube[2:5, 1:8].sum(axis=(0, 1)), rtol=1e-12)
+    put(page, frame="2")
+    np.testing.assert_allclose(table(page, "image-panel"), known.images[2])
+    np.testing.assert_allclose(spectrum(page), known.moved([2]).sum(axis=(0, 1)), atol=1e-9)
+    np.testing.assert_allclose(table(page, "map-panel"), known.moved([2])[..., 20:29].sum(axis=2), atol=1e-9)
+    assert "frame 2" in page.run("document.querySelector('#image-panel h2').textContent")
+
+
+def test_by_keyboard_alone(saw, known):
+    page = saw(known.path)
+    page.run("document.activeElement.blur()")
+    for key in ".", ".", ".", ",":  # the first one shows frame 0
+        page.press(key)
+        settled(page)
+    assert page.run("document.getElementById('frame').value") == "1"
+    page.press("a")
+    settled(page)
+    page.run("document.querySelector('#map-panel canvas').focus()")
+    page.press("ArrowDown")
+    settled(page)
+    before = page.run("['top','bottom','left','right'].map((id) => Number(document.getElementById(id).value))")
+    page.press("ArrowUp")
+    page.press("ArrowRight", shift=True)
+    settled(page)
+    top, bottom, left, right = before
+    assert page.run("['top','bottom','left','right'].map((id) => Number(document.getElementById(id).value))") == [
+        top - 1, bottom - 1, left, right + 1,
+    ]  # fmt: skip
+    area = known.moved()[top - 1 : bottom, left : right + 2].sum(axis=(0, 1))
+    np.testing.assert_allclose(spectrum(page, 2), area, rtol=1e-12)
+    page.press("Escape")
+    settled(page)
+    assert len(table(page, "spectrum-panel")[0]) == 2
+
+
+def test_a_map_of_an_area_drawn_by_mouse(saw, known):
+    page = saw(known.path)
+    page.size(1280, 1600)
+    settled(page)
+    box = page.run("(({x, y, width, height}) => [x, y, width, height])(document.querySelector('#map-panel canvas').getBoundingClientRect())")
+    scale = (box[2] - 87) / 9
+    page.drag((box[0] + 1 + 2.5 * scale, box[1] + 1 + 0.5 * scale), (box[0] + 1 + 5.5 * scale, box[1] + 1 + 3.5 * scale))
+    settled(page)
+    np.testing.assert_allclose(spectrum(page, 2), known.moved()[0:4, 2:6].sum(axis=(0, 1)), rtol=1e-12)
+
+
+def test_aligned_by_the_displacements_of_the_journal(saw, tmp_path):
+    rng = np.random.default_rng(2)
+    path, scene = tmp_path / "moved.lbj", rng.poisson(20, (12, 12, 6))
+    moves = [(0, 0), (1, -2), (-2, 1)]
+    signals = [lbj.Signal("EDX", "events", (8, 8, 6), dtype="uint16"), lbj.Signal("HAADF", "image", (8, 8), dtype="uint16")]
+    with lbj.create(path, signals) as writer:
+        for uy, ux in moves:
+            seen = scene[2 + uy : 10 + uy, 2 + ux : 10 + ux]
+            writer.append({"EDX": seen.astype(np.uint16), "HAADF": seen.sum(axis=2).astype(np.uint16)})
+        fields = np.broadcast_to(np.array(moves, float)[:, :, None, None], (3, 2, 8, 8))
+        writer.put_displacement("HAADF", fields, left_out=[False, False, False])
+    page = saw(path)
+    page.run("document.getElementById('aligned').click()")
+    settled(page)
+    inner = (slice(1, 6), slice(1, 6))  # seen by all frames
+    np.testing.assert_allclose(table(page, "map-panel")[inner], 3 * scene[2:10, 2:10].sum(axis=2)[inner])
+    np.testing.assert_allclose(table(page, "image-panel"), scene[2:10, 2:10].sum(axis=2))
+    put(page, top="3", bottom="4", left="2", right="5")
+    np.testing.assert_allclose(spectrum(page, 2), 3 * scene[5:7, 4:8].sum(axis=(0, 1)))
+    said = page.run("document.getElementById('tabpanels').textContent")
+    assert "mean displacement" in page.run("document.querySelector('#tabpanels .room').ariaLabel") and "−2" in said
+
+
+def test_a_damaged_journal_shows_what_survives(saw, known, tmp_path):
+    whole = known.path.read_bytes()
+    with lbj.open(known.path) as journal:
+        starts = [whole.index(b"FRAM", 8)]
+    while (found := whole.find(b"FRAM", starts[-1] + 4)) > 0:
+        starts.append(found)
+    assert len(starts) == len(journal) == 5
+    body, header, cut = (bytearray(whole) for _ in range(3))
+    place = whole.index(b"BLOK", starts[2]) + 60
+    body[place] ^= 255
+    header[starts[3] - 4 : starts[3] + 8] = bytes(12)
+    for name, content in (("body", body), ("header", header), ("lost", header[:-48]), ("cut", cut[: starts[4] + 100])):
+        (tmp_path / f"{name}.lbj").write_bytes(content)
+    page = saw(tmp_path / "body.lbj")
+    assert "EDX: frame 2 cannot be read" in told(page)
+    np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 3, 4]).sum(axis=(0, 1)), rtol=1e-12)
+    np.testing.assert_allclose(table(page, "image-panel"), known.images.mean(axis=0))
+    page = saw(tmp_path / "header.lbj")
+    assert "frame 3 cannot be read" in told(page)
+    np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 2, 4]).sum(axis=(0, 1)), rtol=1e-12)
+    page = saw(tmp_path / "lost.lbj")
+    assert "4 frames survive; lost: frame 3" in told(page)
+    np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 2, 4]).sum(axis=(0, 1)), rtol=1e-12)
+    page = saw(tmp_path / "cut.lbj")
+    assert "The 4 frames completed before are shown" in told(page)
+    np.testing.assert_allclose(table(page, "image-panel"), known.images[:4].mean(axis=0))
+
+
+def test_what_is_no_journal_is_said(page, tmp_path, known):
+    (tmp_path / "no.lbj").write_bytes(b"something else, longer than a header of a record")
+    with serving(tmp_path / "no.lbj") as server:
+        page.open(server.page())
+        page.until("document.getElementById('notices').textContent")
+        assert "no.lbj cannot be opened: neither signature nor HEAD" in told(page)
+        page.drop("#file", known.path)  # the next one opens all the same
+        page.until(IDLE)
+        page.run(CATCH)
+        np.testing.assert_allclose(table(page, "image-panel"), known.images.mean(axis=0))
+
+
+def test_pictures_leave_as_png_and_svg(saw, known):
+    page = saw(known.path)
+    for panel in ("image-panel", "map-panel", "spectrum-panel"):
+        name, content = saved(page, panel, "PNG")
+        assert name.endswith(".png") and content.startswith(b"\x89PNG") and len(content) > 2000
+        name, content = saved(page, panel, "SVG")
+        text = content.decode()
+        page.run(f"window.svg = new DOMParser().parseFromString({json.dumps(text)}, 'image/svg+xml').documentElement")
+        assert page.run("svg.nodeName") == "svg"
+        words = page.run("[...svg.querySelectorAll('text')].map((t) => t.textContent)")
+        assert "energy (keV)" in words if panel == "spectrum-panel" else any(word.endswith(" pm") for word in words)
+
+
+def test_nothing_leaves_the_machine(page, known):
+    with serving(known.path) as server:
+        before = len(page.events("Network.requestWillBeSent"))
+        page.open(server.page())
+        page.until(IDLE)
+        asked = [event["request"]["url"] for event in page.events("Network.requestWillBeSent")[before:]]
+        assert len(asked) > 10
+        assert all(url.startswith((server.address, "data:", "blob:")) for url in asked)
+        refused = "fetch('http://127.0.0.1:9/x').then(() => 'sent', () => 'refused')"
+        assert page.run(refused) == "refused"
+        assert any("Content Security Policy" in text for text in page.problems())
+        page.browser.events.clear()
+
+
+def test_light_and_dark(saw, known):
+    page = saw(known.path)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.size(1280, dark=False)
+    assert page.run(ground) == "rgb(255, 255, 255)"
+    page.size(800, dark=True)
+    assert page.run(ground) == "rgb(18, 23, 28)"
+    page.until("document.documentElement.scrollWidth <= 800")
+    page.run("document.getElementById('theme').click()")
+    assert page.run(ground) == "rgb(255, 255, 255)"
+    page.run("localStorage.clear()")
+    page.size(1280)
+
+
+def test_the_command_refuses_other_files(tmp_path, capsys):
+    (tmp_path / "x.emd").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert main(["view", "--no-browser", str(tmp_path / "x.emd")]) == 2
+    assert "lbj convert" in capsys.readouterr().err
+    assert main(["view", "--no-browser", str(tmp_path)]) == 2
+    assert main(["view", "--no-browser", str(tmp_path / "none.lbj")]) == 1
