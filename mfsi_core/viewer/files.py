@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 
+import conformance
+
+STATIC: Final = Path(__file__).parent / "static"
 READER: Final = "reader/"  # where pages find the JavaScript reader of the conformance package
 LEFT_OUT = {"adapter.mjs"}
 TYPES = {
@@ -16,23 +18,13 @@ TYPES = {
 }
 
 
-def page_files() -> dict[str, Traversable]:
-    """Return every file of the pages by its address, relative to the page: ``viewer.html``, ``reader/lbj.mjs``, …"""
-    found = _below(resources.files(__package__).joinpath("static"), "")
-    return found | _below(resources.files("conformance").joinpath("ports", "js"), READER)
+def page_files() -> dict[str, Path]:
+    """Return every file of the pages by its address, relative to the page: ``viewer.html``, ``reader/lbj.mjs``, …."""
+    assert conformance.__file__ is not None
+    reader = Path(conformance.__file__).parent / "ports" / "js"
+    return _below(STATIC, "") | _below(reader, READER)
 
 
-def _below(folder: Traversable, prefix: str) -> dict[str, Traversable]:
-    out: dict[str, Traversable] = {}
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            if entry.name != "node_modules":
-                out |= _below(entry, f"{prefix}{entry.name}/")
-        elif suffix(entry.name) in TYPES and entry.name not in LEFT_OUT:
-            out[prefix + entry.name] = entry
-    return out
-
-
-def suffix(name: str) -> str:
-    """Return the ending of a file's name, with its dot."""
-    return "." + name.rpartition(".")[2]
+def _below(folder: Path, prefix: str) -> dict[str, Path]:
+    found = (path for path in folder.rglob("*") if path.suffix in TYPES and path.name not in LEFT_OUT)
+    return {prefix + path.relative_to(folder).as_posix(): path for path in found}

@@ -38,7 +38,7 @@ def tables() -> str:
         f"export const LINES = {_rows(lines)};\n"
         "\n/** Edges for EELS by element: [subshell, binding energy eV]. */\n"
         f"export const EDGES = {_rows({e: rows for e, rows in edges.items() if rows})};\n"
-        "\n/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum that it expects, and the rest. */\n"
+        "\n/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum, and the rest. */\n"
         f"export const SIZE = {json.dumps(size)};\n"
     )
 
@@ -53,7 +53,7 @@ def _edges(element: str) -> list:
 
 
 def _rows(table: dict[str, list]) -> str:
-    inner = ",\n".join(f'  {element}: {json.dumps(rows, separators=(",", ":"))}' for element, rows in table.items())
+    inner = ",\n".join(f"  {element}: {json.dumps(rows, separators=(',', ':'))}" for element, rows in table.items())
     return "{\n" + inner + ",\n}"
 
 

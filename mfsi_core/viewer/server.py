@@ -16,13 +16,14 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from lbj import UsageError
 
-from .files import TYPES, page_files, suffix
+from .files import TYPES, page_files
 
 JOURNAL = "journal/"  # the journal's name follows
 CHUNK = 1 << 20
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
-    "img-src 'self' data: blob:; connect-src 'self' data:{}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "img-src 'self' data: blob:; connect-src 'self' data:{}; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 
 
@@ -68,11 +69,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: a page asks for hundreds of ranges."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer a request."""
         self._answer(body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         """Answer with the header alone."""
         self._answer(body=False)
 
@@ -101,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_file(self, name: str, query: str, *, body: bool) -> None:
         content = self.server.files[name].read_bytes()
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", TYPES[suffix(name)])
+        self.send_header("Content-Type", TYPES[self.server.files[name].suffix])
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Content-Security-Policy", POLICY.format(_origin(query)))
         self.send_header("Cache-Control", "no-store")

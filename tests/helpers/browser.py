@@ -63,7 +63,16 @@ class Page:
             file.write(base64.b64decode(data))
 
     def press(self, key, *, shift=False, ctrl=False):
-        codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
+        codes = {
+            "ArrowLeft": 37,
+            "ArrowUp": 38,
+            "ArrowRight": 39,
+            "ArrowDown": 40,
+            "Tab": 9,
+            "Enter": 13,
+            "Escape": 27,
+            " ": 32,
+        }
         event = {"key": key, "modifiers": 8 * shift + 2 * ctrl, "windowsVirtualKeyCode": codes.get(key, 0)}
         if key in ("Enter", " ") or len(key) == 1:
             event["text"] = "\r" if key == "Enter" else key
@@ -75,7 +84,9 @@ class Page:
 
     def drag(self, start, end):
         for kind, (x, y), buttons in (("Pressed", start, 1), ("Moved", end, 1), ("Released", end, 0)):
-            self.call("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, button="left", buttons=buttons, clickCount=1)
+            self.call(
+                "Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, button="left", buttons=buttons, clickCount=1
+            )
 
     def drop(self, selector, path):
         """Give a file to a file input."""
@@ -83,12 +94,18 @@ class Page:
         self.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node["nodeId"])
 
     def events(self, method):
-        return [event["params"] for event in self.browser.events if event["method"] == method and event.get("sessionId") == self.session]
+        return [
+            event["params"]
+            for event in self.browser.events
+            if event["method"] == method and event.get("sessionId") == self.session
+        ]
 
     def problems(self):
         """What the page's console complains of."""
         thrown = [event["exceptionDetails"] for event in self.events("Runtime.exceptionThrown")]
-        logged = [event["entry"]["text"] for event in self.events("Log.entryAdded") if event["entry"]["level"] == "error"]
+        logged = [
+            event["entry"]["text"] for event in self.events("Log.entryAdded") if event["entry"]["level"] == "error"
+        ]
         return [one.get("exception", {}).get("description", one["text"]) for one in thrown] + logged
 
 

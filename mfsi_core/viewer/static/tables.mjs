@@ -184,5 +184,5 @@ export const EDGES = {
   U: [["O5",95.0],["O4",104.0],["N7",379.0],["N6",389.0]],
 };
 
-/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum that it expects, and the rest. */
+/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum, and the rest. */
 export const SIZE = {"spectrumBits": 8.486196337267216, "coding": 1.03, "imageBits": 8.0, "frameBytes": 250, "fileBytes": 1000};

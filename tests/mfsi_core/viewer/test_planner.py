@@ -1,6 +1,7 @@
 """The planner's page gives the figures of `mfsi plan` to the last digit."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,11 +44,13 @@ def pages():
 def settings(rng):
     out = {}
     for name, (units, low, high) in QUANTITIES.items():
-        value = 0.0 if low == 0.0 and rng.random() < 0.3 else float(np.exp(rng.uniform(np.log(low or 1e-3), np.log(high))))
+        value = (
+            0.0 if low == 0.0 and rng.random() < 0.3 else float(np.exp(rng.uniform(np.log(low or 1e-3), np.log(high))))
+        )
         digits = int(rng.integers(1, 17))
         out[name] = f"{value:.{digits}g}{' ' * int(rng.integers(0, 2))}{rng.choice(units)}"
-    number, unit = float(out["pixel"].rstrip("nmpÅagstrom ")), out["pixel"].lstrip("0123456789.e+- ")
-    sides = [f"{number * float(pixels):.12g}{unit}" for pixels in rng.uniform(1.01, 4000, int(rng.integers(1, 3)))]
+    number, unit = re.fullmatch(r"(\S*?\d) ?([^\d\s]+)", out["pixel"]).groups()
+    sides = [f"{float(number) * pixels:.12g}{unit}" for pixels in rng.uniform(1.01, 4000, int(rng.integers(1, 3)))]
     out["field"] = ",".join(sides)
     out["frames"], out["motifs"] = str(int(rng.integers(1, 5000))), str(int(rng.integers(1, 300)))
     return out

@@ -50,7 +50,9 @@ def settled(page):
 
 def saved(page, panel, kind="CSV"):
     """Name and content of the file that a button of a panel hands out."""
-    page.run(f"[...document.querySelectorAll('#{panel} .exports button')].find((b) => b.textContent === '{kind}').click()")
+    page.run(
+        f"[...document.querySelectorAll('#{panel} .exports button')].find((b) => b.textContent === '{kind}').click()"
+    )
     page.until("saved.length && saved.at(-1).title")
     content = page.run("saved.at(-1).arrayBuffer().then((b) => Array.from(new Uint8Array(b)))")
     name = page.run("saved.at(-1).title")
@@ -70,7 +72,9 @@ def spectrum(page, column=1):
 def put(page, **values):
     for name, value in values.items():
         event = "input" if name in ("elements", "frame") else "change"
-        page.run(f"{{ const e = document.getElementById('{name}'); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('{event}')); }}")
+        page.run(
+            f"{{ const e = document.getElementById('{name}'); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('{event}')); }}"
+        )
     settled(page)
 
 
@@ -160,9 +164,13 @@ def test_a_map_of_an_area_drawn_by_mouse(saw, known):
     page = saw(known.path)
     page.size(1280, 1600)
     settled(page)
-    box = page.run("(({x, y, width, height}) => [x, y, width, height])(document.querySelector('#map-panel canvas').getBoundingClientRect())")
+    box = page.run(
+        "(({x, y, width, height}) => [x, y, width, height])(document.querySelector('#map-panel canvas').getBoundingClientRect())"
+    )
     scale = (box[2] - 87) / 9
-    page.drag((box[0] + 1 + 2.5 * scale, box[1] + 1 + 0.5 * scale), (box[0] + 1 + 5.5 * scale, box[1] + 1 + 3.5 * scale))
+    page.drag(
+        (box[0] + 1 + 2.5 * scale, box[1] + 1 + 0.5 * scale), (box[0] + 1 + 5.5 * scale, box[1] + 1 + 3.5 * scale)
+    )
     settled(page)
     np.testing.assert_allclose(spectrum(page, 2), known.moved()[0:4, 2:6].sum(axis=(0, 1)), rtol=1e-12)
 
@@ -171,7 +179,10 @@ def test_aligned_by_the_displacements_of_the_journal(saw, tmp_path):
     rng = np.random.default_rng(2)
     path, scene = tmp_path / "moved.lbj", rng.poisson(20, (12, 12, 6))
     moves = [(0, 0), (1, -2), (-2, 1)]
-    signals = [lbj.Signal("EDX", "events", (8, 8, 6), dtype="uint16"), lbj.Signal("HAADF", "image", (8, 8), dtype="uint16")]
+    signals = [
+        lbj.Signal("EDX", "events", (8, 8, 6), dtype="uint16"),
+        lbj.Signal("HAADF", "image", (8, 8), dtype="uint16"),
+    ]
     with lbj.create(path, signals) as writer:
         for uy, ux in moves:
             seen = scene[2 + uy : 10 + uy, 2 + ux : 10 + ux]
@@ -187,7 +198,8 @@ def test_aligned_by_the_displacements_of_the_journal(saw, tmp_path):
     put(page, top="3", bottom="4", left="2", right="5")
     np.testing.assert_allclose(spectrum(page, 2), 3 * scene[5:7, 4:8].sum(axis=(0, 1)))
     said = page.run("document.getElementById('tabpanels').textContent")
-    assert "mean displacement" in page.run("document.querySelector('#tabpanels .room').ariaLabel") and "−2" in said
+    assert "mean displacement" in page.run("document.querySelector('#tabpanels .room').ariaLabel")
+    assert "−2" in said
 
 
 def test_a_damaged_journal_shows_what_survives(saw, known, tmp_path):
@@ -234,7 +246,9 @@ def test_pictures_leave_as_png_and_svg(saw, known):
     page = saw(known.path)
     for panel in ("image-panel", "map-panel", "spectrum-panel"):
         name, content = saved(page, panel, "PNG")
-        assert name.endswith(".png") and content.startswith(b"\x89PNG") and len(content) > 2000
+        assert name.endswith(".png")
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 2000
         name, content = saved(page, panel, "SVG")
         text = content.decode()
         page.run(f"window.svg = new DOMParser().parseFromString({json.dumps(text)}, 'image/svg+xml').documentElement")
