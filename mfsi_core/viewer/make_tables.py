@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from ..edge_table import edges_of
+from ..edge_table import _table as edge_table
 from ..lines import lines_of, symbols
 from ..planning import expected_spectrum
 from ..planning.size import CODING, FILE_BYTES, FRAME_BYTES, IMAGE_BITS, poisson_entropy
@@ -24,7 +25,10 @@ def tables() -> str:
         ]
         for element in symbols()
     }
-    edges = {element: [[edge.name.split("_")[1], edge.energy] for edge in _edges(element)] for element in symbols()}
+    edges = {
+        element: [[edge.name.partition("_")[2], edge.energy] for edge in found]
+        for element, found in edge_table().items()
+    }
     size = {
         "spectrumBits": float(poisson_entropy(expected_spectrum()).sum()),
         "coding": CODING,
@@ -37,22 +41,13 @@ def tables() -> str:
         "\n/** X-ray lines by element: [family, name, energy eV, edge eV, share of the family's photons]. */\n"
         f"export const LINES = {_rows(lines)};\n"
         "\n/** Edges for EELS by element: [subshell, binding energy eV]. */\n"
-        f"export const EDGES = {_rows({e: rows for e, rows in edges.items() if rows})};\n"
+        f"export const EDGES = {_rows(edges)};\n"
         "\n/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum, and the rest. */\n"
         f"export const SIZE = {json.dumps(size)};\n"
     )
 
 
-def _edges(element: str) -> list:
-    from lbj import UsageError
-
-    try:
-        return edges_of(element)
-    except UsageError:
-        return []
-
-
-def _rows(table: dict[str, list]) -> str:
+def _rows(table: dict[str, list[list[Any]]]) -> str:
     inner = ",\n".join(f"  {element}: {json.dumps(rows, separators=(',', ':'))}" for element, rows in table.items())
     return "{\n" + inner + ",\n}"
 
