@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import conformance
+import lbj_conformance
 
 STATIC: Final = Path(__file__).parent / "static"
 READER: Final = "reader/"  # where pages find the JavaScript reader of the conformance package

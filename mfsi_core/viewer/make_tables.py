@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..edge_table import _table as edge_table
-from ..lines import lines_of, symbols
 from ..planning import expected_spectrum
 from ..planning.size import CODING, FILE_BYTES, FRAME_BYTES, IMAGE_BITS, poisson_entropy
+from ..tables.edges import _table as edge_table
+from ..tables.lines import lines_of, symbols
 
 OUT = Path(__file__).parent / "static" / "tables.mjs"
 LEAST_WEIGHT = 0.02  # of a family's photons; weaker lines are not marked in a spectrum

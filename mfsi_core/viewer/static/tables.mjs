@@ -94,6 +94,8 @@ export const LINES = {
 
 /** Edges for EELS by element: [subshell, binding energy eV]. */
 export const EDGES = {
+  Li: [["K",54.8]],
+  Be: [["K",112.1]],
   B: [["K",188.0]],
   C: [["K",283.8]],
   N: [["K",401.6]],
