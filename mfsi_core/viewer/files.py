@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import lbj_conformance
+from lbj_conformance.suite import FOLDER
 
 STATIC: Final = Path(__file__).parent / "static"
 READER: Final = "reader/"  # where pages find the JavaScript reader of the conformance package
@@ -19,10 +19,8 @@ TYPES = {
 
 
 def page_files() -> dict[str, Path]:
-    """Return every file of the pages by its address, relative to the page: ``viewer.html``, ``reader/lbj.mjs``, …."""
-    assert conformance.__file__ is not None
-    reader = Path(conformance.__file__).parent / "ports" / "js"
-    return _below(STATIC, "") | _below(reader, READER)
+    """Return every file of the pages by its address, relative to the page: ``viewer.html``, ``reader/lbj.mjs``."""
+    return _below(STATIC, "") | _below(FOLDER / "ports" / "js", READER)
 
 
 def _below(folder: Path, prefix: str) -> dict[str, Path]:
