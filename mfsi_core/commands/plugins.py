@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-INSTRUMENTS = "mfsi.instruments"
-
 
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
@@ -21,6 +19,7 @@ def _run(_args: argparse.Namespace) -> int:
     from lbj.importing.plugin import GROUP as IMPORTERS
     from lbj.plugins.found import installed
 
+    from ..instruments.finding import GROUP as INSTRUMENTS
     from ..plugins import analyses, registrations
 
     wrong = 0

@@ -1,4 +1,4 @@
-"""Host: a session over JSON lines, for programs in any language; messages as in ``messages.schema.json``."""
+"""Host: a session or recorder over JSON lines, for programs in any language; see ``messages.schema.json``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import numpy as np
 from lbj import UsageError
 from lbj.outputs import new_files
 
+from ..acquisition import calls
+from ..acquisition.recorder import Recorder
 from . import messages
 from .session import Session
 
+REQUESTS = {**messages.REQUESTS, **calls.REQUESTS}
 LONGEST = 2**30  # bytes of a line; larger data come in files
 
 Answer = dict[str, Any]
@@ -48,30 +51,62 @@ def schema() -> str:
 
 
 class Host:
-    """Carries out requests, one session after another."""
+    """Carries out requests, one session or recorder after another.
+
+    Attributes
+    ----------
+    recorder : Recorder or None
+    """
 
     def __init__(self) -> None:
         self._session: Session | None = None
+        self.recorder: Recorder | None = None
         self._calls: dict[str, Callable[..., Answer]] = {
             "open": self._begin,
             "push": self._push,
             "status": self._status,
             "map": self._map,
             "close": self._close,
+            "recorder": self.open_recorder,
         }
 
     def answer(self, line: bytes) -> str:
         """Carry out the request on a line; whatever is wrong with it is said in the answer."""
         try:
-            what, fields = messages.parse(line)
-            return json.dumps({"ok": True, **self._calls[what](**fields)}, allow_nan=False)
+            what, fields = messages.parse(line, REQUESTS)
+            call = self._calls[what] if what in self._calls else self._recorder_call(what)
+            return json.dumps({"ok": True, **call(**fields)}, allow_nan=False)
         except Exception as error:  # noqa: BLE001 no line may end the host
             return _refusal(error)
 
     def end(self) -> None:
-        """Close the journal, if one is open."""
+        """Close the journal or recorder, if one is open."""
         if self._session is not None:
             self._session.close()
+        if self.recorder is not None:
+            self.recorder.close()
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recorder records."""
+        return self.recorder is not None and not self.recorder.wait(0)
+
+    def open_recorder(self, folder: str, instrument: str, options: dict[str, Any] | None = None, **more: Any) -> Answer:
+        """Open a recorder; see `calls.open_recorder`."""
+        self._must_be_free()
+        self.recorder = calls.open_recorder(folder, instrument, options, **more)
+        return {"state": self.recorder.state()}
+
+    def _recorder_call(self, what: str) -> Callable[..., Answer]:
+        if self.recorder is None:
+            raise UsageError("no recorder is open; open one with 'recorder' first")
+        return calls.calls(self.recorder)[what]
+
+    def _must_be_free(self) -> None:
+        if self._session is not None:
+            raise UsageError("a journal is open; close it first")
+        if self.recorder is not None:
+            raise UsageError("a recorder is open; close it first")
 
     @property
     def _current(self) -> Session:
@@ -80,8 +115,7 @@ class Host:
         return self._session
 
     def _begin(self, path: str, signals: list[Any] | None = None, **wanted: Any) -> Answer:
-        if self._session is not None:
-            raise UsageError("a journal is open; close it first")
+        self._must_be_free()
         if not all(isinstance(symbol, str) for symbol in wanted.get("elements", [])):
             raise UsageError(f"elements must be a list of symbols, got {wanted['elements']}")
         declared = None if signals is None else [messages.signal(item) for item in signals]
@@ -110,6 +144,10 @@ class Host:
         return {"file": file}
 
     def _close(self) -> Answer:
+        if self.recorder is not None:
+            recorder, self.recorder = self.recorder, None
+            recorder.close()
+            return {"frames": recorder.frames}
         session, self._session = self._current, None
         session.close()
         return {"frames": len(session)}

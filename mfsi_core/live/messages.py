@@ -45,6 +45,7 @@ REQUESTS: dict[str, tuple[Fields, Fields]] = {  # required and optional fields
     "status": ({}, {}),
     "map": ({"name": str}, {"file": str}),
     "close": ({}, {}),
+    "recorder": ({"folder": str, "instrument": str}, {"options": dict, "settings": dict, "analysis": bool}),
 }  # fmt: skip
 TYPES = {
     str: "text",
@@ -56,8 +57,8 @@ TYPES = {
 }
 
 
-def parse(line: bytes) -> tuple[str, dict[str, Any]]:
-    """Return what a line asks to be done and its other fields.
+def parse(line: bytes, requests: dict[str, tuple[Fields, Fields]]) -> tuple[str, dict[str, Any]]:
+    """Return what a line asks to be done, one of the requests, and its other fields.
 
     Raises
     ------
@@ -71,9 +72,9 @@ def parse(line: bytes) -> tuple[str, dict[str, Any]]:
     if not isinstance(message, dict):
         raise UsageError(f"a request is one JSON object on a line, got {_shown(message)}")
     what = message.pop("do", None)
-    if not isinstance(what, str) or what not in REQUESTS:
-        raise UsageError(f"'do' must be one of {', '.join(REQUESTS)}, got {_shown(what)}")
-    check(message, f"request {what!r}", *REQUESTS[what])
+    if not isinstance(what, str) or what not in requests:
+        raise UsageError(f"'do' must be one of {', '.join(requests)}, got {_shown(what)}")
+    check(message, f"request {what!r}", *requests[what])
     return what, message
 
 
@@ -126,7 +127,11 @@ def data(item: Any, declared: Signal) -> Events | NDArray[Any]:
 
 def packed(made: Map) -> dict[str, Any]:
     """Return a map as dtype, shape and base64; float64 where a pixel passes 2^24, else float32."""
-    values = precise(made)
+    return packed_array(precise(made))
+
+
+def packed_array(values: NDArray[Any]) -> dict[str, Any]:
+    """Return an array as dtype, shape and base64."""
     text = base64.b64encode(values.astype(values.dtype.newbyteorder("<")).tobytes()).decode()
     return {"dtype": values.dtype.name, "shape": list(values.shape), "base64": text}
 

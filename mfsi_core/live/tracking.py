@@ -16,6 +16,7 @@ from ..series.dose import dose
 from ..series.scanned import scanned, scanned_of
 from ..series.selection import picture
 from .options import Choice
+from .running import RunningRegistration
 
 Floats = NDArray[np.float64]
 
@@ -50,9 +51,18 @@ class Following:
     ----------
     frames : list of Seen
     failures : list of str
+    image : (Y, X) array
+        Of the last frame; NaN where it has none.
+
+    Parameters
+    ----------
+    journal : Journal
+    choice : Choice
+    registrar : Registrar or RunningRegistration, optional
+        Given the images. Default: a Registrar.
     """
 
-    def __init__(self, journal: Any, choice: Choice) -> None:
+    def __init__(self, journal: Any, choice: Choice, registrar: Registrar | RunningRegistration | None = None) -> None:
         self.journal, self.choice = journal, choice
         self.frames: list[Seen] = []
         self.failures: list[str] = []
@@ -60,19 +70,31 @@ class Following:
         plane = source is not None and len(source.shape) == (2 if source.kind == "image" else 3)
         self.source = source if plane else None
         self._shape = (self.source.shape[0], self.source.shape[1]) if self.source is not None else (1, 1)
-        self._registrar = Registrar(across=True, to_field=None if choice.guide is None else choice.guide.to_field)
+        to_field = None if choice.guide is None else choice.guide.to_field
+        self._registrar = Registrar(across=True, to_field=to_field) if registrar is None else registrar
+        self.image: Floats = np.full(self._shape, np.nan)
         self._stopped = self.source is None
 
     def catch_up(self) -> None:
         """Take up the frames completed since the last call."""
-        try:
-            self.journal.refresh()
-            while len(self.frames) < len(self.journal):
-                self._take(self.journal[len(self.frames)])
-        except Exception as error:  # noqa: BLE001 the frame is stored, whatever is wrong with its analysis
-            self._fail("Following the journal", error)
+        while self.next():
+            pass
 
-    def _fail(self, what: str, error: Exception) -> None:
+    def next(self) -> bool:
+        """Take up the next frame; whether there was one."""
+        try:
+            if len(self.frames) == len(self.journal):
+                self.journal.refresh()
+            if len(self.frames) == len(self.journal):
+                return False
+            self._take(self.journal[len(self.frames)])
+        except Exception as error:  # noqa: BLE001 the frame is stored, whatever is wrong with its analysis
+            self.fail("Following the journal", error)
+            return False
+        return True
+
+    def fail(self, what: str, error: Exception) -> None:
+        """Note an analysis that failed."""
         text = failed(what, error)
         if text not in self.failures:
             self.failures.append(text)
@@ -87,14 +109,15 @@ class Following:
             missing = "" if spectra or self.choice.spectra is None else "no spectra"
             seen = seen._replace(reason=reason or missing)
         except Exception as error:  # noqa: BLE001
-            self._fail(f"Reading frame {number}", error)
+            self.fail(f"Reading frame {number}", error)
         self.frames.append(seen)
+        self.image = image
         if self._stopped:
             return
         try:
             self._registrar.push(image, seen.region)
         except Exception as error:  # noqa: BLE001
-            self._fail(f"Frame {number} and those after it are not registered: that", error)
+            self.fail(f"Frame {number} and those after it are not registered: that", error)
             self._stopped = True
 
     def _holds_spectra(self, frame: Any) -> bool:

@@ -474,6 +474,6 @@ def test_the_schema_refuses_wrong_answers():
         {"ok": True},
         {"ok": False, "error": "UsageError"},
         {"ok": True, "status": {"frames": 1}},
-        {"ok": True, "dtype": "int8", "shape": [1], "base64": "AA=="},
+        {"ok": True, "dtype": "bool", "shape": [1], "base64": "AA=="},
     ):
         assert not VALID["answer"].is_valid(wrong)

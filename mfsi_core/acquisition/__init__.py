@@ -1,0 +1,15 @@
+"""Acquisition: one recorder for any instrument; what it shows is described in ``docs/acquisition.md``.
+
+* `settings`: the nine controls, and what they cost in time and dose.
+* `recorder`: surveys, records regions, extends them; `guarded` calls instruments that may hang.
+* `session_folder`, `log`: numbered sub-folders, and what happened, in files.
+* `checking`: frames that are repeated or skipped. `stopping`: when a series ends. `completion`: what is done then.
+* `state`: what is shown. `calls`: the recorder by JSON; `service`: a recorder in a process of its own.
+* `region`: the journal of a region. `damage`: trends against the dose.
+* `follower`: the analysis in a process of its own, started and heard by the recorder; `analysis` is that process.
+"""
+
+from .recorder import Recorder
+from .settings import Settings
+
+__all__ = ["Recorder", "Settings"]

@@ -1,0 +1,79 @@
+"""Guarded: an instrument called from one thread of its own, and given up when it does not answer."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..instruments.protocol import Instrument
+
+
+class NoAnswerError(Exception):
+    """The instrument did not answer in time, or still has not."""
+
+
+class _Call:
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+        self.done = threading.Event()
+        self.begun = time.monotonic()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class Guarded:
+    """Calls an instrument's methods; see `Instrument`.
+
+    Attributes
+    ----------
+    instrument : Instrument
+    """
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._late: _Call | None = None
+        threading.Thread(target=self._work, name="instrument", daemon=True).start()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call.result = call.function(*call.arguments)
+            except BaseException as error:  # noqa: BLE001 raised again where it was asked for
+                call.error = error
+            call.done.set()
+            del call
+
+    def call(self, name: str, *arguments: Any, time_out: float | None = None) -> Any:
+        """Call a method; `time_out` in s, None waits without end.
+
+        Raises
+        ------
+        NoAnswerError
+            If it took longer, or an earlier call still has not come back. What it returns later is thrown away.
+        Exception
+            What the method raised.
+        """
+        if self._late is not None:
+            if not self._late.done.is_set():
+                waited = time.monotonic() - self._late.begun
+                raise NoAnswerError(f"the instrument has not come back from a call for {waited:.0f} s; restart it")
+            self._late = None
+        call = _Call(getattr(self.instrument, name), arguments)
+        self._calls.put(call)
+        if not call.done.wait(time_out):
+            self._late = call
+            raise NoAnswerError(f"the instrument did not answer within {time_out:g} s ({name})")
+        if call.error is not None:
+            raise call.error
+        return call.result
+
+    def close(self) -> None:
+        """Close the instrument, unless it hangs, and end the thread."""
+        with contextlib.suppress(Exception):  # there is nobody left whom it would help
+            self.call("close", time_out=10.0)
+        self._calls.put(None)

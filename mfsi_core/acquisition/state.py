@@ -1,0 +1,181 @@
+"""State: what the recorder shows, as plain JSON values; described in ``docs/acquisition.md``."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import UsageError
+
+from ..instruments.protocol import Abilities
+from . import session_folder
+from .follower import HISTORY, STATUS
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+VERSION = 1
+
+
+class Host:
+    """Time that the recorder takes for a frame, from the instrument's answer to the next question, s."""
+
+    def __init__(self) -> None:
+        self.frames, self.last, self.total, self.worst = 0, 0.0, 0.0, 0.0
+
+    def add(self, seconds: float) -> None:
+        """Add a frame's."""
+        self.frames, self.last, self.total = self.frames + 1, seconds, self.total + seconds
+        self.worst = max(self.worst, seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return last, mean and worst."""
+        mean = self.total / self.frames if self.frames else 0.0
+        return {"last_s": self.last, "mean_s": mean, "worst_s": self.worst}
+
+
+def costs(settings: Settings, abilities: Abilities) -> dict[str, Any]:
+    """Return what a series costs, as `planning.Plan`, and when it ends; ``error`` in place of all where it cannot be.
+
+    ``frames_by_dose`` and ``frames_by_time`` are how many the limits allow in all (None without), ``frames_expected``
+    the least of them and of those wanted.
+    """
+    if not abilities.exposes:
+        return {"error": "the exposure is set in the microscope's own program"}
+    try:
+        made = settings.plan
+    except UsageError as error:
+        return {"error": str(error)}
+    by_dose = None if settings.max_dose is None else int(settings.max_dose / made.dose_per_frame * (1 + 1e-9))
+    by_time = None
+    if settings.max_time is not None:
+        by_time = math.ceil(settings.max_time / made.frame_time_with_overheads_s)
+    limits = [count for count in (settings.frames, by_dose, by_time) if count is not None]
+    return {**asdict(made), "pixels": list(made.pixels), "field_nm": list(made.field_nm), "frames_by_dose": by_dose,
+            "frames_by_time": by_time, "frames_expected": min(limits)}  # fmt: skip
+
+
+def snapshot(recorder: Recorder) -> dict[str, Any]:
+    """Return the state of a recorder."""
+    region, follower = recorder._region, recorder._follower
+    settings, plan = recorder.settings, recorder.plan()
+    number, frames = (None, 0) if region is None else (region.number, len(region))
+    running = recorder.phase in ("recording", "stopping")
+    survey = recorder._picture
+    return {
+        "version": VERSION,
+        "sequence": recorder._log.sequence,
+        "phase": recorder.phase,
+        "instrument": asdict(recorder.abilities),
+        "settings": settings.to_json(),
+        "plan": plan,
+        "folder": str(recorder.folder),
+        "region": None if region is None else _region(recorder),
+        "regions": session_folder.regions(recorder.folder),
+        "next_region": recorder._next_number() if recorder._next or region is None else None,
+        "survey": None if survey is None else {
+            "shape": list(np.shape(survey.image)), "pixel": survey.pixel, "corner": list(survey.corner),
+        },
+        "series": {
+            "frames": recorder._frames,
+            "seconds": time.monotonic() - recorder._begun if running else None,
+            "seconds_left": _left(recorder, plan) if running else None,
+        },
+        "outcome": recorder._outcome,
+        "disk": _disk(recorder.folder, plan),
+        "host": recorder._host.to_json(),
+        "analysis": {
+            "running": follower is not None and follower.running,
+            "fault": follower.fault if follower is not None else "",
+            **analysed(recorder.folder, number, frames),
+        },
+    }  # fmt: skip
+
+
+def _region(recorder: Recorder) -> dict[str, Any]:
+    region = recorder._region
+    assert region is not None
+    try:
+        size = region.path.stat().st_size
+    except OSError:
+        size = 0
+    return {"number": region.number, "journal": str(region.path), "frames": len(region), "dose": region.dose,
+            "bytes": size, "signals": [signal.to_json() for signal in region.signals]}  # fmt: skip
+
+
+def analysed(folder: Path, region: int | None, frames: int) -> dict[str, Any]:
+    """Return what the analysis of a region found so far, how far behind it is, and the names of its pictures."""
+    live = None if region is None else session_folder.region_folder(folder, region) / session_folder.LIVE
+    status = (session_folder.read_json(live / STATUS) if live is not None else None) or {}
+    names = sorted(path.stem for path in live.glob("*.npy")) if live is not None else []
+    return {"behind": frames - status.get("frames", 0), "status": status, "pictures": names}
+
+
+def picture(folder: Path, name: str, region: int | None) -> NDArray[Any]:
+    """Read a picture that the state names.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    path = folder / session_folder.SURVEY
+    if name != "survey":
+        known = analysed(folder, region, 0)["pictures"] if region is not None else []
+        if name not in known:
+            raise UsageError(f"there is no picture {name!r}; there are {', '.join(['survey', *known])}")
+        path = session_folder.region_folder(folder, region or 0) / session_folder.LIVE / f"{name}.npy"
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"there is no picture {name!r} yet") from error
+
+
+def history(folder: Path, region: int, since: int) -> list[dict[str, Any]]:
+    """Read what the analysis found frame by frame, from frame `since` on."""
+    path = session_folder.region_folder(folder, region) / session_folder.LIVE / HISTORY
+    out = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        try:
+            item = json.loads(line)
+        except ValueError:
+            continue
+        if item["frame"] >= since:
+            out.append(item)
+    return out
+
+
+def _left(recorder: Recorder, plan: dict[str, Any]) -> float | None:
+    """S until the last frame that is expected, by the pace so far or the plan's."""
+    if "error" in plan:
+        return None
+    passed = time.monotonic() - recorder._begun
+    pace = passed / recorder._frames if recorder._frames else plan["frame_time_with_overheads_s"]
+    left = max(recorder.settings.frames - recorder._frames, 0) * pace
+    if recorder.settings.max_time is not None:
+        left = min(left, max(recorder.settings.max_time - passed, 0.0))
+    return float(left)
+
+
+def _disk(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        free = None
+    frames = None
+    if free is not None and "error" not in plan:
+        frames = int(free / max(plan["file_bytes"] / plan["frames"], 1))
+    return {"free_bytes": free, "frames_left": frames}

@@ -1,0 +1,134 @@
+"""Running registration: whole frames as they come, each against the mean of those before, at the same cost each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..geometry.registration import Registration
+from ..registration.register import usable_frames
+from ..registration.rigid.align import align
+
+Floats = NDArray[np.float64]
+
+FEW = 0.5  # frames that must have seen a pixel for the mean to be known there
+AWAY = 0.25  # of a frame's rows or columns that the mean may lie off before it is laid anew
+
+
+class Mean:
+    """Sum of aligned frames on a grid that follows the drift.
+
+    Attributes
+    ----------
+    origin : (2,) int array
+        Displacement, px, of a frame that lies on the grid as it is.
+    total, cover : (Y, X) float64
+        Sum of the frames, and how many saw each pixel.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.origin = np.zeros(2, int)
+        self.total, self.cover = np.zeros(shape), np.zeros(shape)
+
+    def image(self) -> Floats:
+        """Mean of the frames; NaN where none saw the pixel."""
+        known = self.cover > FEW
+        return np.where(known, self.total / np.where(known, self.cover, 1.0), np.nan)
+
+    def add(self, image: Floats, shift: Floats) -> None:
+        """Add a frame that sampled the scene at its pixels and `shift`."""
+        near = np.rint(shift).astype(int)
+        if (np.abs(near - self.origin) > AWAY * np.array(image.shape)).any():
+            moved = tuple(self.origin - near)
+            self.total, self.cover = (_rolled(one, moved) for one in (self.total, self.cover))
+            self.origin = near
+        seen = np.isfinite(image).astype(float)
+        by = shift - self.origin
+        self.total += ndimage.shift(np.where(seen > 0, image, 0.0), by, order=1, cval=0.0)
+        self.cover += ndimage.shift(seen, by, order=1, cval=0.0)
+
+
+class RunningRegistration:
+    """Registers frames as they come, as a whole; what is found of a frame is not changed later.
+
+    Every area has a mean of its own. Rows are not registered for themselves, and an error made is kept: for what is
+    shown while the microscope runs. `register` does all that.
+
+    Attributes
+    ----------
+    shift, error : list
+        Displacement (y, x) of each frame, px, within its area; standard error of one component, infinite where the
+        frame resembles the others no more than noise would.
+    """
+
+    def __init__(self, *, to_field: Any = None) -> None:
+        self.to_field = to_field
+        self.shift: list[Floats] = []
+        self.error: list[float] = []
+        self.regions: list[int] = []
+        self._means: dict[int, Mean] = {}
+        self._last: dict[int, Floats] = {}
+        self._shape: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.shift)
+
+    def push(self, image: Any, region: int = 0) -> None:
+        """Register the next frame: (Y, X), NaN where a pixel is missing."""
+        image = np.asarray(image, float)
+        self._shape = self._shape or image.shape
+        shift, error = self._place(image, region)
+        self.shift.append(shift)
+        self.error.append(error)
+        self.regions.append(region)
+        if np.isfinite(error):
+            self._means[region].add(image, shift)
+            self._last[region] = shift
+
+    def _place(self, image: Floats, region: int) -> tuple[Floats, float]:
+        last = self._last.get(region)
+        where = np.zeros(2) if last is None else last
+        if not usable_frames(image[None])[0] and not (np.isfinite(image).any() and np.nanmax(image) > np.nanmin(image)):
+            return where, np.inf
+        if last is None:
+            self._means[region] = Mean((image.shape[0], image.shape[1]))
+            return where, 0.0
+        mean = self._means[region]
+        moved = np.rint(last).astype(int) - mean.origin
+        found, error = align(np.stack([_rolled(mean.image(), tuple(-moved), np.nan), image]))
+        if np.isinf(error).any():
+            return last, np.inf
+        return mean.origin + moved + found[1] - found[0], float(2 * np.sqrt((error[1] ** 2).mean()))
+
+    def mean(self, region: int) -> Floats | None:
+        """Mean of the aligned frames of an area; None where there is none."""
+        return self._means[region].image() if region in self._means else None
+
+    @property
+    def registration(self) -> Registration:
+        """Displacements of all frames, those of each area with a mean of zero."""
+        shift, regions, error = np.array(self.shift).reshape(-1, 2), np.array(self.regions), np.array(self.error)
+        known = np.isfinite(error)
+        for region in np.unique(regions):
+            mine = (regions == region) & known
+            if mine.any():
+                shift[regions == region] -= shift[mine].mean(axis=0)
+        shift[~known] = 0
+        shape = (1, 1) if self._shape is None else (self._shape[0], self._shape[1])
+        rms = float(np.sqrt(np.mean(error[known] ** 2))) if known.sum() > 1 else float("nan")
+        return Registration.rigid(
+            shift, shape, predicted_error=rms, frame_error=error, left_out=~known, region=regions,
+            to_field=self.to_field,
+        )  # fmt: skip
+
+
+def _rolled(image: Floats, by: tuple[int, ...], fill: float = 0.0) -> Floats:
+    """Image moved by whole pixels."""
+    out = np.full_like(image, fill)
+    into = tuple(slice(max(step, 0), max(n + min(step, 0), 0)) for step, n in zip(by, image.shape, strict=True))
+    of = tuple(slice(max(-step, 0), max(n + min(-step, 0), 0)) for step, n in zip(by, image.shape, strict=True))
+    out[into] = image[of]
+    return out

@@ -1,0 +1,386 @@
+"""The recorder, with instruments that do what microscopes do: work, fail, hang, repeat, skip."""
+
+import errno
+import json
+import os
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+import lbj
+from lbj import Signal, UsageError
+from mfsi_core.acquisition import Recorder, Settings
+from mfsi_core.acquisition.session_folder import read_json
+from mfsi_core.instruments import Abilities, Changed, Frame, Picture
+
+PIXEL = 1e-10
+ELECTRON = 1.602176634e-19
+SMALL = Settings(field="0.8nm", pixel=PIXEL, current="17pA", dwell="1ms", frames=3)
+DOSE = 17e-12 * 1e-3 / ELECTRON  # e/Å2 of a frame of pixels of 1 Å
+
+
+class Fake:
+    """Instrument whose frame n is made by the n-th of its deeds, then by the last."""
+
+    def __init__(self, *deeds, exposes=True):
+        self.deeds, self.exposes = list(deeds), exposes
+        self.asked, self.closed, self.blanked, self.serial = [], 0, 0, 0
+        self.rng = np.random.default_rng(1)
+
+    def abilities(self):
+        return Abilities("Fake", ["HAADF"], survey=True, exposes=self.exposes, energy=True, blank=True)
+
+    def survey(self):
+        return Picture(np.arange(300, dtype=np.uint16).reshape(15, 20), 2 * PIXEL, (1e-9, 2e-9))
+
+    def prepare(self, exposure, _stop):
+        shape = exposure.pixels if exposure else (8, 8)
+        pixel = exposure.pixel if exposure else PIXEL
+        axes = [{"name": name, "scale": pixel, "units": "m"} for name in "yx"]
+        return [Signal("HAADF", "image", shape, axes=axes)], {"beam_energy": 2e5}
+
+    def acquire(self, request):
+        deed = self.deeds[min(len(self.asked), len(self.deeds) - 1)] if self.deeds else None
+        self.asked.append(request)
+        return deed(self, request) if deed else self.frame()
+
+    def frame(self, step=1, shape=(8, 8)):
+        self.serial += step
+        return Frame({"HAADF": self.rng.integers(1, 1000, shape).astype(np.uint16)}, {}, self.serial)
+
+    def blank(self):
+        self.blanked += 1
+
+    def close(self):
+        self.closed += 1
+
+
+def fails(_fake, _request):
+    raise RuntimeError("the shutter is stuck")
+
+
+def recorder(path, fake, settings=SMALL, **more):
+    return Recorder(path, fake, settings, analysis=False, **more)
+
+
+def kinds(recorder):
+    return [event["kind"] for event in recorder.events()]
+
+
+def frames_in(path, region=1):
+    with lbj.open(path / f"region-{region:03d}" / "series.lbj") as journal:
+        for frame in journal:
+            frame.array("HAADF")
+        return len(journal)
+
+
+def test_a_frame_is_durable_and_out_of_memory_before_the_next_is_asked_for(tmp_path):
+    alive, seen = [], []
+
+    def look(fake, request):
+        if request.number:
+            seen.append((frames_in(tmp_path), alive[-1]() is None))
+        frame = fake.frame()
+        alive.append(weakref.ref(frame.data["HAADF"]))
+        return frame
+
+    with recorder(tmp_path, Fake(look)) as one:
+        outcome = one.acquire()
+    assert seen == [(1, True), (2, True)]
+    assert (outcome["reason"], outcome["frames"], outcome["failed"]) == ("frames", 3, False)
+
+
+def test_acquire_again_extends_the_journal_and_regions_are_numbered(tmp_path):
+    fake = Fake()
+    with recorder(tmp_path, fake) as one:
+        one.acquire()
+        assert one.acquire(2)["total"] == 5
+        assert one.new_region() == 2
+        assert one.state()["next_region"] == 2
+        assert one.acquire()["region"] == 2
+        state = one.state()
+        assert json.loads(json.dumps(state, allow_nan=False)) == state == read_json(tmp_path / "state.json")
+        assert (state["regions"], state["next_region"], state["region"]["frames"]) == ([1, 2], None, 2)
+        assert state["region"]["dose"] == pytest.approx(2 * DOSE)
+    assert (frames_in(tmp_path, 1), frames_in(tmp_path, 2), fake.closed) == (5, 2, 1)
+    with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
+        assert journal.complete
+        assert [frame.region for frame in journal] == [1] * 5
+        assert [frame.beam_current for frame in journal] == [17e-12] * 5
+        offsets = [frame.time_offset for frame in journal]
+        assert offsets == sorted(offsets)
+        assert journal.metadata["acquisition"]["dwell"] == 1e-3
+    with recorder(tmp_path, Fake()) as again:
+        assert again.acquire()["total"] == 5
+    assert [event["sequence"] for event in again.events()] == list(range(1, len(again.events()) + 1))
+
+
+def test_the_papers_settings_give_its_numbers(tmp_path):
+    with recorder(tmp_path, Fake()) as one:
+        plan = one.change(current="17pA", pixel="0.555Å", field="11.1nm", dwell="1ms", frames=230)
+        assert plan["pixels"] == [200, 200]
+        assert plan["dose_per_frame"] == pytest.approx(3.44e5, rel=2e-3)
+        assert plan["frame_time_s"] == pytest.approx(40)
+        assert one.change(flyback="1ms", write_overhead="0.5s")["frame_time_with_overheads_s"] == pytest.approx(40.7)
+        assert one.change(field="11.12nm")["pixels"] == [201, 201]  # the region grows
+        assert one.change(max_dose=1e6)["frames_expected"] == 2
+        assert one.change(max_dose=None, max_time="100s")["frames_by_time"] == 3
+        assert "smaller than a pixel" in one.change(field="0.01nm")["error"]
+        with pytest.raises(UsageError, match="smaller than a pixel"):
+            one.acquire()
+    assert not list(tmp_path.glob("region-*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pixle": 1}, "no control 'pixle'"),
+        ({"current": "17pm"}, "no unit of current"),
+        ({"current": True}, "takes a number or text"),
+        ({"dwell": -1.0}, "above zero"),
+        ({"frames": 0}, "frames takes a whole number"),
+        ({"frames": 2.5}, "frames takes a whole number"),
+        ({"field": [1e-9, 1e-9, 1e-9]}, "one length or two"),
+        ({"corner": [float("nan"), 0]}, "corner must be finite"),
+        ({"energy_steps": ["1"]}, "list of numbers"),
+        ({"compression": {"HAADF": 3}}, "compression of 'HAADF'"),
+        ({"snr": {"Ti_Ka": None}}, "snr of Ti_Ka"),
+        ({"max_dose": 0}, "above zero"),
+        ({"on_completion": ["rm -rf"]}, "begins with one of"),
+        ({"elements": "Ti"}, "list of text"),
+    ],
+)
+def test_a_control_that_is_wrong_is_named_and_changes_nothing(tmp_path, changes, said):
+    with recorder(tmp_path, Fake()) as one:
+        before = one.state()["settings"]
+        with pytest.raises(UsageError, match=said):
+            one.change(**changes)
+        assert one.state()["settings"] == before
+
+
+def test_the_survey_and_the_region_on_it_are_kept_with_their_place(tmp_path):
+    with recorder(tmp_path, Fake(), SMALL.changed({"corner": [1.8e-9, 3.0e-9]})) as one:
+        picture = one.survey()
+        assert np.array_equal(one.picture("survey"), picture.image)
+        one.acquire(1)
+    with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
+        assert np.array_equal(journal.static("Survey"), picture.image)
+        outline = journal.static("Region")
+        place = np.array(journal.signals["Survey"].to_field)
+        assert journal.signals["Survey"].role == "survey"
+        assert mfsi_reads(journal) == "HAADF"
+    # survey pixels are 2 Å and begin at (1, 2) nm; the region is 0.8 nm and begins at (1.8, 3) nm: 4 x 4 pixels from (4, 5)
+    assert {tuple(at) for at in np.argwhere(outline)} == {(y, x) for y in range(4, 8) for x in range(5, 9)}
+    # the outer corner of survey pixel (4, 5) is that of the region's first pixel, and its middle between pixels 0 and 1
+    assert np.allclose(place @ [4, 5, 1], [0.5, 0.5])
+    assert np.allclose(place[:, :2], 2 * np.eye(2))
+    with recorder(tmp_path, Fake()) as again:
+        assert again.state()["survey"] == {"shape": [15, 20], "pixel": 2e-10, "corner": [1e-9, 2e-9]}
+
+
+def mfsi_reads(journal):
+    from mfsi_core.series.selection import image_signal
+
+    return image_signal(journal, None).name
+
+
+def test_a_dose_is_never_exceeded(tmp_path):
+    with recorder(tmp_path, Fake(), SMALL.changed({"max_dose": 2.5 * DOSE, "frames": 9})) as one:
+        outcome = one.acquire()
+        assert (outcome["reason"], outcome["frames"]) == ("dose", 2)
+        again = one.acquire()  # the specimen has had it, and another series cannot take it back
+        assert (again["reason"], again["frames"]) == ("dose", 0)
+
+
+def test_it_ends_after_a_time_or_when_told(tmp_path):
+    def slow(fake, _request):
+        time.sleep(0.06)
+        return fake.frame()
+
+    with recorder(tmp_path, Fake(slow), SMALL.changed({"max_time": 0.1, "frames": 1000})) as one:
+        outcome = one.acquire()
+        assert (outcome["reason"], outcome["frames"]) == ("time", 2)
+        one.change(max_time=None)
+        one.acquire(wait=False)
+        with pytest.raises(UsageError, match="stop first"):
+            one.acquire()
+        with pytest.raises(UsageError, match="stop first"):
+            one.new_region()
+        one.stop()
+        assert one.wait(30)
+        assert one.outcome["reason"] == "stopped"
+
+
+@pytest.mark.parametrize("wrong", ["raises", "shape", "signal", "nothing", "attributes"])
+def test_a_frame_that_cannot_be_costs_none_and_acquire_goes_on(tmp_path, wrong):
+    deed = {
+        "raises": fails,
+        "shape": lambda fake, _: fake.frame(shape=(8, 9)),
+        "signal": lambda fake, _: Frame({"DF4": fake.frame().data["HAADF"]}, {}, 99),
+        "nothing": lambda *_: "no frame",
+        "attributes": lambda fake, _: fake.frame()._replace(attributes={"dwell_time": "long"}),
+    }[wrong]
+    with recorder(tmp_path, Fake(None, deed, None), SMALL) as one:
+        outcome = one.acquire()
+        assert (outcome["reason"], outcome["failed"], outcome["total"]) == ("failed", True, 1)
+        assert one.state()["phase"] == "failed"
+        assert one.events()[-1]["level"] == "error"
+        assert one.events()[-1]["text"] == outcome["text"]
+        assert frames_in(tmp_path) == 1
+        assert one.acquire()["total"] == 4
+        assert one.state()["phase"] == "idle"
+    assert frames_in(tmp_path) == 4
+
+
+def test_an_instrument_that_does_not_answer_is_given_up(tmp_path):
+    free = threading.Event()
+
+    def hangs(fake, _request):
+        free.wait(30)
+        return fake.frame()
+
+    with recorder(tmp_path, Fake(None, hangs, None), SMALL.changed({"time_out": 0.2})) as one:
+        outcome = one.acquire()
+        assert "did not answer within 0.2 s" in outcome["text"]
+        assert (outcome["failed"], outcome["total"]) == (True, 1)
+        assert "has not come back" in one.acquire()["text"]
+        free.set()
+        time.sleep(0.1)
+        assert one.acquire()["total"] == 4
+    with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
+        # the frame that came too late, the instrument's second, is thrown away
+        assert [frame.attributes["metadata"]["serial"] for frame in journal] == [1, 3, 4, 5]
+
+
+def test_repeated_frames_are_stored_once_and_skipped_ones_told(tmp_path):
+    def again(fake, _request):
+        return fake.frame(step=0)
+
+    with recorder(tmp_path, Fake(None, again, lambda fake, _: fake.frame(step=3), None), SMALL) as one:
+        assert one.acquire()["total"] == 3
+        told = {event["kind"]: event["text"] for event in one.events()}
+        assert "its frame 1 again" in told["repeated"]
+        assert "left out 2 frames before its frame 4" in told["skipped"]
+    with recorder(tmp_path, Fake(None, again), SMALL) as one:
+        outcome = one.acquire()
+        assert outcome["failed"]
+        assert "5 times one after the other" in outcome["text"]
+
+
+def test_data_that_come_again_without_a_number_are_noticed_unless_they_are_blank(tmp_path):
+    data = {"HAADF": np.arange(64, dtype=np.uint16).reshape(8, 8)}
+    blank = {"HAADF": np.zeros((8, 8), np.uint16)}
+    deeds = [lambda *_, d=d: Frame(dict(d), {}) for d in (data, data, blank, blank)]
+    with recorder(tmp_path, Fake(*deeds), SMALL) as one:
+        assert one.acquire()["total"] == 3
+        assert kinds(one).count("repeated") == 1
+
+
+def test_a_full_disk_costs_the_frame_at_most(tmp_path, monkeypatch):
+    with recorder(tmp_path, Fake(), SMALL) as one:
+        one.acquire(2)
+        full = os.fsync
+
+        def refuse(number):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        outcome = one.acquire()
+        assert outcome["failed"]
+        assert "No space left" in outcome["text"]
+        monkeypatch.setattr(os, "fsync", full)
+        assert frames_in(tmp_path) == 2
+        assert one.acquire(1)["total"] == 3
+    assert frames_in(tmp_path) == 3
+
+
+def test_other_pixels_need_a_new_region(tmp_path):
+    with recorder(tmp_path, Fake()) as one:
+        one.acquire()
+        for changes in ({"field": "0.9nm"}, {"pixel": 2e-10, "field": "1.6nm"}):
+            one.change(**changes)
+            outcome = one.acquire()
+            assert outcome["failed"]
+            assert "begin a new region" in outcome["text"]
+        one.new_region()
+        assert one.acquire(1)["region"] == 2
+    assert frames_in(tmp_path) == 3
+
+
+def test_an_instrument_that_ends_or_changes_says_so(tmp_path):
+    def change(_fake, _request):
+        raise Changed("the next files are larger")
+
+    with recorder(tmp_path, Fake(None, lambda *_: None, change, exposes=False), SMALL) as one:
+        assert one.acquire()["reason"] == "ended"
+        outcome = one.acquire()
+        assert (outcome["reason"], outcome["text"]) == ("changed", "the next files are larger")
+        assert one.state()["plan"] == {"error": "the exposure is set in the microscope's own program"}
+
+
+def test_what_is_to_be_done_at_the_end_is_done(tmp_path):
+    called, fake = [], Fake(None, None, None, fails)
+    out = tmp_path / "told.json"
+    settings = SMALL.changed(
+        {
+            "on_completion": ["blank", "command: no-such-program", f"command: tee {out}", "python: os.path:nothing"],
+            "on_failure": ["blank"],
+        }
+    )
+    with recorder(
+        tmp_path / "s",
+        fake,
+        settings,
+        completed=[lambda *given: called.append(given)],
+        failed=[lambda _, outcome: called.append(outcome)],
+    ) as one:
+        outcome = one.acquire()
+        assert json.loads(out.read_text()) == outcome
+        assert called == [(fake, outcome)]
+        assert fake.blanked == 1
+        ends = [event for event in one.events() if event["kind"] == "completion"]
+        assert [event["level"] for event in ends] == ["info", "error", "info", "error", "info"]
+        assert one.acquire()["failed"]
+        assert fake.blanked == 2
+        assert called[-1]["text"] == "RuntimeError: the shutter is stuck"
+
+
+def test_signals_are_stored_compressed_or_not(tmp_path):
+    with recorder(tmp_path, Fake(), SMALL.changed({"compression": {"HAADF": False}})) as one:
+        one.acquire()
+        one.change(compression={"EDX": True})
+        one.new_region()
+        assert "compression names 'EDX'; recorded are HAADF" in one.acquire()["text"]
+    with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
+        assert journal.signals["HAADF"].coding == "raw"
+        assert journal.totals("HAADF")[1] > 3 * 8 * 8 * 2
+
+
+def test_one_recorder_works_in_a_folder(tmp_path):
+    with recorder(tmp_path, Fake()), pytest.raises(UsageError, match="another recorder works"):
+        recorder(tmp_path, Fake())
+    one = recorder(tmp_path, Fake())
+    one.close()
+    one.close()
+    with pytest.raises(UsageError, match="closed"):
+        one.acquire()
+
+
+def test_torn_lines_and_states_do_not_keep_a_session_from_going_on(tmp_path):
+    with recorder(tmp_path, Fake()) as one:
+        one.acquire()
+        number = one.events()[-1]["sequence"]
+    with (tmp_path / "events.jsonl").open("ab") as file:
+        file.write(b'{"sequence": 99, "te')
+    (tmp_path / "state.json").write_text('{"phase": "recording", "settings": {"frames": "many"}}')
+    with Recorder(tmp_path, Fake(), analysis=False) as again:
+        assert again.settings == Settings()
+        news = again.events(number)
+        assert "holds 3 frames, all whole" in " ".join(event["text"] for event in news)
+        assert [event["sequence"] for event in news] == list(range(number + 1, number + 1 + len(news)))
+    with recorder(tmp_path, Fake()) as third:
+        assert third.acquire()["total"] == 6
+        assert len(third.events()) == third.state()["sequence"]
