@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from bisect import bisect
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, overload
@@ -26,7 +27,9 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
 
     Parameters
     ----------
-    path : path or seekable binary file
+    path : path, URL or seekable binary file
+        URLs are ``http://`` and ``https://``, and what fsspec knows (``s3://`` …; docs/remote.md). A file object stays
+        open.
     max_bytes : int
         Largest dense array, in bytes, that the journal may make this process allocate.
 
@@ -42,7 +45,9 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
     UnsupportedError
         If it needs a newer reader.
     StorageError
-        If the file cannot be opened.
+        If the file cannot be opened, or a server does not answer, stalls, breaks off or serves no parts of files.
+    UsageError
+        If the file object cannot seek, or a package that reads such URLs is missing.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         return Journal(path, max_bytes, owns=False)
@@ -109,6 +114,7 @@ class Journal:
         self._bytes = Bytes(file)
         name = getattr(file, "name", None)
         self.path = os.path.abspath(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else None
+        self.path = getattr(file, "url", self.path)
         self._head = read_header(self._bytes)
         self.version = self._head.version
         size = self._bytes.size()
@@ -116,6 +122,7 @@ class Journal:
             self._bytes, self._head, Contents(self._head.end), size
         )
         self._size = size
+        self._starts: tuple[int, list[int]] | None = None
         self._statics: list[Frame] = []
         self._last: dict[str, Frame] = {}  # by static signal, the pseudo-frame that counts
         self._describe()
@@ -147,12 +154,21 @@ class Journal:
 
     def refresh(self) -> int:
         """Look for frames completed since; returns how many are new. For a journal that is still being written."""
-        before, size = len(self), self._bytes.size()
+        before, size = len(self), self._bytes.renew()
         if size != self._size:
             scan(self._bytes, self._head, self._contents, size)
             self._size = size
             self._describe()
         return len(self) - before
+
+    def _end(self, group: Group) -> int:
+        """Offset of what comes after a frame, or the end of the file."""
+        found = self._contents
+        if self._starts is None or self._starts[0] != found.end:
+            starts = [one.fram for one in (*found.frames, *found.statics)] + [offset for _, offset in found.others]
+            self._starts = found.end, sorted(starts)
+        place = bisect(self._starts[1], group.done)
+        return self._starts[1][place] if place < len(self._starts[1]) else self._size
 
     def __len__(self) -> int:
         return len(self._contents.frames)
@@ -241,6 +257,7 @@ class Frame:
         if self._loaded is not None:
             return self._loaded
         source, size, group = self._journal._bytes, self._journal._size, self._group
+        source.prefetch(group.fram, self._journal._end(group))
         begin = record = source.header(group.fram, size)
         if begin.type != layout.FRAM or fields(layout.fram, source.payload(begin), begin).frame != self.index:
             raise DamagedError(f"no frame {self.index} begins here", offset=group.fram, clause="6.3.3")

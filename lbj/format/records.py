@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from construct import ConstructError
 
-from ..errors import DamagedError, StorageError, TruncatedError, UnsupportedError
+from ..errors import DamagedError, StorageError, TruncatedError, UnsupportedError, UsageError
 from . import layout
+from .remote import RangeFile, is_url, open_url
 
 MAX_JSON = 16 * 2**20
 MAX_DEPTH = 32
@@ -106,13 +107,17 @@ def parse_header(raw: bytes, offset: int) -> Record:
 
 
 def open_file(path: str | bytes | os.PathLike) -> BinaryIO:
-    """Open a file for reading.
+    """Open a file, or what a URL names, for reading.
 
     Raises
     ------
     StorageError
         If it cannot be opened, or is a pipe or a device, which might wait or go on for ever.
+    UsageError
+        If a package that reads such URLs is missing.
     """
+    if is_url(path):
+        return open_url(str(path))
     name = os.fsdecode(path)
     try:
         if os.path.exists(path) and not os.path.isfile(path):
@@ -132,11 +137,29 @@ class Bytes:
         self._lock = threading.Lock()
         raw = file.raw if isinstance(file, io.BufferedReader) else file
         self._plain = isinstance(raw, io.FileIO) and hasattr(os, "pread")
+        self._ranges = file if isinstance(file, RangeFile) else None
 
     def size(self) -> int:
-        """Size of the file now."""
+        """Size of the file now; of a remote one when it was opened or renewed."""
         with self._lock:
-            return self.file.seek(0, 2)
+            try:
+                end = self.file.seek(0, 2)
+                return self.file.tell() if end is None else end
+            except (AttributeError, OSError, ValueError) as error:
+                raise UsageError(
+                    f"a seekable binary file is needed, {self.file!r} cannot seek to its end: {error}"
+                ) from error
+
+    def renew(self) -> int:
+        """Size of the file now, asked for again of a remote one."""
+        if self._ranges is not None:
+            self._ranges.renew()
+        return self.size()
+
+    def prefetch(self, start: int, stop: int) -> None:
+        """Have the bytes of a remote file that will be read soon come by one request."""
+        if self._ranges is not None:
+            self._ranges.prefetch(start, stop)
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`; the caller has checked them against `size`."""
@@ -154,9 +177,17 @@ class Bytes:
         """Return up to `length` bytes; forked processes share the position of a file, which pread leaves alone."""
         if self._plain:
             return os.pread(self.file.fileno(), length, offset)
+        if self._ranges is not None:
+            return self._ranges.pread(offset, length)
         with self._lock:
-            self.file.seek(offset)
-            return self.file.read(length)
+            try:
+                self.file.seek(offset)
+                found = self.file.read(length)
+            except OSError as error:
+                raise StorageError(f"{length} bytes at byte {offset} could not be read: {error}") from error
+        if not isinstance(found, bytes):
+            raise UsageError(f"a binary file is needed; {self.file!r} gives {type(found).__name__}")
+        return found
 
     def header(self, offset: int, size: int) -> Record:
         """Header of the record at `offset` of a file of `size` bytes, proved to be whole.

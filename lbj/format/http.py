@@ -1,0 +1,101 @@
+"""HTTP: files on web servers, a range of bytes a request (RFC 9110)."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import urllib.error
+import urllib.request
+from typing import Any
+
+from .. import __version__
+from ..errors import StorageError
+from .remote import AHEAD, RangeFile, Transient
+
+TIMEOUT = 30.0  # s that the server may say nothing
+BUSY = (408, 425, 429, 500, 502, 503, 504)
+GONE = (401, 403, 404, 410)
+
+
+class HttpFile(RangeFile):
+    """A file on a web server that serves parts of files.
+
+    A redirection is followed once and kept; a server that says nothing for `TIMEOUT` seconds, is busy or breaks off is
+    asked again, three times in all.
+    """
+
+    def _look(self) -> int:
+        self._place, self._tag = self.url, ""
+        size, data = self._answer(0, AHEAD)
+        if data:
+            with self._lock:
+                self._spans.append((0, data))
+        return size
+
+    def _fetch(self, start: int, stop: int) -> bytes:
+        return self._answer(start, stop)[1]
+
+    def _answer(self, start: int, stop: int) -> tuple[int, bytes]:
+        """Return the size of the file and the bytes of a range, which may go beyond its end."""
+        headers = {
+            "Range": f"bytes={start}-{stop - 1}",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"lbj/{__version__}",
+        }
+        if self._tag:
+            headers["If-Range"] = self._tag
+        try:
+            request = urllib.request.Request(self._place, headers=headers)  # noqa: S310 http and https alone come here
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
+                return self._read(response, start)
+        except StorageError:
+            raise
+        except urllib.error.HTTPError as error:
+            error.close()
+            return self._refused(error, start, stop)
+        except ValueError as error:
+            raise StorageError(f"cannot open {self.url!r}: {error}") from error
+        except TimeoutError as error:
+            raise Transient(f"the server said nothing for {TIMEOUT:g} s") from error
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            late = isinstance(reason, TimeoutError)
+            raise Transient(f"the server said nothing for {TIMEOUT:g} s" if late else f"{reason}") from error
+
+    def _read(self, response: Any, start: int) -> tuple[int, bytes]:
+        self._place = response.url
+        if response.status == 200:
+            if self._tag:
+                raise StorageError(f"{self.url!r} was changed on the server since it was opened; open it again")
+            size = response.headers.get("Content-Length", "")
+            if start == 0 and size.isdigit() and int(size) <= AHEAD:  # so small that it came whole
+                return int(size), response.read()
+            raise StorageError(
+                f"{self.url!r}: the server does not serve parts of files (no range requests); download it first"
+            )
+        stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
+        if response.status != 206 or stated is None or int(stated[1]) != start:
+            raise StorageError(
+                f"{self.url!r}: the server answers a request of bytes from {start} with status {response.status} and "
+                f"{response.headers.get('Content-Range')!r}; download it, and open that"
+            )
+        tag = response.headers.get("ETag", "")
+        self._tag = tag if tag.startswith('"') else ""  # a weak one says nothing of bytes
+        length = int(stated[2]) - start + 1
+        data = response.read(length)
+        if len(data) < length:
+            raise Transient(f"the connection broke off after {len(data)} bytes")
+        return int(stated[3]), data
+
+    def _refused(self, error: urllib.error.HTTPError, start: int, stop: int) -> tuple[int, bytes]:
+        if error.code == 416:
+            whole = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", "").strip())
+            if start == 0 and whole and int(whole[1]) == 0:
+                return 0, b""
+            raise StorageError(f"{self.url!r} is shorter than it was, or was changed; open it again")
+        if error.code in BUSY:
+            raise Transient(f"the server answers {error.code} {error.reason}")
+        if error.code in GONE and self._place != self.url:  # a redirection that has expired
+            self._place = self.url
+            return self._answer(start, stop)
+        raise StorageError(f"cannot open {self.url!r}: the server answers {error.code} {error.reason}")
