@@ -12,12 +12,12 @@
 #include "lbj.h"
 #include "dense.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef LBJ_POSIX
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -1043,6 +1043,7 @@ struct lbj_reader {
     uint64_t size;     /* of the file, or UNKNOWN_SIZE */
     uint64_t position; /* bytes taken so far */
     const uint8_t *memory; /* for lbj_open_memory */
+    FILE *file;            /* for lbj_open_path */
     lbj_limits limits;
     lbj_error error; /* how reading ended; LBJ_OK before */
     crc_tables crc;
@@ -1599,6 +1600,21 @@ lbj_status lbj_open_file(lbj_reader **reader, FILE *file, const lbj_limits *limi
     return lbj_open(reader, read_file, file, UNKNOWN_SIZE, limits, error);
 }
 
+lbj_status lbj_open_path(lbj_reader **reader, const char *path, const lbj_limits *limits, lbj_error *error)
+{
+    FILE *file;
+    *reader = NULL;
+    errno = 0;
+    if ((file = fopen(path, "rb")) == NULL)
+        return fail(error, LBJ_IO, 0, "", "the file cannot be opened: %s", strerror(errno));
+    if ((*reader = new_reader(read_file, file, UNKNOWN_SIZE, limits)) == NULL) {
+        fclose(file);
+        return no_memory(error, 0);
+    }
+    (*reader)->file = file;
+    return open_reader(*reader, error);
+}
+
 static ptrdiff_t read_memory(void *user, void *to, size_t size)
 {
     lbj_reader *r = user;
@@ -1638,6 +1654,8 @@ void lbj_close(lbj_reader *r)
     if (r == NULL)
         return;
     drop_frame(r);
+    if (r->file != NULL)
+        fclose(r->file);
     free(r->block);
     for (i = 0; r->description != NULL && i < r->signals.size; i++)
         free(r->description[i].data);
@@ -1666,6 +1684,20 @@ unsigned lbj_signal_count(const lbj_reader *r)
 const lbj_signal *lbj_get_signal(const lbj_reader *r, unsigned signal)
 {
     return signal < r->signals.size ? &r->signals.signal[signal] : NULL;
+}
+
+unsigned lbj_find_signal(const lbj_reader *r, const char *name)
+{
+    unsigned i;
+    for (i = 0; i < r->signals.size && strcmp(r->signals.signal[i].name, name) != 0; i++)
+        ;
+    return i;
+}
+
+uint64_t lbj_signal_bytes(const lbj_reader *r, unsigned signal)
+{
+    const lbj_signal *s = lbj_get_signal(r, signal);
+    return s != NULL ? s->elements * lbj_dtype_size(s->dtype) : 0;
 }
 
 /* --------------------------------------------------------------------------------------- frames (5.2, 5.3, 5.4) -- */
@@ -2701,17 +2733,42 @@ static lbj_status place_array(const part *p, const lbj_signal *s, uint8_t *dense
     return status;
 }
 
+static lbj_status place_parts(const part *parts, size_t n, const lbj_signal *s, void *data, lbj_error *error)
+{
+    lbj_status status = LBJ_OK;
+    size_t i;
+    for (i = 0; i < n && status == LBJ_OK; i++)
+        status = s->kind == LBJ_EVENTS ? place_events(&parts[i], s, data, error) : place_array(&parts[i], s, data, error);
+    return status;
+}
+
+lbj_status lbj_read_into(lbj_reader *r, unsigned signal, void *data, size_t size, lbj_error *error)
+{
+    part *parts;
+    size_t n;
+    lbj_status status = collect(r, signal, &parts, &n, error);
+    if (status == LBJ_OK && lbj_signal_bytes(r, signal) != size)
+        status = fail(error, LBJ_REFUSED, parts[0].offset, "", "the array has %llu bytes, the caller's buffer %llu",
+                      (unsigned long long)lbj_signal_bytes(r, signal), (unsigned long long)size);
+    if (status == LBJ_OK) {
+        memset(data, 0, size);
+        status = place_parts(parts, n, lbj_get_signal(r, signal), data, error);
+    }
+    free(parts);
+    return status;
+}
+
 lbj_status lbj_read_dense(lbj_reader *r, unsigned signal, void **data, size_t *size, lbj_error *error)
 {
     part *parts;
-    size_t n, i;
+    size_t n;
     uint64_t bytes = 0;
     lbj_status status = collect(r, signal, &parts, &n, error);
     const lbj_signal *s = lbj_get_signal(r, signal);
     *data = NULL;
     *size = 0;
     if (status == LBJ_OK) {
-        bytes = s->elements * lbj_dtype_size(s->dtype);
+        bytes = lbj_signal_bytes(r, signal);
         if (bytes > r->limits.dense_bytes)
             status = fail(error, LBJ_LIMIT, parts[0].offset, "11.1",
                           "a dense array of %llu bytes, the caller's limit is %llu", (unsigned long long)bytes,
@@ -2719,9 +2776,8 @@ lbj_status lbj_read_dense(lbj_reader *r, unsigned signal, void **data, size_t *s
         else if (bytes > SIZE_MAX || (*data = calloc((size_t)bytes, 1)) == NULL)
             status = no_memory(error, parts[0].offset);
     }
-    for (i = 0; i < n && status == LBJ_OK; i++)
-        status = s->kind == LBJ_EVENTS ? place_events(&parts[i], s, *data, error)
-                                       : place_array(&parts[i], s, *data, error);
+    if (status == LBJ_OK)
+        status = place_parts(parts, n, s, *data, error);
     free(parts);
     if (status == LBJ_OK) {
         *size = (size_t)bytes;

@@ -123,6 +123,8 @@ lbj_status lbj_open(lbj_reader **reader, lbj_read_function read, void *user, uin
 lbj_status lbj_open_file(lbj_reader **reader, FILE *file, const lbj_limits *limits, lbj_error *error);
 lbj_status lbj_open_memory(lbj_reader **reader, const void *data, size_t size, const lbj_limits *limits,
                            lbj_error *error);
+/* Opens the file of this name, which lbj_close closes; LBJ_IO where that cannot be done. */
+lbj_status lbj_open_path(lbj_reader **reader, const char *path, const lbj_limits *limits, lbj_error *error);
 void lbj_close(lbj_reader *reader);
 
 /* Version stated in HEAD. Returns 0 where HEAD could not be read that far, else 1. */
@@ -130,6 +132,8 @@ int lbj_version(const lbj_reader *reader, unsigned *major, unsigned *minor);
 
 unsigned lbj_signal_count(const lbj_reader *reader);
 const lbj_signal *lbj_get_signal(const lbj_reader *reader, unsigned signal); /* owned by the reader */
+unsigned lbj_find_signal(const lbj_reader *reader, const char *name); /* its number; lbj_signal_count where none has it */
+uint64_t lbj_signal_bytes(const lbj_reader *reader, unsigned signal); /* of its dense array in one frame */
 
 /* Descriptions with the amendments met so far (7.1), so best asked for when lbj_next has come to its end. The texts are
  * JSON objects in UTF-8, end with a zero byte, belong to the reader and are valid until the next call of lbj_next.
@@ -169,6 +173,10 @@ typedef struct {
 lbj_status lbj_read_events(lbj_reader *reader, unsigned signal, lbj_events *events, lbj_error *error);
 lbj_status lbj_read_dense(lbj_reader *reader, unsigned signal, void **data, size_t *size, lbj_error *error);
 void lbj_events_free(lbj_events *events);
+
+/* As lbj_read_dense, into `size` bytes of the caller's, whatever limits.dense_bytes says: lbj_signal_bytes of them, else
+ * LBJ_REFUSED and nothing is touched. Where the result is another error, what stands in data is undefined. */
+lbj_status lbj_read_into(lbj_reader *reader, unsigned signal, void *data, size_t size, lbj_error *error);
 
 /* The coded voxels of one block, for tests and benchmarks: `volume` voxels of the window, of which `voxels` are not
  * empty, with `events` counts. voxel and count are the caller's and have room for `voxels` values. LBJ_DAMAGED where
