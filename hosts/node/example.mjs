@@ -28,5 +28,17 @@ const {status} = await host.ask("status");
 const map = values_of(await host.ask("map", {name: "Ti_Ka"}));
 const refused = await host.ask("map", {name: "Fe_Ka"}).catch((error) => `${error.name}: ${error.message}`);
 await host.ask("close");
+
+// The same host records from an instrument: here a simulated microscope.
+await host.ask("recorder", {
+  folder: path.replace(/\.lbj$/, "") + "-recorded", instrument: "simulated", options: {seed: 3, channels: 256},
+  settings: {field: [1e-9, 2e-9], pixel: "0.1nm", frames: 2},
+});
+const {outcome} = await host.ask("acquire", {wait: true});
+const survey = values_of(await host.ask("survey"));
+await host.ask("close");
 await host.end();
-console.log(JSON.stringify({frames: status.frames, counts: status.counts, shape: map.shape, map: [...map.values], refused}));
+console.log(JSON.stringify({
+  frames: status.frames, counts: status.counts, shape: map.shape, map: [...map.values], refused,
+  outcome: outcome.text, recorded: outcome.total, survey: survey.shape,
+}));

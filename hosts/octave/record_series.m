@@ -33,7 +33,17 @@ catch caught
   refused = [strrep(caught.identifier, "mfsi:", "") ": " caught.message];
 end
 host.ask ("close");
+
+% The same host records from an instrument: here a simulated microscope.
+recorder = struct ("folder", [regexprep(arguments{1}, '\.lbj$', "") "-recorded"], "instrument", "simulated");
+recorder.options = struct ("seed", 3, "channels", 256);
+recorder.settings = struct ("field", [1e-9 2e-9], "pixel", "0.1nm", "frames", 2);
+host.ask ("recorder", recorder);
+outcome = host.ask ("acquire", struct ("wait", true)).outcome;
+survey = mfsi_values (host.ask ("survey"));
+host.ask ("close");
 host.close ();
 flat = permute (map, [2 1]);
 disp (jsonencode (struct ("frames", status.frames, "counts", status.counts, "shape", size (map), ...
-                          "map", flat(:)', "refused", refused)));
+                          "map", flat(:)', "refused", refused, ...
+                          "outcome", outcome.text, "recorded", outcome.total, "survey", size (survey))));

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from ..errors import LbjError
-from ..plugins.output import keep_output
+from ..plugins.output import kept_output
 from . import open_source, plugin
 from .source import Frame
 from .wire import receive, send
@@ -24,8 +24,11 @@ MEMORY_PER_BYTE = 1100
 
 def main() -> None:
     """Answer until the input ends; what libraries print goes to the standard error."""
-    answers = keep_output()
-    requests = sys.stdin.buffer
+    with kept_output() as answers:
+        _serve(sys.stdin.buffer, answers.buffer)
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     tempfile.tempdir = sys.argv[1]
     frames: Iterator[Frame] = iter(())
     source: Any = None

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import BinaryIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 
-def keep_output() -> BinaryIO:
-    """Return this process's standard output; all that is printed from now on goes to the standard error."""
+@contextmanager
+def kept_output() -> Iterator[TextIO]:
+    """Give this process's standard output; what is printed meanwhile, also in C, goes to the standard error."""
     sys.stdout.flush()
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return answers
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        try:
+            yield answers
+        finally:
+            sys.stdout.flush()
+            answers.flush()
+            os.dup2(answers.fileno(), 1)

@@ -46,10 +46,13 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from lbj.plugins.output import kept_output
+
     from ..live.host import schema, serve
 
     if args.schema:
         print(schema(), end="")
     else:
-        serve(sys.stdin.buffer, sys.stdout)
+        with kept_output() as answers:  # what an instrument prints is no answer
+            serve(sys.stdin.buffer, answers)
     return 0

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import conformance
 import lbj
 
-PORT = Path(conformance.__file__).parent / "ports" / "c"
+PORT = Path(__file__).parents[2] / "conformance" / "ports" / "c"
 spec = importlib.util.spec_from_file_location("c_example", PORT / "example.py")
 example = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(example)

@@ -454,14 +454,14 @@ def test_the_conversation_of_the_help_is_what_the_host_says(host, tmp_path, monk
     assert seen == len(whole) // 2 + 3
 
 
-def test_the_command_serves_and_prints_the_schema(tmp_path, monkeypatch, capsys):
+def test_the_command_serves_and_prints_the_schema(tmp_path, monkeypatch, capfd):
     assert cli(["host", "--schema"]) == 0
-    assert json.loads(capsys.readouterr().out) == SCHEMA
+    assert json.loads(capfd.readouterr().out) == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     lines = io.BytesIO(json.dumps(opening(tmp_path / "a.lbj")).encode())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(lines))
     assert cli(["host"]) == 0
-    assert json.loads(capsys.readouterr().out)["ok"]
+    assert json.loads(capfd.readouterr().out)["ok"]
 
 
 def test_the_schema_refuses_wrong_answers():
