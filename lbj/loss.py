@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import codings
-from .codings._stated import STATED, quality
+from .codings.shared.declared import STATED, quality
 from .format import blocks, layout
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ def check(coding: str, kind: str, signal: str) -> None:
         if parameters is not None:
             raise UsageError(f"signal {signal!r}: coding {base!r} takes no parameters, got {coding!r}")
         return
-    from ._parameters import chart, noise_q
+    from .shared.parameters import chart, noise_q
 
     {"noise-q": noise_q, "chart": chart}[base](parameters)
 

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedError, UsageError
-from . import _chart_kernels as kernels
-from . import _exceptions, _integers, _lossy, _quantiser, lossless_int
-from ._integers import Cursor, number
-from ._lossy import EXCEPTIONS, Frame
-from ._parameters import chart as parse
-from ._quantiser import Map
-from ._stated import Noise
+from . import lossless_int
+from .kernels import chart as kernels
+from .shared import exceptions, integers, lossy, quantiser
+from .shared.declared import Noise
+from .shared.integers import Cursor, number
+from .shared.lossy import EXCEPTIONS, Frame
+from .shared.parameters import chart as parse
+from .shared.quantiser import Map
 
 NAME, NUMBER = "chart", 7
 CLAUSE = "8.9"
@@ -61,7 +62,7 @@ def layout(blocks: Blocks) -> Layout:
     begin = np.cumsum(length) - length
     binned = factor > 0
     of = np.repeat(np.arange(length.size), length)
-    lossy = np.flatnonzero(binned[of])
+    inexact = np.flatnonzero(binned[of])
     many = np.where(binned, -(-length // np.maximum(factor, 1)), 0)
     which = np.repeat(np.arange(length.size), many)
     past = (np.arange(which.size) - (np.cumsum(many) - many)[which]) * factor[which]
@@ -70,9 +71,9 @@ def layout(blocks: Blocks) -> Layout:
     inside = np.where(binned, length, 0)
     runs, several = np.cumsum(~binned)[which], factor[which] > 1
     return Layout(
-        lossy=lossy,
+        lossy=inexact,
         exact=np.flatnonzero(~binned[of]),
-        starts=np.append((np.cumsum(inside) - inside)[which] + past, lossy.size),
+        starts=np.append((np.cumsum(inside) - inside)[which] + past, inexact.size),
         middles=first + last,
         runs=runs,
         block=(np.cumsum(binned) - 1)[which],
@@ -99,15 +100,15 @@ def plan(array: NDArray, parameters: str | None, kind: str) -> Plan:
             raise UsageError(
                 f"chart: the factor {factor} at channel {start} is larger than its block of {length} channels"
             )
-    frame = _lossy.look(array, step, kind)
+    frame = lossy.look(array, step, kind)
     where = layout(blocks)
     shape = _mean_spectrum(array.reshape(-1, channels), where.lossy, frame)
     factors = [factor for _, factor in blocks if factor]
     maps = [
-        _quantiser.make(frame.noise, frame.step * min(1, WIDE / factor) ** 0.25, frame.fraction, factor)
+        quantiser.make(frame.noise, frame.step * min(1, WIDE / factor) ** 0.25, frame.fraction, factor)
         for factor in factors
     ]
-    curve = _integers.encode(shape.astype(np.int32), shape.shape)
+    curve = integers.encode(shape.astype(np.int32), shape.shape)
     head = [
         number(len(blocks)),
         *(number(length) + number(factor) for length, factor in blocks),
@@ -117,18 +118,18 @@ def plan(array: NDArray, parameters: str | None, kind: str) -> Plan:
     return Plan(frame, where, shape, maps, [_sum_noise(frame.noise, factor) for factor in factors], b"".join(head))
 
 
-def _mean_spectrum(flat: NDArray, lossy: NDArray[np.int64], frame: Frame) -> NDArray[np.int64]:
+def _mean_spectrum(flat: NDArray, channels: NDArray[np.int64], frame: Frame) -> NDArray[np.int64]:
     """Mean of the pixels above the noise model's zero, in the lossy channels; scaled to the bits it is stored with."""
     total, counted = np.zeros(flat.shape[1]), np.zeros(flat.shape[1])
-    for part in _integers.stretches(*flat.shape):
-        odd = _lossy.strange(flat[part], frame.ceiling)
+    for part in integers.stretches(*flat.shape):
+        odd = lossy.strange(flat[part], frame.ceiling)
         total += (
             np.where(odd, 0, flat[part]).sum(axis=0, dtype=np.float64)
             if odd.any()
             else flat[part].sum(axis=0, dtype=np.float64)
         )
         counted += len(odd) - odd.sum(axis=0)
-    mean = (total / np.maximum(counted, 1))[lossy] - frame.noise.zero
+    mean = (total / np.maximum(counted, 1))[channels] - frame.noise.zero
     top = max(float(mean.max()), 1e-300)
     return np.asarray(np.maximum(np.rint(mean / top * 2**SHAPE_BITS), 1).astype(np.int64))
 
@@ -136,16 +137,16 @@ def _mean_spectrum(flat: NDArray, lossy: NDArray[np.int64], frame: Frame) -> NDA
 def encode_array(array: NDArray, plan: Plan) -> bytes:
     """Bin, quantise and code a part of a frame."""
     frame, where = plan.frame, plan.where
-    odd, values = _lossy.calmed(array, frame)
+    odd, values = lossy.calmed(array, frame)
     odd[..., where.exact] = False
     some, exact = bool(odd.any()), where.exact.size > 0
     values = values.reshape(-1, array.shape[-1])
     sums = np.empty((len(values), where.block.size))
-    for part in _integers.stretches(*values.shape):
-        lossy = values[part, where.lossy] if exact else values[part]
-        np.add.reduceat(lossy, where.starts[:-1], axis=1, dtype=np.float64, out=sums[part])
-    seed = _lossy.seed(array)
-    found = _quantiser.quantise(sums, None, plan.maps, where.block, plan.noises, seed, chained=where.chained)
+    for part in integers.stretches(*values.shape):
+        binned = values[part, where.lossy] if exact else values[part]
+        np.add.reduceat(binned, where.starts[:-1], axis=1, dtype=np.float64, out=sums[part])
+    seed = lossy.seed(array)
+    found = quantiser.quantise(sums, None, plan.maps, where.block, plan.noises, seed, chained=where.chained)
     fixed = np.abs(sums) * 2.0**frame.fraction * 1.01 + 2**16
     if (fixed >= MOST_SUM).any() or (fixed >= MOST_RATIO * np.add.reduceat(plan.shape, where.starts[:-1])).any():
         raise UsageError(
@@ -153,12 +154,12 @@ def encode_array(array: NDArray, plan: Plan) -> bytes:
             "use noise-q"
         )
     flags = (EXCEPTIONS if some else 0) | (EXACT if exact else 0)
-    bins = _integers.encode(found.q, (*array.shape[:-1], sums.shape[1]), seed)
+    bins = integers.encode(found.q, (*array.shape[:-1], sums.shape[1]), seed)
     return b"".join(
         [
-            _lossy.stated(flags, frame, found.chi2, found.worst),
+            lossy.stated(flags, frame, found.chi2, found.worst),
             plan.head,
-            _exceptions.encode(array, odd) if some else b"",
+            exceptions.encode(array, odd) if some else b"",
             number(len(bins)) + bins,
             lossless_int.encode_array(np.ascontiguousarray(array[..., where.exact])) if exact else b"",
         ]
@@ -173,33 +174,33 @@ def _sum_noise(noise: Noise, channels: int) -> Noise:
 def decode_array(data: memoryview, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """Inverse of `encode_array`, within the step and what the chart leaves out."""
     cursor = Cursor(data, CLAUSE)
-    flags = _lossy.begin(cursor, EXCEPTIONS | EXACT, "8.9.1")
-    if shape[-1] > _integers.VOXELS_PER_BYTE * len(data):
+    flags = lossy.begin(cursor, EXCEPTIONS | EXACT, "8.9.1")
+    if shape[-1] > integers.VOXELS_PER_BYTE * len(data):
         raise DamagedError(f"{len(data)} bytes cannot hold {shape[-1]} channels", clause="8.5.10")
     blocks = _read_blocks(cursor, shape[-1], exact=bool(flags & EXACT))
     where = layout(blocks)
-    maps = [_quantiser.unpack(cursor) for _, factor in blocks if factor]
+    maps = [quantiser.unpack(cursor) for _, factor in blocks if factor]
     if len({given.f for given in maps}) > 1:
         raise DamagedError("the chart's blocks differ in F", clause="8.9.2")
-    curve, _ = _integers.decode(cursor.take(cursor.number()), (where.lossy.size,))
+    curve, _ = integers.decode(cursor.take(cursor.number()), (where.lossy.size,))
     if int(curve.min()) < 1:
         raise DamagedError("the shape of the spectrum holds a value below 1", clause="8.9.1")
-    listed = _exceptions.decode(cursor, math.prod(shape), dtype) if flags & EXCEPTIONS else None
-    q, seed = _integers.decode(cursor.take(cursor.number()), (*shape[:-1], where.block.size))
+    listed = exceptions.decode(cursor, math.prod(shape), dtype) if flags & EXCEPTIONS else None
+    q, seed = integers.decode(cursor.take(cursor.number()), (*shape[:-1], where.block.size))
     out = np.empty((len(q), shape[-1]), dtype)
     shaped = curve.reshape(-1).astype(np.int64)
-    for part in _integers.stretches(len(q), shape[-1]):
-        sums = _quantiser.restore(q[part], seed, maps, where.block, part.start)
+    for part in integers.stretches(len(q), shape[-1]):
+        sums = quantiser.restore(q[part], seed, maps, where.block, part.start)
         fixed = np.empty((len(sums), where.lossy.size), np.int64)
         if not kernels.spread(sums, fixed, shaped, where.lossy, where.starts, where.middles, where.runs, MOST_SUM):
             raise DamagedError("a bin's sum or ratio is out of range", clause="8.9.3")
-        out[part, where.lossy] = _quantiser.valued(fixed, maps[0].f, dtype)
+        out[part, where.lossy] = quantiser.valued(fixed, maps[0].f, dtype)
     if where.exact.size:
         kept = lossless_int.decode_array(cursor.rest(), (*shape[:-1], where.exact.size), dtype)
         out[:, where.exact] = kept.reshape(len(out), -1)
     elif len(cursor.rest()):
         raise DamagedError("bytes are left over after the bins", clause="8.9.1")
-    return _exceptions.restored(out, listed).reshape(shape)
+    return exceptions.restored(out, listed).reshape(shape)
 
 
 def _read_blocks(cursor: Cursor, channels: int, *, exact: bool) -> Blocks:

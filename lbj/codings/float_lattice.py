@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedError, UnsupportedError, UsageError
-from . import _exceptions, _integers
-from ._integer_fit import Model
-from ._integers import LIMIT, Cursor
+from .shared import exceptions, integers
+from .shared.integer_fit import Model
+from .shared.integers import LIMIT, Cursor
 
 NAME, NUMBER = "float-lattice", 5
 CLAUSE = "8.7"
@@ -79,7 +79,7 @@ def plan(array: NDArray, parameters: str | None, kind: str) -> Plan:
     if np.all(dark == dark[0]):
         dark = dark[:1]
     out = best[1]._replace(dark=dark, gain=gain)
-    return out._replace(model=_integers.shared(array, lambda piece: _exceptions.filled(*_integers_of(piece, out))))
+    return out._replace(model=integers.shared(array, lambda piece: exceptions.filled(*_integers_of(piece, out))))
 
 
 def binary(array: NDArray) -> Plan | None:
@@ -249,8 +249,8 @@ def encode_array(array: NDArray, plan: Plan) -> bytes:
             bytes([flags]),
             plan.dark.astype(kind).tobytes(),
             plan.gain.astype(kind).tobytes(),
-            _exceptions.encode(array, odd) if odd.any() else b"",
-            _integers.encode(_exceptions.filled(q, odd), array.shape, model=plan.model),
+            exceptions.encode(array, odd) if odd.any() else b"",
+            integers.encode(exceptions.filled(q, odd), array.shape, model=plan.model),
         ]
     )
 
@@ -260,7 +260,7 @@ def _integers_of(array: NDArray, plan: Plan) -> tuple[NDArray[np.int32], NDArray
     rows = np.ascontiguousarray(array).reshape(-1, array.shape[-1])
     q, odd = np.empty(rows.shape, np.int32), np.empty(rows.shape, bool)
     bits = f"u{array.dtype.itemsize}"
-    for part in _integers.stretches(*rows.shape):
+    for part in integers.stretches(*rows.shape):
         with np.errstate(invalid="ignore", over="ignore"):
             found = np.rint(rows[part] / plan.gain + plan.dark)
             q[part] = np.where(np.abs(found) <= LIMIT, found, 0)
@@ -286,9 +286,9 @@ def decode_array(data: memoryview, shape: tuple[int, ...], dtype: np.dtype) -> N
         used = [p.astype(np.float32) if flags & SINGLE else p for p in (dark, gain)]
     if not all(np.isfinite(p).all() for p in used):
         raise DamagedError("a dark or gain value is not finite", clause="8.7.1")
-    listed = _exceptions.decode(cursor, math.prod(shape), dtype) if flags & EXCEPTIONS else None
-    q, _ = _integers.decode(cursor.rest(), shape)
+    listed = exceptions.decode(cursor, math.prod(shape), dtype) if flags & EXCEPTIONS else None
+    q, _ = integers.decode(cursor.rest(), shape)
     out = np.empty(q.shape, dtype)
-    for part in _integers.stretches(*q.shape):
+    for part in integers.stretches(*q.shape):
         out[part] = _values(q[part], dark, gain, dtype, bool(flags & SINGLE))
-    return _exceptions.restored(out.reshape(shape), listed)
+    return exceptions.restored(out.reshape(shape), listed)

@@ -20,7 +20,7 @@ FAULTS = {
 
 def encode_counts(voxel: np.ndarray, count: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, events: int) -> bytes:
     """Token ``gap * 2 + (count > 1)`` a voxel, then ``count - 2`` where flagged."""
-    from ._leb128_kernels import encode
+    from .kernels.leb128 import encode
 
     return encode(voxel, count).tobytes()
 
@@ -33,7 +33,7 @@ def decode_counts(
     events: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Inverse of `encode_counts`; at least one byte a voxel."""
-    from ._leb128_kernels import decode
+    from .kernels.leb128 import decode
 
     if voxels > len(data):
         raise DamagedError(f"leb128 block of {len(data)} bytes cannot hold {voxels} voxels", clause=CLAUSE)

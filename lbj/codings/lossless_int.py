@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedError, UnsupportedError, UsageError
-from . import _exceptions, _integers
-from ._integer_fit import Model
-from ._integers import LIMIT, Cursor, number, signed
-from ._remembered import Remembered
+from .shared import exceptions, integers
+from .shared.integer_fit import Model
+from .shared.integers import LIMIT, Cursor, number, signed
+from .shared.remembered import Remembered
 
 NAME, NUMBER = "lossless-int", 4
 CLAUSE = "8.6"
@@ -23,7 +23,7 @@ SAMPLED = 1 << 16  # elements by which most arrays are seen to need none
 
 def plan(array: NDArray, parameters: str | None, kind: str) -> Model | None:
     """Model that the blocks of a frame share."""
-    return _integers.shared(array, lambda piece: _exceptions.filled(*_split(piece)[:2]))
+    return integers.shared(array, lambda piece: exceptions.filled(*_split(piece)[:2]))
 
 
 def encode_array(array: NDArray, plan: Model | Remembered | None = None) -> bytes:
@@ -43,16 +43,16 @@ def encode_array(array: NDArray, plan: Model | Remembered | None = None) -> byte
             f"lossless-int codes integers of -{LIMIT} to {LIMIT}; {strange} of {array.size} elements are others. "
             "Use shuffle-zstd, or float-lattice where values are scaled integers"
         )
-    values = _exceptions.filled(values, odd)
-    head = _exceptions.encode(array, odd) if strange else b""
+    values = exceptions.filled(values, odd)
+    head = exceptions.encode(array, odd) if strange else b""
     flags = (EXCEPTIONS if strange else 0) | (ZEROS if signed_zeros else 0)
-    plain = bytes([flags]) + head + _integers.encode(values, array.shape, model=plan)
+    plain = bytes([flags]) + head + integers.encode(values, array.shape, model=plan)
     before = plan if isinstance(plan, Remembered) else None
     listed = _list(values, before)
     if listed is None:
         return plain
     table, index = listed
-    coded = _integers.encode(index, array.shape, model=before.part("index") if before else None)
+    coded = integers.encode(index, array.shape, model=before.part("index") if before else None)
     short = bytes([flags | LIST]) + head + table + coded
     return min(plain, short, key=len)
 
@@ -61,7 +61,7 @@ def _split(array: NDArray) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
     """Integers, which elements are none, and whether integers below 0 stand for one more, and -1 for -0.0."""
     flat = np.ascontiguousarray(array).reshape(-1)
     values, odd = np.empty(flat.size, np.int32), np.zeros(flat.size, bool)
-    parts = _integers.stretches(flat.size)
+    parts = integers.stretches(flat.size)
     negative = False
     if flat.dtype.kind == "f":
         zeros = sum(np.count_nonzero(_negative_zeros(flat[part])) for part in parts)
@@ -94,7 +94,7 @@ def _list(values: NDArray[np.int32], before: Remembered | None) -> tuple[bytes, 
     if flat.size > 4 * SAMPLED and _dense(np.bincount(flat[:: flat.size // SAMPLED] - low, minlength=high - low + 1)):
         return None
     counts = np.zeros(high - low + 1, np.int64)
-    for part in _integers.stretches(flat.size, 1 + counts.size // _integers.STRETCH):
+    for part in integers.stretches(flat.size, 1 + counts.size // integers.STRETCH):
         counts += np.bincount(flat[part] - low, minlength=counts.size)
     present = counts > 0
     distinct = int(np.count_nonzero(present))
@@ -104,7 +104,7 @@ def _list(values: NDArray[np.int32], before: Remembered | None) -> tuple[bytes, 
     table = number(distinct) + signed(low)
     if distinct > 1:
         gaps = (np.diff(found) - 1).astype(np.int32)
-        stream = _integers.encode(gaps, (distinct - 1,), model=before.part("gaps") if before else None)
+        stream = integers.encode(gaps, (distinct - 1,), model=before.part("gaps") if before else None)
         table += number(len(stream)) + stream
     return table, (np.cumsum(present) - 1).astype(np.int32)[values - low]
 
@@ -124,9 +124,9 @@ def decode_array(data: memoryview, shape: tuple[int, ...], dtype: np.dtype) -> N
         raise UnsupportedError(f"a lossless-int block has the reserved flags {flags:#x} set", clause="8.6.1")
     if flags & ZEROS and dtype.kind != "f":
         raise DamagedError(f"{dtype.name} has no negative zero", clause="8.6.5")
-    listed = _exceptions.decode(cursor, math.prod(shape), dtype) if flags & EXCEPTIONS else None
+    listed = exceptions.decode(cursor, math.prod(shape), dtype) if flags & EXCEPTIONS else None
     table = _read_list(cursor, math.prod(shape)) if flags & LIST else None
-    values, _ = _integers.decode(cursor.rest(), shape)
+    values, _ = integers.decode(cursor.rest(), shape)
     if table is not None:
         if int(values.min()) < 0 or int(values.max()) >= table.size:
             raise DamagedError(f"an index outside of the list of {table.size} values", clause="8.6.3")
@@ -142,7 +142,7 @@ def decode_array(data: memoryview, shape: tuple[int, ...], dtype: np.dtype) -> N
     if flags & ZEROS:
         out += values < 0
         out[values == -1] = -0.0
-    return _exceptions.restored(out.reshape(shape), listed)
+    return exceptions.restored(out.reshape(shape), listed)
 
 
 def _read_list(cursor: Cursor, most: int) -> NDArray[np.int32]:
@@ -151,7 +151,7 @@ def _read_list(cursor: Cursor, most: int) -> NDArray[np.int32]:
         raise DamagedError(f"a list of {size} values from {first}", clause="8.6.3")
     gaps = np.zeros(0, np.int64)
     if size > 1:
-        found, _ = _integers.decode(cursor.take(cursor.number()), (size - 1,))
+        found, _ = integers.decode(cursor.take(cursor.number()), (size - 1,))
         gaps = found.reshape(-1).astype(np.int64) + 1
     table = first + np.concatenate([[0], np.cumsum(gaps)])
     if (gaps.size and int(gaps.min()) < 1) or int(table[-1]) > LIMIT:

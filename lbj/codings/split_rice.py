@@ -21,7 +21,7 @@ FAULTS = {
 
 def encode_counts(voxel: np.ndarray, count: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, events: int) -> bytes:
     """One byte for the chunk size m, then the bits; chunks hold about sixteen voxels."""
-    from ._split_rice_kernels import encode
+    from .kernels.split_rice import encode
 
     voxels = math.prod(shape)
     m = min(max(1, VOXELS_PER_CHUNK * voxels // max(1, voxel.size)).bit_length() - 1, (voxels - 1).bit_length())
@@ -37,7 +37,7 @@ def decode_counts(
     events: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Inverse of `encode_counts`; at least one bit a voxel and one bit a chunk."""
-    from ._split_rice_kernels import decode
+    from .kernels.split_rice import decode
 
     size = math.prod(shape)
     m = data[0] if len(data) else 255

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import codings
-from ..codings._remembered import Remembered
+from ..codings.shared.remembered import Remembered
 from ..errors import DamagedError, UnsupportedError, UsageError
 from ..events import Events
 from ..signal import Signal

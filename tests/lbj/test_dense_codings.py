@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import lbj
 from lbj import DamagedError, LbjError, UnsupportedError, UsageError, codings
-from lbj.codings import _integers, float_lattice, lossless_int
+from lbj.codings import float_lattice, lossless_int
+from lbj.codings.shared import integers as _integers
 from lbj_conformance.generate import dense
 from lbj_conformance.generate import integer_stream as plain
 from lbj_conformance.generate.vectors import accept_dense, accept_integers

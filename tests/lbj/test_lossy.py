@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lbj
-from lbj.codings._stated import quality
+from lbj.codings.shared.declared import quality
 from lbj.importing.convert import convert
 from lbj.loss import losses
 from lbj.recovery.recover import recover

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import lbj
-from lbj.codings import _integers, lossless_int
+from lbj.codings import lossless_int
+from lbj.codings.shared import integers as _integers
 
 
 def lattice(n=24):

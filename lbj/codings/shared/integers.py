@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError, UnsupportedError
-from . import _integer_kernels as kernels
-from ._integer_fit import Model, choose
-from ._remembered import Remembered
+from ...errors import DamagedError, UnsupportedError
+from ..kernels import integers as kernels
+from .integer_fit import Model, choose
+from .remembered import Remembered
 
 CLAUSE = "8.5"
 LIMIT = kernels.LIMIT

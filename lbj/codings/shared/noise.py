@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
-from ._stated import Noise
+from ...errors import UsageError
+from .declared import Noise
 
 Floats = NDArray[np.float64]
 

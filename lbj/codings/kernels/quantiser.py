@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._integer_kernels import dither
+from .integers import dither
 
 FAR = 2.0**53 - 64  # of fixed-point values, which are known here up to their rounding in f64
 

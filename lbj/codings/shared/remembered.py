@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._integer_fit import Model
+    from .integer_fit import Model
 
 SLACK = 0.02  # by which a frame may differ in length from the last one that a model was fitted to
 

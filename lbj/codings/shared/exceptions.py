@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError
-from ._integers import Cursor, number
+from ...errors import DamagedError
+from .integers import Cursor, number
 
 CLAUSE = "8.6.2"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from ..errors import DamagedError
+from ...errors import DamagedError
 
 STATED = struct.Struct("<f4d3f")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 EXAMPLE = "chart(0:60,300:exact,420:20;0.5)"
 FINEST, COARSEST = 0.01, 100.0  # steps, in standard deviations

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._bits import leading_zeros
+from .bits import leading_zeros
 
 SYMBOLS, PHASES, CLASSES = 32, 4, 100
 LIMIT = 1 << 24  # of the values

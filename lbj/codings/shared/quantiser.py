@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError, UsageError
-from . import _quantiser_kernels as kernels
-from ._integers import Cursor, number, signed
-from ._noise import variance
-from ._stated import Noise
+from ...errors import DamagedError, UsageError
+from ..kernels import quantiser as kernels
+from .declared import Noise
+from .integers import Cursor, number, signed
+from .noise import variance
 
 Floats = NDArray[np.float64]
 

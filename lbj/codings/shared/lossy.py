@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedError
-from . import _exceptions, _integers, _noise, _quantiser_kernels
-from ._integer_fit import Model
-from ._integers import Cursor
-from ._stated import STATED, Noise
+from ...errors import UnsupportedError
+from ..kernels import quantiser as quantiser_kernels
+from . import exceptions, integers
+from . import noise as noises
+from .declared import STATED, Noise
+from .integer_fit import Model
+from .integers import Cursor
 
 EXCEPTIONS = 1
 GROSS = 100.0  # standard deviations
@@ -58,25 +60,25 @@ def calmed(array: NDArray, frame: Frame) -> tuple[NDArray[np.bool_], NDArray[Any
 
     The values are floats: f32 where they came so, else f64.
     """
-    noise, shape = frame.noise, _integers.volume(array.shape)
+    noise, shape = frame.noise, integers.volume(array.shape)
     odd = strange(array, frame.ceiling)
-    values = _exceptions.filled(np.asarray(array, "f4" if array.dtype == np.float32 else "f8"), odd)
+    values = exceptions.filled(np.asarray(array, "f4" if array.dtype == np.float32 else "f8"), odd)
     found = np.zeros(shape, bool)
     model = (noise.read, noise.gain, noise.multiplicative, noise.zero)
-    _quantiser_kernels.spikes(values.reshape(shape), shape, frame.image, model, found)
+    quantiser_kernels.spikes(values.reshape(shape), shape, frame.image, model, found)
     odd |= found.reshape(array.shape)
-    return odd, _exceptions.filled(values, odd)
+    return odd, exceptions.filled(values, odd)
 
 
 def look(array: NDArray, step: float, kind: str) -> Frame:
     """Measure the noise of a frame; exceptions that show without a noise model never enter the fit."""
-    from ._quantiser import fraction
+    from .quantiser import fraction
 
     ceiling = saturation(array)
-    values = _noise.sample(array, kind).astype(float)
+    values = noises.sample(array, kind).astype(float)
     odd = strange(values, ceiling)
-    calm = np.where(odd | _gross(_exceptions.filled(values, odd), image=kind == "image"), np.nan, values)
-    noise = _noise.measure(calm, kind)
+    calm = np.where(odd | _gross(exceptions.filled(values, odd), image=kind == "image"), np.nan, values)
+    noise = noises.measure(calm, kind)
     return Frame(step, noise, fraction(noise, step, calm), ceiling, kind == "image", None)
 
 
@@ -87,12 +89,12 @@ def _gross(values: NDArray, *, image: bool) -> NDArray[np.bool_]:
     if values.ndim < 2 or values.shape[-2] < 2 or values.shape[-1] < 3:
         return found
     with np.errstate(over="ignore", invalid="ignore"):
-        typical = _noise.trimmed(np.diff(values, 2).ravel() ** 2 / 6)
+        typical = noises.trimmed(np.diff(values, 2).ravel() ** 2 / 6)
     if 0 < typical < np.inf:
         wide = np.pad(values, rim, mode="reflect")  # those at the edge have neighbours too
-        shape, model = _integers.volume(wide.shape), (GROSS / 8 * float(np.sqrt(typical)), 0.0, 1.0, 0.0)
+        shape, model = integers.volume(wide.shape), (GROSS / 8 * float(np.sqrt(typical)), 0.0, 1.0, 0.0)
         marked = np.zeros(wide.shape, bool)
-        _quantiser_kernels.spikes(wide.reshape(shape), shape, image, model, marked.reshape(shape))
+        quantiser_kernels.spikes(wide.reshape(shape), shape, image, model, marked.reshape(shape))
         found = marked[tuple(slice(low, -high or None) for low, high in rim)]
     return found
 

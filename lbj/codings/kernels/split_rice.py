@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._bits import leading_zeros, trailing_zeros
+from .bits import leading_zeros, trailing_zeros
 
 U64 = np.uint64
 ZERO, ONE, TWO = U64(0), U64(1), U64(2)

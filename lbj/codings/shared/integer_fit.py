@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _fit_kernels
-from . import _integer_kernels as kernels
+from ..kernels import fit as fit_kernels
+from ..kernels import integers as kernels
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -265,7 +265,7 @@ def _solve(table: Floats, rounds: int) -> tuple[int, list[int], Floats, Floats]:
     weight = table[-1].copy()
     offset, solution = 0.0, np.zeros(len(columns))
     for left in reversed(range(rounds)):
-        gram = _fit_kernels.gram(table, weight, min(FEW, target.size) if left else target.size)
+        gram = fit_kernels.gram(table, weight, min(FEW, target.size) if left else target.size)
         total = gram[-1, -1]
         centre, mean = gram[-1, :-2] / total, gram[-1, -2] / total
         inner = gram[:-2, :-2] - total * np.outer(centre, centre)
@@ -277,7 +277,7 @@ def _solve(table: Floats, rounds: int) -> tuple[int, list[int], Floats, Floats]:
         if left == 0:
             solution = np.rint(solution * 4096) / 4096
         offset = float(mean - centre @ solution)
-        predicted = _fit_kernels.weighted(columns, solution, offset)
+        predicted = fit_kernels.weighted(columns, solution, offset)
         residual = target - predicted
         if left:
             beta, alpha = _line(predicted[:FEW] + level, residual[:FEW] ** 2)
