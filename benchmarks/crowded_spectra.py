@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import lbj
 from mfsi_core import element_maps
 from mfsi_core.cli import main
-from mfsi_core.report.figures import new_figure, png, scale_bar
+from mfsi_core.drawing import new_figure, png, scale_bar
 from mfsi_core.tables.lines import fwhm, lines_of
 
 HERE = Path(__file__).parents[1] / "docs"

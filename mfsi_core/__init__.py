@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from .geometry.registration import Registration
     from .live.session import Session
     from .maps.edges import edge_map
-    from .maps.lines import element_maps, line_map, map_snr
-    from .maps.windows import Map
+    from .maps.lines import element_maps, line_map
+    from .maps.map import Map, map_snr
     from .motifs.averages import Average, average_motif
     from .motifs.finding import Motifs, find_motif
     from .motifs.following import follow_motif
     from .motifs.table import motif_table
+    from .pipeline.plugins import Analysis, analyse
     from .pipeline.run import run
     from .planning import Plan, counts_per_nm2, plan, resolvability
-    from .plugins.analyses import Analysis, analyse
     from .quantification.quantify import quantify
     from .quantification.standards import k_from_standard
     from .registration.incremental import Registrar
@@ -85,10 +85,10 @@ __all__ = [
 
 # Imported when first named, so that importing the package stays quick.
 _HOMES = {
-    "Analysis": ".plugins.analyses",
+    "Analysis": ".pipeline.plugins",
     "Average": ".motifs.averages",
     "Chart": ".compression.chart",
-    "Map": ".maps.windows",
+    "Map": ".maps.map",
     "Motifs": ".motifs.finding",
     "Plan": ".planning",
     "Registrar": ".registration.incremental",
@@ -97,7 +97,7 @@ _HOMES = {
     "Session": ".live.session",
     "Simulation": ".simulation.edx",
     "accumulate": ".accumulation.accumulate",
-    "analyse": ".plugins.analyses",
+    "analyse": ".pipeline.plugins",
     "average_motif": ".motifs.averages",
     "best_line": ".tables.lines",
     "common_region": ".accumulation.accumulate",
@@ -115,7 +115,7 @@ _HOMES = {
     "line_energy": ".tables.lines",
     "line_map": ".maps.lines",
     "lines_of": ".tables.lines",
-    "map_snr": ".maps.lines",
+    "map_snr": ".maps.map",
     "motif_table": ".motifs.table",
     "pick_chart": ".compression.chart",
     "plan": ".planning",

@@ -227,11 +227,11 @@ def _demo(args: argparse.Namespace) -> int:
 def _register(args: argparse.Namespace) -> int:
     import lbj
 
-    from .pipeline.run import registered
+    from .pipeline.align import register_journal
     from .report.page import registration_csv
 
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
-        _, results = registered(
+        _, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, anew=True, method=args.registration
         )
         by_image = results.guide in journal.signals
@@ -247,8 +247,8 @@ def _register(args: argparse.Namespace) -> int:
 def _accumulate(args: argparse.Namespace) -> int:
     import lbj
 
+    from .pipeline.align import register_journal
     from .pipeline.cube import write_cube
-    from .pipeline.run import registered
 
     if not args.output.endswith((".h5", ".hdf5", ".hspy")):
         raise UsageError(f"the sum is written as HDF5: -o must end in .h5 or .hspy, got {args.output!r}")
@@ -258,7 +258,7 @@ def _accumulate(args: argparse.Namespace) -> int:
     region = (_slice(rows, "region"), _slice(columns, "region")) if args.region else None
     channels = _slice(args.channels, "channels") if args.channels else None
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
-        _, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        _, results = register_journal(journal, [args.file], image=args.image, signal=args.signal)
         write_cube(
             journal, results, part, upsampling=args.upsampling, region=region, channels=channels,
             method=args.method,
@@ -268,17 +268,18 @@ def _accumulate(args: argparse.Namespace) -> int:
 
 def _maps(args: argparse.Namespace) -> int:
     from .commands.opening import opened
-    from .pipeline.run import mapped, registered
+    from .pipeline.align import register_journal
+    from .pipeline.maps import add_element_maps
     from .report.page import map_pictures, write_maps
     from .series.selection import spectra_signal
 
     with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, opened(args.file) as journal:
         if spectra_signal(journal, args.signal) is None:
             raise UsageError(f"{args.file!r} holds no spectra to map")
-        view, results = registered(
+        view, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
         )
-        mapped(view, results, args.elements, maps=args.maps, align_edges=args.align_edges)
+        add_element_maps(view, results, args.elements, maps=args.maps, align_edges=args.align_edges)
         write_maps(results, folder)
         for name, data in map_pictures(results).items():
             (folder / f"{name}.png").write_bytes(data)

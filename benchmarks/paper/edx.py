@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 import lbj
 import mfsi_core
 from mfsi_core.accumulation.accumulate import result_axes
-from mfsi_core.report.figures import limits_of, new_figure, picture, png
+from mfsi_core.drawing import limits_of, new_figure, picture, png
 from mfsi_core.simulation.edx import BACKGROUND, CELL, Simulation
 
 PIXEL = 0.0555e-9  # m

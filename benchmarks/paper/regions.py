@@ -29,9 +29,9 @@ import lbj
 import mfsi_core
 from mfsi_core.components.figure import scree_figure
 from mfsi_core.components.scree import scree, with_sum
+from mfsi_core.drawing import ORANGE, limits_of, png
 from mfsi_core.motifs.averages import average_motif
 from mfsi_core.motifs.finding import Motifs, find_motif
-from mfsi_core.report.figures import ORANGE, limits_of, png
 from mfsi_core.simulation.edx import Simulation
 
 REGIONS, FRAMES, MOTIFS = 23, 10, 112

@@ -91,7 +91,7 @@ def accumulate(
     kept = np.flatnonzero(~registration.left_out)
     if 0 < kept.size < len(registration):
         given, registration = given.subset(kept), registration.subset(kept)
-    scale = _scale(upsampling)
+    scale = checked_upsampling(upsampling)
     if method not in ("pull", "push"):
         raise UsageError(f"method must be 'pull' or 'push', got {method!r}")
     rows, columns = _rectangle(region, registration.shape, scale)
@@ -131,7 +131,7 @@ def result_axes(
     """Axes of what `accumulate` returns for a signal, calibrated as `Signal.axes`."""
     part, axes = _part(signal, upsampling, region, channels), []
     for number, (axis, (start, stop)) in enumerate(zip(signal.axes, part, strict=True)):
-        scale = _scale(upsampling) if number < 2 else 1
+        scale = checked_upsampling(upsampling) if number < 2 else 1
         position = (np.arange(start, stop) + 0.5) / scale - 0.5
         new = {**axis, "size": stop - start}
         if "values" in axis:
@@ -145,7 +145,7 @@ def result_axes(
 
 def _part(signal: Signal, upsampling: int, region: Any, channels: slice | None) -> list[tuple[int, int]]:
     """First and past-the-last index of every axis of the result."""
-    ends = _rectangle(region, signal.shape, _scale(upsampling))
+    ends = _rectangle(region, signal.shape, checked_upsampling(upsampling))
     if signal.kind != "image":
         ends.append(bounds(channels or slice(None), signal.channels, "channels"))
     return ends
@@ -168,7 +168,14 @@ def registration_on(given: Series, registration: Registration) -> Registration:
     return moved
 
 
-def _scale(upsampling: Any) -> int:
+def checked_upsampling(upsampling: Any) -> int:
+    """Output pixels per pixel and direction, a whole number from 1 on.
+
+    Raises
+    ------
+    UsageError
+        Naming what was given.
+    """
     if not hasattr(upsampling, "__index__") or isinstance(upsampling, bool) or int(upsampling) < 1:
         raise UsageError(f"upsampling must be a whole number from 1 on, got {upsampling!r}")
     return int(upsampling)
@@ -313,7 +320,7 @@ def coverage(registration: Registration, upsampling: int = 1) -> NDArray[np.uint
     (Y*s, X*s) uint32
         Frames whose sampled field holds the pixel, and which recorded it, by the rule of `accumulate`'s ``pull``.
     """
-    scale = _scale(upsampling)
+    scale = checked_upsampling(upsampling)
     rows, columns = registration.shape[0] * scale, registration.shape[1] * scale
     warp = Warp(registration.displacement, scale, (0, rows), (0, columns), registration.recorded)
     total = np.zeros((rows, columns), np.uint32)

@@ -15,7 +15,7 @@ import lbj
 from lbj import LbjError, Signal, StorageError, UsageError
 
 from ..instruments.protocol import Frame, Picture
-from ..report.results import pixel_size
+from ..series.axis import pixel_size
 from ..series.dose import dose
 from . import session_folder
 from .settings import Settings

@@ -125,7 +125,7 @@ def _measured(path: str, wanted: dict[str, tuple[float, float | None]]) -> tuple
 
 
 def _print(made: Any, columns: list[Any]) -> None:
-    from ..report.facts import size
+    from ..text import size
 
     high, wide = made.field_nm
     rows = [

@@ -20,7 +20,8 @@ def _run(_args: argparse.Namespace) -> int:
     from lbj.plugins.found import installed
 
     from ..instruments.finding import GROUP as INSTRUMENTS
-    from ..plugins import analyses, registrations
+    from ..pipeline import plugins as analyses
+    from ..registration import plugins as registrations
 
     wrong = 0
     for group in (IMPORTERS, EXPORTERS, registrations.GROUP, analyses.GROUP, INSTRUMENTS):

@@ -80,7 +80,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_files, new_folder
 
-    from ..pipeline.run import registered
+    from ..pipeline.align import register_journal
     from ..quantification.compare import against_stoichiometry, phase_composition
     from ..quantification.export import chip_spectra, export_chips
     from ..quantification.factors import write_factors
@@ -97,7 +97,7 @@ def _run(args: argparse.Namespace) -> int:
     known = ("factors.csv",) if args.standard else ("quantification.csv", "fitted_spectrum.png")
     out, inputs = Path(args.output), [args.file, *([args.factors] if args.factors else [])]
     with new_folder(out, "mfsi quantify", known, inputs) as folder, opened(args.file) as journal:
-        view, results = registered(
+        view, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
         )
         if results.signal is None:

@@ -23,7 +23,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from ..components.figure import scree_figure
     from ..components.scree import scree
-    from ..pipeline.run import registered
+    from ..pipeline.align import register_journal
     from ..series.selection import spectra_signal
 
     with (
@@ -32,7 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     ):
         if spectra_signal(journal, args.signal) is None:
             raise lbj.UsageError(f"{args.file!r} holds no spectra, whose components could be counted")
-        view, results = registered(journal, [args.file], image=args.image, signal=args.signal)
+        view, results = register_journal(journal, [args.file], image=args.image, signal=args.signal)
         assert results.signal is not None
         assert results.registration is not None
         found = scree(view, results.signal, registration=results.registration, quiet=False)

@@ -51,10 +51,10 @@ def add(command: Command) -> None:
 def _run(args: argparse.Namespace) -> int:
     from ..motifs import find_motif, motif_table
     from ..motifs.table import write_table
-    from ..pipeline.run import _check_elements
+    from ..tables.lines import check_symbols
 
     elements = [name.strip() for name in (args.elements or "").split(",") if name.strip()]
-    _check_elements(elements)
+    check_symbols(elements or [])
     if args.at is None:
         return _draw(args)
     if args.size is None:
@@ -126,7 +126,7 @@ def _areas(stack: contextlib.ExitStack, path: str, args: argparse.Namespace) -> 
     """Register every area of a journal by itself."""
     import lbj
 
-    from ..pipeline.run import registered
+    from ..pipeline.align import register_journal
 
     journal = stack.enter_context(lbj.open(path))
     regions = list(dict.fromkeys(frame.region for frame in journal))
@@ -134,7 +134,7 @@ def _areas(stack: contextlib.ExitStack, path: str, args: argparse.Namespace) -> 
     areas = [
         (
             path,
-            *registered(
+            *register_journal(
                 journal,
                 [path],
                 image=args.image,
@@ -197,9 +197,9 @@ def _averages(
 
 def _maps(average: Any, elements: list[str], results: Any, folder: Path) -> list[str]:
     """Map elements in the average, as if every pixel had been sampled as often as the best."""
+    from ..drawing import map_picture
     from ..maps.lines import element_maps
-    from ..report.facts import greek
-    from ..report.figures import map_picture
+    from ..text import greek
 
     if results.eels or average.signal.kind == "image":
         raise UsageError("--elements maps X-ray lines, and the journal holds no X-ray spectra")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..report.facts import number
-from ..report.figures import INK, ORANGE, _plain, new_figure, png
+from ..drawing import INK, ORANGE, new_figure, png, without_frame
+from ..text import number
 from .result import Scree
 
 SHOWN = 20  # components
@@ -57,6 +57,6 @@ def scree_figure(result: Scree) -> bytes:
     axes.set_xlabel("component")
     axes.set_ylabel("variance ratio")
     figure.legend(handles=lines, frameon=False, fontsize=8, loc="outside right upper")
-    _plain(axes)
+    without_frame(axes)
     axes.tick_params(which="minor", labelsize=8)
     return png(figure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..report.figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png
+from ..drawing import BLUE, GREY, INK, ORANGE, new_figure, png, without_frame
 from .chart import Chart
 from .check import reconstruct
 
@@ -88,7 +88,7 @@ def chart_figure(chart: Chart) -> bytes:
     rest.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
     rest.set_xlim(ends[0], ends[-1])
     for axes in (stored, spectrum, rest):
-        _plain(axes)
+        without_frame(axes)
     number = rest.secondary_xaxis(-0.34, functions=(lambda e: (e - axis[0]) / width, lambda c: axis[0] + c * width))
     number.set_xlabel("channel", fontsize=9)
     number.tick_params(labelsize=8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lbj import UsageError
 
-from ..tables.lines import Line, lines_of, symbols
+from ..tables.lines import Line, check_symbols, lines_of
 
 LEAST_SHARE = 0.3  # of a family's photons that must lie on the axis
 GROUPS = {  # lines whose relative strength is well known; the strength of one group to another is less so
@@ -80,7 +80,7 @@ def families_of(element: str, low: float, high: float, beam_energy: float | None
     return out
 
 
-def check_elements(elements: list[str], low: float, high: float, beam_energy: float | None) -> None:
+def check_families(elements: list[str], low: float, high: float, beam_energy: float | None) -> None:
     """Refuse an empty list, unknown and repeated elements and those without a line in range.
 
     Raises
@@ -91,8 +91,7 @@ def check_elements(elements: list[str], low: float, high: float, beam_energy: fl
     if not elements:
         raise UsageError("no elements are named; expected symbols such as ['La', 'Fe', 'O']")
     for element in elements:
-        if element not in symbols():
-            raise UsageError(f"no X-ray lines are known for {element!r}; expected a symbol from B to U, such as 'Ti'")
+        check_symbols([element])
         if not families_of(element, low, high, beam_energy):
             where = ", ".join(f"{line.name} {line.energy:.0f}" for line in lines_of(element) if line.name[1:] == "a1")
             beam = "" if beam_energy is None else f" that a beam of {beam_energy / 1000:g} keV excites"

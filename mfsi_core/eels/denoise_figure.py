@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..report.figures import BLUE, GREY, INK, ORANGE, _plain, new_figure, png, scale_bar
-from ..report.results import pixel_size
-from ..series.axis import centres
+from ..drawing import BLUE, GREY, INK, ORANGE, new_figure, png, scale_bar, without_frame
+from ..series.axis import centres, pixel_size
 from .denoise_changes import Changes
 
 
@@ -28,7 +27,7 @@ def changes_figure(changes: Changes) -> bytes:
             picture.plot(image.ravel(), color=colour, linewidth=0.9)
             picture.set_xlabel("pixel")
             picture.set_ylabel(label)
-            _plain(picture)
+            without_frame(picture)
         else:
             shown = picture.imshow(image, cmap="viridis", interpolation="nearest", vmin=0)
             picture.set_xticks([])
@@ -45,5 +44,5 @@ def changes_figure(changes: Changes) -> bytes:
         line.set_xlabel(f"energy loss ({unit})" if unit else "channel")
         line.set_ylabel(label)
         line.set_title(f"{title}, by channel", fontsize=9, color=INK, loc="left")
-        _plain(line)
+        without_frame(line)
     return png(figure)

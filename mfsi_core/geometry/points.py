@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .warp import EDGE, Corners, _solve, _split, among, is_rigid
+from .warp import EDGE, Corners, among, is_rigid, solve_bilinear, whole_and_fraction
 
 Floats = NDArray[np.float64]
 
@@ -50,8 +50,8 @@ class Frames:
     def corners(self, frame: int, scene: Floats) -> Corners:
         """Corners of the frame's pixels around scene positions (K, 2), (K,) each."""
         place = self.positions(frame, scene)
-        iy, fy = _split(place[:, 0], self.displacement.shape[2])
-        ix, fx = _split(place[:, 1], self.displacement.shape[3])
+        iy, fy = whole_and_fraction(place[:, 0], self.displacement.shape[2])
+        ix, fx = whole_and_fraction(place[:, 1], self.displacement.shape[3])
         if self.recorded is None:
             return Corners(iy, ix, fy, fx)
         found = among(self.recorded[frame : frame + 1], Corners(iy[None], ix[None], fy[None], fx[None]))
@@ -86,7 +86,7 @@ def _locate_points(field: Any, low: Any, high: Any, scene: Any, out: Any) -> Non
                 y11, x11 = iy + 1 + float(field[0, jy, jx]), ix + 1 + float(field[1, jy, jx])
                 if x < min(x00, x01, x10, x11) - EDGE or x > max(x00, x01, x10, x11) + EDGE:
                     continue
-                a, b = _solve(
+                a, b = solve_bilinear(
                     y00 - y, x00 - x, y10 - y00, x10 - x00, y01 - y00, x01 - x00,
                     y11 - y10 - y01 + y00, x11 - x10 - x01 + x00, deep, wide,
                 )  # fmt: skip

@@ -138,7 +138,7 @@ class Registration:
             )
         from scipy.ndimage import map_coordinates
 
-        mine, other = _affine(self.to_field), _affine(signal.to_field)
+        mine, other = affine(self.to_field), affine(signal.to_field)
         grid = np.indices(shape, float)
         field = np.tensordot(other[:, :2], grid, 1) + other[:, 2, None, None]
         inverse = np.linalg.inv(mine[:, :2])
@@ -247,5 +247,6 @@ def _turned(covariance: NDArray[np.float64], turn: Affine) -> NDArray[np.float64
     return np.where(np.abs(reached) > 1e-9, np.copysign(np.inf, reached), out)
 
 
-def _affine(matrix: Any) -> Affine:
+def affine(matrix: Any) -> Affine:
+    """Matrix (2, 3) of a map of coordinates; the identity where there is none."""
     return np.eye(2, 3) if matrix is None else np.asarray(matrix, float)

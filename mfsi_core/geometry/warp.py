@@ -83,7 +83,7 @@ def locate(
                 for ox in range(max(near, left), min(far + 1, right)):
                     if qy[oy - top, ox - left] >= 0:
                         continue
-                    a, b = _solve(
+                    a, b = solve_bilinear(
                         y00 - y[oy - top], x00 - x[ox - left], y10 - y00, x10 - x00, y01 - y00, x01 - x00,
                         y11 - y10 - y01 + y00, x11 - x10 - x01 + x00, deep, wide,
                     )  # fmt: skip
@@ -93,7 +93,7 @@ def locate(
 
 
 @njit(cache=True, nogil=True)
-def _solve(
+def solve_bilinear(
     ay: float, ax: float, by: float, bx: float, cy: float, cx: float, dy: float, dx: float, deep: float, wide: float
 ) -> tuple[float, float]:
     """Solve A + a B + b C + a b D = 0 for the smallest a in 0..deep with b in 0..wide; -1 where there is none.
@@ -186,8 +186,8 @@ class Warp:
         recorded = None if self.recorded is None else self.recorded[frames]
         if self.rigid:
             shift = field[:, :, 0, 0].astype(np.float64)
-            iy, fy = _split((y - shift[:, :1])[:, :, None], field.shape[2])
-            ix, fx = _split((self._x - shift[:, 1:])[:, None, :], field.shape[3])
+            iy, fy = whole_and_fraction((y - shift[:, :1])[:, :, None], field.shape[2])
+            ix, fx = whole_and_fraction((self._x - shift[:, 1:])[:, None, :], field.shape[3])
             found = Corners(
                 np.broadcast_to(iy, shape),
                 np.broadcast_to(ix, shape),
@@ -200,8 +200,8 @@ class Warp:
         spans = self._spans[frames]
         for n in range(len(field)):
             locate(field[n], spans[n], y, self._x, self.upsampling, (first, self.columns[0]), qy[n], qx[n])
-        iy, fy = _split(qy, field.shape[2])
-        ix, fx = _split(qx, field.shape[3])
+        iy, fy = whole_and_fraction(qy, field.shape[2])
+        ix, fx = whole_and_fraction(qx, field.shape[3])
         return among(recorded, Corners(iy, ix, fy, fx))
 
 
@@ -220,7 +220,7 @@ def among(recorded: NDArray[np.bool_] | None, corners: Corners) -> Corners:
     return Corners(np.where(seen, iy, np.int32(-1)), ix, fy, fx)
 
 
-def _split(position: Floats, size: int) -> tuple[NDArray[np.int32], Floats]:
+def whole_and_fraction(position: Floats, size: int) -> tuple[NDArray[np.int32], Floats]:
     """Whole pixel and fraction of a position; -1 where it lies outside the frame."""
     inside = (position >= 0) & (position <= size - 1)
     whole = np.floor(np.where(inside, position, -1.0))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..geometry.registration import Registration
 from ..maps.edges import edge_map
-from ..maps.lines import line_map, map_snr
-from ..pipeline.run import mapped
+from ..maps.halves import halves_of, joined
+from ..maps.lines import line_map
+from ..pipeline.maps import add_element_maps
 from ..report.results import Results
 from ..series.selection import View
 from .options import Choice
@@ -49,7 +48,7 @@ def map_frames(journal: Any, choice: Choice, frames: list[int], registration: Re
     results.registration = registration.subset(frames)
     if choice.elements or not choice.windows:
         try:
-            mapped(view, results, choice.elements or None, quiet=True)
+            add_element_maps(view, results, choice.elements or None, quiet=True)
         except Exception as error:  # noqa: BLE001
             results.notes.append(failed("Mapping", error))
     for name, arguments in choice.windows.items():
@@ -63,18 +62,11 @@ def map_frames(journal: Any, choice: Choice, frames: list[int], registration: Re
 def _add_window(view: View, results: Results, name: str, arguments: dict[str, Any]) -> None:
     assert results.signal is not None
     make: Any = edge_map if "fit_window" in arguments else line_map
-    halves = [slice(0, None, 2), slice(1, None, 2)] if len(view) > 1 else [slice(None)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         parts = [
             make(view, signal=results.signal.name, registration=results.registration, frames=half, **arguments)
-            for half in halves
+            for half in halves_of(len(view))
         ]
     results.notes += dict.fromkeys(f"{name}: {one.message}." for one in caught if one.category is UserWarning)
-    results.maps[name] = replace(
-        parts[0],
-        line=name,
-        values=np.sum([part.values for part in parts], axis=0),
-        variance=np.sum([part.variance for part in parts], axis=0),
-    )
-    results.snr[name] = map_snr(*parts) if len(parts) > 1 else math.nan
+    results.maps[name], results.snr[name] = joined(parts, line=name)

@@ -17,7 +17,7 @@ from lbj.format.records import open_file
 from lbj.signal import DTYPES
 
 from ..accumulation.accumulate import EXACT
-from ..maps.windows import Map
+from ..maps.map import Map
 
 Fields = dict[str, Any]  # type, or types, of each
 

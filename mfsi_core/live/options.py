@@ -10,11 +10,11 @@ from lbj import Signal, UsageError
 from lbj.reader import Signals
 from lbj.signal import finite
 
-from ..maps.edges import _channels
+from ..maps.edges import fitted_channels
 from ..maps.windows import beside, window_weights
 from ..series.axis import Window, centres
 from ..series.selection import image_signal, spectra_signal
-from ..tables.lines import symbols
+from ..tables.lines import check_symbols, symbols
 
 WINDOWS = ({"window"}, {"window", "background"}, {"window", "fit_window"})
 
@@ -61,9 +61,7 @@ def choose(
     guide, spectra = image_signal(declared, image), spectra_signal(declared, signal)
     if guide is not None and len(guide.shape) != 2:
         raise UsageError(f"image {guide.name!r} is of {guide.shape}; one of rows and columns can be registered")
-    unknown = sorted(set(elements or []) - set(symbols()))
-    if unknown:
-        raise UsageError(f"no X-ray lines are known for {', '.join(unknown)}; expected symbols from B to U")
+    check_symbols(elements or [])
     if windows and spectra is None:
         raise UsageError("windows were given, but no signal holds X-ray counts or spectra")
     checked = {name: _window(name, given, spectra) for name, given in (windows or {}).items() if spectra is not None}
@@ -84,7 +82,7 @@ def _window(name: str, given: Any, signal: Signal) -> dict[str, Any]:
         window = _pair(given["window"])
         if "fit_window" in given:
             fit_window = _pair(given["fit_window"])
-            _channels(axis, window, fit_window, unit)
+            fitted_channels(axis, window, fit_window, unit)
             return {"window": window, "fit_window": fit_window}
         below, above = given["background"] if "background" in given else beside(axis, window, unit)
         background = (_pair(below), _pair(above))

@@ -12,7 +12,7 @@ from lbj import Signal, UsageError
 from lbj.reader import Signals
 
 from ..geometry.registration import Registration
-from ..maps.windows import Map
+from ..maps.map import Map
 from .options import Choice, choose
 from .status import State
 from .tracking import Following

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..geometry.registration import Registration
-from ..maps.windows import Map
-from ..pipeline.run import aborted
-from ..report.results import Results, pixel_size
+from ..maps.map import Map
+from ..pipeline.align import aborted_frames
+from ..report.results import Results
+from ..series.axis import pixel_size
 from ..series.selection import View
 from .mapping import map_frames
 from .tracking import Following, failed
@@ -54,7 +55,7 @@ class State:
         if doses and len(doses) < len(frames):
             silent = len(frames) - len(doses)
             notes.append(f"Current or dwell time of {silent} of {len(frames)} frames are missing: no total dose.")
-        notes += aborted(View(self.journal, list(range(len(frames)))), self.choice.spectra or self.choice.guide)
+        notes += aborted_frames(View(self.journal, list(range(len(frames)))), self.choice.spectra or self.choice.guide)
         regions = {frame.region for frame in frames}
         if len(regions) > 1:
             notes.append(

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.registration import Registration
-from ..pipeline.run import LARGEST_ERROR, WORST_ERROR, _first
 from ..registration.incremental import Registrar
-from ..report.results import pixel_size
-from ..series.dose import dose
+from ..registration.trust import distrusted
+from ..series.axis import pixel_size
+from ..series.dose import dose_per_frame
 from ..series.scanned import scanned, scanned_of
 from ..series.selection import picture
 from .options import Choice
@@ -143,12 +143,9 @@ class Following:
         return image, "saturated" if full else ""
 
     def _dose(self, frame: Any) -> float | None:
-        attributes = frame.known
-        current = attributes.get("beam_current", attributes.get("screen_current"))
-        dwell = _first(attributes.get("dwell_time"))
         sizes = (pixel_size(one) for one in (self.choice.spectra, self.choice.guide) if one is not None)
         size = next((one for one in sizes if one), None)
-        found, source = dose(current, dwell, size), self.choice.spectra or self.choice.guide
+        found, source = dose_per_frame(frame.known, size), self.choice.spectra or self.choice.guide
         mask = None if source is None else scanned(frame, source)
         return found if found is None or mask is None else found * float(mask.mean())
 
@@ -170,11 +167,9 @@ class Following:
         except Exception as error:  # noqa: BLE001
             return none, False, [failed("Registration", error)]
         name = "X-ray counts" if guide is None else guide.name
-        if found.left_out.all():
-            return none, False, [f"{name}: no frame can be registered; the frames were summed as they are."]
-        if not found.seen_error <= (WORST_ERROR if guide is None else LARGEST_ERROR):
-            noisy = f"too noisy to register by (predicted error {found.seen_error:.2g} px rms)"
-            return none, False, [f"{name}: {noisy}; the frames were summed as they are."]
+        doubts = distrusted(found, name, image=guide is not None)
+        if doubts:
+            return none, False, [doubts]
         return found, True, [f"{one.message}." for one in caught if one.category is UserWarning]
 
 

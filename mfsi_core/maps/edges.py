@@ -13,8 +13,8 @@ from ..eels.power_law import extrapolate
 from ..geometry.registration import Registration
 from ..series.axis import Window, window_channels
 from ..series.series import Series
+from .map import Map
 from .window_sums import spectra_of, window_sums
-from .windows import Map
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ def net_edges(
     """Map several edges, (window, fit window) each, in one pass over the frames; otherwise as `edge_map`."""
     unit = str(given.signal.axes[-1].get("units", ""))
     model = None if noise is None else _checked(noise)
-    pairs = [_channels(axis, window, fit_window, unit) for window, fit_window in wanted]
+    pairs = [fitted_channels(axis, window, fit_window, unit) for window, fit_window in wanted]
     parts = [part for behind, before in pairs for part in (*_singly(before), behind)]
     counts, share = _spectra(given, parts, registration, frames or slice(None))
     out, first = [], 0
@@ -109,7 +109,14 @@ def net_edges(
     return out
 
 
-def _channels(axis: Floats, window: Window, fit_window: Window, unit: str) -> tuple[slice, slice]:
+def fitted_channels(axis: Floats, window: Window, fit_window: Window, unit: str) -> tuple[slice, slice]:
+    """Channels of the window behind an edge, and of the one before it, in which the background is fitted.
+
+    Raises
+    ------
+    UsageError
+        If they overlap or leave the axis, or the second is too short for a fit or reaches 0.
+    """
     behind = window_channels(axis, window, unit=unit)
     before = window_channels(axis, fit_window, "fit window", unit)
     if before.stop > behind.start:

@@ -23,7 +23,8 @@ from ..geometry.registration import Registration
 from ..series.axis import STROBE, centres, width
 from ..series.series import Series
 from ..tables.lines import beam_decides, best_line
-from .windows import Map, line_window
+from .map import Map
+from .windows import line_window
 
 Floats = NDArray[np.float64]
 

@@ -17,9 +17,10 @@ from ..series.axis import STROBE, Window, centres, width
 from ..series.series import Series, is_journal
 from ..tables.lines import best_line, line_energy, lines_of
 from .line_filter import line_filter, shown_lines
+from .map import Map
 from .overlaps import LEAST_WEIGHT, disturbing
 from .window_sums import spectra_of
-from .windows import Map, beside, line_window, net_maps, window_maps
+from .windows import beside, line_window, net_maps, window_maps
 
 Floats = NDArray[np.float64]
 
@@ -168,45 +169,3 @@ def windowed_maps(
     windows = {element: line_window(line_energy(name), resolution) for element, name in chosen.items()}
     found = window_maps(given, windows, blocked, registration, frames)
     return {element: replace(one, line=chosen[element]) for element, one in found.items()}
-
-
-def map_snr(a: Any, b: Any = None, truth: Any = None) -> float:
-    """Signal-to-noise ratio of a map.
-
-    Parameters
-    ----------
-    a, b : Map or (Y, X) array
-        A map; or the maps of two halves of a series.
-    truth : (Y, X) array, optional
-        What the map should be.
-
-    Returns
-    -------
-    float
-        With truth: mean true signal over the rms error of `a`. With two halves: sqrt(2r / (1 - r)) of their sum, r
-        being their correlation; 0 where they do not correlate. Pixels that are not finite do not enter.
-    """
-    first = np.asarray(a.values if isinstance(a, Map) else a, float)
-    if truth is not None:
-        right = np.asarray(truth, float)
-        if right.shape != first.shape:
-            raise UsageError(f"map and truth differ in shape: {first.shape} and {right.shape}")
-        known = np.isfinite(first) & np.isfinite(right)
-        if not known.any():
-            return 0.0
-        error = float(np.sqrt(np.mean((first[known] - right[known]) ** 2)))
-        return float(right[known].mean() / error) if error > 0 else float("inf")
-    if b is None:
-        raise UsageError("map_snr needs a second map or the truth")
-    second = np.asarray(b.values if isinstance(b, Map) else b, float)
-    if second.shape != first.shape:
-        raise UsageError(f"the maps differ in shape: {first.shape} and {second.shape}")
-    known = np.isfinite(first) & np.isfinite(second)
-    if not known.any():
-        return 0.0
-    one, two = (values[known] - values[known].mean() for values in (first, second))
-    norm = float(np.sqrt((one * one).sum() * (two * two).sum()))
-    r = float((one * two).sum()) / norm if norm > 0 else 0.0
-    if r <= 0:
-        return 0.0
-    return float(np.sqrt(2 * r / (1 - r))) if r < 1 else float("inf")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,40 +12,12 @@ from ..geometry.registration import Registration
 from ..series.axis import Window, centres, width, window_channels
 from ..series.series import Series
 from ..tables.lines import fwhm
+from .map import Map
 
 Floats = NDArray[np.float64]
 
 LINE_HALF_WIDTH = 1.2  # of an element's window, in full widths at half maximum
 FARTHEST = 4  # widths of the window to its background; beyond, a straight line is no guide
-
-
-@dataclass(frozen=True, eq=False)
-class Map:
-    """A map of net counts.
-
-    Attributes
-    ----------
-    values, variance : (Y, X) float64
-        Net counts and their variance, counts².
-    window : (float, float)
-        Line window, in the axis's unit.
-    background : tuple of (float, float)
-        Background windows below and above the line; before an edge, one; none where all lines were fitted at once.
-    line : str
-        Name of the line or edge, where it was chosen by name.
-    noise : (float, float) or None
-        Of an edge map: gain and read noise of the detector, counts per electron and counts.
-    flags : tuple of str
-        Why the map is to be distrusted, in sentences.
-    """
-
-    values: Floats
-    variance: Floats
-    window: Window
-    background: tuple[Window, ...]
-    line: str = ""
-    noise: tuple[float, float] | None = None
-    flags: tuple[str, ...] = ()
 
 
 def line_window(energy: float, resolution: float = 130.0) -> Window:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from ..accumulation import pull
-from ..accumulation.accumulate import BAND_BYTES, _scale, bounds, registration_on, result_axes
+from ..accumulation.accumulate import BAND_BYTES, bounds, checked_upsampling, registration_on, result_axes
 from ..geometry.points import Frames
-from ..geometry.registration import Registration, _affine
+from ..geometry.registration import Registration, affine
 from ..geometry.warp import Corners
-from ..report.results import pixel_size
+from ..series.axis import pixel_size
 from ..series.series import Series, series
 from .finding import Motifs
 
@@ -111,7 +111,7 @@ def average_motif(
         raise UsageError(
             f"each source needs a registration and motifs, got {len(sources)}, {len(registrations)}, {len(motifs)}"
         )
-    scale = _scale(upsampling)
+    scale = checked_upsampling(upsampling)
     size = parts[0][2].size
     given = [_checked(*part, signal) for part in parts]
     declared = given[0].signal
@@ -157,7 +157,7 @@ def _axes(
 ) -> list[dict[str, Any]]:
     pixel = pixel_size(signal)
     if pixel is not None:
-        turn = np.linalg.solve(_affine(signal.to_field)[:, :2], _affine(registration.to_field)[:, :2])
+        turn = np.linalg.solve(affine(signal.to_field)[:, :2], affine(registration.to_field)[:, :2])
         scaled = math.sqrt(abs(np.linalg.det(turn)))
         pixel = (pixel[0] * scaled, pixel[1] * scaled)
     steps, units = (pixel, "m") if pixel is not None else ((1.0, 1.0), "px")
@@ -185,9 +185,9 @@ def _add(
     if not kept.size or not len(motifs):
         return
     frames = Frames(moved.displacement, moved.recorded)
-    other = _affine(given.signal.to_field)
+    other = affine(given.signal.to_field)
     back = np.linalg.inv(other[:, :2])
-    mine = _affine(registration.to_field)
+    mine = affine(registration.to_field)
     turn, shift = back @ mine[:, :2], back @ (mine[:, 2] - other[:, 2])
     matrices = np.stack([motifs.matrices[name] for name in motifs.transform])
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..report.figures import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
-from ..report.results import Pixel
+from ..drawing import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
+from ..series.axis import Pixel
 from .finding import Motifs
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,8 @@ from lbj.importing.hspy_journal import LAYOUT
 from lbj.importing.naming import members
 
 from ..accumulation.accumulate import accumulate, result_axes, result_shape
-from ..report.results import Results, pixel_size
+from ..report.results import Results
+from ..series.axis import pixel_size
 from ..series.dose import dose
 from ..series.scanned import scanned_of
 

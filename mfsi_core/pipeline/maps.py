@@ -1,4 +1,4 @@
-"""Spectral part of a run: sum spectrum, peaks and maps."""
+"""Maps of a run: sum spectrum, peaks, and maps of lines or edges with their labels."""
 
 from __future__ import annotations
 
@@ -17,19 +17,43 @@ from ..edx.peaks import Peak, find_peaks
 from ..eels.onsets import find_onsets, tell
 from ..maps.edge_windows import edge_windows
 from ..maps.edges import net_edges
+from ..maps.halves import halves_of, joined
 from ..maps.line_filter import line_filter
-from ..maps.lines import map_snr, windowed_maps
+from ..maps.lines import windowed_maps
+from ..maps.map import Map
 from ..maps.overlaps import disturbing
-from ..maps.windows import Map, line_window, window_maps
-from ..report.facts import artefact, greek
+from ..maps.windows import line_window, window_maps
 from ..report.results import Results
 from ..series.axis import STROBE, centres
 from ..series.series import Series, series
 from ..tables.edges import edges_of
-from ..tables.lines import beam_decides, best_line, line_energy, lines_of, symbols
+from ..tables.lines import beam_decides, best_line, check_symbols, line_energy, lines_of, symbols
+from ..text import artefact, greek
 
 FOUND_PEAKS = 6
 MANY = 12
+
+
+def add_element_maps(
+    journal: Any,
+    results: Results,
+    elements: list[str] | None,
+    *,
+    maps: str = "filter",
+    align_edges: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Sum the spectra and map the elements; `maps` and `align_edges` as for `run`."""
+    check_symbols(elements or [])
+    if results.signal is None:
+        results.notes.append("The series holds no spectra.")
+        return
+    add_spectrum(journal, results, quiet=quiet)
+    check_energies(results, elements)
+    if results.eels:
+        add_edge_maps(journal, results, elements, align=align_edges)
+    else:
+        add_maps(journal, results, elements, maps)
 
 
 def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
@@ -108,7 +132,7 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None, method:
     for peak in shown:
         results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
     given = series(journal, signal)
-    parts = [slice(0, None, 2), slice(1, None, 2)] if results.frames > 1 else [slice(None)]
+    parts = halves_of(results.frames)
     with results.timed("maps"):
         halves = None
         if method == "filter":
@@ -126,12 +150,8 @@ def add_maps(journal: Any, results: Results, elements: list[str] | None, method:
     if without:
         results.notes.append(f"No line of {', '.join(without)} lies on the energy axis.")
     for name, first in halves[0].items():
-        both = [half[name] for half in halves]
-        results.maps[f"map-{name}"] = replace(
-            first, line=first.line if "_" in name else "", values=np.sum([one.values for one in both], axis=0),
-            variance=np.sum([one.variance for one in both], axis=0),
-        )  # fmt: skip
-        results.snr[f"map-{name}"] = map_snr(*both) if len(both) > 1 else math.nan
+        total, snr = joined([half[name] for half in halves], line=first.line if "_" in name else "")
+        results.maps[f"map-{name}"], results.snr[f"map-{name}"] = total, snr
     _tell_flags(results)
     _flag_axis(results)
     results.labels = [
@@ -245,24 +265,12 @@ def add_edge_maps(journal: Any, results: Results, elements: list[str] | None, *,
     given = series(journal, signal)
     wanted = [(one.window, one.fit_window) for one in chosen.values()]
     with results.timed("maps"):
-        halves = (
-            [
-                net_edges(given, axis, wanted, results.registration, part)
-                for part in (slice(0, None, 2), slice(1, None, 2))
-            ]
-            if results.frames > 1
-            else [net_edges(given, axis, wanted, results.registration)]
-        )
+        halves = [net_edges(given, axis, wanted, results.registration, part) for part in halves_of(results.frames)]
     for number, one in enumerate(chosen.values()):
-        parts = [half[number] for half in halves]
         name = f"map-{one.edge.name}"
-        total = replace(
-            parts[0], line=one.edge.name, values=np.sum([part.values for part in parts], axis=0),
-            variance=np.sum([part.variance for part in parts], axis=0),
-        )  # fmt: skip
+        total, snr = joined([half[number] for half in halves], line=one.edge.name)
         if np.isfinite(total.values).any():
-            results.maps[name] = total
-            results.snr[name] = map_snr(*parts) if len(parts) > 1 else math.nan
+            results.maps[name], results.snr[name] = total, snr
         else:
             results.notes.append(
                 f"Every spectrum of {one.edge.name} holds a voxel that is not finite: no map was made."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import numpy as np
 
 from lbj import UsageError
 
+from ..quantification.compare import against_stoichiometry, difference, phase_composition
+from ..quantification.figures import at_map, difference_maps, fitted_spectrum
+from ..quantification.quantify import Quantification
 from ..report.results import Results, Section
+from ..series.axis import Pixel
 
 FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 
 
-def counted(results: Results) -> None:
+def add_counts_section(results: Results) -> None:
     """Tell how many counts each X-ray map holds per area, and which atomic columns that would resolve."""
     from ..planning import pixel_area, resolved_spacing
     from ..planning.resolvability import CLEAR, MARGINAL, WIDTH
@@ -43,7 +48,7 @@ def counted(results: Results) -> None:
     results.sections.append(Section("Counts per area", text, rows, {}))
 
 
-def quantified(
+def add_quantification(
     journal: Any,
     results: Results,
     folder: Path,
@@ -54,7 +59,6 @@ def quantified(
     earlier: Any,
 ) -> None:
     """Quantify the elements in chips, and compare; arguments as for `pipeline.run`."""
-    from ..quantification.figures import comparison_section, report_section
     from ..quantification.quantify import analyse
 
     elements = elements or journal.metadata.get("elements")
@@ -64,17 +68,17 @@ def quantified(
         used = results.registration if results.guide else None
         found = analyse(journal, list(elements), chips, factors, signal=results.signal.name, registration=used)
         found.table.to_csv(folder / "quantification.csv", index=False)
-        results.sections.append(report_section(found, results.pixel))
+        results.sections.append(composition_section(found, results.pixel))
         results.notes += [note for note in found.notes if note not in results.notes]
         if stated is not None or earlier is not None:
             results.sections.append(comparison_section(found, stated, earlier, results.pixel))
     results.files.append("quantification.csv")
 
 
-def analysed(journal: Any, results: Results, folder: Path, name: str) -> None:
+def add_analysis(journal: Any, results: Results, folder: Path, name: str) -> None:
     """Add what a plugin of another package finds."""
-    from ..plugins.analyses import analyse
-    from ..report.figures import map_picture
+    from ..drawing import map_picture
+    from .plugins import analyse
 
     with results.timed(name):
         signal = None if results.signal is None else results.signal.name
@@ -89,7 +93,7 @@ def analysed(journal: Any, results: Results, folder: Path, name: str) -> None:
         results.sections.append(Section(f"Analysis: {name}", text, found.rows, pictures))
 
 
-def weighed(journal: Any, results: Results, folder: Path, *, quiet: bool) -> None:
+def add_scree(journal: Any, results: Results, folder: Path, *, quiet: bool) -> None:
     """Weigh the components against dose."""
     from ..components.figure import scree_figure
     from ..components.scree import scree
@@ -106,3 +110,81 @@ def weighed(journal: Any, results: Results, folder: Path, *, quiet: bool) -> Non
         text = ["Variance ratios of the cumulative sums; significance by splitting the counts in two halves."]
         results.sections.append(Section("Components against dose", text, rows, {"scree": scree_figure(found)}))
     results.files.append("scree.csv")
+
+
+def composition_section(result: Quantification, pixel: Pixel | None = None, method: str = "cliff-lorimer") -> Section:
+    """Write the section of the report."""
+    detector, made = result.calibration.detector, result.composition
+    known = np.isfinite(made.at[:, 0])
+    kinds = sorted({f"{factor.basis}%, {factor.line_scope} lines" for factor in result.factors if factor.k > 0})
+    text = [
+        f"{result.chips.ids.size} chips, method {method}, factors by {' and '.join(kinds)}.",
+        (
+            f"Calibrated on the sum spectrum: offset {detector.offset:+.2f} eV, gain {1e3 * (detector.gain - 1):+.3f} "
+            f"‰, resolution {detector.resolution:.1f} eV at Mn Kα, tail {100 * detector.tail:.1f} %."
+        ),
+    ]
+    if np.isfinite(result.deviance_dof).any():
+        text.append(f"Median deviance per degree of freedom of a chip: {np.nanmedian(result.deviance_dof):.2f}.")
+    outside = int((result.chips.labels < 0).sum())
+    if outside:
+        text.append(f"{outside:,} of {result.chips.labels.size:,} pixels belong to no chip.")
+    if not known.all():
+        text.append(f"{int((~known).sum())} chips hold no counts.")
+    if result.strays:
+        text.append(f"Peaks of elements that were not named, fitted beside them: {', '.join(result.strays)}.")
+    weight = result.counts.clip(0).sum(axis=1)[known]
+    rows = [
+        {
+            "element": element,
+            "family": factor.family,
+            "net counts": float(result.counts[:, j].sum()),
+            "at%, mean of chips": float(100 * made.at[known, j].mean()),
+            "its spread": float(100 * made.at[known, j].std()),
+            "at%, chips weighted by counts": float(100 * np.average(made.at[known, j], weights=weight)),
+            "wt%, mean of chips": float(100 * made.wt[known, j].mean()),
+            "factor": factor.k,
+        }
+        for j, (element, factor) in enumerate(zip(result.elements, result.factors, strict=True))
+    ]
+    pictures = {"fitted_spectrum": fitted_spectrum(result)}
+    pictures |= {f"at_{element}": at_map(result, element, pixel) for element in result.elements}
+    return Section("Composition", text, rows, pictures)
+
+
+def comparison_section(
+    result: Quantification, stated: dict[str, float] | None, earlier: Any, pixel: Pixel | None = None
+) -> Section:
+    """Write the section of the report that compares.
+
+    Parameters
+    ----------
+    result : Quantification
+    stated : dict of element to atoms, optional
+        Composition that the chips should have.
+    earlier : DataFrame, optional
+        Another quantification of the same chips.
+    pixel : (float, float), optional
+        Edges of a pixel of the field along y and x, m.
+    """
+    table = result.table
+    columns: dict[str, dict[str, float]] = {}
+    text, pictures = [], {}
+    if stated is not None:
+        judged = against_stoichiometry(phase_composition(table, result.chips.ids), stated)
+        columns |= {"mean of chips, at%": judged.summed, "normalised": judged.normalised}
+        columns |= {"stated, at%": judged.stated, "error, %": judged.percent_error}
+        text.append("The mean of all chips, normalised to 100 % over the elements stated, against what was stated.")
+    if earlier is not None:
+        changed = difference(earlier, table)
+        means = changed.groupby("element", sort=False)["difference"].agg(["mean", "std"])
+        columns["change, at%"] = {str(element): float(value) for element, value in means["mean"].items()}
+        columns["its spread"] = {str(element): float(value) for element, value in means["std"].items()}
+        pictures = difference_maps(result, changed, pixel)
+        text.append("Changes: this quantification less the earlier one, chip by chip.")
+    rows = [
+        {"element": element} | {name: values.get(element, math.nan) for name, values in columns.items()}
+        for element in result.elements
+        if any(element in values for values in columns.values())
+    ]
+    return Section("Comparison", text, rows, pictures)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..report.figures import BLUE, GREY, INK, _plain, new_figure, png
+from ..drawing import BLUE, GREY, INK, new_figure, png, without_frame
 from .resolvability import CLEAR, MARGINAL, PAPER, PAPER_FRAMES, PAPER_MOTIFS, Column, column_snr, column_table
 
 MARKERS = {"1 frame": "o", "series": "s", "matched": "D"}
@@ -57,7 +57,7 @@ def resolvability_figure(columns: list[Column]) -> bytes:
     _legend(axes, bool(given))
     axes.set_xlabel("net counts per area (nm$^{-2}$)")
     axes.set_ylabel("spacing of columns (nm)")
-    _plain(axes)
+    without_frame(axes)
     return png(figure)
 
 

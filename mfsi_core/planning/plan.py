@@ -10,10 +10,10 @@ from typing import Any
 
 from lbj import UsageError
 
+from ..series.dose import ELECTRON, square_angstroms
 from .size import IMAGE_BITS, expected_spectrum, journal_bytes
 from .units import quantity
 
-ELECTRON = 1.602176634e-19  # C
 ROUNDING = 1e-9  # of the number of pixels: 11.1 nm / 0.0555 nm is 200, whatever floats say
 
 
@@ -132,7 +132,7 @@ def plan(
     with_overheads = frame_time + rows * line + write + communication
     series_time = frames * with_overheads
     charge = ampere * exposure / ELECTRON
-    area = (edge * 1e10) * (edge * 1e10)  # by multiplication, which gives every program the same digits
+    area = square_angstroms((edge, edge))
     dose = charge / area
     beam_on = ampere * series_time / ELECTRON / (rows * columns * area)
     spectrum = expected_spectrum() if spectrum is None else spectrum

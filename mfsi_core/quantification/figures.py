@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edx.unassigned import ELEMENT
-from ..report.facts import greek
-from ..report.figures import (
+from ..drawing import (
     BLUE,
     GREY,
     INK,
     ORANGE,
-    _label_lines,
-    _panels,
-    _plain,
+    image_panels,
+    label_lines,
     limits_of,
     new_figure,
     picture,
     png,
     profile,
+    without_frame,
 )
-from ..report.results import Pixel, Section
-from .compare import against_stoichiometry, difference, phase_composition
+from ..edx.unassigned import ELEMENT
+from ..series.axis import Pixel
+from ..text import greek
 from .quantify import Quantification
 
 Floats = NDArray[np.float64]
@@ -48,7 +46,7 @@ def at_map(result: Quantification, element: str, pixel: Pixel | None = None) -> 
         error = result.grid(100 * result.composition.at_se[:, result.elements.index(element)])
         return profile(values, error, size, title, "at%")
     high = min(limits_of(values, 0, 99.8)[1], 100.0)  # of few counts, the linear filter gives any percentage
-    figure, panels, width = _panels(values.shape, 2.25, 1, size)
+    figure, panels, width = image_panels(values.shape, 2.25, 1, size)
     picture(panels[0], values, size, title, "at%", "inferno", (0.0, max(high, 1.0)), width)
     return png(figure)
 
@@ -68,7 +66,7 @@ def difference_map(result: Quantification, table: Any, element: str, pixel: Pixe
     """
     values, size = _grid(result, table.loc[table["element"] == element, "difference"].to_numpy(float), pixel)
     reach = limits_of(np.abs(values), 0, 99.0)[1]
-    figure, panels, width = _panels(values.shape, 2.25, 1, size)
+    figure, panels, width = image_panels(values.shape, 2.25, 1, size)
     limits = (-reach, reach) if reach > 0 else (-1.0, 1.0)
     picture(panels[0], values, size, f"{element}, second - first", "at%", "RdBu_r", limits, width)
     return png(figure)
@@ -103,7 +101,7 @@ def fitted_spectrum(result: Quantification) -> bytes:
         if counts > 0 and family.element != ELEMENT
     ]
     labels += [(place / 1000, f"{greek(lines[0])}?" if lines else "?") for place, lines in result.guesses.items()]
-    _label_lines(axes, energy, fit, labels)
+    label_lines(axes, energy, fit, labels)
     axes.legend(frameon=False, fontsize=8, loc="upper right")
     axes.set_ylabel("counts per channel")
     below.axhline(0, color=GREY, linewidth=0.6)
@@ -111,86 +109,8 @@ def fitted_spectrum(result: Quantification) -> bytes:
     below.set_ylabel("residual (σ)")
     below.set_xlabel("energy (keV)")
     for part in (axes, below):
-        _plain(part)
+        without_frame(part)
     return png(figure)
-
-
-def report_section(result: Quantification, pixel: Pixel | None = None, method: str = "cliff-lorimer") -> Section:
-    """Write the section of the report."""
-    detector, made = result.calibration.detector, result.composition
-    known = np.isfinite(made.at[:, 0])
-    kinds = sorted({f"{factor.basis}%, {factor.line_scope} lines" for factor in result.factors if factor.k > 0})
-    text = [
-        f"{result.chips.ids.size} chips, method {method}, factors by {' and '.join(kinds)}.",
-        (
-            f"Calibrated on the sum spectrum: offset {detector.offset:+.2f} eV, gain {1e3 * (detector.gain - 1):+.3f} "
-            f"‰, resolution {detector.resolution:.1f} eV at Mn Kα, tail {100 * detector.tail:.1f} %."
-        ),
-    ]
-    if np.isfinite(result.deviance_dof).any():
-        text.append(f"Median deviance per degree of freedom of a chip: {np.nanmedian(result.deviance_dof):.2f}.")
-    outside = int((result.chips.labels < 0).sum())
-    if outside:
-        text.append(f"{outside:,} of {result.chips.labels.size:,} pixels belong to no chip.")
-    if not known.all():
-        text.append(f"{int((~known).sum())} chips hold no counts.")
-    if result.strays:
-        text.append(f"Peaks of elements that were not named, fitted beside them: {', '.join(result.strays)}.")
-    weight = result.counts.clip(0).sum(axis=1)[known]
-    rows = [
-        {
-            "element": element,
-            "family": factor.family,
-            "net counts": float(result.counts[:, j].sum()),
-            "at%, mean of chips": float(100 * made.at[known, j].mean()),
-            "its spread": float(100 * made.at[known, j].std()),
-            "at%, chips weighted by counts": float(100 * np.average(made.at[known, j], weights=weight)),
-            "wt%, mean of chips": float(100 * made.wt[known, j].mean()),
-            "factor": factor.k,
-        }
-        for j, (element, factor) in enumerate(zip(result.elements, result.factors, strict=True))
-    ]
-    pictures = {"fitted_spectrum": fitted_spectrum(result)}
-    pictures |= {f"at_{element}": at_map(result, element, pixel) for element in result.elements}
-    return Section("Composition", text, rows, pictures)
-
-
-def comparison_section(
-    result: Quantification, stated: dict[str, float] | None, earlier: Any, pixel: Pixel | None = None
-) -> Section:
-    """Write the section of the report that compares.
-
-    Parameters
-    ----------
-    result : Quantification
-    stated : dict of element to atoms, optional
-        Composition that the chips should have.
-    earlier : DataFrame, optional
-        Another quantification of the same chips.
-    pixel : (float, float), optional
-        Edges of a pixel of the field along y and x, m.
-    """
-    table = result.table
-    columns: dict[str, dict[str, float]] = {}
-    text, pictures = [], {}
-    if stated is not None:
-        judged = against_stoichiometry(phase_composition(table, result.chips.ids), stated)
-        columns |= {"mean of chips, at%": judged.summed, "normalised": judged.normalised}
-        columns |= {"stated, at%": judged.stated, "error, %": judged.percent_error}
-        text.append("The mean of all chips, normalised to 100 % over the elements stated, against what was stated.")
-    if earlier is not None:
-        changed = difference(earlier, table)
-        means = changed.groupby("element", sort=False)["difference"].agg(["mean", "std"])
-        columns["change, at%"] = {str(element): float(value) for element, value in means["mean"].items()}
-        columns["its spread"] = {str(element): float(value) for element, value in means["std"].items()}
-        pictures = difference_maps(result, changed, pixel)
-        text.append("Changes: this quantification less the earlier one, chip by chip.")
-    rows = [
-        {"element": element} | {name: values.get(element, math.nan) for name, values in columns.items()}
-        for element in result.elements
-        if any(element in values for values in columns.values())
-    ]
-    return Section("Comparison", text, rows, pictures)
 
 
 def _grid(result: Quantification, values: Floats, pixel: Pixel | None) -> tuple[Floats, Pixel | None]:

@@ -13,16 +13,16 @@ from lbj import UsageError
 
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
-from ..edx.families import Family, check_elements, families_of
+from ..edx.families import Family, check_families, families_of
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model, build
 from ..edx.peaks import explained
 from ..edx.unassigned import ELEMENT
 from ..geometry.registration import Registration
-from ..report.facts import greek
 from ..series.axis import STROBE, window_channels
 from ..tables.constants import atomic_weight, mass_attenuation
 from ..tables.lines import candidates, symbols
+from ..text import greek
 from .chips import Chips, make_chips
 from .factors import Factor, check_shown, choose, read_factors
 from .methods import BATCH, METHODS, Absorber, Composition, checked_dose, composition
@@ -284,7 +284,7 @@ def analyse(
     spectra = replace(spectra, axis=checked.axis(spectra.axis))
     channels = _range(spectra.axis, energy)
     axis = spectra.axis[channels]
-    check_elements(elements, float(axis[0]), float(axis[-1]), beam)
+    check_families(elements, float(axis[0]), float(axis[-1]), beam)
     families = [family for element in elements for family in families_of(element, axis[0], axis[-1], beam)]
     chosen = choose(rows, elements, {element: _preferred(families, element) for element in elements}, method)
     absorber = _absorber(absorption, method, parts, spectra, chosen, families)

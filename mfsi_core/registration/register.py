@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
+from ..accumulation.mean import aligned_mean
 from ..geometry.registration import Registration
-from ..plugins import registrations
 from ..series.scanned import Mask, scanned_of
-from ..series.selection import image_signal, picture
+from ..series.selection import image_signal, reference_images, spectra_signal
 from ..series.series import is_journal
+from . import plugins as registrations
 from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing
 from .rigid.align import align
@@ -155,16 +156,11 @@ def assemble(
 
 def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
     """Shift (N, 2) that lays each area's aligned mean on the others', modulo the lattice."""
-    from ..accumulation.accumulate import accumulate, coverage
-
     out, means, of = np.zeros((len(stack), 2)), [], []
     for name in np.unique(area):
         chosen = np.flatnonzero(known & (area == name))
         if chosen.size:
-            one = Registration(field[chosen])
-            seen = coverage(one)
-            whole = np.where(np.isfinite(stack[chosen]), stack[chosen], np.nanmean(stack[chosen]))
-            mean = accumulate(whole, one) / np.maximum(seen, 1e-9)
+            mean, seen = aligned_mean(stack[chosen], Registration(field[chosen]))
             means.append(np.where(seen > chosen.size / 2, mean, mean[seen > chosen.size / 2].mean()))
             of.append(chosen)
     if len(means) > 1:
@@ -190,14 +186,12 @@ def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats,
     guide = image_signal(journal, signal)
     spectra = None
     if guide is None:
-        from ..series.selection import spectra_signal
-
         spectra = spectra_signal(journal, None)
         if spectra is None:
             raise UsageError("the journal holds neither images nor spectra to register")
     if len(journal) == 0:
         raise UsageError("the journal holds no frame to register")
-    stack = np.array([picture(journal[i], guide, spectra) for i in range(len(journal))])
+    stack = reference_images(journal, guide, spectra)
     if regions is None:
         regions = [journal[i].region for i in range(len(journal))]
     source = guide or spectra

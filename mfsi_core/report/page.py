@@ -15,9 +15,11 @@ import numpy as np
 
 from lbj import UsageError
 
+from ..drawing import DPI, map_picture
 from ..series.axis import centres
+from ..text import greek, number
 from . import figures
-from .facts import facts, greek, number
+from .facts import facts
 from .results import Results
 
 
@@ -98,7 +100,7 @@ def write_maps(results: Results, folder: Path) -> None:
 def map_pictures(results: Results) -> dict[str, bytes]:
     """Draw every map."""
     return {
-        name: figures.map_picture(
+        name: map_picture(
             one.values,
             results.pixel,
             map_title(name, one.line, results.titles) + (", doubtful" if one.flags else ""),
@@ -170,7 +172,7 @@ def _summary(results: Results) -> dict[str, Any]:
 def _inlined(png: bytes) -> dict[str, Any]:
     """Data URI and width on the page of a PNG, at its true size in inches."""
     (pixels,) = struct.unpack(">I", png[16:20])
-    return {"data": "data:image/png;base64," + base64.b64encode(png).decode(), "width": pixels * 96 // figures.DPI}
+    return {"data": "data:image/png;base64," + base64.b64encode(png).decode(), "width": pixels * 96 // DPI}
 
 
 def _finite(value: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +14,10 @@ from numpy.typing import NDArray
 from lbj import Signal
 
 from ..geometry.registration import Registration
-from ..maps.windows import Map
+from ..maps.map import Map
+from ..series.axis import Pixel
 
 Floats = NDArray[np.float64]
-
-Pixel = tuple[float, float]  # edges of a pixel along y and x, m
-
-LEAST_PIXEL, LARGEST_PIXEL = 1e-15, 1.0  # m; what is stated beyond is no size
 
 
 @dataclass(frozen=True)
@@ -117,13 +113,3 @@ class Results:
         start = time.perf_counter()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
-
-
-def pixel_size(signal: Signal) -> Pixel | None:
-    """Edges of a signal's pixels along y and x, m; None where no axis tells, the other's where one does not."""
-    navigation = signal.axes if signal.kind == "image" else signal.axes[:-1]
-    edges = [abs(float(axis.get("scale", 0.0))) if axis.get("units") == "m" else math.nan for axis in navigation[-2:]]
-    known = [edge for edge in edges if LEAST_PIXEL < edge < LARGEST_PIXEL]
-    if not known:
-        return None
-    return (edges[0] if edges[0] in known else known[-1], edges[-1] if edges[-1] in known else known[-1])

@@ -2,7 +2,7 @@
 
 axis.py           channels of an axis that lie in a window
 copying.py        a new journal from an old one, with its origin on record
-dose.py           dose of every frame of a series
+dose.py           electrons that each frame received, by current, dwell time and pixel, or else by its counts
 energy_shifts.py  by how much the energies of a journal's frames, or of their pixels, are to be moved
 moving.py         counts and spectra put where they belong on the energy axis, by channels
 scanned.py        which pixels of a frame the beam reached before the scan was aborted

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+
+Pixel = tuple[float, float]  # edges of a pixel along y and x, m
+LEAST_PIXEL, LARGEST_PIXEL = 1e-15, 1.0  # m; what is stated beyond is no size
 
 Floats = NDArray[np.float64]
 Window = tuple[float, float]
@@ -85,3 +89,13 @@ def window_channels(axis: Floats, window: Any, name: str = "window", unit: str =
     if start == stop:
         raise UsageError(f"the {name} ({low:g}, {high:g}){of} holds no channel; channels are {2 * half:g}{of} apart")
     return slice(start, stop)
+
+
+def pixel_size(signal: Signal) -> Pixel | None:
+    """Edges of a signal's pixels along y and x, m; None where no axis tells, the other's where one does not."""
+    navigation = signal.axes if signal.kind == "image" else signal.axes[:-1]
+    edges = [abs(float(axis.get("scale", 0.0))) if axis.get("units") == "m" else math.nan for axis in navigation[-2:]]
+    known = [edge for edge in edges if LEAST_PIXEL < edge < LARGEST_PIXEL]
+    if not known:
+        return None
+    return (edges[0] if edges[0] in known else known[-1], edges[-1] if edges[-1] in known else known[-1])

@@ -1,15 +1,15 @@
-"""Dose of every frame of a series."""
+"""Dose: electrons that each frame received, by current, dwell time and pixel, or else by its counts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..report.results import Pixel, pixel_size
-from .axis import above_strobe
+from .axis import Pixel, above_strobe, pixel_size
 from .series import Series, is_journal
 
 Floats = NDArray[np.float64]
@@ -23,7 +23,8 @@ def doses(source: Any, given: Series) -> tuple[Floats, str]:
     e/Å² by probe (or screen) current, dwell time and pixel, times the share that was scanned; else X-ray counts.
     """
     if is_journal(source):
-        known = [_dose(source[index].known, _pixel(source, given)) for index in range(len(given))]
+        pixel = _pixel(source, given)
+        known = [dose_per_frame(source[index].known, pixel) for index in range(len(given))]
         if None not in known:
             share = 1.0 if given.recorded is None else given.recorded.mean(axis=(1, 2))
             return np.array(known, float) * share, "e/Å²"
@@ -32,23 +33,40 @@ def doses(source: Any, given: Series) -> tuple[Floats, str]:
     return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"
 
 
+def dose_per_frame(attributes: Mapping[str, Any], pixel: Pixel | None) -> float | None:
+    """Dose, e/Å², where a frame of these attributes was scanned; None where something is unknown."""
+    return dose(beam_current(attributes)[0], dwell_time(attributes), pixel)
+
+
 def dose(current: float | None, dwell: float | None, pixel: Pixel | None) -> float | None:
     """Dose, e/Å², by current (A), dwell time (s) and edges of a pixel (m); None where one is unknown, or endless."""
     if not (current and dwell and pixel):
         return None
     with np.errstate(all="ignore"):
-        found = float(np.float64(current) * dwell / ELECTRON / np.prod(np.array(pixel) * 1e10))
+        found = float(np.float64(current) * dwell / ELECTRON / square_angstroms(pixel))
     return found if math.isfinite(found) else None
+
+
+def square_angstroms(pixel: Pixel) -> float:
+    """Area of a pixel, edges in m, by multiplication alone, which gives every program the same digits."""
+    return (pixel[0] * 1e10) * (pixel[1] * 1e10)
+
+
+def beam_current(attributes: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Current of a frame, A, and what was measured: the probe, else the screen, which may catch more or less."""
+    if attributes.get("beam_current") is not None:
+        return attributes["beam_current"], "probe current"
+    return attributes.get("screen_current"), "screen current"
+
+
+def dwell_time(attributes: Mapping[str, Any]) -> float | None:
+    """Dwell time of a frame, s; of its first signal, where they differ."""
+    value = attributes.get("dwell_time")
+    if isinstance(value, dict):
+        value = next(iter(value.values()), None)
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def _pixel(journal: Any, given: Series) -> Pixel | None:
     sizes = [pixel_size(signal) for signal in (given.signal, *journal.signals.values()) if not signal.static]
     return next((size for size in sizes if size), None)
-
-
-def _dose(attributes: dict[str, Any], pixel: Pixel | None) -> float | None:
-    from ..pipeline.run import _first
-
-    current = attributes.get("beam_current", attributes.get("screen_current"))
-    dwell = _first(attributes.get("dwell_time"))
-    return dose(current, dwell, pixel)

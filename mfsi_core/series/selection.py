@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.progress import track
 
 from .axis import above_strobe
 from .energy_shifts import Shifts
@@ -63,6 +64,16 @@ def image_signal(journal: Any, name: str | None) -> Signal | None:
     images = [item for item in journal.signals.values() if item.kind == "image" and item.role is None]
     images = [item for item in images if len(item.shape) == 2]
     return next((item for item in images if item.name == "HAADF"), images[0] if images else None)
+
+
+def reference_images(journal: Any, guide: Signal | None, signal: Signal | None, *, quiet: bool = True) -> Floats:
+    """Images (N, Y, X) to register the frames by: those of `guide`, else the sums of the spectra of `signal`."""
+    source = guide or signal
+    assert source is not None
+    stack = np.empty((len(journal), source.shape[0], source.shape[1]))
+    for i in track(range(len(journal)), "images", quiet=quiet):
+        stack[i] = picture(journal[i], guide, signal)
+    return stack
 
 
 def picture(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:

@@ -30,7 +30,8 @@ class Edge:
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict[str, list[Edge]]:
+def edge_table() -> dict[str, list[Edge]]:
+    """Edges of every element of the table."""
     table: dict[str, list[Edge]] = {}
     for row in table_rows("edges.csv"):
         edge = Edge(row["element"], f"{row['element']}_{row['edge']}", float(row["energy_eV"]))
@@ -62,16 +63,16 @@ def edges_of(element: str, low: float = 0.0, high: float = math.inf) -> list[Edg
     UsageError
         If the table does not know the element.
     """
-    if element not in _table():
+    if element not in edge_table():
         raise UsageError(f"no edges are known for {element!r}; expected a symbol from Li to U, such as 'Ti'")
-    return [edge for edge in _table()[element] if low <= edge.energy <= high]
+    return [edge for edge in edge_table()[element] if low <= edge.energy <= high]
 
 
 def strongest_between(low: float, high: float, most: int = 6) -> list[str]:
     """Names of the K, L3 and M5 edges between two energies, eV: K before L3 before M5, without rare elements."""
     found = [
         edge
-        for element in _table()
+        for element in edge_table()
         if element not in RARE
         for edge in edges_of(element, low, high)
         if edge.name.endswith(("_K", "_L3", "_M5"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,6 +61,19 @@ def symbols() -> list[str]:
     return list(_table())
 
 
+def check_symbols(elements: Iterable[str]) -> None:
+    """Refuse elements that the table does not know.
+
+    Raises
+    ------
+    UsageError
+        Naming them.
+    """
+    unknown = sorted(set(elements) - set(_table()))
+    if unknown:
+        raise UsageError(f"no X-ray lines are known for {', '.join(unknown)}; expected symbols from B to U, such as Ti")
+
+
 def lines_of(element: str, low: float = 0.0, high: float = math.inf) -> list[Line]:
     """Lines of an element between two energies.
 
@@ -75,8 +89,7 @@ def lines_of(element: str, low: float = 0.0, high: float = math.inf) -> list[Lin
     UsageError
         If the table does not know the element.
     """
-    if element not in _table():
-        raise UsageError(f"no X-ray lines are known for {element!r}; expected a symbol from B to U, such as 'Ti'")
+    check_symbols([element])
     return [line for line in _table()[element] if low <= line.energy <= high]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..planning import expected_spectrum
 from ..planning.size import CODING, FILE_BYTES, FRAME_BYTES, IMAGE_BITS, poisson_entropy
-from ..tables.edges import _table as edge_table
+from ..tables.edges import edge_table
 from ..tables.lines import lines_of, symbols
 
 OUT = Path(__file__).parent / "static" / "tables.mjs"

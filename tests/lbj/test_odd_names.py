@@ -18,7 +18,7 @@ from lbj.importing.convert import convert
 from lbj.importing.naming import members
 from lbj.writer import begin
 from mfsi_core.cli import main
-from mfsi_core.report.results import pixel_size
+from mfsi_core.series.axis import pixel_size
 from mfsi_core.series.dose import dose
 
 ODD = {

@@ -11,7 +11,8 @@ from mfsi_core import simulate
 from mfsi_core.live import mapping, status
 from mfsi_core.live import tracking as following
 from mfsi_core.live.session import Session
-from mfsi_core.pipeline.run import mapped, registered
+from mfsi_core.pipeline.align import register_journal
+from mfsi_core.pipeline.maps import add_element_maps
 
 SERIES = simulate((28, 32), 8, 512, 1, counts=2e4, image_counts=100, drift=(0.4, -0.2))
 PATH = SERIES.displacement.mean(axis=(2, 3))
@@ -89,8 +90,8 @@ def test_the_maps_are_those_of_a_run(tmp_path):
     with filled(path, 6) as session:
         found, maps = checked(session), session.maps
     with lbj.open(path) as journal:
-        view, results = registered(journal, [str(path)], quiet=True)
-        mapped(view, results, None, quiet=True)
+        view, results = register_journal(journal, [str(path)], quiet=True)
+        add_element_maps(view, results, None, quiet=True)
     assert set(found["maps"]) == set(maps) == {"Ca_Ka", "Ti_Ka", "O_Ka"}
     for name, ratio in found["maps"].items():
         assert ratio == pytest.approx(results.snr[f"map-{name}"], rel=1e-6)
@@ -314,7 +315,7 @@ def failing_at(call, number):
         (following.Registrar, "registration"),
         (following, "picture"),
         (following, "pixel_size"),
-        (mapping, "mapped"),
+        (mapping, "add_element_maps"),
         (lbj.Frame, "array"),
         (lbj.Frame, "events"),
         (lbj.Journal, "refresh"),

@@ -9,9 +9,10 @@ import pytest
 
 import lbj
 import mfsi_core
+from mfsi_core import drawing
 from mfsi_core.live.session import Session
-from mfsi_core.report.page import figures
-from mfsi_core.report.results import pixel_size
+from mfsi_core.report import figures
+from mfsi_core.series.axis import pixel_size
 from mfsi_core.series.dose import ELECTRON
 
 SERIES = mfsi_core.simulate((24, 40), 4, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
@@ -83,15 +84,15 @@ def drawn(png):
 
 def test_pictures_are_as_high_as_the_field():
     image = np.random.default_rng(1).random((30, 60))
-    square, high = (figures.map_picture(image, (edge, 1e-9), "Ti") for edge in (1e-9, 2e-9))
-    assert drawn(high)[1] - drawn(square)[1] == pytest.approx(2.25 / 2 * figures.DPI, abs=2)  # 30 x 2 nm, as it is wide
+    square, high = (drawing.map_picture(image, (edge, 1e-9), "Ti") for edge in (1e-9, 2e-9))
+    assert drawn(high)[1] - drawn(square)[1] == pytest.approx(2.25 / 2 * drawing.DPI, abs=2)  # 30 x 2 nm, as it is wide
 
 
 @pytest.mark.parametrize(("shape", "end"), [((1, 5), 4 * 0.4), ((5, 1), 4 * 0.8)])
 def test_a_line_is_drawn_along_its_own_edge(shape, end, monkeypatch):
     seen = []
-    monkeypatch.setattr(figures, "png", lambda figure: seen.append(figure.axes[0].lines[0].get_xdata()))
-    figures.map_picture(np.ones(shape), (HIGH, WIDE), "Ti")
+    monkeypatch.setattr(drawing, "png", lambda figure: seen.append(figure.axes[0].lines[0].get_xdata()))
+    drawing.map_picture(np.ones(shape), (HIGH, WIDE), "Ti")
     assert seen[0][-1] == pytest.approx(end)
 
 

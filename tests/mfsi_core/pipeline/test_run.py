@@ -231,7 +231,7 @@ def test_counts_too_few_to_register_are_summed_as_they_are(tmp_path, capsys):
 def test_counts_that_would_register_badly_are_summed_as_they_are(tmp_path, capsys, monkeypatch):
     shape = (16, 16)
     poor = Registration.rigid([[3, 1], [-3, -1], [0, 0]], shape, predicted_error=0.8)
-    monkeypatch.setattr("mfsi_core.pipeline.run.register", lambda *_, **__: poor)
+    monkeypatch.setattr("mfsi_core.pipeline.align.register", lambda *_, **__: poor)
     summed_as_they_are(tmp_path, capsys, simulate(shape, 3, 64, 1, counts=500))
 
 

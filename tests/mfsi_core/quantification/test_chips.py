@@ -6,10 +6,11 @@ import pytest
 
 import lbj
 from lbj import UsageError
+from mfsi_core.pipeline.sections import composition_section
 from mfsi_core.quantification.chips import make_chips, polygon_labels
 from mfsi_core.quantification.compare import against_stoichiometry, difference, phase_composition
 from mfsi_core.quantification.export import chip_spectra, export_chips
-from mfsi_core.quantification.figures import at_map, difference_map, report_section
+from mfsi_core.quantification.figures import at_map, difference_map
 from mfsi_core.quantification.quantify import analyse, quantify
 
 pytest.importorskip("xraylib", reason="the phantom takes its lines from xraylib")
@@ -242,7 +243,7 @@ def test_phases_and_differences(field, result):
 
 def test_figures_are_pictures(field, result):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib")
-    section = report_section(result, (1e-9, 1e-9))
+    section = composition_section(result, (1e-9, 1e-9))
     assert set(section.pictures) == {"fitted_spectrum", "at_La", "at_Fe", "at_O", "at_Sr", "at_Ti"}
     assert len(section.rows) == 5
     assert (result.spectrum == field[0].spectrum()[-result.energy.size :]).all()

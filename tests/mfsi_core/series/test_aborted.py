@@ -10,8 +10,8 @@ from mfsi_core import Registration, accumulate, coverage, scree
 from mfsi_core.accumulation.accumulate import registration_on
 from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session
+from mfsi_core.pipeline.align import register_journal
 from mfsi_core.pipeline.cube import write_cube
-from mfsi_core.pipeline.run import registered
 from mfsi_core.series.series import series
 
 SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
@@ -90,7 +90,7 @@ def test_coverage_and_mean_images_of_a_journal(aborted):
     assert found.recorded[:4].all()
     assert (coverage(found)[30:36, 4:-4] == 4).all()
     assert (coverage(found)[4:20, 4:-4] == 5).all()
-    view, results = registered(journal, ["a.lbj"], quiet=True)
+    view, results = register_journal(journal, ["a.lbj"], quiet=True)
     whole = np.mean([SERIES.frame(n)[0]["HAADF"] for n in range(4)], axis=0)
     np.testing.assert_allclose(results.before[30:], whole[30:])
     for rows in (slice(4, 20), slice(28, 36)):  # the frames moved by a pixel or two, which the mean hardly feels
@@ -103,7 +103,7 @@ def test_doses_count_what_was_scanned(aborted, tmp_path):
     journal, _ = aborted
     dose = scree(journal, "EDX").dose
     assert dose[-1] == pytest.approx(dose[0] * (4 + SCANNED / (40 * 44)))
-    write_cube(journal, registered(journal, ["a.lbj"], quiet=True)[1], tmp_path / "sum.h5")
+    write_cube(journal, register_journal(journal, ["a.lbj"], quiet=True)[1], tmp_path / "sum.h5")
     lbj.importing.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
     with lbj.open(tmp_path / "sum.lbj") as summed:
         assert summed[0].attributes["metadata"]["dose_e_per_A2"] == pytest.approx(dose[-1])

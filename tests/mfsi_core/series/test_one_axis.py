@@ -10,7 +10,8 @@ import pytest
 import lbj
 import mfsi_core
 from mfsi_core.motifs.finding import Motifs
-from mfsi_core.pipeline.run import mapped, registered
+from mfsi_core.pipeline.align import register_journal
+from mfsi_core.pipeline.maps import add_element_maps
 from mfsi_core.series.moving import SharedEvents, move
 from mfsi_core.series.selection import image_signal
 from mfsi_core.series.series import series
@@ -141,8 +142,8 @@ def test_averages_of_a_motif(pair):
 def test_runs(pair):
     made = []
     for journal in pair[:2]:
-        view, results = registered(journal, ["x"], quiet=True)
-        mapped(view, results, None, quiet=True)
+        view, results = register_journal(journal, ["x"], quiet=True)
+        add_element_maps(view, results, None, quiet=True)
         made.append(results)
     right, found = made
     np.testing.assert_array_equal(found.spectrum, right.spectrum)

@@ -19,7 +19,7 @@ from lbj.importing import apart, detect
 from lbj.importing.apart import open_apart
 from lbj.plugins.found import installed, named
 from mfsi_core.cli import main as mfsi_main
-from mfsi_core.plugins.analyses import analyse
+from mfsi_core.pipeline.plugins import analyse
 
 DOCS = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
 

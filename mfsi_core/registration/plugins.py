@@ -12,7 +12,7 @@ from lbj.errors import PluginError
 from lbj.importing.apart import call
 from lbj.plugins.found import kind, named
 
-from ..registration.area import Area
+from .area import Area
 
 GROUP = "mfsi.registrations"
 Floats = NDArray[np.float64]

@@ -1,0 +1,164 @@
+"""Align: a journal is opened for a run, its frames are chosen and registered."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal, UsageError
+from lbj.format.metadata import faults
+from lbj.importing.convert import base_name
+from lbj.loss import losses
+from lbj.plugins.found import named
+
+from ..accumulation.mean import aligned_mean, mean_of_known
+from ..geometry.registration import Registration
+from ..registration import plugins as registrations
+from ..registration.register import register
+from ..registration.trust import distrusted
+from ..report.results import Results
+from ..series.axis import pixel_size
+from ..series.scanned import scanned_of
+from ..series.selection import View, image_signal, reference_images, spectra_signal
+
+Floats = NDArray[np.float64]
+
+LEAST_ENERGY = 1000.0  # eV, of a beam
+MANY = 12  # frames that a note names
+
+
+def register_journal(
+    journal: Any,
+    inputs: list[str],
+    *,
+    image: str | None = None,
+    signal: str | None = None,
+    region: int | None = None,
+    beam_energy: float | None = None,
+    anew: bool = False,
+    method: str | None = None,
+    quiet: bool = False,
+) -> tuple[Any, Results]:
+    """Choose frames and signals and register; returns the chosen frames of the journal and the results so far.
+
+    Displacements that were appended to the journal are used, unless all is to be done `anew` or by a plugin, `method`.
+    """
+    frames = [frame.index for frame in journal if region is None or frame.region == region]
+    if not frames:
+        raise UsageError(f"the series holds no frame of region {region}" if len(journal) else "it holds no frame")
+    known = {} if beam_energy is None else {"beam_energy": beam_energy}
+    view = journal if len(frames) == len(journal) and not known else View(journal, frames, known)
+    wrong = faults(journal.metadata)
+    if wrong:
+        raise UsageError(f"the journal's metadata: {'; '.join(wrong)} (lbj.append(path).amend mends it)")
+    names = [base_name(os.path.abspath(name)) for name in inputs]
+    title = str(journal.metadata.get("title") or Path(names[0]).stem)
+    results = Results(title, names, len(frames), dict(view.metadata))
+    if journal.tail is not None:
+        results.notes.append(f"The journal is cut short, its completed frames were used: {journal.tail}.")
+    elif not journal.complete:
+        results.notes.append(
+            f"The journal was not closed (being written, or its writer died): its {len(journal)} frames were used."
+        )
+    results.notes += [f"{loss.line(name)}." for name, loss in losses(journal).items()]
+    results.notes += [f"Import: {note}" for note in journal.header.get("source", {}).get("notes", [])]
+    results.notes += _strange_units(journal)
+    regions = {view[i].region for i in range(len(view))}
+    if len(regions) > 1:
+        results.notes.append(
+            f"The frames come from {len(regions)} areas, which were laid on one another modulo the lattice; choose "
+            "one area with --region where they show different things."
+        )
+    results.signal = spectra_signal(view, signal)
+    results.notes += aborted_frames(view, results.signal or image_signal(view, image))
+    _align(view, results, image, anew=anew, method=method, quiet=quiet)
+    return view, results
+
+
+def _strange_units(journal: Any) -> list[str]:
+    """Sentences on units and energies that are probably meant otherwise."""
+    out = [
+        f"{signal.name}: its {axis.get('name') or 'axis'} is in {axis['units']!r}; lengths are expected in m, so that "
+        "nothing is known of its pixels."
+        for signal in journal.signals.values()
+        for axis in (signal.axes if signal.kind == "image" else signal.axes[:2])
+        if axis.get("units") not in (None, "", "m", "px")
+    ]
+    energy = journal.metadata.get("beam_energy")
+    if energy and energy < LEAST_ENERGY:
+        out.append(f"The beam energy is {energy:g} eV; if keV were meant, write beam_energy={1000 * energy:g}.")
+    return list(dict.fromkeys(out))
+
+
+def _align(journal: Any, results: Results, name: str | None, *, anew: bool, method: str | None, quiet: bool) -> None:
+    """Register by the image, or by the X-ray counts where there is none."""
+    guide, signal = image_signal(journal, name), results.signal
+    source = guide or signal
+    if source is None:
+        raise UsageError("the series holds neither images nor spectra")
+    shape = (source.shape[0], source.shape[1])
+    with results.timed("read images"):
+        stack = reference_images(journal, guide, signal, quiet=quiet)
+    results.image_name = guide.name if guide is not None else "summed EELS" if results.eels else "X-ray counts"
+    results.pixel_image = pixel_size(source)
+    recorded = scanned_of(journal, source)
+    registration = Registration.rigid(np.zeros((len(stack), 2)), shape, recorded=recorded)
+    if len(stack) == 1:
+        results.notes.append("One frame: there is nothing to register.")
+    else:
+        with results.timed("register"), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = None if anew or method else _stored(journal, guide)
+            if found is None:
+                regions = [journal[i].region for i in range(len(journal))]
+                to_field = None if guide is None else guide.to_field
+                found = register(stack, regions=regions, across=True, to_field=to_field, method=method)
+                found.recorded = recorded
+            else:
+                results.notes.append("The displacements stored in the journal were used.")
+        doubts = distrusted(found, results.image_name, image=guide is not None, plugin=method is not None)
+        if doubts:
+            results.notes.append(doubts)
+        else:
+            results.notes += [str(item.message) + "." for item in caught if item.category is UserWarning]
+            registration, results.guide = found, results.image_name
+            if method:
+                results.notes.append(f"Registered by {named(registrations.GROUP, method)}.")
+    usable = np.flatnonzero(np.isfinite(stack).any(axis=(1, 2)))
+    if usable.size:
+        results.before = mean_of_known(stack[usable])
+        results.after, _ = aligned_mean(stack[usable], registration.subset(usable))
+    results.registration = registration
+    if signal is not None:
+        results.pixel = pixel_size(signal)
+        try:
+            results.registration.on(signal)
+        except UsageError as error:
+            results.notes.append(f"The spectra were summed as they are: {error}.")
+            results.registration = Registration.rigid(np.zeros((len(stack), 2)), (signal.shape[0], signal.shape[1]))
+
+
+def aborted_frames(journal: Any, signal: Signal | None) -> list[str]:
+    """Sentence on frames whose scan was aborted."""
+    mask = None if signal is None else scanned_of(journal, signal)
+    if mask is None:
+        return []
+    share = mask.reshape(len(mask), -1).mean(axis=1)
+    cut = [f"{index} ({share[index]:.0%})" for index in np.flatnonzero(share < 1)[:MANY]]
+    return [f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."]
+
+
+def _stored(journal: Any, guide: Signal | None) -> Registration | None:
+    """Displacements of all frames that were appended to the journal for this image, if any."""
+    journal = journal.whole if isinstance(journal, View) else journal
+    if guide is None or journal is None:
+        return None
+    found = journal.displacement(guide.name)
+    if found is None or len(found.error) != len(journal) or found.shape != guide.shape:
+        return None
+    return Registration.load(journal, guide.name)
