@@ -18,17 +18,16 @@ function scale(points) {
 
 export const SCALES = { grey: scale(GREY), viridis: scale(VIRIDIS) };
 
-/** Limits of a colour scale: percentiles of the finite values, apart by something; from 0 on where `counts`. */
-export function limits(data, counts = false) {
+/** Limits of a colour scale: the percentiles 0.5 and 99.5 of the finite values, apart by something. */
+export function limits(data) {
   const step = Math.max(1, Math.floor(data.length / 65536));
   const some = [];
   for (let i = 0; i < data.length; i += step) if (Number.isFinite(data[i])) some.push(data[i]);
   if (!some.length) return [0, 1];
   some.sort((a, b) => a - b);
   const at = (share) => some[Math.round(share * (some.length - 1))];
-  const low = counts && some[0] >= 0 ? 0 : at(0.005);
-  let high = at(0.995);
-  if (high <= low) high = some.at(-1);
+  const low = at(0.005);
+  const high = at(0.995) > low ? at(0.995) : some.at(-1);
   return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 

@@ -124,7 +124,7 @@ export function displacementsPanel(displacements) {
         { label: "right (x)", y: ux, colour: "--second", dots: true, print: "#c8641b" },
       ],
       title: `Displacements in pixels of ${name}${one.moduloLattice ? ", regions laid on one another modulo the lattice" : ""}`,
-      xLabel: "frame", yLabel: "mean displacement, px", name: fileName("displacements", name),
+      xLabel: "frame", whole: true, yLabel: "mean displacement, px", name: fileName("displacements", name),
     });
     const rows = [["frame", "down (y), px", "right (x), px", "within the frame, px rms", "error, px rms", "left out"]];
     for (let i = 0; i < one.length; i++) {

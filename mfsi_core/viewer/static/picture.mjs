@@ -44,11 +44,10 @@ export class Picture extends EventTarget {
    *
    * @param data rows x columns values, missing ones NaN
    * @param step `{y, x}` edges of a pixel in m, or null
-   * @param counts whether the colour scale begins at 0
    */
-  show({ data, rows, columns, step = null, title, label, name, counts = false }) {
+  show({ data, rows, columns, step = null, title, label, name }) {
     const before = this.shown;
-    this.shown = { data, rows, columns, step, title, label, name, limits: limits(data, counts) };
+    this.shown = { data, rows, columns, step, title, label, name, limits: limits(data) };
     this.shown.painted = painted(data, rows, columns, this.shown.limits, this.colours);
     if (before && (before.rows !== rows || before.columns !== columns)) this.area = null;
     this.title.textContent = title;
@@ -56,7 +55,7 @@ export class Picture extends EventTarget {
     this.draw();
   }
 
-  /** Says what is wrong in place of the picture. */
+  /** Says something below the picture. */
   say(text) {
     this.hint.textContent = text;
   }
@@ -80,7 +79,7 @@ export class Picture extends EventTarget {
     Object.assign(this.canvas.style, { width: `${wide}px`, height: `${high}px` });
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    this.paint(context, width, height, TOP, ink(this.host));
+    this.paint(context, width, height, TOP, ink());
     this.drawn = { width, height };
   }
 
@@ -97,7 +96,7 @@ export class Picture extends EventTarget {
     const [first, left, last, right] = this.area;
     const box = [LEFT + (left / columns) * width, top + (first / rows) * height];
     box.push(((right - left) / columns) * width, ((last - first) / rows) * height);
-    for (const [strokeStyle, lineWidth] of [["#ffffff", 4], [colours.mark, 2]]) {
+    for (const [strokeStyle, lineWidth] of [["#000000", 4], [colours.mark, 2]]) {
       Object.assign(context, { strokeStyle, lineWidth });
       context.strokeRect(...box);
     }
@@ -219,9 +218,14 @@ export class Picture extends EventTarget {
     this.put([top, left, bottom, right], true);
   }
 
-  put(area, finished) {
+  /** Draws an area, null for none. */
+  setArea(area) {
     this.area = area;
     this.draw();
+  }
+
+  put(area, finished) {
+    this.setArea(area);
     this.dispatchEvent(new CustomEvent(finished ? "area" : "drawing", { detail: area }));
   }
 }

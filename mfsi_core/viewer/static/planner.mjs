@@ -17,6 +17,7 @@ function time(seconds) {
 
 const dose = (value) => `${number(value)} e/Å²`;
 
+const MOTIFS = "Effective dose of all motifs";
 const ROWS = [
   ["Pixels (rows × columns)", ({ pixels: [rows, columns], field_nm: [y, x] }) => `${rows} × ${columns}, ${number(y)} × ${number(x)} nm`],
   ["Frame time", (made) => time(made.frame_time_s)],
@@ -26,7 +27,7 @@ const ROWS = [
   ["Dose per frame", (made) => dose(made.dose_per_frame)],
   ["Dose of the series", (made) => dose(made.total_dose)],
   ["  beam on during overheads", (made) => dose(made.total_dose_with_overheads)],
-  ["Effective dose of all motifs", (made) => `${dose(made.effective_dose)} (no motif receives it)`],
+  [MOTIFS, (made) => `${dose(made.effective_dose)} (no motif receives it)`],
   ["Dose rate of an exposure", (made) => `${dose(made.dose_rate)}/s`],
   ["Dose rate of the series", (made) => `${dose(made.series_dose_rate)}/s`],
   ["  beam on during overheads", (made) => `${dose(made.series_dose_rate_with_overheads)}/s`],
@@ -50,11 +51,12 @@ function update() {
     input.setAttribute("aria-invalid", "true");
     fault.textContent = error.message;
   }
-  const rows = ROWS.map(([label, told]) =>
+  const rows = ROWS.filter(([label]) => made?.motifs !== 1 || label !== MOTIFS).map(([label, told]) =>
     element("tr", {}, element("th", { textContent: label.trim(), scope: "row", className: label.startsWith(" ") ? "sub" : "" }), element("td", { className: "n", textContent: made ? told(made) : "–" })),
   );
   $("figures").replaceChildren(...rows);
   const words = FIELDS.filter(({ name, value, zero }) => !((zero || name === "motifs") && settings[name] === value));
+  $("same").hidden = !made;
   $("command").textContent = `mfsi plan ${words.map(({ name }) => `--${name} ${quoted(settings[name])}`).join(" ")}`;
   history.replaceState(null, "", `#${new URLSearchParams(settings)}`);
 }

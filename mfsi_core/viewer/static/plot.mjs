@@ -2,11 +2,12 @@
 
 import uPlot from "./vendor/uPlot-1.6.32.esm.js";
 import { exportButtons, fileName } from "./export.mjs";
-import { PRINTED, ink, onTheme } from "./theme.mjs";
+import { PRINTED, colourOf, ink, onTheme } from "./theme.mjs";
 import { number, ticks } from "./units.mjs";
 
 const HEIGHT = 280;
 const PRINT = { width: 900, height: 360, left: 70, right: 16, top: 34, bottom: 46 };
+const COUNTS = Array.from({ length: 10 }, (_, k) => [1, 2, 5].map((step) => step * 10 ** k)).flat();
 const FONT = "12px system-ui, sans-serif";
 
 /**
@@ -40,16 +41,20 @@ export class Plot extends EventTarget {
    * @param curves `[{label, y, colour, print}]`: colours on the page, a custom property of its style sheet, and in print;
    *   missing values NaN; `values` and `column` are saved in place of `y` and `label` where y was scaled to be seen
    * @param marks `[{x, label}]`, lines drawn upright
+   * @param from the scale of y fits what lies at this x and beyond
+   * @param whole whether x counts something
    */
-  show({ x, curves, marks = [], title, xLabel, yLabel, name }) {
+  show({ x, curves, marks = [], title, xLabel, yLabel, name, from = -Infinity, whole = false }) {
     const key = JSON.stringify([xLabel, yLabel, curves.map(({ label, colour, dots }) => [label, colour, dots])]);
     const same = this.chart && this.key_ === key && this.shown.x.length === x.length && this.shown.x[0] === x[0];
-    this.shown = { x, curves, marks, title, xLabel, yLabel, name };
+    this.shown = { x, curves, marks, title, xLabel, yLabel, name, from, whole };
     this.key_ = key;
     this.title.textContent = title;
     this.room.setAttribute("aria-label", `${title}: ${yLabel} against ${xLabel}`);
-    if (same) this.chart.setData(this.data(), false), this.rescale();
-    else this.rebuild();
+    if (same) {
+      this.chart.setData(this.data(), false);
+      this.fit(this.chart);
+    } else this.rebuild();
   }
 
   setMarks(marks) {
@@ -78,39 +83,39 @@ export class Plot extends EventTarget {
     return [Array.from(this.shown.x), ...this.shown.curves.map(shown)];
   }
 
-  /** Fits y to what is seen of x, which stays. */
-  rescale() {
-    const { min, max } = this.chart.scales.x;
-    this.chart.setScale("x", { min, max });
+  /** Fits y to what is seen of x. */
+  fit(chart) {
+    const [min, max] = this.range(chart.scales.x);
+    chart.setScale("y", { min, max });
   }
 
   rebuild() {
     if (!this.shown) return;
     this.chart?.destroy();
-    const colours = ink(this.host);
-    const style = getComputedStyle(this.host);
-    const axis = (label, size) => ({
+    const colours = ink();
+    const axis = (label, size, digits) => ({
       label, size, stroke: colours.soft, font: FONT, labelFont: FONT, labelSize: 22,
       grid: { stroke: colours.line, width: 0.5 }, ticks: { stroke: colours.line, width: 0.5 },
+      values: (_, values) => values.map((value) => (value === null ? "" : number(value, digits))),
     });
-    const labels = { ...axis(this.shown.yLabel, 62), values: (_, values) => values.map((v) => (v === null ? "" : number(v, 3))) };
     this.chart = new uPlot(
       {
         width: Math.max(200, this.room.clientWidth),
         height: this.height,
         padding: [18, 12, 0, 0],
         legend: { show: false },
-        scales: { x: { time: false }, y: { distr: this.logarithmic ? 3 : 1, range: (_, low, high) => this.range(low, high) } },
-        axes: [axis(this.shown.xLabel, 34), labels],
+        scales: { x: { time: false }, y: { distr: this.logarithmic ? 3 : 1, auto: false, range: (_, low, high) => [low, high] } },
+        axes: [{ ...axis(this.shown.xLabel, 34, 5), ...(this.shown.whole ? { incrs: COUNTS } : {}) }, axis(this.shown.yLabel, 70, 3)],
         series: [
           {},
-          ...this.shown.curves.map(({ label, colour, dots }) => ({
-            label, width: 1.5, stroke: style.getPropertyValue(colour).trim(), points: { show: Boolean(dots), size: 4 },
-            spanGaps: false,
+          ...this.shown.curves.map(({ label, colour, dots, steps }) => ({
+            label, width: 1.5, stroke: colourOf(colour), points: { show: Boolean(dots), size: 4 },
+            spanGaps: false, paths: steps ? uPlot.paths.stepped({ align: 0 }) : undefined,
           })),
         ],
         cursor: { drag: { x: true, y: false, setScale: false }, points: { show: false } },
         hooks: {
+          setScale: [(chart, key) => key === "x" && queueMicrotask(() => chart === this.chart && this.fit(chart))],
           draw: [(chart) => this.over(chart, colours)],
           setSelect: [(chart) => this.selected(chart)],
           setCursor: [(chart) => this.tell(chart)],
@@ -121,8 +126,18 @@ export class Plot extends EventTarget {
     );
   }
 
-  range(low, high) {
-    if (low === null || high === null || !Number.isFinite(low)) return this.logarithmic ? [0.5, 10] : [0, 1];
+  /** Limits of y that fit what is seen of the curves. */
+  range({ min, max }) {
+    const { x, curves, from } = this.shown;
+    let [low, high] = [Infinity, -Infinity];
+    for (const { y } of curves) {
+      for (let i = 0; i < x.length; i++) {
+        if (x[i] < Math.max(min, from) || x[i] > max || !Number.isFinite(y[i]) || (this.logarithmic && y[i] <= 0)) continue;
+        low = Math.min(low, y[i]);
+        high = Math.max(high, y[i]);
+      }
+    }
+    if (low > high) return this.logarithmic ? [0.5, 10] : [0, 1];
     if (this.logarithmic) return [low / 1.5, high * 1.5];
     const spread = high - low || Math.abs(high) || 1;
     return [low >= 0 && low < spread ? 0 : low - 0.05 * spread, high + 0.08 * spread];
@@ -144,12 +159,29 @@ export class Plot extends EventTarget {
 
   key(event) {
     const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!sign || !this.window || !this.shown) return;
-    event.preventDefault();
+    if (!this.shown) return;
     const { x } = this.shown;
+    const zoom = { "+": 0.5, "=": 0.5, "-": 2, 0: Infinity }[event.key];
+    if (zoom) this.zoom(zoom);
+    if (!sign) return;
+    event.preventDefault();
     const step = (Math.abs(x.at(-1) - x[0]) / Math.max(1, x.length - 1)) * (event.ctrlKey ? 10 : 1) * sign;
+    if (!this.window) {
+      const middle = (x[0] + x.at(-1)) / 2;
+      this.put([middle - 5 * Math.abs(step), middle + 5 * Math.abs(step)]);
+      return;
+    }
     const [low, high] = this.window;
     this.put(event.shiftKey ? [low, Math.max(low, high + step)] : [low + step, high + step]);
+  }
+
+  /** Shows so many times as much of x, about the window or the middle. */
+  zoom(times) {
+    const [first, last] = [this.shown.x[0], this.shown.x.at(-1)].sort((a, b) => a - b);
+    const { min, max } = this.chart.scales.x;
+    const middle = this.window ? (this.window[0] + this.window[1]) / 2 : (min + max) / 2;
+    const half = Math.min(((max - min) / 2) * times, last - first);
+    this.chart.setScale("x", { min: Math.max(first, middle - half), max: Math.min(last, middle + half) });
   }
 
   tell(chart) {
@@ -167,7 +199,6 @@ export class Plot extends EventTarget {
   over(chart, colours) {
     const { ctx, bbox } = chart;
     const ratio = devicePixelRatio || 1;
-    const style = getComputedStyle(this.host);
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top - 18 * ratio, bbox.width, bbox.height + 18 * ratio);
@@ -194,7 +225,7 @@ export class Plot extends EventTarget {
     Object.assign(ctx, { textAlign: "right", textBaseline: "top" });
     if (this.shown.curves.length > 1) {
       this.shown.curves.forEach(({ label, colour }, i) => {
-        ctx.fillStyle = style.getPropertyValue(colour).trim();
+        ctx.fillStyle = colourOf(colour);
         ctx.fillText(label, bbox.left + bbox.width - 6 * ratio, bbox.top + (4 + 15 * i) * ratio);
       });
     }

@@ -1,11 +1,10 @@
 // Light and dark: the colours that drawings take, and the button that switches; without it the system decides.
 
-/** Colours of the page as its style sheet says. */
-export function ink(host) {
-  const style = getComputedStyle(host);
-  const of = (name) => style.getPropertyValue(name).trim();
-  return { ink: of("--ink"), ground: of("--ground"), soft: of("--soft"), mark: of("--mark"), line: of("--line") };
-}
+/** A colour of the style sheet by the name of its custom property. */
+export const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Colours of drawings on the page as it is now. */
+export const ink = () => Object.fromEntries(["ink", "ground", "soft", "mark", "line"].map((name) => [name, colourOf(`--${name}`)]));
 
 /** Colours of exported figures. */
 export const PRINTED = { ink: "#1f2933", ground: "#ffffff", soft: "#5c6873", mark: "#c8641b", line: "#c5ccd3" };

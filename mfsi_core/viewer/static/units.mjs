@@ -2,17 +2,21 @@
 
 const PREFIXES = [[1e-12, "pm"], [1e-9, "nm"], [1e-6, "µm"], [1e-3, "mm"], [1, "m"]];
 
-/** A number to so many digits, without zeros at its end, thousands grouped. */
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+/** A number to so many digits, without zeros at its end; integers in full as far as a million. */
 export function number(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return grouped(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-    return `${Number(mantissa)}e${Number(exponent)}`;
+  if (Number.isInteger(value) && size < 10 ** Math.max(6, digits)) return grouped(value);
+  if (size >= 1e-3 && size < 1e6) {
+    const shown = Number(value.toPrecision(digits));
+    return Number.isInteger(shown) ? grouped(shown) : String(shown).replace("-", "−");
   }
-  return String(Number(value.toPrecision(digits))).replace("-", "−");
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const power = `10${[...String(Number(exponent))].map((digit) => RAISED[digit]).join("")}`;
+  return `${Number(mantissa)}`.replace("-", "−") + `·${power}`;
 }
 
 const grouped = (value) =>

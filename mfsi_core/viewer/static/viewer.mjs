@@ -3,8 +3,8 @@
 import { displacementsPanel, element, framesPanel, metadataPanel, notesPanel, tabs } from "./details.mjs";
 import { marksOf, symbolsOf, windowOf } from "./elements.mjs";
 import { fileName } from "./export.mjs";
+import { Field } from "./field.mjs";
 import { Reader } from "./journal.mjs";
-import { Picture } from "./picture.mjs";
 import { Plot } from "./plot.mjs";
 import { Displacement } from "./reader/displacements.mjs";
 import { axisValues, sizes } from "./sizes.mjs";
@@ -15,8 +15,8 @@ const STROBE = 150; // eV; below it lies the zero-strobe peak of an X-ray detect
 const $ = (id) => document.getElementById(id);
 const worker = () => new Worker(new URL("./worker.mjs", import.meta.url), { type: "module" });
 
-const picture = new Picture($("image-panel"), { colours: "grey" });
-const map = new Picture($("map-panel"), { colours: "viridis" });
+const picture = new Field($("image-panel"), { colours: "grey" });
+const map = new Field($("map-panel"), { colours: "viridis" });
 const plot = new Plot($("spectrum-panel"), { drawable: true });
 let view = null; // the journal that is shown
 
@@ -208,9 +208,12 @@ function fill() {
     $(panel).hidden = !$(id).options.length;
     $(id).parentElement.hidden = !$(id).options.length;
   }
+  $("elements").parentElement.hidden = true;
+  $("chips").replaceChildren();
   const frames = info.length;
-  Object.assign($("frame"), { max: Math.max(0, frames - 1), value: 0, disabled: frames < 2 });
-  $("all").disabled = frames < 2;
+  Object.assign($("frame"), { max: Math.max(0, frames - 1), value: 0 });
+  $("frames").hidden = frames < 2;
+  $("drawn").hidden = !$("spectra").options.length;
   const size = view.source.blob ? `, ${bytes(view.source.blob.size)}` : "";
   const title = described.metadata?.title;
   say(`${title ? `${title}: ` : ""}${number(frames)} frame${frames === 1 ? "" : "s"}, ${described.signals.length} signal${described.signals.length === 1 ? "" : "s"}${size}`);
@@ -219,7 +222,6 @@ function fill() {
   $("aligned").checked = false;
   $("aligned").disabled = !view.displacements.size;
   $("areas").hidden = true;
-  picture.area = map.area = null;
   chooseSpectra();
   notices();
   buttons();
@@ -247,20 +249,19 @@ function chooseSpectra() {
   $("unit").textContent = view.axis.unit === "channel" ? "" : view.axis.unit;
   $("elements").parentElement.hidden = !view.axis.calibrated;
   view.area = null;
-  plot.window = null;
+  $("map-panel").hidden = $("area").hidden = sizes(signal).pixels === 1;
   wholeAxis();
   lines();
 }
 
 function wholeAxis() {
-  const { x, xray, calibrated, factor } = view.axis;
-  const rising = [x[0], x.at(-1)].sort((a, b) => a - b);
-  if (xray && calibrated) rising[0] = Math.max(rising[0], Math.min(STROBE * factor, rising[1]));
-  setWindow(rising);
+  const { x } = view.axis;
+  const [low, high] = [x[0], x.at(-1)].sort((a, b) => a - b);
+  setWindow([Math.max(low, strobe()), high], true);
 }
 
 /** A window in units of the axis becomes channels, those whose centre lies in it, at least the nearest one. */
-function setWindow(window) {
+function setWindow(window, whole = false) {
   const { x } = view.axis;
   const [low, high] = [...window].sort((a, b) => a - b);
   let [first, last] = [-1, -1];
@@ -277,7 +278,7 @@ function setWindow(window) {
   view.channels = [first, last];
   $("low").value = Number(low.toPrecision(6));
   $("high").value = Number(high.toPrecision(6));
-  plot.setWindow(view.window);
+  plot.setWindow(whole ? null : view.window);
   refresh("map");
 }
 
@@ -314,15 +315,13 @@ function setArea(area) {
 
 /** Draws the area of the map in the image too, where both show one field. */
 function showArea() {
-  map.area = view.area;
-  map.draw();
+  map.setArea(view.area);
   const image = view.signal($("image").value);
   const spectra = view.signal($("spectra").value);
   const same = image && spectra && !image.to_field && !spectra.to_field;
   const [from, to] = same ? [sizes(spectra), sizes(image)] : [];
   const scale = same && view.area ? [to.rows / from.rows, to.columns / from.columns] : null;
-  picture.area = scale && view.area.map((value, i) => value * scale[i % 2]);
-  picture.draw();
+  picture.setArea(scale && view.area.map((value, i) => value * scale[i % 2]));
 }
 
 /** The area drawn in the image, in pixels of the map. */
@@ -419,8 +418,9 @@ async function askImage() {
   await sums(view.imageReader, { name, frames, want: { map: [0, 0] }, aligned }, ({ map: total, cover, summed }) => {
     const { rows, columns } = sizes(signal);
     const mean = Float64Array.from(total, (value, i) => (cover[i] > 0.3 ? value / cover[i] : NaN));
-    const what = isStatic(signal) ? signal.role : view.single ? `frame ${view.frame}` : `${aligned ? "aligned mean" : "mean"} of ${summed} frame${summed === 1 ? "" : "s"}`;
-    picture.show({ data: mean, rows, columns, step: stepOf(signal), title: `${name}, ${what}`, label: "intensity", name: fileName(view.name, name, what) });
+    const one = view.info.length === 1;
+    const what = isStatic(signal) ? signal.role : one ? "" : view.single ? `frame ${view.frame}` : `${aligned ? "aligned mean" : "mean"} of ${summed} frame${summed === 1 ? "" : "s"}`;
+    picture.show({ data: mean, rows, columns, step: stepOf(signal), title: what ? `${name}, ${what}` : name, label: "intensity", name: fileName(view.name, name, what) });
   });
 }
 
@@ -437,7 +437,7 @@ async function askSpectra() {
   const area = view.area;
   const { single, frame, window } = view;
   const finished = await sums(view.spectraReader, { name, frames, want, aligned }, (answer) => {
-    view.shown.frames = single ? `frame ${frame}` : `${aligned ? "aligned, " : ""}${answer.summed} frame${answer.summed === 1 ? "" : "s"}`;
+    view.shown.frames = view.info.length === 1 ? "" : single ? `frame ${frame}` : `${answer.summed} ${aligned ? "aligned " : ""}frame${answer.summed === 1 ? "" : "s"}`;
     if (answer.map) drawMap(name, answer.map, window);
     if (answer.spectrum) view.shown.spectrum = answer.spectrum;
     if (answer.area) view.shown.area = { area, y: answer.area };
@@ -453,11 +453,10 @@ function drawMap(name, data, [low, high]) {
   const { rows, columns } = sizes(signal);
   const window = `${number(low)}–${number(high)} ${view.axis.unit}`;
   map.show({
-    data, rows, columns, step: stepOf(signal), counts: signal.kind === "events", label: counted(signal),
-    title: `${name}, ${window}, ${view.shown.frames}`, name: fileName(view.name, name, "map", window),
+    data, rows, columns, step: stepOf(signal), label: counted(signal),
+    title: [name, window, view.shown.frames].filter(Boolean).join(", "), name: fileName(view.name, name, "map", window),
   });
-  map.area = view.area;
-  map.draw();
+  map.setArea(view.area);
 }
 
 function drawSpectrum() {
@@ -478,15 +477,21 @@ function drawSpectrum() {
     });
   }
   plot.show({
-    x, curves, marks: view.marks, title: `${name}, sum of ${frames}`, name: fileName(view.name, name, "spectrum"),
-    xLabel: unit === "channel" ? "channel" : `${label} (${unit})`, yLabel: counted(signal),
+    x, curves, marks: view.marks, title: frames ? `${name}, ${view.single ? "" : "sum of "}${frames}` : name, name: fileName(view.name, name, "spectrum"),
+    from: strobe(), whole: unit === "channel", xLabel: unit === "channel" ? "channel" : `${label} (${unit})`, yLabel: counted(signal),
   });
+}
+
+/** Where the spectrum begins, above the zero strobe of an X-ray detector. */
+function strobe() {
+  const { x, xray, calibrated, factor } = view.axis;
+  return xray && calibrated && x.at(-1) > STROBE * factor ? STROBE * factor : -Infinity;
 }
 
 /** Sum of a spectrum above the zero strobe. */
 function total(y) {
-  const { x, xray, calibrated, factor } = view.axis;
-  return y.reduce((sum, value, i) => (xray && calibrated && x[i] < STROBE * factor ? sum : sum + value), 0);
+  const [{ x }, from] = [view.axis, strobe()];
+  return y.reduce((sum, value, i) => (x[i] < from ? sum : sum + value), 0);
 }
 
 /** Edges of a pixel in m, or null where they are not known. */
@@ -511,7 +516,8 @@ function details() {
 function buttons() {
   $("all").setAttribute("aria-pressed", String(!view.single));
   const old = view.recovered ? ` (was ${view.recovered.kept[view.frame]})` : "";
-  $("which").textContent = view.info.length ? `${view.frame} of 0–${view.info.length - 1}${old}` : "no frames";
+  const { length } = view.info;
+  $("which").textContent = !length ? "none" : view.single ? `${view.frame}${old} of 0–${length - 1}` : `0–${length - 1}`;
 }
 
 function go(frame) {
