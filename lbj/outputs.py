@@ -28,23 +28,35 @@ Manifest = list[dict[str, str]]  # name, sha256, and by what
 
 
 @contextlib.contextmanager
-def new_journal(path: str | os.PathLike[str]) -> Iterator[Path]:
+def new_journal(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Path]:
     """Give a name under which a journal is written; it gets its own, `path`, when that is done.
+
+    Parameters
+    ----------
+    path : path
+    replace : bool
+        Whether a file that stands there goes, which is never done unless the user has said so.
 
     Raises
     ------
     UsageError
-        If something stands there, which is never replaced, or another process is writing it.
+        If something stands there and is not to be replaced, or another process is writing it.
     StorageError
         If it cannot be written; nothing of it is left.
     """
     out = Path(path)
-    _absent(out)
+    if not replace:
+        _absent(out)
     _need_folder(out)
     with _naming(out), _workshop(out.parent, out.name) as folder:
         yield folder / out.name
         with (folder / out.name).open("rb+") as file:
             os.fsync(file.fileno())
+        if replace and out.exists():
+            with out.open("rb") as file:
+                lock(file, str(out))  # nobody is writing what goes
+                os.replace(folder / out.name, out)
+            return
         _absent(out)
         try:
             if out.exists():

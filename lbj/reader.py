@@ -217,6 +217,19 @@ class Journal:
             raise UsageError(f"the journal has no signal {signal!r}; it has {', '.join(self.signals)}")
         return next((found for _, found in newest_first(self) if found.signal in names), None)
 
+    def to_dask(self, name: str) -> Any:
+        """Dense data of a signal or group as a dask array, (N, Y, X, C): read when computed; see `lbj.arrays`."""
+        from .arrays.dask_arrays import to_dask
+        from .arrays.frames import frame_array
+
+        return to_dask(frame_array(self, name))
+
+    def to_xarray(self) -> Any:
+        """All signals as an xarray Dataset of dask arrays, with coordinates and units; see `lbj.arrays.datasets`."""
+        from .arrays.datasets import to_xarray
+
+        return to_xarray(self)
+
     def content_digest(self) -> str:
         """SHA-256 of the canonical decoded content (clause 7.3): the same whatever the codings and block layout."""
         digest = hashlib.sha256()
@@ -365,15 +378,21 @@ class Frame:
 
     def _blocks(self, name: str) -> list[blocks.Block]:
         journal = self._journal
+        return [
+            blocks.parse(record, journal._bytes.payload(record), journal._signals, self.index)
+            for record in self.block_records(name)
+        ]
+
+    def block_records(self, name: str) -> list[Record]:
+        """Headers of the records that hold a declared signal in this frame; UsageError where there are none."""
+        journal = self._journal
         number = journal._numbers[name]
         records = self._load()[1].get(number)
         if not records:
             for record in (record for found in self._load()[1].values() for record in found):
                 journal._bytes.payload(record)  # a damaged block may be the one that is missed
             raise UsageError(f"frame {self.index} holds no {name!r}; it holds {', '.join(self.names) or 'nothing'}")
-        return [
-            blocks.parse(record, journal._bytes.payload(record), journal._signals, self.index) for record in records
-        ]
+        return records
 
     def _offset(self, name: str) -> int:
         """Offset of the signal's first block."""

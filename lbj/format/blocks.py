@@ -302,11 +302,11 @@ def parse(record: Record, payload: bytes, signals: list[Signal], frame: int) -> 
 
 def join_events(signal: Signal, blocks: list[Block]) -> Events:
     """Events of one signal from all its blocks."""
-    _check_cover(signal, blocks)
+    check_cover(signal, blocks)
     pixel, channel, count = [], [], []
     for block in blocks:
         shape = block.shape
-        voxel, counts = _located(
+        voxel, counts = decoded(
             block,
             "decode_counts",
             shape,
@@ -322,12 +322,7 @@ def join_events(signal: Signal, blocks: list[Block]) -> Events:
             shifted = [i + a for i, (a, _) in zip(index, block.window, strict=False)]
             p = np.ravel_multi_index(tuple(shifted), signal.shape[:-1]).astype(np.uint32)
         pixel.append(p)
-        if signal.dtype != "uint32" and counts.size and int(counts.max()) > np.iinfo(signal.dtype).max:
-            raise DamagedError(
-                f"a voxel holds {counts.max()} counts, more than {signal.dtype} can",
-                offset=block.record.offset,
-                clause="5.3.6",
-            )
+        check_counts(signal, block, counts)
         channel.append(c + np.uint32(block.window[-1][0]))
         count.append(counts)
     if len(blocks) == 1:
@@ -338,6 +333,16 @@ def join_events(signal: Signal, blocks: list[Block]) -> Events:
         return Events._trusted(pixels_all, channels_all, counts_all, signal.shape)
     order = np.lexsort((pixels_all, channels_all))
     return Events._trusted(pixels_all[order], channels_all[order], counts_all[order], signal.shape)
+
+
+def check_counts(signal: Signal, block: Block, counts: np.ndarray) -> None:
+    """Decoded counts fit the signal's element type (clause 5.3.6)."""
+    if signal.dtype != "uint32" and counts.size and int(counts.max()) > np.iinfo(signal.dtype).max:
+        raise DamagedError(
+            f"a voxel holds {counts.max()} counts, more than {signal.dtype} can",
+            offset=block.record.offset,
+            clause="5.3.6",
+        )
 
 
 def bound(signal: Signal, itemsize: int, max_bytes: int) -> None:
@@ -352,16 +357,16 @@ def bound(signal: Signal, itemsize: int, max_bytes: int) -> None:
 
 def join_array(signal: Signal, blocks: list[Block], max_bytes: int) -> np.ndarray:
     """Dense array of one signal from all its blocks."""
-    _check_cover(signal, blocks)
+    check_cover(signal, blocks)
     dtype = np.dtype(signal.dtype)
     bound(signal, dtype.itemsize, max_bytes)
     if len(blocks) == 1:
-        array = np.asarray(_located(blocks[0], "decode_array", signal.shape, dtype))
+        array = np.asarray(decoded(blocks[0], "decode_array", signal.shape, dtype))
         return array if array.flags.writeable else array.copy()
     out = np.empty(signal.shape, dtype)
 
     def decode(block: Block) -> None:
-        part = _located(block, "decode_array", block.shape, dtype)
+        part = decoded(block, "decode_array", block.shape, dtype)
         out[tuple(slice(start, stop) for start, stop in block.window)] = part
 
     for _ in _side_by_side(decode, blocks):
@@ -369,7 +374,7 @@ def join_array(signal: Signal, blocks: list[Block], max_bytes: int) -> np.ndarra
     return out
 
 
-def _located(block: Block, function: str, *args: Any) -> Any:
+def decoded(block: Block, function: str, *args: Any) -> Any:
     """Decode a block; what is wrong with it is said with its offset."""
     try:
         coding = codings.module(block.coding)
@@ -381,7 +386,7 @@ def _located(block: Block, function: str, *args: Any) -> Any:
         raise type(error)(error.reason, offset=block.record.offset, clause=error.clause) from error
 
 
-def _check_cover(signal: Signal, blocks: list[Block]) -> None:
+def check_cover(signal: Signal, blocks: list[Block]) -> None:
     """Windows are disjoint and together the whole array (clause 5.3.7)."""
     if len(blocks) == 1 and blocks[0].window == _whole(signal):
         return

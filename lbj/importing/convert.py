@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..archive.amend import Settings, patch_of, stamped
 from ..archive.compare import compare, frame_digest
@@ -71,35 +73,50 @@ def store(
     before it gets its name.
     """
     lost: list[str] = []
-    signals = _recoded(source.signals, codings or {}, lost)
-    amendment = patch_of(Signals({signal.name: signal for signal in signals}), settings) if settings else {}
-    metadata, odd = without_implausible(source.metadata)
-    lost += [f"left out: {text}" for text in odd]
+    source.signals = _recoded(source.signals, codings or {}, lost)
+    amendment = patch_of(Signals({signal.name: signal for signal in source.signals}), settings) if settings else {}
+    source.notes = [*source.notes, *lost]
     origin = {"name": base_name(os.path.abspath(paths[0])), "files": _files(paths)}
-    found = hashlib.sha256()
     with new_journal(out) as part:
-        with begin(part, signals, metadata, source=origin, sync=False) as writer:
-            for name, value in source.static.items():
-                writer.put_static(name, value)
-            for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
-                kept, odd = without_implausible(attributes)
-                lost += [text for text in (f"left out: {one}" for one in odd) if text not in lost]
-                writer.append(dict(data), **kept)
-                if proved:
-                    found.update(frame_digest(signals, data))
-            for payload in _displacements(paths):
-                writer._record(layout.DISP, payload)
-            notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
-            if notes:
-                writer.amend({"source": {"notes": notes}})
-            if amendment:
-                writer.amend(stamped(amendment))
-            if proved:
-                writer.put_content_digest(found.hexdigest())
-            frames = len(writer)
+        done = write_source(source, part, origin, _displacements(paths), amendment, quiet=quiet, proved=proved)
         if proved:
             compare(paths, part)
-    return frames, notes
+    return done
+
+
+def write_source(
+    source: Source,
+    part: Path,
+    origin: dict[str, Any],
+    displacements: Iterable[bytes] = (),
+    amendment: dict[str, Any] | None = None,
+    *,
+    quiet: bool = True,
+    proved: bool = False,
+) -> tuple[int, list[str]]:
+    """Write a source frame by frame under the name that `new_journal` gave; returns as `convert`."""
+    metadata, odd = without_implausible(source.metadata)
+    lost = [f"left out: {text}" for text in odd]
+    found = hashlib.sha256()
+    with begin(part, source.signals, metadata, source=origin, sync=False) as writer:
+        for name, value in source.static.items():
+            writer.put_static(name, value)
+        for data, attributes in track(source.frames, "convert", source.n_frames, quiet=quiet):
+            kept, odd = without_implausible(attributes)
+            lost += [text for text in (f"left out: {one}" for one in odd) if text not in lost]
+            writer.append(dict(data), **kept)
+            if proved:
+                found.update(frame_digest(source.signals, data))
+        for payload in displacements:
+            writer._record(layout.DISP, payload)
+        notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
+        if notes:
+            writer.amend({"source": {"notes": notes}})
+        if amendment:
+            writer.amend(stamped(amendment))
+        if proved:
+            writer.put_content_digest(found.hexdigest())
+        return len(writer), notes
 
 
 def _plain(text: str) -> str:

@@ -110,6 +110,11 @@ def source(path: Path, items: list[Item], notes: list[str]) -> Source:
     for cube, name in zip(cubes, unique_names([cube.name for cube in cubes], energies), strict=True):
         cube.name = name
     notes += leftovers.told(items)
+    return assembled(cubes, notes)
+
+
+def assembled(cubes: list[Cube], notes: list[str]) -> Source:
+    """Make a source of arrays that are laid out and named; those that do not have its frames are left out."""
     spectral = [cube for cube in cubes if cube.kind != "image"]
     n_frames = max(cube.shape[0] for cube in spectral or cubes)
     for cube in [c for c in cubes if c.shape[0] not in (1, n_frames) or (c.kind != "image" and c.shape[0] != n_frames)]:
@@ -153,16 +158,21 @@ def _cube(path: Path, item: Item, notes: list[str]) -> Cube | None:
     cube.attributes = {**hs.times(metadata), **item.get("times", {})}
     cube.role, cube.to_field = item.get("role"), item.get("to_field")
     kind = str(hs.dig(metadata, "Signal.signal_type") or "")
-    cube.name = str(item.get("name") or _name(kind, title, path, found.spectral is not None))[:64]
+    cube.name = str(item.get("name") or signal_name(kind, title, path, found.spectral is not None))[:64]
     if cube.falling:
         notes.append(f"{cube.name}: stored from high to low {cube.axes[-1]['name']}, turned round")
     if found.spectral is not None and kind.startswith("EDS"):
-        bad = _not_counts(cube)
-        if bad is None:
-            cube.kind = "events"
-        else:
-            notes.append(f"{cube.name} holds {bad} and is stored as spectra, not as events")
+        count(cube, notes)
     return cube
+
+
+def count(cube: Cube, notes: list[str]) -> None:
+    """Make X-ray spectra events, where they hold whole counts."""
+    bad = _not_counts(cube)
+    if bad is None:
+        cube.kind = "events"
+    else:
+        notes.append(f"{cube.name} holds {bad} and is stored as spectra, not as events")
 
 
 def _laid_out(item: Item, found: Arrangement) -> Cube:
@@ -189,7 +199,8 @@ def _laid_out(item: Item, found: Arrangement) -> Cube:
     return cube
 
 
-def _name(kind: str, title: str, path: Path, spectral: bool) -> str:
+def signal_name(kind: str, title: str, path: Path, spectral: bool) -> str:
+    """Name of a signal by HyperSpy's type of it, its title and its file."""
     if not spectral:
         return detector_name(title, path.stem)
     if kind.startswith("EDS"):

@@ -106,7 +106,9 @@ def known_suffixes() -> dict[str, list[str]]:
         return {}
     out: dict[str, list[str]] = {}
     for plugin in plugins:
-        module = str(plugin["api"]).split(".")[1]
+        package, _, module = str(plugin["api"]).partition(".")
+        if package != "rsciio":
+            continue  # the format that `mfsi_core.hyperspy` adds is ours
         for suffix in {"." + item.lower() for item in plugin["file_extensions"]}:
             out.setdefault(suffix, []).append(module)
     return out

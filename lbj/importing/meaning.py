@@ -53,7 +53,7 @@ def arrange(item: Item, notes: list[str], name: str) -> Arrangement | None:
     called = [_called(axes[i], _X) - _called(axes[i], _Y) for i in space]
     if 1 in called and -1 in called and called.index(1) < called.index(-1):
         space.reverse()  # a library that counts axes from the fastest one
-    if frames is not None and "frames" not in item and not _counts_frames(axes[frames]) and axes[frames].get("name"):
+    if frames is not None and "frames" not in item and not counts_frames(axes[frames]) and axes[frames].get("name"):
         notes.append(left_out(f"{name}: its axis {_words(axes[frames])} is stored as successive frames"))
     if len(space) > 2:
         notes.append(left_out(f"{name}: its {len(space)} axes beside the spectrum are kept in one frame"))
@@ -71,14 +71,15 @@ def _spectral(axes: list[dict[str, Any]]) -> int | None:
 def _frames(axes: list[dict[str, Any]], space: list[int], spectral: int | None) -> int | None:
     """Return the axis of the frames: one that says so; of three the one that is not called x or y, or the first."""
     needed = 1 if spectral is None else 0  # axes that an image cannot do without
-    telling = [i for i in space if _counts_frames(axes[i])]
+    telling = [i for i in space if counts_frames(axes[i])]
     if len(space) > needed and len(telling) == 1:
         return telling[0]
     others = [i for i in space if not _called(axes[i], _X + _Y)]
     return (others if len(others) == 1 else space)[0] if len(space) == 3 else None
 
 
-def _counts_frames(axis: dict[str, Any]) -> bool:
+def counts_frames(axis: dict[str, Any]) -> bool:
+    """Whether an axis says that frames follow one another along it."""
     return str(axis.get("name") or "").lower() in _FRAMES or unit(axis.get("units"))[0] == "s"
 
 

@@ -57,6 +57,13 @@ class Shifts:
         pixels = frame.array(stored[0]).astype(float)
         return np.where(np.isfinite(pixels), pixels, one)
 
+    def stated(self, frame: Any) -> bool:
+        """Whether a frame states energy shifts for any of the detectors."""
+        value = frame.energy_shift
+        names = (self._name, *self._members)
+        said = [value.get(name) for name in names] if isinstance(value, dict) else [value]
+        return any(map(_number, said)) or any(plane in frame.names for plane in self._planes)
+
     def moved(self, frame: Any, *, nearest: bool = False) -> Any:
         """Data of the signal in a frame, on the signal's axis; see `moving.move`.
 
