@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, find_hops
-from .laid import Laid, misfit
+from .laid import Laid, mean_of, misfit
 from .rigid.align import align
 from .rows.drift import hum, with_drift
 from .rows.field import Field, row_locked
+from .rows.kernels import displaced
 from .sight import covariance, sight
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 WINDOW = 6  # known frames that new ones are aligned with
 SMALLEST = 8  # rows and columns from which on rows are registered for themselves
@@ -30,13 +33,23 @@ RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows 
 LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
 
 
+class Rows:
+    """Displacements of frames, (2, Y, X) each, made from the modes of their rows (N, Y, K, 2) when they are asked for."""
+
+    def __init__(self, modes: Floats, columns: int) -> None:
+        self.modes, self.columns = modes, columns
+
+    def __iter__(self) -> Iterator[Singles]:
+        return (displaced(one, self.columns) for one in self.modes)
+
+
 @dataclass
 class Area:
     """What was found of the frames of one area.
 
     Attributes
     ----------
-    displacement : (N, 2, Y, X) float32
+    displacement : N arrays of (2, Y, X) float32
         px.
     error : (N,)
         Of one component along the directions that are seen, px rms; infinite for frames that resemble no other.
@@ -48,45 +61,46 @@ class Area:
         The rows' field where all frames have one.
     """
 
-    displacement: NDArray[np.float32]
+    displacement: Iterable[Singles]
     error: Floats
     covariance: Floats
     flags: list[list[str]]
     fitted: Field | None = None
 
 
-def register_area(stack: Floats, before: Field | None = None) -> Area:
-    """Register the usable frames of one area, (N, Y, X), NaN where a pixel is missing.
+def register_area(stack: Singles, before: Field | None = None) -> Area:
+    """Register the usable frames of one area, (N, Y, X) as `prepared`; NaN where a pixel is missing.
 
     The rows' field of the first frames, given as `before`, is refined.
     """
     shift, errors = align(stack) if before is None else _continued(stack, before)
     error = np.sqrt((errors**2).mean(axis=1))
     frames, rows, columns = stack.shape
-    flat = np.broadcast_to(shift.astype(np.float32)[:, :, None, None], (frames, 2, rows, columns))
-    out = Area(flat, error, covariance(error, np.eye(2)), [[] for _ in stack])
+    out = Area(Rows(_shifted(shift, rows), columns), error, covariance(error, np.eye(2)), [[] for _ in stack])
     good = np.flatnonzero(np.isfinite(error))
     if good.size < 2 or min(rows, columns) < SMALLEST:
         return out
-    images, place = stack[good].copy(), shift[good]
+    images, place = stack if good.size == frames else stack[good], shift[good]
     fitted = row_locked(images, place, before)
     for _ in range(ROUNDS):
-        hops = find_hops(images, fitted.displacement(columns))
+        laid = Laid(images, fitted.modes)
+        hops = find_hops(laid)
         if not hops.shift.any():
             break
-        place = fitted.modes[:, :, 0].mean(axis=1) + hops.shift
+        place = laid.shift + hops.shift
         fitted = row_locked(images, place)
-    bad = strange_rows(images, fitted.displacement(columns))
+    bad = strange_rows(laid if not hops.shift.any() else Laid(images, fitted.modes))
     foreign = bad.all(axis=1)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
     if partly.any():
+        images = images.copy()
         images[bad & partly[:, None]] = np.nan
         place = fitted.modes[:, :, 0].mean(axis=1)
         place[partly] = [_where(one, ~rows) for one, rows in zip(fitted.modes[partly], bad[partly], strict=True)]
         fitted = row_locked(images, place)
     elif not hops.shift.any() and _keeps_still(fitted.modes):
         fitted = _whole(fitted, place, error[good])
-    doubted = (fitted.trust < TRUSTED) & ~bad & np.isfinite(images).any(axis=2)
+    doubted = (fitted.trust < TRUSTED) & ~bad & np.array([np.isfinite(image).any(axis=1) for image in images])
     for chosen, text in ((bad & partly[:, None], OTHER), (doubted, DOUBTED)):
         for n in np.flatnonzero(chosen.any(axis=1)):
             out.flags[good[n]].append(f"rows {spans(np.flatnonzero(chosen[n]))} {text}")
@@ -97,17 +111,16 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
         _warn(
             f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
         )
-    out.displacement = flat.copy()
     out.error[good] = fitted.error
-    laid = Laid(images, fitted.displacement(columns))
+    laid = Laid(images, fitted.modes)
     shares = sight(laid)
     if not shares.any() and not _keeps_still(fitted.modes):
         shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
-    if _rows_are_worse(laid, images, place):
-        out.displacement[good] = place.astype(np.float32)[:, :, None, None]
+    if _rows_are_worse(laid, place):
+        modes = _shifted(place, rows)
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
     else:
-        out.displacement[good] = replace(fitted, modes=with_drift(fitted.modes)).displacement(columns)
+        modes = with_drift(fitted.modes)
         _warn_of_hum(fitted)
     if hops.period < SHORT:
         _warn(
@@ -136,8 +149,7 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
     elif np.isinf(out.covariance[good]).any():
         values, vectors = np.linalg.eigh(shares)
         blind = vectors[:, np.argmin(values)]
-        share = np.einsum("a,nayx->nyx", blind, out.displacement)
-        out.displacement = (out.displacement - blind[:, None, None] * share[:, None]).astype(np.float32)
+        modes = modes - (modes @ blind)[..., None] * blind
         _warn(
             f"the scene looks the same when moved along ({blind[0]:.2f}, {blind[1]:.2f}) (y, x), as fringes, an edge "
             "or a wire do: displacement along it cannot be seen and is zero"
@@ -149,6 +161,9 @@ def register_area(stack: Floats, before: Field | None = None) -> Area:
             f"moving all frames from one on by a lattice vector fits as well, from frames "
             f"{spans([good[cut] for cut, _ in hops.tied])} on: the shortest steps were taken"
         )
+    whole = np.zeros((frames, *modes.shape[1:]))
+    whole[good] = modes
+    out.displacement = Rows(whole, columns)
     out.error[good[foreign]] = np.inf
     out.fitted = fitted if good.size == frames and not foreign.any() else None
     return out
@@ -182,19 +197,23 @@ def _where(modes: Floats, seen: NDArray[np.bool_]) -> Floats:
     return np.asarray(np.median(modes[seen, 0], axis=0))
 
 
-def _rows_are_worse(laid: Laid, images: Floats, shift: Floats) -> bool:
+def _shifted(shift: Floats, rows: int) -> Floats:
+    """Modes of frames shifted as a whole, (N, Y, 1, 2)."""
+    return np.repeat(shift[:, None, None], rows, axis=1)
+
+
+def _rows_are_worse(laid: Laid, shift: Floats) -> bool:
     """Whether the means of every second frame and of the others differ more than with frames shifted as a whole."""
-    frames, rows, columns = images.shape
-    whole = np.broadcast_to(shift.astype(np.float32)[:, :, None, None], (frames, 2, rows, columns))
     found = []
-    for one in (laid, Laid(images, whole)):
-        halves = [one.smooth(one.mean(np.arange(frames) % 2 == part)) for part in range(2)]
-        square, both = misfit(*halves)
-        found.append(float(square[both].mean() / max(halves[0][both].var(), 1e-300)) if both.any() else 0.0)
+    for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))):
+        halves = [one.smooth(mean_of(half)) for half in one.halves]
+        square = misfit(*halves)
+        both = np.isfinite(square)
+        found.append(float(square[both].mean() / max(halves[0][both].var(), 1e-30)) if both.any() else 0.0)
     return found[0] > max(RIGID * found[1], found[1] + LEAST)
 
 
-def _continued(stack: Floats, before: Field) -> tuple[Floats, Floats]:
+def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:
     """Shifts of all frames where those of the first are known: the others are aligned with the last of them."""
     known = before.modes[:, :, 0].mean(axis=1)
     first = max(0, len(known) - WINDOW)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .laid import Laid, mean_of, misfit
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 ELSEWHERE = "shows something else than the other frames"
@@ -23,27 +24,27 @@ LEAST_ROWS = 4  # of a strip
 WORSE = 2.0  # times the misfit of most frames' strips
 DIFFERENT = 0.3  # of the strip's variance, below which a misfit is none of what is shown
 CERTAIN = 6.0  # standard deviations of these
+SAMPLE = 1_000_000  # pixels from which quantiles are taken
 WHOLE = 0.6  # of a frame's strips, from which on the frame is bad
 
 
-def missing(stack: Floats) -> tuple[Floats, list[list[str]]]:
-    """Put NaN where nothing was recorded, and say where: frames (N, Y, X), and what is said of each.
+def missing(stack: Singles) -> list[list[str]]:
+    """Put NaN where nothing was recorded, in frames (N, Y, X) that have it already where they are not finite.
 
     Rows that are constant in one frame and not in most others, as where a scan was aborted or a block was lost, the
-    pixels of the same value that lead up to them, values that are not finite, and pixels of absurd value.
+    pixels of the same value that lead up to them, and pixels of absurd value. Returns what is said of each frame.
     """
-    stack = np.where(np.isfinite(stack), stack, np.nan)
     said: list[list[str]] = [[] for _ in stack]
     if stack[0].size > 1:
-        low, high = np.nanquantile(stack, (0.001, 0.999)) if np.isfinite(stack).any() else (0.0, 0.0)
-        absurd = np.abs(stack - np.nanmedian(stack)) > OUTLYING * (high - low) if high > low else np.zeros(1, bool)
-        if absurd.any():
-            for n in np.flatnonzero(absurd.any(axis=(1, 2))):
-                said[n].append(f"{absurd[n].sum()} pixels {ABSURD}")
-            stack[absurd] = np.nan
+        some = sample(stack)
+        low, middle, high = np.quantile(some, (0.001, 0.5, 0.999)) if some.size else (0.0, 0.0, 0.0)
+        for n in range(len(stack) if high > low else 0):
+            absurd = np.abs(stack[n] - middle) > OUTLYING * (high - low)
+            if absurd.any():
+                said[n].append(f"{absurd.sum()} pixels {ABSURD}")
+                stack[n, absurd] = np.nan
     if len(stack) > 2 and min(stack.shape[1:]) > 2:
-        with np.errstate(invalid="ignore"):
-            flat = ~(stack.max(axis=2) > stack.min(axis=2)) & np.isfinite(stack).all(axis=2)
+        flat = np.array([image.max(axis=1) == image.min(axis=1) for image in stack])  # not where there are NaN
         empty = flat & (flat.mean(axis=0) < MOST)
         empty[flat.all(axis=1)] = False  # a blank frame is bad as a whole
         for n in np.flatnonzero(empty.any(axis=1)):
@@ -55,35 +56,42 @@ def missing(stack: Floats) -> tuple[Floats, list[list[str]]]:
                     if same.size and same[0] > 2:
                         before[before.size - same[0] :] = np.nan
             stack[n, empty[n]] = np.nan
-    for frame, one in enumerate(np.isnan(stack)):
+    for frame, image in enumerate(stack):
+        one = np.isnan(image)
         rows = np.flatnonzero(one.mean(axis=1) > MOST)
         if 0 < rows.size < len(one):
             said[frame].append(f"rows {spans(rows)} {UNRECORDED}")
         pixels = int(one.sum() - one[rows].sum())
         if pixels and not said[frame]:
             said[frame].append(f"{pixels} pixel{'s' if pixels > 1 else ''} {UNRECORDED}")
-    return stack, said
+    return said
 
 
-def strange_rows(images: Floats, displacement: NDArray[np.float32]) -> Mask:
+def sample(stack: NDArray[Any]) -> Floats:
+    """Some of the finite values of a stack, evenly from all of it."""
+    flat = stack.reshape(-1)
+    some = np.asarray(flat[:: max(1, flat.size // SAMPLE)], np.float64)
+    return np.asarray(some[np.isfinite(some)])
+
+
+def strange_rows(laid: Laid) -> Mask:
     """Rows (N, Y) of a fitted series that differ from the scene of the other frames more than most frames' do.
 
     Each strip's misfit to the mean of the other frames is compared with that of the same strip in all frames.
     """
-    frames, rows = images.shape[:2]
+    frames, rows = laid.images.shape[:2]
     out = np.zeros((frames, rows), bool)
     if frames < 4 or rows < 2 * LEAST_ROWS:
         return out
-    laid = Laid(images, displacement)
     edges = np.linspace(0, rows, min(STRIPS, rows // LEAST_ROWS) + 1).astype(int)
     found = np.full((frames, edges.size - 1), np.nan)
     varied = np.ones_like(found)
-    place = displacement[:, 0].mean(axis=(1, 2)) + laid.corner[0]
-    total, weight = laid.all
+    place = laid.shift[:, 0] + laid.corner[0]
     for n in range(frames):
-        own = laid.smooth(mean_of(laid.total[n], laid.weight[n]))
-        others = laid.smooth(mean_of(total - laid.total[n], weight - laid.weight[n]))
-        square, both = misfit(own, others)
+        one = laid.frame(n)
+        own, others = (laid.smooth(mean_of(part)) for part in (one, laid.all - one))
+        square = misfit(own, others)
+        both = np.isfinite(square)
         for k in range(edges.size - 1):
             strip = slice(*(round(edge + place[n]) for edge in edges[k : k + 2]))
             if both[strip].mean() > MOST / 2:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
@@ -29,6 +33,7 @@ LONGER = 2.0  # times as much of both, for a vector that makes the step longer
 # misplaced in all frames alike cost as much.
 WORSE, UNLIKELY = 0.15, 3.0
 FEWEST = 24  # blocks
+ROUND = 8  # px of zeros beyond a shift, from which splines are interpolated
 EVEN = 0.05  # of the misfit, within which two places are alike
 SHORTEST = 2.0  # px
 
@@ -56,22 +61,14 @@ class Hops:
     resembling: float = np.inf
 
 
-def find_hops(images: Floats, displacement: Singles) -> Hops:
+def find_hops(laid: Laid) -> Hops:
     """Ask at every cut of a fitted series whether the frames after it, moved by a lattice vector, fit those before it.
 
     The lattice vectors are those at which the scene resembles itself. The sums of both groups, laid by the fitted
     rows, are compared there and where they are: in blocks of the scene, so that the scatter of the blocks tells what
     is chance.
-
-    Parameters
-    ----------
-    images : (N, Y, X) float64
-        NaN where a pixel is missing.
-    displacement : (N, 2, Y, X) float32
-        px.
     """
-    frames = len(images)
-    laid = Laid(images, displacement)
+    frames = len(laid.images)
     vectors, alike = _periods(laid)
     resembling = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     vectors = vectors[alike > ALIKE][:PERIODS]
@@ -80,28 +77,29 @@ def find_hops(images: Floats, displacement: Singles) -> Hops:
     period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     if not SHORT < period < np.inf:
         return Hops(offset, tied, period, resembling)
-    steps = np.diff(displacement.mean(axis=(2, 3), dtype=np.float64), axis=0)
-    total, weight = laid.total[0].copy(), laid.weight[0].copy()
-    rest = [part - own[0] for part, own in zip(laid.all, (laid.total, laid.weight), strict=True)]
+    steps = np.diff(laid.shift, axis=0)
+    total = laid.frame(0)
+    rest, coming = laid.all - total, deque(laid.frame(n) for n in range(1, min(NEXT, frames)))
     for cut in range(1, frames):
-        before = laid.smooth(mean_of(total, weight))
+        before = laid.smooth(mean_of(total))
         offset[cut:] = offset[cut - 1]
-        coming = slice(cut, cut + NEXT)
-        after = [mean_of(laid.total[coming].sum(axis=0), laid.weight[coming].sum(axis=0))]
+        if cut + NEXT <= frames:
+            coming.append(laid.frame(cut + NEXT - 1))
+        after = [mean_of(np.sum(coming, axis=0))]
         if cut + NEXT < frames:
-            after.append(mean_of(*rest))
+            after.append(mean_of(rest))
         moved, tie = _ask(laid, before, after, vectors, offset[cut], steps[cut - 1])
         offset[cut:] += moved
         if tie is not None:
             tied.append((cut, tie))
-        total += _moved(laid.total[cut], offset[cut])
-        weight += _moved(laid.weight[cut], offset[cut])
-        rest = [part - own[cut] for part, own in zip(rest, (laid.total, laid.weight), strict=True)]
+        own = coming.popleft()
+        total += _moved(own, offset[cut])
+        rest -= own
     return Hops(offset - np.median(offset, axis=0), tied, period, resembling)
 
 
 def _moved(image: Singles, shift: Floats) -> Singles:
-    return np.asarray(ndimage.shift(image, shift, order=1, prefilter=False)) if shift.any() else image
+    return np.asarray(ndimage.shift(image, (0, *shift), order=1, prefilter=False)) if shift.any() else image
 
 
 def _ask(
@@ -124,7 +122,7 @@ def _compare(
 ) -> tuple[Floats, tuple[float, float] | None]:
     still = laid.smooth(after, -offset)
     now = _by_block(before, still)
-    power, count = _by_block(before, np.where(np.isfinite(before), 0, np.nan).astype(np.float32))
+    power, count = _by_block(before, np.where(np.isfinite(before), np.float32(0), np.float32(np.nan)))
     level = np.where(count > 0, power / np.maximum(count, 1), 0)
     structured = level > FLAT * level.max()
     best, gained, tie = np.zeros(2), 0.0, None
@@ -150,18 +148,29 @@ def _compare(
 
 def _by_block(a: Singles, b: Singles) -> tuple[Floats, Floats]:
     """Misfit and pixels of each block."""
-    square, both = misfit(a, b)
-    rows, columns = (np.arange(n) * BLOCKS // n for n in a.shape)
-    label = rows[:, None] * BLOCKS + columns
-    sums = np.bincount(label.ravel(), np.where(both, square, 0).ravel(), BLOCKS**2)
-    count = np.bincount(label.ravel(), both.ravel(), BLOCKS**2)
-    return np.asarray(sums, float), np.where(count > 0.3 * a.size / BLOCKS**2, count, 0).astype(float)
+    sums, count = _block_sums(misfit(a, b))
+    return sums, np.where(count > 0.3 * a.size / BLOCKS**2, count, 0)
+
+
+@njit(cache=True, nogil=True)
+def _block_sums(image: Any) -> tuple[Any, Any]:
+    """Sum and number of the finite pixels of each block, (BLOCKS²,) each."""
+    sums, count = np.zeros(BLOCKS**2), np.zeros(BLOCKS**2)
+    rows, columns = image.shape
+    for y in range(rows):
+        for x in range(columns):
+            if math.isfinite(image[y, x]):
+                block = y * BLOCKS // rows * BLOCKS + x * BLOCKS // columns
+                sums[block] += image[y, x]
+                count[block] += 1
+    return sums, count
 
 
 def _misfits(a: Singles, b: Singles, shifts: Floats) -> Floats:
     """Mean square of a(p) - b(p + shift) over the pixels that both show; infinite where these are few."""
     seen = [np.isfinite(image) for image in (a, b)]
-    size = [int(fft.next_fast_len(2 * n, real=True)) for n in a.shape]
+    far = np.abs(shifts).max(axis=0)
+    size = [int(fft.next_fast_len(int(n + d) + ROUND, real=True)) for n, d in zip(a.shape, far, strict=True)]
     values = [np.where(mask, image, 0) for mask, image in zip(seen, (a, b), strict=True)]
     waves, masks, squares = (
         [fft.rfft2(part, size) for part in parts]
@@ -179,7 +188,7 @@ def _misfits(a: Singles, b: Singles, shifts: Floats) -> Floats:
 
 def _periods(laid: Laid) -> tuple[Floats, Floats]:
     """Vectors (y, x), px, at which the scene resembles itself, the shortest first: (L, 2), and how much: (L,)."""
-    scene = laid.smooth(laid.mean(np.ones(len(laid.total), bool)))
+    scene = laid.smooth(mean_of(laid.all))
     seen = np.isfinite(scene)
     rows, columns = scene.shape
     size = [int(fft.next_fast_len(2 * n, real=True)) for n in scene.shape]

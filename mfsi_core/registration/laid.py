@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from .rigid.pairs import noise_filter
+from .rows.kernels import displaced
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -24,73 +25,104 @@ class Laid:
 
     Parameters
     ----------
-    images : (N, Y, X) float64
+    images : (N, Y, X) float32
         NaN where a pixel is missing.
-    displacement : (N, 2, Y, X) float32
-        px.
+    modes : (N, Y, K, 2)
+        Displacements of the rows, px, as `rowlocked.field.Field.modes`.
 
     Attributes
     ----------
-    total, weight : (N, H, W) float32
-        Each frame's intensity, less its mean and over its standard deviation, splatted bilinearly, and the weights.
+    shift : (N, 2)
+        Displacement of each frame, px.
+    halves : (2, 2, H, W) float64
+        Sums, as of `frame`, over every second frame and over the others.
+    all : (2, H, W) float64
+        Sum over all frames.
     corner : (int, int)
         Scene position of the grid's first pixel, negated.
+    passed : (H, W//2+1) float32
+        Share of each wave that is no noise.
     """
 
-    def __init__(self, images: Floats, displacement: Singles) -> None:
-        rows, columns = images.shape[1:]
-        low = [math.floor(float(displacement[:, a].min())) - PAD for a in range(2)]
-        high = [math.ceil(float(displacement[:, a].max())) + PAD for a in range(2)]
-        self.corner = (-low[0], -low[1])
-        size = tuple(
-            int(fft.next_fast_len(n + h - b, real=True)) for n, h, b in zip((rows, columns), high, low, strict=True)
-        )
-        self.total = np.zeros((len(images), *size), np.float32)
-        self.weight = np.zeros_like(self.total)
-        mean = np.nanmean(images, axis=(1, 2))
-        deviation = np.maximum(np.nanstd(images, axis=(1, 2)), 1e-300)
-        for n, image in enumerate(images):
-            level = ((image - mean[n]) / deviation[n]).astype(np.float32)
-            _splat(level, displacement[n], self.corner, self.total[n], self.weight[n])
-        self.all = self.total.sum(axis=0, dtype=np.float64), self.weight.sum(axis=0, dtype=np.float64)
-        frames = len(images)
-        scene = self.mean(np.ones(frames, bool))
+    def __init__(self, images: Singles, modes: Floats) -> None:
+        self.images, self.modes = images, modes
+        self.shift = modes[:, :, 0].mean(axis=1)
+        curved = np.abs(modes[:, :, 1:]).sum(axis=2)
+        low = np.floor((modes[:, :, 0] - curved).min(axis=(0, 1))).astype(int) - PAD
+        high = np.ceil((modes[:, :, 0] + curved).max(axis=(0, 1))).astype(int) + PAD
+        self.corner = (-int(low[0]), -int(low[1]))
+        self.size = tuple(int(fft.next_fast_len(int(n), real=True)) for n in np.array(images.shape[1:]) + high - low)
+        self._level = np.array([np.nanmean(image) for image in images])
+        self._deviation = np.array([max(float(np.nanstd(image)), 1e-30) for image in images], np.float32)
+        self.halves = np.zeros((2, 2, *self.size))
+        for n in range(len(images)):
+            self.halves[n % 2] += self.frame(n)
+        self.all = self.halves.sum(axis=0)
+        scene = mean_of(self.all)
         power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2
-        self.passed = noise_filter(power, 1)
+        self.passed = noise_filter(power, 1).astype(np.float32)
 
-    def mean(self, chosen: NDArray[np.bool_]) -> Singles:
-        """Mean of some frames, (H, W); NaN where none of them has seen the scene."""
-        return mean_of(*(np.tensordot(chosen.astype(np.float32), part, 1) for part in (self.total, self.weight)))
+    def frame(self, n: int) -> Singles:
+        """A frame's intensity, less its mean and over its deviation, splatted bilinearly, and its weight: (2, H, W)."""
+        out = np.zeros((2, *self.size), np.float32)
+        field = displaced(self.modes[n], self.images.shape[2])
+        _splat((self.images[n] - self._level[n]) / self._deviation[n], field, self.corner, *out)
+        return out
 
     def smooth(self, image: Singles, shift: Any = (0.0, 0.0)) -> Singles:
         """The image freed of noise and moved: its pixel p + shift at p; NaN stays where a pixel was not seen."""
         missing = ~np.isfinite(image)
-        waves = 2j * np.pi * fft.fftfreq(image.shape[0])[:, None], 2j * np.pi * fft.rfftfreq(image.shape[1])[None]
-        ramp = np.exp(waves[0] * shift[0] + waves[1] * shift[1])
-        out = fft.irfft2(fft.rfft2(np.where(missing, 0, image)) * self.passed * ramp, image.shape)
+        spectrum = fft.rfft2(np.where(missing, np.float32(0), image)) * self.passed
+        for axis, waves in enumerate((fft.fftfreq(image.shape[0])[:, None], fft.rfftfreq(image.shape[1]))):
+            if shift[axis]:
+                spectrum *= np.exp(2j * np.pi * waves * shift[axis]).astype(np.complex64)
+        out = fft.irfft2(spectrum, image.shape)
         away = np.rint(np.asarray(shift)).astype(int)
-        moved = np.roll(missing, -away, axis=(0, 1))
+        if away.any():
+            missing = np.roll(missing, -away, axis=(0, 1))
         for axis, step in enumerate(away):
             gone = [slice(None), slice(None)]
             gone[axis] = slice(-step, None) if step > 0 else slice(0, -step)
             if step:
-                moved[tuple(gone)] = True
-        return np.asarray(np.where(moved, np.nan, out), np.float32)
+                missing[tuple(gone)] = True
+        out[missing] = np.nan
+        return np.asarray(out)
 
 
-def mean_of(total: NDArray[Any], weight: NDArray[Any]) -> Singles:
-    """Mean of what was laid; NaN where too little was."""
+def mean_of(laid: NDArray[Any]) -> Singles:
+    """Mean of what was laid, (2, H, W); NaN where too little was."""
+    total, weight = laid
     return np.asarray(np.where(weight > SEEN, total / np.maximum(weight, SEEN), np.nan), np.float32)
 
 
-def misfit(first: Singles, second: Singles) -> tuple[Floats, NDArray[np.bool_]]:
-    """Squared difference of two images, gain and each row's offset fitted, and where both are seen: (H, W) each."""
-    both = np.isfinite(first) & np.isfinite(second)
-    count = np.maximum(both.sum(axis=1, keepdims=True), 1)
-    a, b = (np.where(both, image, 0).astype(float) for image in (first, second))
-    a, b = (np.where(both, part - part.sum(axis=1, keepdims=True) / count, 0) for part in (a, b))
-    gain = float((a * b).sum()) / max(float((b * b).sum()), 1e-300)
-    return (a - gain * b) ** 2, both
+@njit(cache=True, nogil=True)
+def misfit(first: Any, second: Any) -> Any:
+    """Squared difference of two images, gain and each row's offset fitted: (H, W); NaN where one is not seen."""
+    rows, columns = first.shape
+    out = np.full((rows, columns), np.nan, np.float32)
+    means = np.zeros((rows, 2))
+    both = power = 0.0
+    for y in range(rows):
+        count, a, b, ab, bb = 0, 0.0, 0.0, 0.0, 0.0
+        for x in range(columns):
+            one, other = first[y, x], second[y, x]
+            if math.isfinite(one) and math.isfinite(other):
+                count += 1
+                a += one
+                b += other
+                ab += one * other
+                bb += other * other
+        if count:
+            means[y, 0], means[y, 1] = a / count, b / count
+            both += ab - a * b / count
+            power += bb - b * b / count
+    gain = both / max(power, 1e-300)
+    for y in range(rows):
+        for x in range(columns):
+            rest = first[y, x] - means[y, 0] - gain * (second[y, x] - means[y, 1])
+            if math.isfinite(rest):
+                out[y, x] = rest * rest
+    return out
 
 
 @njit(cache=True, nogil=True)

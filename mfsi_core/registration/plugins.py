@@ -18,7 +18,7 @@ GROUP = "mfsi.registrations"
 Floats = NDArray[np.float64]
 
 
-def register_area(stack: Floats, name: str) -> Area:
+def register_area(stack: NDArray[np.float32], name: str) -> Area:
     """Register the frames of one area, (N, Y, X), NaN where a pixel is missing, with a plugin.
 
     Raises
@@ -29,7 +29,9 @@ def register_area(stack: Floats, name: str) -> Area:
         If it fails, or returns no displacements.
     """
     plugin = named(GROUP, name)
-    found = call(f"{__name__}:_register_here", {"name": name, "images": stack}, stack.nbytes, f"{plugin}")
+    found = call(
+        f"{__name__}:_register_here", {"name": name, "images": stack.astype(float)}, 2 * stack.nbytes, f"{plugin}"
+    )
     parts = found if isinstance(found, list) and len(found) == 2 else [found, None]
     frames, rows, columns = stack.shape
     shapes = {(frames, 2), (frames, 2, rows, columns)}

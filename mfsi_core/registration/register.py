@@ -18,13 +18,16 @@ from ..series.selection import image_signal, reference_images, spectra_signal
 from ..series.series import is_journal
 from . import plugins as registrations
 from .area import Area, register_area
-from .bad_parts import ELSEWHERE, PARTS, missing
+from .bad_parts import ELSEWHERE, PARTS, missing, sample
 from .rigid.align import align
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 CLIPPED = 0.05  # share of a frame's pixels at the highest value, above that of most frames
 LEAST_SEEN = 0.25  # of a frame's pixels
+TAIL = 1e-3  # share of the pixels at either end that may be anything
+FARTHEST = 1e15  # deviations, beyond which values are cut short
 
 
 def register(
@@ -92,29 +95,38 @@ def register(
     stack, said = prepared(stack)
     usable = usable_frames(stack)
     one_area = register_area if method is None else partial(registrations.register_area, name=method)
-    parts = {
-        int(name): one_area(stack[usable & (area == name)])
-        for name in np.unique(area)
-        if (usable & (area == name)).any()
-    }
+    parts = {}
+    for name in np.unique(area):
+        chosen = usable & (area == name)
+        if chosen.any():
+            parts[int(name)] = one_area(stack if chosen.all() else stack[chosen])
     found = assemble(stack, area, usable, parts, said, across=across, to_field=to_field)
     found.recorded = recorded
     return found
 
 
-def prepared(stack: Floats) -> tuple[Floats, list[list[str]]]:
-    """Frames of values of at most 1, NaN where nothing was recorded, and what is said of each."""
-    stack, said = missing(_scaled(stack))
-    return _scaled(stack), said
+def prepared(images: NDArray[Any]) -> tuple[Singles, list[list[str]]]:
+    """Images (N, Y, X) less their level, by their deviation, NaN where nothing was recorded; what is said of each.
 
-
-def _scaled(stack: Floats) -> Floats:
-    largest = float(np.max(np.abs(stack), initial=0.0, where=np.isfinite(stack)))
-    return stack / largest if largest > 0 else stack
+    Level and deviation are those of the values between the quantiles of a thousandth and beyond them by as much again.
+    """
+    some = sample(images)
+    low, high = np.quantile(some, [TAIL, 1 - TAIL]) if some.size else (0.0, 0.0)
+    if low == high and some.size:
+        low, high = some.min(), some.max()
+    half = high / 2 - low / 2
+    some = np.clip(some, low - 2 * half, high + 2 * half) - low
+    level, scale = low + float(some.mean()) if some.size else 0.0, float(some.std()) if some.size else 1.0
+    stack = np.empty(images.shape, np.float32)
+    for image, single in zip(images, stack, strict=True):
+        with np.errstate(over="ignore", invalid="ignore"):
+            single[:] = np.clip((np.asarray(image, np.float64) - level) / (scale or 1.0), -FARTHEST, FARTHEST)
+        single[~np.isfinite(image)] = np.nan
+    return stack, missing(stack)
 
 
 def assemble(
-    stack: Floats,
+    stack: Singles,
     area: NDArray[Any],
     usable: NDArray[np.bool_],
     parts: dict[int, Area],
@@ -130,9 +142,10 @@ def assemble(
     names, known = np.unique(area), usable.copy()
     for name, part in parts.items():
         chosen = np.flatnonzero(usable & (area == name))
-        field[chosen], error[chosen], covariance[chosen] = part.displacement, part.error, part.covariance
-        for frame, one in zip(chosen, part.flags, strict=True):
-            flags[frame] += one
+        error[chosen], covariance[chosen] = part.error, part.covariance
+        for frame, one, told in zip(chosen, part.displacement, part.flags, strict=True):
+            field[frame] = one
+            flags[frame] += told
         if np.isfinite(part.error).sum() > 1:
             known[chosen] = np.isfinite(part.error)
     together = across and len(names) > 1
@@ -154,7 +167,7 @@ def assemble(
     )
 
 
-def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
+def _offsets(stack: Singles, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
     """Shift (N, 2) that lays each area's aligned mean on the others', modulo the lattice."""
     out, means, of = np.zeros((len(stack), 2)), [], []
     for name in np.unique(area):
@@ -164,7 +177,7 @@ def _offsets(stack: Floats, field: NDArray[np.float32], area: NDArray[Any], know
             means.append(np.where(seen > chosen.size / 2, mean, mean[seen > chosen.size / 2].mean()))
             of.append(chosen)
     if len(means) > 1:
-        shift, error = align(np.array(means))
+        shift, error = align(np.array(means, np.float32))
         if np.isinf(error).any():
             warnings.warn("some areas show too little in common to be laid on one another", stacklevel=3)
         for chosen, one in zip(of, shift, strict=True):
@@ -178,7 +191,8 @@ def _share(
     """Mean displacement of the frames of one area (of all: None), laid on these frames: (N, 2, 1, 1)."""
     member = np.ones_like(known) if name is None else area == name
     chosen = member & known
-    mean = field[chosen].mean(axis=(0, 2, 3), dtype=np.float64) if chosen.any() else np.zeros(2)
+    means = [field[n].mean(axis=(1, 2), dtype=np.float64) for n in np.flatnonzero(chosen)]
+    mean = np.mean(means, axis=0) if means else np.zeros(2)
     return np.asarray((member[:, None] * mean)[:, :, None, None], np.float32)
 
 
@@ -199,7 +213,7 @@ def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats,
     return stack, regions, source.to_field, scanned_of(journal, source)
 
 
-def _stack(images: Any) -> Floats:
+def _stack(images: Any) -> NDArray[Any]:
     try:
         stack = np.asarray(images if hasattr(images, "shape") else [np.asarray(image) for image in images])
     except ValueError:
@@ -207,23 +221,24 @@ def _stack(images: Any) -> Floats:
         raise UsageError(f"all frames must have one shape, got {shapes}") from None
     if stack.ndim != 3 or 0 in stack.shape or stack.dtype.kind not in "biuf":
         raise UsageError(f"images must be real numbers of shape (N, Y, X), got {stack.dtype} {stack.shape}")
-    return stack.astype(np.float64)
+    return stack
 
 
-def usable_frames(stack: Floats) -> NDArray[np.bool_]:
+def usable_frames(stack: Singles) -> NDArray[np.bool_]:
     """Frames (N, Y, X), of which a part may be NaN, neither blank nor clipped where the others are not."""
-    seen = np.isfinite(stack)
-    usable = seen.mean(axis=(1, 2)) >= LEAST_SEEN
+    seen = np.array([np.isfinite(image).mean() for image in stack])
     if len(stack) == 1:
-        return np.asarray(seen.all(axis=(1, 2)))
+        return seen == 1
+    usable = seen >= LEAST_SEEN
     if stack[0].size > 1:
-        usable[usable] = np.nanmax(stack[usable], axis=(1, 2)) > np.nanmin(stack[usable], axis=(1, 2))
+        usable[usable] = [np.nanmax(image) > np.nanmin(image) for image, one in zip(stack, usable, strict=True) if one]
         if usable.any():
-            top = np.nanmax(stack[usable])
-            at_top = (stack[usable] == top).sum(axis=(1, 2))  # one pixel always is
+            chosen = np.flatnonzero(usable)
+            top = max(np.nanmax(stack[n]) for n in chosen)
+            at_top = np.array([(stack[n] == top).sum() for n in chosen])  # one pixel always is
             clipped = np.maximum(at_top - 1, 0) / stack[0].size
-            usable[usable] = clipped <= np.median(clipped) + CLIPPED
-    return np.asarray(usable)
+            usable[chosen] = clipped <= np.median(clipped) + CLIPPED
+    return usable
 
 
 def _warn(usable: NDArray[np.bool_], known: NDArray[np.bool_], error: Floats, flags: list[list[str]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .laid import Laid
+from .laid import Laid, mean_of
 
 Floats = NDArray[np.float64]
 
@@ -23,8 +23,7 @@ def sight(laid: Laid) -> Floats:
     The slopes of the means of every second frame and of the others are multiplied, in which the noise of the two does
     not take part: along a fringe, an edge or a wire nothing is left but chance.
     """
-    frames = np.arange(len(laid.total))
-    a, b = (laid.smooth(laid.mean(frames % 2 == part)) for part in range(2))
+    a, b = (laid.smooth(mean_of(half)) for half in laid.halves)
     slopes = [np.array(np.gradient(image)) for image in (a, b)]
     seen = np.isfinite(slopes[0]).all(axis=0) & np.isfinite(slopes[1]).all(axis=0)
     if seen.sum() < 16:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
@@ -12,13 +16,14 @@ from .pairs import candidate_shifts, graph
 from .refine import refine
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 FADE = 2  # rows over which a frame fades out towards missing ones
 SPIKE = 3.0  # times the range of all but the highest pixels, by which a spike exceeds its neighbours more than these
 LEAST_EVIDENCE = 8.0  # log-likelihood ratio of a frame's best pair; the best of noise reaches about 5
 
 
-def align(stack: Floats) -> tuple[Floats, Floats]:
+def align(stack: Singles) -> tuple[Floats, Floats]:
     """Register frames as a whole.
 
     Candidate shifts of pairs (`pairs.candidate_shifts`) are brought to a consensus that no lattice hop of single
@@ -26,8 +31,8 @@ def align(stack: Floats) -> tuple[Floats, Floats]:
 
     Parameters
     ----------
-    stack : (N, Y, X) float64
-        None of them blank; NaN where a pixel is missing.
+    stack : (N, Y, X) float32
+        None of them blank, of the order of 1; NaN where a pixel is missing.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def align(stack: Floats) -> tuple[Floats, Floats]:
     shift, error = np.zeros((len(stack), 2)), np.zeros((len(stack), 2))
     if len(stack) == 1 or stack[0].size == 1:
         return shift, error
-    stack, rows = _filled(stack / np.nanmax(np.abs(stack)))
+    stack, rows = _filled(stack.astype(np.float32, copy=False))
     pairs = candidate_shifts(stack, rows > 0.5)
     alike = pairs.likeness >= LEAST_EVIDENCE
     link = graph(alike[alike], pairs.first[alike], pairs.second[alike], len(stack))
@@ -48,35 +53,54 @@ def align(stack: Floats) -> tuple[Floats, Floats]:
     known = group == np.argmax(np.bincount(group))
     error[:] = np.inf
     if known.sum() > 1:
-        shift[known], error[known] = refine(stack[known], consensus(pairs, len(stack))[known], rows[known])
+        chosen = stack if known.all() else stack[known]
+        shift[known], error[known] = refine(chosen, consensus(pairs, len(stack))[known], rows[known])
     return shift, error
 
 
-def _spikes(stack: Floats) -> NDArray[np.bool_]:
-    """Single pixels far above their neighbours, compared with the other pixels of the series."""
-    if min(stack.shape[1:]) < 3:
-        return np.zeros(stack.shape, bool)
-    ring = np.ones((3, 3), bool)
-    ring[1, 1] = False
-    above = np.stack([image - ndimage.maximum_filter(image, footprint=ring) for image in np.nan_to_num(stack)])
-    level = np.quantile(above[:, ::4, ::4], (0.5, 0.99))
-    return np.asarray(above > level[1] + SPIKE * (level[1] - level[0]))
-
-
-def _filled(stack: Floats) -> tuple[Floats, Floats]:
+def _filled(stack: Singles) -> tuple[Singles, Floats]:
     """Frames whose missing pixels are those around them, or the frame's mean, and the weight of each row, (N, Y).
 
     So are single pixels far above those around them: hot ones stand still, and would have the frames do so.
     """
-    missing = np.isnan(stack) | _spikes(stack)
-    weight = np.ones(stack.shape[:2])
-    if not missing.any():
-        return stack, weight
-    out = np.where(missing, 0, stack)
-    for image, gone, row in zip(out, missing, weight, strict=True):
-        around = ndimage.uniform_filter(image, 3), ndimage.uniform_filter((~gone).astype(float), 3)
+    weight, highest = np.ones(stack.shape[:2]), _highest(stack)
+    out = stack
+    for n, image in enumerate(stack):
+        gone = np.isnan(image) | (_above(image) > highest)
+        if not gone.any():
+            continue
+        if out is stack:
+            out = stack.copy()
+        filled = np.where(gone, 0, image)
+        around = ndimage.uniform_filter(filled, 3), ndimage.uniform_filter((~gone).astype(np.float32), 3)
         mean = image[~gone].mean()
-        image[gone] = np.where(around[1] > 0.1, around[0] / np.maximum(around[1], 0.1), mean)[gone]
+        out[n, gone] = np.where(around[1] > 0.1, around[0] / np.maximum(around[1], 0.1), mean)[gone]
         seen = ndimage.binary_erosion(gone.mean(axis=1) < 0.5, iterations=FADE, border_value=1)
-        row[:] = ndimage.uniform_filter1d(seen.astype(float), 2 * FADE + 1, mode="nearest")
+        weight[n] = ndimage.uniform_filter1d(seen.astype(float), 2 * FADE + 1, mode="nearest")
     return out, weight
+
+
+def _highest(stack: Singles) -> float:
+    """By how much a single pixel exceeds its neighbours at most, compared with the other pixels of the series."""
+    if min(stack.shape[1:]) < 3:
+        return np.inf
+    level = np.quantile([_above(image)[::4, ::4] for image in stack], (0.5, 0.99))
+    return float(level[1] + SPIKE * (level[1] - level[0]))
+
+
+@njit(cache=True, nogil=True)
+def _above(image: Any) -> Any:
+    """Each pixel less the highest of those around it, (Y, X); missing ones are of the series' level, zero."""
+    rows, columns = image.shape
+    out = np.empty((rows, columns), np.float32)
+    for y in range(rows):
+        for x in range(columns):
+            around = np.float32(-np.inf)
+            for v in range(max(y - 1, 0), min(y + 2, rows)):
+                for h in range(max(x - 1, 0), min(x + 2, columns)):
+                    if v != y or h != x:
+                        other = image[v, h]
+                        around = max(around, np.float32(0) if math.isnan(other) else other)
+            value = image[y, x]
+            out[y, x] = (np.float32(0) if math.isnan(value) else value) - around
+    return out

@@ -14,6 +14,7 @@ from scipy import fft, ndimage
 from .row_scores import row_scores
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 FEW = 40  # frames, up to which every pair is compared
 NEAR = 15  # frames; of more, all pairs not farther apart are, which decide which lattice period is meant
@@ -28,6 +29,7 @@ BATCH = 8
 NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
 PASSED, STOPPED = 0.32, 0.46  # cycles per grid point between which the images fade out: peaks lie between grid points
 TAPS = 8  # grid points to either side from which the height of a peak is interpolated
+TURNS = np.array([f(np.pi * np.arange(1 - TAPS, TAPS + 1) / TAPS) for f in (np.cos, np.sin)])
 FAINTEST = 1e-4  # of the strongest wave's power, to which all waves are whitened
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
 REACH = 2  # grid points that single rows may lie off, where two lattice peaks lie farther apart
@@ -114,7 +116,7 @@ def noise_filter(power: Floats, frames: int) -> Floats:
     return np.asarray(np.clip(1 - floor / np.maximum(power, 1e-300), 0, 1))
 
 
-def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> Pairs:
+def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> Pairs:
     """Find candidate shifts between pairs of images (`compared`).
 
     The images are freed of noise by one Wiener filter for the series, windowed, and correlated without whitening:
@@ -124,7 +126,7 @@ def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> P
 
     Parameters
     ----------
-    images : (N, Y, X) float64
+    images : (N, Y, X) float32
         Finite images.
     seen : (N, Y) bool, optional
         Rows that were recorded; default: all.
@@ -138,10 +140,13 @@ def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> P
     share = overlap / overlap.flat[0]
     rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
     overlap = np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0])
-    spectra = fft.rfft2(clean * window)
-    mean = fft.irfft2(np.conj(spectra) * mask, grid) / np.sqrt(overlap)
-    power = fft.irfft2(np.conj(fft.rfft2(clean**2 * window)) * mask, grid)
-    deviation = np.sqrt(np.maximum(power - mean**2, max(1e-9 * float(power.max()), 1e-30)))
+    spectra = np.stack([fft.rfft2(image * window) for image in clean])
+    root = np.sqrt(overlap)
+    mean, deviation = np.empty_like(clean), np.empty_like(clean)
+    for n, image in enumerate(clean):
+        mean[n] = fft.irfft2(np.conj(spectra[n]) * mask, grid) / root
+        power = fft.irfft2(np.conj(fft.rfft2(image**2 * window)) * mask, grid)
+        deviation[n] = np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
     white = _whitened(clean, window)
     first, second = compared(frames)
     shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
@@ -170,40 +175,54 @@ def candidate_shifts(images: Floats, seen: NDArray[np.bool_] | None = None) -> P
     return Pairs(first, second, shift, score(correlation), width, likeness)
 
 
-def _whitened(clean: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[Any]:
+def _whitened(clean: Singles, window: Singles) -> NDArray[np.complex64]:
     """Spectra of images in which all waves are equally strong, so that a lattice does not drown what breaks it."""
-    level = clean - clean.mean(axis=2, keepdims=True)
-    spectra = fft.rfft2((level - level.mean(axis=(1, 2), keepdims=True)) * window)
-    power = ndimage.uniform_filter((np.abs(spectra) ** 2).mean(axis=0), 3, mode="wrap")
-    return np.asarray(spectra / np.sqrt(power + FAINTEST * power.max() + 1e-30))
+    spectra = np.empty((len(clean), clean.shape[1], clean.shape[2] // 2 + 1), np.complex64)
+    power = np.zeros(spectra.shape[1:])
+    for image, spectrum in zip(clean, spectra, strict=True):
+        level = image - image.mean(axis=1, keepdims=True)
+        spectrum[:] = fft.rfft2((level - level.mean()) * window)
+        power += np.abs(spectrum) ** 2
+    power = ndimage.uniform_filter(power / len(clean), 3, mode="wrap")
+    spectra /= np.sqrt(power + FAINTEST * power.max() + 1e-30).astype(np.float32)
+    return spectra
 
 
-def _denoised(images: Floats) -> tuple[NDArray[np.float32], float, float, float]:
+def _denoised(images: Singles) -> tuple[Singles, float, float, float]:
     """Images freed of noise, on a grid that holds them.
 
     Also: number of modes that hold signal; width of their peaks, px; power of the noise that is left in each mode, as
     variance of a grid point.
     """
     frames, rows, columns = images.shape
-    edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4)))
-    mean = (images * edge).sum(axis=(1, 2)) / edge.sum()
-    spectra = fft.rfft2((images - mean[:, None, None]) * edge)
-    passed = noise_filter((np.abs(spectra) ** 2).mean(axis=0), frames)
-    noise = (1 - passed) * (np.abs(spectra) ** 2).mean(axis=0)  # the floor, where anything is passed
-    power = (np.abs(spectra * passed) ** 2).sum(axis=0)
+    edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4))).astype(np.float32)
+
+    def spectrum(image: Singles) -> NDArray[np.complex64]:
+        mean = float((image * edge).sum(dtype=float)) / float(edge.sum(dtype=float))
+        return np.asarray(fft.rfft2((image - np.float32(mean)) * edge))
+
+    mean_power = np.zeros((rows, columns // 2 + 1))
+    for image in images:
+        mean_power += np.abs(spectrum(image)) ** 2
+    mean_power /= frames
+    passed = noise_filter(mean_power, frames)
+    noise = (1 - passed) * mean_power  # the floor, where anything is passed
+    power = mean_power * passed**2
     waves = np.abs(fft.fftfreq(rows)), fft.rfftfreq(columns)
     grid = _grid(rows, waves[0], power.sum(axis=1)), _grid(columns, waves[1], power.sum(axis=0))
     passed *= np.multiply.outer(*(_band(w * n / g) for w, n, g in zip(waves, (rows, columns), grid, strict=True)))
-    spectra *= passed
-    power = (np.abs(spectra) ** 2).sum(axis=0)
+    power = mean_power * passed**2
     square = (2 * np.pi) ** 2 * (waves[0][:, None] ** 2 + waves[1] ** 2)
     axes = (rows > 1) + (columns > 1)
     total = max(float(power.sum()) * axes, 1e-300)
     width = 1 / np.sqrt(max(float((power * square).sum()) / total, 1e-4))
-    clean = fft.irfft2(_resampled(spectra, columns, grid), grid).astype(np.float32)
-    highest = max(float(np.abs(clean).max()), 1e-30)
+    clean, single = np.empty((frames, *grid), np.float32), passed.astype(np.float32)
+    for image, out in zip(images, clean, strict=True):
+        out[:] = fft.irfft2(_resampled(spectrum(image) * single, columns, grid), grid)
+    highest = max(float(clean.max()), -float(clean.min()), 1e-30)
+    clean /= np.float32(highest)
     level = float((noise * passed**2).sum() / max(float((passed**2).sum()), 1e-30))
-    return clean / highest, 2 * float(passed.sum()), width, level / (grid[0] * grid[1] * highest**2)
+    return clean, 2 * float(passed.sum()), width, level / (grid[0] * grid[1] * highest**2)
 
 
 def _grid(size: int, frequency: Floats, power: Floats) -> int:
@@ -223,16 +242,16 @@ def _band(frequency: Floats) -> Floats:
     return np.asarray(np.cos(0.5 * np.pi * beyond) ** 2)
 
 
-def _resampled(spectra: NDArray[Any], columns: int, grid: tuple[int, int]) -> NDArray[Any]:
+def _resampled(spectrum: NDArray[Any], columns: int, grid: tuple[int, int]) -> NDArray[Any]:
     """Drop the frequencies that a coarser grid does not hold, or add zeros for a finer one."""
-    rows = spectra.shape[1]
-    out = np.zeros((len(spectra), grid[0], grid[1] // 2 + 1), spectra.dtype)
+    rows = len(spectrum)
+    out = np.zeros((grid[0], grid[1] // 2 + 1), spectrum.dtype)
     high = (min(rows, grid[0]) + 1) // 2
     low = min(rows, grid[0]) - high if min(rows, grid[0]) % 2 else high - 1
     right = (min(columns, grid[1]) + 1) // 2
-    out[:, :high, :right] = spectra[:, :high, :right]
+    out[:high, :right] = spectrum[:high, :right]
     if low:
-        out[:, -low:, :right] = spectra[:, rows - low :, :right]
+        out[-low:, :right] = spectrum[rows - low :, :right]
     return out
 
 
@@ -275,11 +294,13 @@ def _vertex(a: float, b: float, c: float, d: float, e: float) -> float:
 def _sinc(t: float, weight: Any) -> None:
     """Weights of the grid points 1 - TAPS … TAPS for a position t from 0 to 1: a sinc under a squared cosine."""
     total = 0.0
+    sine = math.sin(math.pi * t) / math.pi
+    cosine_t, sine_t = math.cos(math.pi * t / TAPS), math.sin(math.pi * t / TAPS)
     for k in range(2 * TAPS):
         away = t - (k + 1 - TAPS)
-        value = math.cos(0.5 * math.pi * away / TAPS) ** 2
+        value = 0.5 * (1 + cosine_t * TURNS[0, k] + sine_t * TURNS[1, k])
         if abs(away) > 1e-9:
-            value *= math.sin(math.pi * away) / (math.pi * away)
+            value *= (sine if (k + 1 - TAPS) % 2 == 0 else -sine) / away
         weight[k] = value
         total += value
     weight /= total

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
 from .pairs import noise_filter, taper
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 EDGE = 4.0  # px over which a frame fades out at its border
 ROUNDS = 15
@@ -19,9 +22,10 @@ LONGEST_STEP = 1.0  # px
 LOST = 3.0  # px; a frame refined worse or farther than this keeps its first estimate
 SEEN = 0.5  # sum of the other frames' windows from which on their mean is taken for known
 LEAST_VARIANCE = 0.1  # of the mean variance
+ZERO, ONE, SINGLE_SEEN = np.float32(0), np.float32(1), np.float32(SEEN)
 
 
-def refine(images: Floats, shift: Floats, rows: Floats) -> tuple[Floats, Floats]:
+def refine(images: Singles, shift: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Refine rigid shifts of all frames together.
 
     Every frame, faded out at its border, is laid at its shift on one grid by a phase ramp, which leaves white noise
@@ -33,7 +37,7 @@ def refine(images: Floats, shift: Floats, rows: Floats) -> tuple[Floats, Floats]
 
     Parameters
     ----------
-    images : (N, Y, X) float64
+    images : (N, Y, X) float32
         At least two frames.
     shift : (N, 2) float64
         First estimate, px, right to about a pixel.
@@ -67,7 +71,7 @@ def refine(images: Floats, shift: Floats, rows: Floats) -> tuple[Floats, Floats]
 class _Stage:
     """Grid on which the frames are laid, wide enough for all shifts, and what does not change between rounds."""
 
-    def __init__(self, images: Floats, shift: Floats, seen: Floats) -> None:
+    def __init__(self, images: Singles, shift: Floats, seen: Floats) -> None:
         frames, rows, columns = images.shape
         room = [
             n + (0 if n == 1 else 2 * math.ceil(np.abs(shift[:, a]).max()) + 4) for a, n in enumerate((rows, columns))
@@ -77,51 +81,49 @@ class _Stage:
         self.free = np.array([rows > 1, columns > 1])
         edge_y, edge_x = (taper(n, min(EDGE, n / 4)) for n in (rows, columns))
         edges = edge_y * seen
-        window = edges[:, :, None] * edge_x
-        mean = (images * window).sum(axis=(1, 2)) / window.sum(axis=(1, 2))
-        self.spectra = fft.rfft2((images - mean[:, None, None]) * window, self.size)
+        self.spectra = np.empty((frames, self.size[0], self.size[1] // 2 + 1), np.complex64)
+        self.power = np.zeros(self.spectra.shape[1:])
+        for image, edge, spectrum in zip(images, edges, self.spectra, strict=True):
+            window = np.multiply.outer(edge, edge_x).astype(np.float32)
+            mean = float((image * window).sum(dtype=float)) / float(window.sum(dtype=float))
+            spectrum[:] = fft.rfft2((image - np.float32(mean)) * window, self.size)
+            self.power += np.abs(spectrum) ** 2
+        self.power /= frames
         self.windows = fft.fft(edges, self.size[0]), fft.rfft(edge_x, self.size[1])
         self.waves = 2 * np.pi * fft.fftfreq(self.size[0]), 2 * np.pi * fft.rfftfreq(self.size[1])
-        self.power = (np.abs(self.spectra) ** 2).mean(axis=0)
         self.passed = noise_filter(self.power, frames)
-        self.variance = np.ones(self.size)
+        self.variance = np.ones(self.size, np.float32)
         self.gains = np.ones(frames)
 
     def step(self, shift: Floats) -> tuple[Floats, Floats]:
         """Correction and standard error of every frame's shift, all (N, 2), px; learns the variance."""
         lag = shift + self.corner
         ramp_y, ramp_x = (np.exp(-1j * lag[:, a, None] * self.waves[a]) for a in range(2))
-        masks_y = np.clip(fft.ifft(self.windows[0] * ramp_y).real, 0, 1)
-        masks_x = np.clip(fft.irfft(self.windows[1] * ramp_x, self.size[1]), 0, 1)
-        together = np.einsum("nyx,ny,nx->yx", self.spectra, ramp_y, ramp_x, optimize=True)
+        masks_y = np.clip(fft.ifft(self.windows[0] * ramp_y).real, 0, 1).astype(np.float32)
+        masks_x = np.clip(fft.irfft(self.windows[1] * ramp_x, self.size[1]), 0, 1).astype(np.float32)
+        ramp_y, ramp_x = ramp_y.astype(np.complex64)[:, :, None], ramp_x.astype(np.complex64)
+        together = np.zeros(self.spectra.shape[1:], complex)
+        for n in range(len(shift)):
+            together += self.spectra[n] * ramp_y[n] * ramp_x[n]
         coherence = self._coherence(np.abs(together / len(shift)) ** 2, len(shift))
         total = fft.irfft2(together, self.size)
         cover = masks_y.T @ masks_x
         spectrum = fft.rfft2(total / np.maximum(cover, SEEN))
-        smooth = fft.irfft2(spectrum * self.passed, self.size)
-        raw = self._slopes(spectrum)
-        clean = self._slopes(spectrum * self.passed)
-        step, error, gains = np.zeros_like(shift), np.zeros_like(shift), np.ones(len(shift))
-        power, count = np.zeros(self.size), np.zeros(self.size)
+        smooth = fft.irfft2(spectrum * self.passed, self.size).astype(np.float32)
+        raw, clean = self._slopes(spectrum), self._slopes(spectrum * self.passed)
+        sums, gains = np.zeros((len(shift), 10)), np.ones(len(shift))
+        power, count = np.zeros(self.size, np.float32), np.zeros(self.size, np.float32)
+        total = total.astype(np.float32)
         for n in range(len(shift)):
-            mask = np.multiply.outer(masks_y[n], masks_x[n])
-            placed = fft.irfft2(self.spectra[n] * ramp_y[n][:, None] * ramp_x[n], self.size)
-            rest = cover - mask
-            known = rest > SEEN
-            weight = np.where(known, 1 / self.variance, 0)
-            gains[n], _ = _line(smooth, placed, mask, weight)
-            model = self.gains[n] * (total - placed) / np.maximum(rest, SEEN)
-            offset = (weight * (placed - mask * model)).sum() / max(float((weight * mask).sum()), 1e-300)
-            residual = placed - mask * (model + offset)
-            power += residual**2 * mask * known
-            count += mask**3 * (1 + 1 / np.maximum(rest, SEEN)) * known
-            weighted = clean * weight
-            matrix = self.gains[n] * np.einsum("ayx,byx,yx->ab", weighted, raw, mask)
-            noise = np.einsum("ayx,byx,yx->ab", weighted, clean, mask**2)
-            inverse = _inverse(matrix, self.free)
-            step[n] = inverse @ (weighted * residual).sum(axis=(1, 2))
-            error[n] = np.sqrt(np.diag(inverse @ noise @ inverse.T)) / coherence
-            error[n, self.free & (np.diag(inverse) == 0)] = np.inf
+            placed = fft.irfft2(self.spectra[n] * ramp_y[n] * ramp_x[n], self.size)
+            own = placed, masks_y[n], masks_x[n], total, cover, self.variance
+            gains[n], offset = _lines(*own, smooth, self.gains[n])
+            sums[n] = _compare(*own, raw, clean, np.float32(self.gains[n]), np.float32(offset), power, count)
+        inverse = _inverse(self.gains[:, None, None] * sums[:, :4].reshape(-1, 2, 2), self.free)
+        step = (inverse @ sums[:, 8:, None])[:, :, 0]
+        noise = inverse @ sums[:, 4:8].reshape(-1, 2, 2) @ np.swapaxes(inverse, 1, 2)
+        error = np.sqrt(np.diagonal(noise, axis1=1, axis2=2)) / coherence
+        error[self.free & (np.diagonal(inverse, axis1=1, axis2=2) == 0)] = np.inf
         self.variance = _variance(smooth, power, count)
         self.gains = np.clip(gains / gains.mean(), 0.1, 10.0) if gains.mean() > 0 else np.ones_like(gains)
         return step, error
@@ -136,40 +138,91 @@ class _Stage:
             out[axis] = max(float((weight * common).sum()) / whole, 1e-6) if whole > 0 else 1.0
         return out
 
-    def _slopes(self, spectrum: NDArray[np.complex128]) -> Floats:
+    def _slopes(self, spectrum: NDArray[np.complex128]) -> Singles:
         """Gradient (y, x) of the image with this spectrum: (2, Y, X)."""
         waves = self.waves[0][:, None], self.waves[1][None]
-        return np.stack([fft.irfft2(spectrum * (1j * wave), self.size) for wave in waves])
+        return np.stack([fft.irfft2(spectrum * (1j * wave), self.size) for wave in waves]).astype(np.float32)
 
 
 def _inverse(matrix: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Inverse over the directions in which frames can move and the mean has a gradient; zeros for the others."""
-    used = free & (np.diag(matrix) > 0)
-    out = np.zeros((2, 2))
-    if used.any():
-        out[np.ix_(used, used)] = np.linalg.pinv(matrix[np.ix_(used, used)])
+    """Inverse (N, 2, 2) over the directions in which frames move and the mean has a gradient; zeros for the others."""
+    used = free & (np.diagonal(matrix, axis1=1, axis2=2) > 0)
+    return np.asarray(np.linalg.pinv(np.where(used[:, :, None] & used[:, None], matrix, 0)))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _lines(
+    placed: Any, down: Any, along: Any, total: Any, cover: Any, variance: Any, smooth: Any, gain: float
+) -> tuple[float, float]:
+    """Gain of the weighted fit placed = mask (gain smooth + offset); offset from the others' mean times a given gain.
+
+    The mask is `down` times `along`; pixels count where the other frames were.
+    """
+    a = b = c = p = q = r = 0.0
+    for y in range(placed.shape[0]):
+        a1 = b1 = c1 = p1 = q1 = r1 = ZERO
+        for x in range(placed.shape[1]):
+            mask, value = down[y] * along[x], placed[y, x]
+            rest = cover[y, x] - mask
+            weight = ONE / variance[y, x] if rest > SINGLE_SEEN else ZERO
+            inner, model = weight * mask, smooth[y, x]
+            a1 += inner * model * model
+            b1 += inner * model
+            c1 += inner
+            p1 += weight * model * value
+            q1 += weight * value
+            r1 += inner * (total[y, x] - value) / max(rest, SINGLE_SEEN)
+        a, b, c, p, q, r = a + a1, b + b1, c + c1, p + p1, q + q1, r + r1
+    determinant = a * c - b * b
+    found = (p * c - q * b) / determinant if determinant > 1e-6 * a * c else 1.0
+    return found, (q - gain * r) / max(c, 1e-30)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _compare(
+    placed: Any, down: Any, along: Any, total: Any, cover: Any, variance: Any, raw: Any, clean: Any, gain: Any,
+    offset: Any, power: Any, count: Any,
+) -> Any:  # fmt: skip
+    """Sums (10,) of a frame's residuals against the mean of the others: information (2, 2), noise (2, 2), pull (2,).
+
+    Adds the squared residuals to `power`, and to `count` what they are to be divided by.
+    """
+    out = np.zeros(10)
+    for y in range(placed.shape[0]):
+        m0 = m1 = m2 = m3 = n0 = n1 = n3 = s0 = s1 = ZERO
+        for x in range(placed.shape[1]):
+            mask, value = down[y] * along[x], placed[y, x]
+            rest = cover[y, x] - mask
+            known = ONE if rest > SINGLE_SEEN else ZERO
+            rest = max(rest, SINGLE_SEEN)
+            residual = value - mask * (gain * (total[y, x] - value) / rest + offset)
+            power[y, x] += known * mask * residual * residual
+            count[y, x] += known * mask * mask * mask * (ONE + ONE / rest)
+            weight = known / variance[y, x]
+            wy, wx = weight * clean[0, y, x], weight * clean[1, y, x]
+            m0 += wy * raw[0, y, x] * mask
+            m1 += wy * raw[1, y, x] * mask
+            m2 += wx * raw[0, y, x] * mask
+            m3 += wx * raw[1, y, x] * mask
+            n0 += wy * clean[0, y, x] * mask * mask
+            n1 += wy * clean[1, y, x] * mask * mask
+            n3 += wx * clean[1, y, x] * mask * mask
+            s0 += wy * residual
+            s1 += wx * residual
+        for k, one in enumerate((m0, m1, m2, m3, n0, n1, n1, n3, s0, s1)):
+            out[k] += one
     return out
 
 
-def _line(x: Floats, y: Floats, mask: Floats, weight: Floats) -> tuple[float, float]:
-    """Weighted fit of y = mask (gain x + offset)."""
-    inner = weight * mask
-    a, b, c = (inner * x * x).sum(), (inner * x).sum(), inner.sum()
-    p, q = (weight * x * y).sum(), (weight * y).sum()
-    determinant = a * c - b * b
-    if determinant <= 1e-12 * a * c:
-        return 1.0, 0.0
-    return float((p * c - q * b) / determinant), float((a * q - b * p) / determinant)
-
-
-def _variance(mean: Floats, power: Floats, count: Floats) -> Floats:
+def _variance(mean: Singles, power: Singles, count: Singles) -> Singles:
     """Noise variance as a straight line in the intensity (shot on read-out noise), fitted to the squared residuals."""
     seen = count > SEEN
     x, y, w = mean[seen], power[seen] / count[seen], count[seen]
     level = float((w * y).sum() / w.sum()) if w.size else 0.0
     if level <= 0:
         return np.ones_like(mean)
+    x, y, w = x.astype(float), y.astype(float), w.astype(float)
     middle = (w * x).sum() / w.sum()
     spread = (w * (x - middle) ** 2).sum()
     slope = (w * (x - middle) * y).sum() / spread if spread > 0 else 0.0
-    return np.asarray(np.maximum(level + slope * (mean - middle), LEAST_VARIANCE * level))
+    return np.maximum(level + slope * (mean - middle), LEAST_VARIANCE * level).astype(np.float32)

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jitter import Jitter, gather
-from .kernels import legendre
 from .scene import SceneFit
-from .stage import Stage, singles
+from .stage import Stage
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 
 Floats = NDArray[np.float64]
@@ -55,17 +54,8 @@ class Field:
     prior: Jitter
     trust: NDArray[np.float32]
 
-    def displacement(self, columns: int) -> NDArray[np.float32]:
-        """(N, 2, Y, X) px."""
-        frames, rows, modes, _ = self.modes.shape
-        basis = legendre(modes, columns).astype(np.float32)
-        out = np.empty((frames, 2, rows, columns), np.float32)
-        for n, one in enumerate(self.modes.astype(np.float32)):
-            out[n] = np.einsum("yka,kx->ayx", one, basis, optimize=True)
-        return out
 
-
-def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field:
+def row_locked(images: NDArray[np.float32], shift: Floats, before: Field | None = None) -> Field:
     """Estimate the displacement of every row.
 
     The scene is a cubic B-spline with a Wiener prior learned from the frames' common power spectrum. Each row of each
@@ -77,8 +67,8 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
 
     Parameters
     ----------
-    images : (N, Y, X) real
-        Two or more; NaN where a pixel is missing.
+    images : (N, Y, X) float32
+        Two or more, of the level 0 and the deviation 1; NaN where a pixel is missing.
     shift : (N, 2)
         Rigid displacements, px, right to about a pixel.
     before : Field, optional
@@ -92,7 +82,7 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
     modes = np.zeros((frames, rows, MODES, 2))
     modes[:, :, 0] = (shift - shift.mean(axis=0))[:, None]
     room = tuple(math.ceil(float(np.abs(shift[:, a]).max())) + 4 for a in range(2))
-    stage = Stage(singles(images), SceneFit((rows, images.shape[2]), (room[0], room[1])))
+    stage = Stage(images, SceneFit((rows, images.shape[2]), (room[0], room[1])))
     prior = Jitter(rows, FIRST_SPREAD)
     if before is not None:
         modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
@@ -102,7 +92,7 @@ def row_locked(images: Any, shift: Floats, before: Field | None = None) -> Field
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
-        stage.look(modes.astype(np.float32), lambda *_: None)
+        stage.look(modes.astype(np.float32))
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL**turn)
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 SINGLE = np.float32
-MISSING = 1e12  # value of a pixel that is not to be used
+FINITE = {"reassoc", "nsz", "arcp", "contract", "afn"}  # fast mathematics that knows NaN
 STATISTICS = 10
 CHANNELS = 17
 NEEDED = np.array([7, 7, 7, 4, 4, 5, 6, 6, 3, 1, 3, 4, 4, 1, 1, 1, 1])  # degrees needed of each channel
@@ -124,7 +124,7 @@ def _trust(square: Any, variance: Any, slope: Any) -> Any:
     return share * share
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=FINITE)
 def spread(
     knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
     weight: Any, rely: Any, out: Any,
@@ -156,6 +156,8 @@ def spread(
                 for x in range(n):
                     model = gain * v[x] + behind[x]
                     residual = seen[x] - model
+                    if math.isnan(residual):
+                        residual = ZERO
                     expected = max(noise[0] + noise[1] * model, noise[2])
                     v[x] = weight / line[0] * rely[y] * residual * _trust(residual * residual, expected, noise[1])
             else:
@@ -183,7 +185,7 @@ def look(
     basis : (DEGREES, X)
         Legendre polynomials along the row.
     image : (Y, X)
-        `MISSING` where there is no value.
+        NaN where there is no value.
     line : (2,)
         Gain and offset of the frame: image = gain * scene + offset.
     noise : (3,)
@@ -231,7 +233,7 @@ def look(
                 sums[y, c, d] = total
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=FINITE)
 def _compare(
     value: Any,
     sy: Any,
@@ -250,8 +252,10 @@ def _compare(
         plain = gain * value[x]
         model = plain + back[x]
         expected = max(noise[0] + noise[1] * model, noise[2])
-        residual = image[x] - model
-        trust = rely * _trust(residual * residual, expected, noise[1])
+        residual, present = image[x] - model, ONE
+        if math.isnan(residual):
+            residual, present = ZERO, ZERO
+        trust = rely * present * _trust(residual * residual, expected, noise[1])
         weight = trust / expected
         gy, gx = gain * sy[x], gain * sx[x]
         wy, wx, wr = weight * gy, weight * gx, weight * residual
@@ -260,7 +264,6 @@ def _compare(
         seen[5, x], seen[6, x], seen[7, x], seen[8, x] = weight, wy, wx, wr
         seen[9, x], seen[10, x] = weight * plain * plain, weight * plain
         seen[11, x], seen[12, x], seen[13, x] = wy * plain, wx * plain, wr * plain
-        present = ONE if image[x] < SINGLE(MISSING) else ZERO
         seen[14, x], seen[15, x] = trust, present
         seen[16, x] = present * min(residual * residual / expected, OUTLIER * OUTLIER)
         pure = residual + line[0] * value[x] + line[1]  # the image less what is fitted to its rows
@@ -291,3 +294,9 @@ def legendre(degrees: int, columns: int) -> Any:
     """Legendre polynomials along a row of some columns: (degrees, columns)."""
     x = (np.arange(columns) + 0.5) / columns * 2 - 1
     return np.ascontiguousarray(np.polynomial.legendre.legvander(x, degrees - 1).T)
+
+
+def displaced(modes: Any, columns: int) -> Any:
+    """Displacement (2, Y, X) float32, px, of the rows of a frame whose coefficients are (Y, K, 2)."""
+    basis = legendre(modes.shape[1], columns).astype(np.float32)
+    return np.matmul(np.moveaxis(modes, 2, 0).astype(np.float32), basis)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import CHANNELS, DEGREES, MISSING, STATISTICS, legendre, look, spread
+from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
-from .unknowns import SHADES, SIZE, information
+from .unknowns import SHADES, information
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -24,30 +24,6 @@ MISFIT = 6.0  # standard deviations of the squared residuals of a row, from whic
 CONTRAST, MOST = 0.02, 10.0  # of the scene's variance, a misfit that is none; noise variances that it is at most
 BEST = 0.25  # share of a frame's rows that are thought to fit
 LEAST_VARIANCE = 0.1  # of the mean variance
-SAMPLE = 1_000_000  # pixels from which level and scale are taken
-TAIL = 1e-3  # share of the pixels at either end that may be anything
-
-
-def singles(images: Any) -> Singles:
-    """Images (N, Y, X) less their level, by their deviation, in single precision; `MISSING` where they are not finite.
-
-    Level and deviation are those of the values between the quantiles of a thousandth and beyond them by as much again.
-    """
-    flat = images.reshape(-1)
-    some = np.asarray(flat[:: max(1, flat.size // SAMPLE)], np.float64)
-    some = some[np.isfinite(some)]
-    low, high = np.quantile(some, [TAIL, 1 - TAIL]) if some.size else (0.0, 0.0)
-    if low == high and some.size:
-        low, high = some.min(), some.max()
-    half = high / 2 - low / 2
-    some = np.clip(some, low - 2 * half, high + 2 * half) - low
-    level, scale = low + float(some.mean()) if some.size else 0.0, float(some.std()) if some.size else 1.0
-    out = np.empty(images.shape, np.float32)
-    for image, single in zip(images, out, strict=True):
-        with np.errstate(over="ignore", invalid="ignore"):
-            single[...] = np.clip((np.asarray(image, np.float64) - level) / (scale or 1.0), -MISSING / 10, MISSING / 10)
-        single[~np.isfinite(image)] = MISSING
-    return out
 
 
 def _likely(pixels: Singles) -> Singles:
@@ -56,7 +32,7 @@ def _likely(pixels: Singles) -> Singles:
 
 
 class Stage:
-    """Frames (N, Y, X) as `singles` makes them, and a scene."""
+    """Frames (N, Y, X) of the level 0 and the deviation 1, NaN where a pixel is missing, and a scene."""
 
     def __init__(self, images: Singles, scene: SceneFit) -> None:
         self.images, self.scene = images, scene
@@ -65,7 +41,7 @@ class Stage:
         self.bright = np.zeros((frames, rows, SHADES + 1), np.float32)
         mean, square = np.zeros(frames), np.zeros(frames)
         for n, image in enumerate(images):
-            values = np.clip(image[image < MISSING], -10, 10)
+            values = np.clip(image[np.isfinite(image)], -10, 10)
             if values.size:
                 mean[n], square[n] = values.mean(dtype=np.float64), np.square(values).mean(dtype=np.float64)
         self.lines = np.stack([np.ones(frames), mean], axis=1)
@@ -106,7 +82,7 @@ class Stage:
         rest = total(self.scene.knots, residual=True)
         self.scene.solve(lambda knots: total(knots, residual=False), rest, float(weight.sum()), caution)
 
-    def look(self, modes: Singles, work: Callable[[NDArray[np.int64], Floats, Floats], Any]) -> list[Any]:
+    def look(self, modes: Singles, work: Callable[[NDArray[np.int64], Floats, Floats], Any] | None = None) -> list[Any]:
         """Results of the work on each group of frames, the rows' information and pull; fits gains, offsets, noise.
 
         `work` is given the frames, information (n, Y, M, M) and pull (n, Y, M).
@@ -117,14 +93,12 @@ class Stage:
         self.misfit = np.empty((len(self.images), rows), np.float32)
 
         def one(group: NDArray[np.int64]) -> Any:
-            sums = np.zeros((rows, CHANNELS, DEGREES), np.float32)
-            matrix, pull = np.empty((group.size, rows, SIZE, SIZE)), np.empty((group.size, rows, SIZE))
+            sums = np.zeros((group.size, rows, CHANNELS, DEGREES), np.float32)
             for k, n in enumerate(group):
                 look(self.scene.knots, self.scene.corner, modes[n], self.bright[n], self.basis, self.images[n],
-                     lines[n], noise, self.trust[n], sums, statistics[n])  # fmt: skip
-                matrix[k], pull[k] = information(sums)
-                self.misfit[n] = sums[:, 16, 0] / _likely(sums[:, 15, 0])
-            return work(group, matrix, pull)
+                     lines[n], noise, self.trust[n], sums[k], statistics[n])  # fmt: skip
+            self.misfit[group] = sums[:, :, 16, 0] / _likely(sums[:, :, 15, 0])
+            return None if work is None else work(group, *information(sums))
 
         found = self._each(one, self.few)
         self._fit_noise(statistics.sum(axis=0), len(statistics))

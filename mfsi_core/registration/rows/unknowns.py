@@ -18,30 +18,31 @@ FIRST_SPREAD = np.array([0.3, 0.3] + [0.075] * (SHIFTS - 2) + [0.1, 0.05, 0.05, 
 
 
 def information(sums: Any) -> tuple[Floats, Floats]:
-    """Information (Y, SIZE, SIZE) and pull (Y, SIZE) of the rows from what `kernels.look` took down (Y, CHANNELS, D).
+    """Information (N, Y, SIZE, SIZE) and pull (N, Y, SIZE) from what `kernels.look` took down (N, Y, CHANNELS, D).
 
     A product of two Legendre polynomials is a sum of Legendre polynomials.
     """
     sums = np.asarray(sums, np.float64)
-    rows, shades = len(sums), slice(SHIFTS, SHIFTS + SHADES)
+    shape, shades = sums.shape[:2], slice(SHIFTS, SHIFTS + SHADES)
     product = _products(MODES)
 
     def between(channel: int, first: int, second: int) -> Floats:
-        return np.asarray(np.einsum("kjd,yd->ykj", product[:first, :second], sums[:, channel], optimize=True))
+        share = product[:first, :second].reshape(first * second, -1)
+        return np.asarray(sums[:, :, channel] @ share.T).reshape(*shape, first, second)
 
-    out, pull = np.empty((rows, SIZE, SIZE)), np.empty((rows, SIZE))
+    out, pull = np.empty((*shape, SIZE, SIZE)), np.empty((*shape, SIZE))
     for a in range(2):
         for b in range(2):
-            out[:, a:SHIFTS:2, b:SHIFTS:2] = between(a + b, MODES, MODES)
-        out[:, shades, a:SHIFTS:2] = between(6 + a, SHADES, MODES)
-        out[:, -1, a:SHIFTS:2] = sums[:, 11 + a, :MODES]
-        pull[:, a:SHIFTS:2] = sums[:, 3 + a, :MODES]
-    out[:, shades, shades] = between(5, SHADES, SHADES)
-    out[:, -1, shades] = sums[:, 10, :SHADES]
-    out[:, -1, -1] = sums[:, 9, 0]
-    out[:, :SHIFTS, SHIFTS:] = np.swapaxes(out[:, SHIFTS:, :SHIFTS], 1, 2)
-    out[:, shades, -1] = out[:, -1, shades]
-    pull[:, shades], pull[:, -1] = sums[:, 8, :SHADES], sums[:, 13, 0]
+            out[..., a:SHIFTS:2, b:SHIFTS:2] = between(a + b, MODES, MODES)
+        out[..., shades, a:SHIFTS:2] = between(6 + a, SHADES, MODES)
+        out[..., -1, a:SHIFTS:2] = sums[..., 11 + a, :MODES]
+        pull[..., a:SHIFTS:2] = sums[..., 3 + a, :MODES]
+    out[..., shades, shades] = between(5, SHADES, SHADES)
+    out[..., -1, shades] = sums[..., 10, :SHADES]
+    out[..., -1, -1] = sums[..., 9, 0]
+    out[..., :SHIFTS, SHIFTS:] = np.swapaxes(out[..., SHIFTS:, :SHIFTS], -1, -2)
+    out[..., shades, -1] = out[..., -1, shades]
+    pull[..., shades], pull[..., -1] = sums[..., 8, :SHADES], sums[..., 13, 0]
     return out, pull
 
 

@@ -7,6 +7,8 @@ import pytest
 from scipy import ndimage
 
 from mfsi_core import register, simulate
+from mfsi_core.registration.area import Rows
+from mfsi_core.registration.register import prepared
 from mfsi_core.registration.rows.field import row_locked
 
 
@@ -35,6 +37,14 @@ def bound(series, covariance):
     return np.sqrt(total / len(series) * (1 - 1 / len(series)))
 
 
+def fitted(images, shift):
+    return row_locked(prepared(images)[0], shift)
+
+
+def field_of(found, columns):
+    return np.stack(list(Rows(found.modes, columns)))
+
+
 def error_of(found, truth):
     error = found - truth
     return np.sqrt(np.mean((error - error.mean(axis=0)) ** 2))
@@ -48,8 +58,8 @@ def test_jitter_that_remembers_is_found_to_the_bound(memory, counts):
     root = np.linalg.cholesky(memory**apart)
     jitter = (rng.normal(size=(frames, 2, rows)) @ root.T) * np.array([0.35, 0.5])[:, None]
     series, images = jittered(counts, jitter, 5)
-    found = row_locked(images.astype(float), series.displacement.mean(axis=(2, 3)))
-    error = error_of(found.displacement(rows), series.displacement)
+    found = fitted(images.astype(float), series.displacement.mean(axis=(2, 3)))
+    error = error_of(field_of(found, rows), series.displacement)
     assert error < 1.25 * bound(series, [0.35**2 * memory**apart, 0.5**2 * memory**apart])
     assert 0.7 < error / np.sqrt(np.mean(found.error**2)) < 1.4
 
@@ -61,9 +71,9 @@ def test_a_hum_is_found_to_the_bound(period):
     time = np.arange(frames)[:, None] * 1.013 * rows + np.arange(rows)
     wave = np.sqrt(2) * np.stack([0.3 * np.sin(2 * np.pi * time / period), 0.4 * np.cos(2 * np.pi * time / period)], 1)
     series, images = jittered(20.0, wave, 8)
-    found = row_locked(images.astype(float), series.displacement.mean(axis=(2, 3)))
+    found = fitted(images.astype(float), series.displacement.mean(axis=(2, 3)))
     alike = np.cos(2 * np.pi * np.subtract.outer(np.arange(rows), np.arange(rows)) / period)
-    error = error_of(found.displacement(rows), series.displacement)
+    error = error_of(field_of(found, rows), series.displacement)
     assert error < 1.5 * bound(series, [0.3**2 * alike, 0.4**2 * alike])
     assert error < 2 * np.sqrt(np.mean(found.error**2))
 
@@ -73,7 +83,7 @@ def test_a_pedestal_below_the_image_changes_nothing(pedestal):
     rng = np.random.default_rng(2)
     series, images = jittered(30.0, rng.normal(size=(6, 2, 72)) * 0.4, 6)
     shift = series.displacement.mean(axis=(2, 3))
-    plain, raised = (row_locked(i.astype(float), shift).displacement(72) for i in (images, images + pedestal))
+    plain, raised = (field_of(fitted(i.astype(float), shift), 72) for i in (images, images + pedestal))
     assert error_of(raised, series.displacement) < 1.05 * error_of(plain, series.displacement)
 
 
@@ -103,8 +113,8 @@ def test_rows_without_information_follow_their_frame():
     shift = np.outer(np.arange(6) - 2.5, [0.0, 2.0])
     y, x = np.indices((size, size), float)
     rate = [ndimage.map_coordinates(knots, [y + u[0] + 32, x + u[1] + 32], prefilter=False) for u in shift]
-    found = row_locked(rng.poisson(np.clip(rate, 0, None)).astype(float), shift)
-    error = found.displacement(size) - shift[:, :, None, None]
+    found = fitted(rng.poisson(np.clip(rate, 0, None)).astype(float), shift)
+    error = field_of(found, size) - shift[:, :, None, None]
     error -= error.mean(axis=(0, 2, 3), keepdims=True)
     assert np.abs(error[:, :, : size // 2 - 4].mean(axis=(2, 3))).max() < 0.3
 
@@ -148,9 +158,9 @@ KINDS = ["mains in the beam current", "offsets of rows", "charging", "cosmics", 
 def test_what_a_scan_adds_costs_little(kind):
     series, rate = crystal(40.0, 3)
     shift = series.displacement.mean(axis=(2, 3))
-    clean, spoiled = (row_locked(spoil(k, rate, np.random.default_rng(1)), shift) for k in ("", kind))
-    error = error_of(spoiled.displacement(72), series.displacement)
-    assert error < 1.3 * error_of(clean.displacement(72), series.displacement)
+    clean, spoiled = (fitted(spoil(k, rate, np.random.default_rng(1)), shift) for k in ("", kind))
+    error = error_of(field_of(spoiled, 72), series.displacement)
+    assert error < 1.3 * error_of(field_of(clean, 72), series.displacement)
     assert 0.7 < error / np.sqrt(np.mean(spoiled.error**2)) < 1.4
 
 
@@ -158,7 +168,7 @@ def test_rows_that_fit_nowhere_are_told_and_stay_with_their_frame():
     series, rate = crystal(100.0, 4)
     image = np.random.default_rng(2).poisson(rate).astype(float)
     image[3, 20:26] = np.random.default_rng(3).permuted(image[3, 20:26], axis=1)
-    found = row_locked(image, series.displacement.mean(axis=(2, 3)))
+    found = fitted(image, series.displacement.mean(axis=(2, 3)))
     strange = np.zeros((8, 72), bool)
     strange[3, 20:26] = True
     assert ((found.trust < 0.5) == strange).all()
@@ -171,12 +181,12 @@ def test_results_do_not_depend_on_threads(monkeypatch):
     found = []
     for threads in (1, 3):
         monkeypatch.setattr("mfsi_core.registration.rows.stage.os.cpu_count", lambda threads=threads: threads)
-        found.append(row_locked(image, np.zeros((9, 2))).modes)
+        found.append(fitted(image, np.zeros((9, 2))).modes)
     assert (found[0] == found[1]).all()
 
 
 def test_at_thousands_of_counts_rows_are_right_to_a_hundredth_of_a_pixel():
     series, images = jittered(5000.0, np.random.default_rng(7).normal(size=(6, 2, 64)) * 0.4, 9, (64, 64))
-    found = row_locked(images, series.displacement.mean(axis=(2, 3)))
-    assert error_of(found.displacement(64), series.displacement) < 0.01
+    found = fitted(images, series.displacement.mean(axis=(2, 3)))
+    assert error_of(field_of(found, 64), series.displacement) < 0.01
     assert (found.trust == 1).all()
