@@ -7,7 +7,7 @@ incremental.py  registration of a series that is still being recorded
 laid.py         frames laid on the scene where their displacements say, and sums of some of them compared with others
 plugins.py      registrations of other packages, each area in a process of its own
 register.py     from a series of images to the displacement of every pixel
-rigid/          one shift per frame, from the cross-correlations of all pairs
+rigid/          one shift per frame, from the cross-correlations of many pairs
 rows/           every row of every frame has its own displacement, smooth along the row
 sight.py        the directions in which a scene shows that it was displaced
 trust.py        whether images are too noisy for their frames to be laid on one another

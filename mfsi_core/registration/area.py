@@ -34,7 +34,7 @@ LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stan
 
 
 class Rows:
-    """Displacements of frames, (2, Y, X) each, made from the modes of their rows (N, Y, K, 2) when they are asked for."""
+    """Displacements of frames, (2, Y, X) each, made of the modes of their rows (N, Y, K, 2) when they are asked for."""
 
     def __init__(self, modes: Floats, columns: int) -> None:
         self.modes, self.columns = modes, columns

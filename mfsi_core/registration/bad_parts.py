@@ -38,11 +38,11 @@ def missing(stack: Singles) -> list[list[str]]:
     if stack[0].size > 1:
         some = sample(stack)
         low, middle, high = np.quantile(some, (0.001, 0.5, 0.999)) if some.size else (0.0, 0.0, 0.0)
-        for n in range(len(stack) if high > low else 0):
-            absurd = np.abs(stack[n] - middle) > OUTLYING * (high - low)
-            if absurd.any():
-                said[n].append(f"{absurd.sum()} pixels {ABSURD}")
-                stack[n, absurd] = np.nan
+        for image, told in zip(stack, said, strict=True):
+            absurd = np.abs(image - middle) > OUTLYING * (high - low)
+            if high > low and absurd.any():
+                told.append(f"{absurd.sum()} pixels {ABSURD}")
+                image[absurd] = np.nan
     if len(stack) > 2 and min(stack.shape[1:]) > 2:
         flat = np.array([image.max(axis=1) == image.min(axis=1) for image in stack])  # not where there are NaN
         empty = flat & (flat.mean(axis=0) < MOST)

@@ -79,7 +79,7 @@ class Registrar:
             self._registration = assemble(stack, area, usable, parts, said, across=self.across, to_field=self.to_field)
         return self._registration
 
-    def _area(self, name: int, stack: Floats) -> Area:
+    def _area(self, name: int, stack: NDArray[np.float32]) -> Area:
         count, found = self._areas.get(name, (0, None))
         if found is None or count != len(stack):
             found = register_area(stack, found.fitted if found is not None and count >= FEWEST else None)

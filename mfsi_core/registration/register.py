@@ -111,16 +111,17 @@ def prepared(images: NDArray[Any]) -> tuple[Singles, list[list[str]]]:
     Level and deviation are those of the values between the quantiles of a thousandth and beyond them by as much again.
     """
     some = sample(images)
-    low, high = np.quantile(some, [TAIL, 1 - TAIL]) if some.size else (0.0, 0.0)
-    if low == high and some.size:
+    some = some if some.size else np.zeros(1)
+    low, high = np.quantile(some, [TAIL, 1 - TAIL])
+    if low == high:
         low, high = some.min(), some.max()
-    half = high / 2 - low / 2
-    some = np.clip(some, low - 2 * half, high + 2 * half) - low
-    level, scale = low + float(some.mean()) if some.size else 0.0, float(some.std()) if some.size else 1.0
+    unit = max(abs(low), abs(high)) or 1.0
+    some = np.clip(some, 2 * low - high, 2 * high - low) / unit
+    level, scale = float(some.mean()), float(some.std()) or 1.0
     stack = np.empty(images.shape, np.float32)
     for image, single in zip(images, stack, strict=True):
         with np.errstate(over="ignore", invalid="ignore"):
-            single[:] = np.clip((np.asarray(image, np.float64) - level) / (scale or 1.0), -FARTHEST, FARTHEST)
+            single[:] = np.clip((np.asarray(image, np.float64) / unit - level) / scale, -FARTHEST, FARTHEST)
         single[~np.isfinite(image)] = np.nan
     return stack, missing(stack)
 
@@ -228,7 +229,7 @@ def usable_frames(stack: Singles) -> NDArray[np.bool_]:
     """Frames (N, Y, X), of which a part may be NaN, neither blank nor clipped where the others are not."""
     seen = np.array([np.isfinite(image).mean() for image in stack])
     if len(stack) == 1:
-        return seen == 1
+        return np.asarray(seen == 1)
     usable = seen >= LEAST_SEEN
     if stack[0].size > 1:
         usable[usable] = [np.nanmax(image) > np.nanmin(image) for image, one in zip(stack, usable, strict=True) if one]
@@ -238,7 +239,7 @@ def usable_frames(stack: Singles) -> NDArray[np.bool_]:
             at_top = np.array([(stack[n] == top).sum() for n in chosen])  # one pixel always is
             clipped = np.maximum(at_top - 1, 0) / stack[0].size
             usable[chosen] = clipped <= np.median(clipped) + CLIPPED
-    return usable
+    return np.asarray(usable)
 
 
 def _warn(usable: NDArray[np.bool_], known: NDArray[np.bool_], error: Floats, flags: list[list[str]]) -> None:

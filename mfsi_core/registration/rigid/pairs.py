@@ -94,7 +94,7 @@ def taper(size: int, edge: float) -> Floats:
     return np.asarray(np.sin(0.5 * np.pi * np.minimum(distance / edge, 1.0)) ** 2)
 
 
-def noise_filter(power: Floats, frames: int) -> Floats:
+def noise_filter(power: NDArray[Any], frames: int) -> Floats:
     """Wiener filter of a series from its mean power spectrum.
 
     Parameters
@@ -110,6 +110,7 @@ def noise_filter(power: Floats, frames: int) -> Floats:
         Share of the power that exceeds the white noise, whose level is the median of the outermost quarter of the
         frequencies.
     """
+    power = np.asarray(power, np.float64)
     rows = np.abs(fft.fftfreq(power.shape[0]))[:, None]
     radius = np.hypot(rows, np.arange(power.shape[1])[None] / max(2 * power.shape[1] - 2, 1))
     floor = np.median(power[radius >= np.quantile(radius, 0.75)]) * (1 + CAUTION / np.sqrt(frames))

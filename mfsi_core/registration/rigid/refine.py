@@ -158,7 +158,7 @@ def _lines(
 
     The mask is `down` times `along`; pixels count where the other frames were.
     """
-    a = b = c = p = q = r = 0.0
+    a = b = c = p = q = r = np.float64(0)
     for y in range(placed.shape[0]):
         a1 = b1 = c1 = p1 = q1 = r1 = ZERO
         for x in range(placed.shape[1]):
@@ -225,4 +225,4 @@ def _variance(mean: Singles, power: Singles, count: Singles) -> Singles:
     middle = (w * x).sum() / w.sum()
     spread = (w * (x - middle) ** 2).sum()
     slope = (w * (x - middle) * y).sum() / spread if spread > 0 else 0.0
-    return np.maximum(level + slope * (mean - middle), LEAST_VARIANCE * level).astype(np.float32)
+    return np.asarray(np.maximum(level + slope * (mean - middle), LEAST_VARIANCE * level), np.float32)
