@@ -159,7 +159,7 @@ class Analysis:
         known = np.isfinite(area.error)
         if known.sum() > 1:
             self.found["predicted_error_px"] = float(np.sqrt((area.error[known] ** 2).mean()))
-            rows = area.displacement[known].mean(axis=3, dtype=np.float64)
+            rows = np.array([one.mean(axis=2, dtype=np.float64) for one in area.displacement])[known]
             self.found["rows_px"] = float((rows - rows.mean(axis=2, keepdims=True)).std())
 
     def publish(self, *, now: bool = False) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..geometry.registration import Registration
-from ..registration.register import usable_frames
+from ..registration.register import prepared, usable_frames
 from ..registration.rigid.align import align
 
 Floats = NDArray[np.float64]
@@ -98,7 +98,8 @@ class RunningRegistration:
             return where, 0.0
         mean = self._means[region]
         moved = np.rint(last).astype(int) - mean.origin
-        found, error = align(np.stack([_rolled(mean.image(), tuple(-moved), np.nan), image]))
+        both, _ = prepared(np.stack([_rolled(mean.image(), tuple(-moved), np.nan), image]))
+        found, error = align(both)
         if np.isinf(error).any():
             return last, np.inf
         return mean.origin + moved + found[1] - found[0], float(2 * np.sqrt((error[1] ** 2).mean()))

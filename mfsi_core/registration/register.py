@@ -225,7 +225,7 @@ def _stack(images: Any) -> NDArray[Any]:
     return stack
 
 
-def usable_frames(stack: Singles) -> NDArray[np.bool_]:
+def usable_frames(stack: NDArray[Any]) -> NDArray[np.bool_]:
     """Frames (N, Y, X), of which a part may be NaN, neither blank nor clipped where the others are not."""
     seen = np.array([np.isfinite(image).mean() for image in stack])
     if len(stack) == 1:

@@ -32,7 +32,7 @@ def align(stack: Singles) -> tuple[Floats, Floats]:
     Parameters
     ----------
     stack : (N, Y, X) float32
-        None of them blank, of the order of 1; NaN where a pixel is missing.
+        As `register.prepared`, none of them blank; NaN where a pixel is missing.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def align(stack: Singles) -> tuple[Floats, Floats]:
     shift, error = np.zeros((len(stack), 2)), np.zeros((len(stack), 2))
     if len(stack) == 1 or stack[0].size == 1:
         return shift, error
-    stack, rows = _filled(stack.astype(np.float32, copy=False))
+    stack, rows = _filled(stack)
     pairs = candidate_shifts(stack, rows > 0.5)
     alike = pairs.likeness >= LEAST_EVIDENCE
     link = graph(alike[alike], pairs.first[alike], pairs.second[alike], len(stack))
