@@ -174,7 +174,7 @@ def _offsets(stack: Singles, field: NDArray[np.float32], area: NDArray[Any], kno
     for name in np.unique(area):
         chosen = np.flatnonzero(known & (area == name))
         if chosen.size:
-            mean, seen = aligned_mean(stack[chosen], Registration(field[chosen]))
+            mean, seen = aligned_mean(stack[chosen].astype(float), Registration(field[chosen]))
             means.append(np.where(seen > chosen.size / 2, mean, mean[seen > chosen.size / 2].mean()))
             of.append(chosen)
     if len(means) > 1:
