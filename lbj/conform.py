@@ -74,7 +74,7 @@ def _journal(journal: Journal) -> Json:
 
 def _frame(journal: Journal, frame: Frame) -> Json:
     try:
-        names = [name for name in frame.names if not journal.signals[name].static]
+        names = frame.names
         groups = [journal.signals[name].group for name in names if journal.signals[name].kind == "events"]
         return {
             "attributes": frame.attributes,
@@ -125,7 +125,7 @@ def recover(path: str, out: str) -> Json:
     """Save what is whole."""
     with open(path, "rb") as file:
         try:
-            found = recover_journal(file, out, lambda _: None)
+            found = recover_journal(file, out, lambda _: None, LIMIT)
         except (DamagedError, UnsupportedError) as error:
             return _ended(error)
     return {"result": "ok", "kept": found.kept, "lost": found.lost}

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, overload
 
 import numpy as np
 
-from .errors import DamagedError, LbjError, UsageError
+from .errors import DamagedError, LbjError, TruncatedError, UsageError
 from .events import Events
 from .format import amendments, blocks, layout
 from .format.attributes import NAMES, known
@@ -199,13 +199,14 @@ class Journal:
         return held[name]._read(name)
 
     def statics(self) -> dict[str, Frame]:
-        """By static signal, the pseudo-frame that holds its data."""
+        """By static signal, the pseudo-frame that holds its data, or may hold them and is damaged (clause 5.2.3)."""
         for group in self._contents.statics[len(self._statics) :]:
             frame = Frame(self, layout.STATIC, group)
             try:
-                names = frame.names
-            except DamagedError:  # it may hold any of them, which reading it will say
+                names = frame._checked_names()
+            except DamagedError as error:  # it may hold any of them
                 names = [signal.name for signal in self._signals if signal.static]
+                frame._error = error
             self._statics.append(frame)
             self._last.update(dict.fromkeys(names, frame))
         return self._last
@@ -265,28 +266,25 @@ class Frame:
     def __init__(self, journal: Journal, number: int, group: Group) -> None:
         self._journal, self.index, self._group = journal, number, group
         self._loaded: tuple[dict[str, Any], dict[int, list[Record]]] | None = None
+        self._error: DamagedError | None = None  # why the whole of it is damaged
 
     def _load(self) -> tuple[dict[str, Any], dict[int, list[Record]]]:
+        if self._error is not None:
+            raise self._error
         if self._loaded is not None:
             return self._loaded
-        source, size, group = self._journal._bytes, self._journal._size, self._group
+        source, group = self._journal._bytes, self._group
         source.prefetch(group.fram, self._journal._end(group))
-        begin = record = source.header(group.fram, size)
+        begin = record = next(self._between(group.fram))
         if begin.type != layout.FRAM or fields(layout.fram, source.payload(begin), begin).frame != self.index:
             raise DamagedError(f"no frame {self.index} begins here", offset=group.fram, clause="6.3.3")
         found: dict[int, list[Record]] = {}
         count = 0
-        for record in source.records(begin.end, size):
+        for record in self._between(begin.end):
             if record.type == layout.BLOK:
-                block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
-                if block.signal >= len(self._journal._signals):
-                    source.payload(record)
-                    raise DamagedError(
-                        f"a block names signal {block.signal}, which is not declared",
-                        offset=record.offset,
-                        clause="5.3.2",
-                    )
-                found.setdefault(block.signal, []).append(record)
+                signal = self._signal_of(record)
+                if self._journal._signals[signal].static == (self.index == layout.STATIC):  # clause 5.3.8
+                    found.setdefault(signal, []).append(record)
                 count += 1
             elif record.type in layout.CRITICAL:
                 break
@@ -298,6 +296,37 @@ class Frame:
         attributes = parse_json(done.json, record) if done.json and self.index != layout.STATIC else {}
         self._loaded = attributes, found
         return self._loaded
+
+    def _between(self, place: int) -> Iterator[Record]:
+        """Records from a place inside the frame on; one that leaves the file is damage here, in its midst."""
+        try:
+            yield from self._journal._bytes.records(place, self._journal._size)
+        except TruncatedError as error:
+            raise DamagedError(error.reason, offset=error.offset, clause=error.clause) from error
+
+    def _signal_of(self, record: Record) -> int:
+        """Signal that a block states, its place checked (clauses 5.3.1 and 5.3.2)."""
+        source = self._journal._bytes
+        block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
+        if block.signal >= len(self._journal._signals) or block.frame != self.index:
+            source.payload(record)
+            raise DamagedError(
+                f"a block of signal {block.signal} of frame {block.frame} stands in frame {self.index} of "
+                f"{len(self._journal._signals)} signals",
+                offset=record.offset,
+                clause="5.3.1" if block.frame != self.index else "5.3.2",
+            )
+        return int(block.signal)
+
+    def _checked_names(self) -> list[str]:
+        """Names of the signals, with the digests of all blocks checked."""
+        names = self.names
+        for record in self._between(self._group.fram):
+            if record.offset >= self._group.done:
+                break
+            if record.type == layout.BLOK:
+                self._journal._bytes.payload(record)
+        return names
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Signal:
     ) -> None:
         self.name = name
         self.kind = kind
-        for given in (name, group or name):
+        for given in (name, group or name, of or name):
             if not isinstance(given, str) or not 1 <= len(given) <= 64 or CONTROL.search(given):
                 raise UsageError(
                     f"a name of a signal or group must be 1 to 64 characters, none a control character, got {given!r}"
@@ -91,7 +91,7 @@ class Signal:
         self.group = group
         self.role = role
         self.of = of
-        for what, text in (("coding", self.coding), ("role", role), ("of", of)):
+        for what, text in (("coding", self.coding), ("role", role)):
             if text is not None and not isinstance(text, str):
                 raise UsageError(f"signal {name!r}: {what} must be text, got {text!r}")
         self.to_field = _affine(name, to_field)
@@ -141,6 +141,7 @@ class Signal:
         missing = [key for key in ("name", "kind", "shape", "dtype") if key not in item]
         if missing:
             raise UsageError(f"signal {item.get('name')!r} lacks {', '.join(missing)}")
+        cls._check_members(item)
         for axis in item.get("axes") or []:
             linear = [key in axis for key in ("offset", "scale")] if isinstance(axis, dict) else []
             if linear and ("size" not in axis or linear[0] != linear[1] or (linear[0] and "values" in axis)):
@@ -148,6 +149,18 @@ class Signal:
                     f"signal {item['name']!r}: an axis has a size, and offset and scale go together: {axis}"
                 )
         return cls._from(item)
+
+    @staticmethod
+    def _check_members(item: dict[str, Any]) -> None:
+        """Refuse what a program may leave empty and a file may not (clauses 5.1.5 and 5.1.6)."""
+        given: list[tuple[str, Any]] = [(key, item[key]) for key in OPTIONAL if key in item]
+        axes = item.get("axes")
+        for axis in axes if isinstance(axes, list) else []:
+            given += [(f"axes.{key}", axis[key]) for key in axis if key in AXIS] if isinstance(axis, dict) else []
+        for key, value in given:
+            empty = key in ("group", "of") and value == ""
+            if value is None or empty or (key == "axes.units" and not isinstance(value, str)):
+                raise UsageError(f"signal {item['name']!r}: {key} cannot be {value!r}")
 
     def amended(self, change: dict[str, Any]) -> Signal:
         """Return the signal with members replaced; sizes of axes may be left out, as in the constructor.
@@ -162,7 +175,7 @@ class Signal:
 
     @classmethod
     def _from(cls, item: dict[str, Any]) -> Signal:
-        known = ("dtype", "axes", "coding", "group", "role", "of", "to_field", "metadata")
+        known = ("dtype", *OPTIONAL)
         return cls(item["name"], item["kind"], item["shape"], **{key: item[key] for key in known if key in item})
 
     def __repr__(self) -> str:
@@ -171,6 +184,8 @@ class Signal:
 
 
 STATIC_ROLES = ("survey", "dark", "gain")
+OPTIONAL = ("axes", "coding", "group", "role", "of", "to_field", "metadata")
+AXIS = ("units", "offset", "scale", "values")
 
 
 def _shape(name: str, kind: str, shape: Any) -> tuple[int, ...]:

@@ -143,25 +143,31 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
     start: Record | None = None
     number: int | None = None
     blocks, totals = 0, dict[int, tuple[int, int]]()
+    stated: list[tuple[int, Record]] = []  # numbers of blocks, where FRAM's is not known
     wrong: DamagedError | None = None  # with a block; it counts if the frame is completed
     try:
         for record in source.records(contents.end, size):
             contents.closed = False
             if record.type == layout.FRAM:
                 number = _fram_number(source, record)
-                start, blocks, totals, wrong = record, 0, {}, None
+                start, blocks, totals, wrong, stated = record, 0, {}, None, []
                 continue
             if record.type == layout.BLOK:
                 if start is None:
                     raise DamagedError("a block stands outside its frame", offset=record.offset, clause="5.3.1")
                 try:
-                    _add_block(source, record, number, totals, len(header.signals))
+                    block = _add_block(source, record, number, totals, len(header.signals))
+                    stated += [] if number is not None or block is None else [(block, record)]
                 except DamagedError as error:
                     wrong = wrong or error
                 blocks += 1
                 continue
             if record.type == layout.DONE:
                 done = fields(layout.done, source.payload(record), record)
+                odd = (record for block, record in stated if block != done.frame and sound(source, record))
+                first = next(odd, None)
+                if first is not None and (wrong is None or wrong.offset is None or first.offset < wrong.offset):
+                    raise _other_frame(first, done.frame)
                 if wrong is not None:
                     raise wrong
                 if start is None or number not in (None, done.frame) or done.blocks != blocks:
@@ -223,8 +229,8 @@ def sound(source: Bytes, record: Record) -> bool:
 
 def _add_block(
     source: Bytes, record: Record, number: int | None, totals: dict[int, tuple[int, int]], signals: int
-) -> None:
-    """Add a block to its signal's counts and bytes.
+) -> int | None:
+    """Add a block to its signal's counts and bytes; returns the frame that it states, None where that is not sound.
 
     Only the fixed fields are read. Where they contradict the frame, the payload's digest tells a wrong field, which
     breaks the journal, from wrong bytes, which reading the frame will report.
@@ -233,16 +239,18 @@ def _add_block(
     if number in (None, block.frame) and block.signal < signals:
         events, size = totals.get(block.signal, (0, 0))
         totals[block.signal] = (events + block.events, size + layout.RECORD_SIZE + padded(record.length))
-        return
+        return int(block.frame)
     if not sound(source, record):
-        return
-    if block.signal < signals:
-        raise DamagedError(
-            f"a block of frame {block.frame} stands in frame {number}", offset=record.offset, clause="5.3.1"
-        )
+        return None
+    if number not in (None, block.frame):
+        raise _other_frame(record, number)
     raise DamagedError(
         f"a block names signal {block.signal}, the header declares {signals}", offset=record.offset, clause="5.3.2"
     )
+
+
+def _other_frame(record: Record, number: int | None) -> DamagedError:
+    return DamagedError(f"a block of another frame stands in frame {number}", offset=record.offset, clause="5.3.1")
 
 
 def unknown(kind: bytes, offset: int) -> UnsupportedError:

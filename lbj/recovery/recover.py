@@ -94,9 +94,10 @@ def recover(
             elif isinstance(item, Record):
                 _outside(source, item, header, writer, described, lose)
             elif item.static:
-                data, _, faults = groups.decode(source, item, header.signals, max_bytes, keep=True)
-                _faults(item, faults, lose)
-                for name, value in data.items() if not faults else ():
+                found = groups.decode(source, item, header.signals, max_bytes, keep=True)
+                for fault in found.faults:
+                    lose(f"{item}: {fault}")
+                for name, value in found.data.items():
                     writer.put_static(name, value)
             else:
                 numbers = [number for number in item.stated if number < size // SMALLEST]
@@ -122,24 +123,22 @@ def _frame(
     source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
 ) -> bool:
     """Append the frame if it is whole; returns whether it is."""
-    data, attributes, faults = groups.decode(source, piece, header.signals, max_bytes, keep=True)
-    _faults(piece, faults, lose)
-    if not faults:
+    found = groups.decode(source, piece, header.signals, max_bytes, keep=True)
+    attributes = found.attributes
+    if found.faults:
+        lose(f"{piece}: {found.faults[0]}")
+    else:
         if piece.number != len(writer):
             extra = attributes.get("metadata")
             extra = {**(extra if isinstance(extra, dict) else {}), "original_frame": piece.number}
             attributes = {**attributes, "metadata": extra}
-        writer._group(len(writer), data, attributes, static=False)
-    return not faults
-
-
-def _faults(piece: Piece, faults: list[LbjError], lose: Callable[[str], None]) -> None:
-    if faults:
-        lose(f"{piece}: {faults[0]}")
+        writer._group(len(writer), found.data, attributes, static=False)
+    return not found.faults
 
 
 def _skipping(items: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
-    return (item for item in items if isinstance(item, Fault) or item.type not in (layout.HEAD, layout.COPY))
+    """All but HEAD in its place, and its copies."""
+    return (item for item in items if isinstance(item, Fault) or (item.offset != 8 and item.type != layout.COPY))
 
 
 def _name(writer: Any, old: dict[str, Any], told: Any, losses: list[str]) -> None:

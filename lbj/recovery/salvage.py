@@ -9,29 +9,34 @@ from dataclasses import dataclass, field
 from ..errors import DamagedError, LbjError, TruncatedError
 from ..format import layout
 from ..format.contents import check_length, sound, unknown
-from ..format.records import Bytes, Record, fields, parse_header
+from ..format.records import Bytes, Record, fields, padded
 
 
 @dataclass
 class Fault:
-    """Bytes from `offset` to `end` that are no record, and why."""
+    """Bytes from `offset` to `end` that are no record, and why.
+
+    `passed`: they are a record whose header is valid and says what this reader does not know; its length is believed.
+    """
 
     error: LbjError
     offset: int
     end: int
+    passed: bool = False
 
 
 @dataclass
 class Piece:
     """One frame group as found: its number if a sound record states it, its records, and what is wrong with it.
 
-    `stated`: the numbers that its sound records state; `broken`: bytes that are no record stand in it; `abandoned`:
-    another FRAM ended it, so that it does not exist.
+    `wrong`: of its blocks, the digests that are wrong; `stated`: the numbers that its sound records state; `broken`:
+    bytes that are no record stand in it; `abandoned`: another FRAM ended it, so that it does not exist.
     """
 
     number: int | None
     records: list[Record] = field(default_factory=list)
     faults: list[LbjError] = field(default_factory=list)
+    wrong: list[LbjError] = field(default_factory=list)
     stated: list[int] = field(default_factory=list)
     broken: bool = False
     abandoned: bool = False
@@ -57,14 +62,18 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
         try:
             record = source.header(offset, size)
         except LbjError as error:
-            ends = isinstance(error, TruncatedError) and error.clause == "4.4.2"
-            found = size if ends else resynchronise(source, offset + 8, size)
-            yield Fault(error, offset, found)
+            end = _end(source, offset, size)
+            if end is None:
+                zeros = isinstance(error, TruncatedError) and error.clause == "4.4.2"
+                found = size if zeros else resynchronise(source, offset + 8, size)
+            else:
+                found = end
+            yield Fault(error, offset, found, passed=end is not None)
             offset = found
         else:
             yield record
             offset = record.end
-            if _stands(source, offset, size) or sound(source, record):
+            if _end(source, offset, size) is not None or sound(source, record):
                 continue
             gap = DamagedError(
                 f"{record.type.decode()} is wrong and no record stands where it ends",
@@ -75,19 +84,17 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
             yield Fault(gap, record.body, offset)
 
 
-def _stands(source: Bytes, offset: int, size: int) -> bool:
-    """Whether a record with a valid header stands here."""
-    return offset + layout.RECORD_SIZE <= size and _fits(source.read(offset, layout.RECORD_SIZE), offset, size)
+def _end(source: Bytes, offset: int, size: int) -> int | None:
+    """Where the record ends whose valid header stands here, None where none does."""
+    return _fits(source.read(offset, layout.RECORD_SIZE), offset, size) if offset + layout.RECORD_SIZE <= size else None
 
 
-def _fits(raw: bytes, offset: int, size: int) -> bool:
-    """Whether these bytes are the header of a record that a file of `size` bytes holds whole."""
-    if zlib.crc32(raw[:20]) != int.from_bytes(raw[20:], "little"):
-        return False
-    try:
-        return parse_header(raw, offset).end <= size
-    except LbjError:
-        return False
+def _fits(raw: bytes, offset: int, size: int) -> int | None:
+    """Where a record ends that these bytes are the header of: marker, digest and a length that fits (clause 9.3)."""
+    if raw[:3] != layout.MARKER or zlib.crc32(raw[:20]) != int.from_bytes(raw[20:], "little"):
+        return None
+    end = offset + layout.RECORD_SIZE + padded(int.from_bytes(raw[8:16], "little"))
+    return end if end <= size else None
 
 
 def resynchronise(source: Bytes, offset: int, size: int) -> int:
@@ -96,28 +103,40 @@ def resynchronise(source: Bytes, offset: int, size: int) -> int:
         at = data.find(layout.MARKER)
         while at >= 0:
             whole = at % 8 == 0 and at + layout.RECORD_SIZE <= len(data)
-            if whole and _fits(data[at : at + layout.RECORD_SIZE], start + at, size):
+            if whole and _fits(data[at : at + layout.RECORD_SIZE], start + at, size) is not None:
                 return start + at
             at = data.find(layout.MARKER, at + 1)
     return size
 
 
 def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | Fault | Record]:
-    """Group records into frames; records and faults outside of frames pass through."""
+    """Group records into frames; records and faults outside of frames pass through.
+
+    After bytes that were lost, the next FRAM, BLOK or DONE tells whether an ancillary record stands outside of frames
+    (clause 9.6).
+    """
     piece: Piece | None = None
+    lost = False
+    waiting: list[Record] = []
     for item in items:
         if isinstance(item, Fault):
             if piece is not None:
                 piece.faults.append(item.error)
                 piece.broken = True
+            lost = lost or not item.passed
             yield item
             continue
         if item.type not in (layout.FRAM, layout.BLOK, layout.DONE):
-            if piece is None:
+            if item.critical and piece is not None:
+                piece.faults.append(_misplaced(item))
+            elif lost:
+                waiting.append(item)
+            elif piece is None:
                 yield item
-            elif item.critical:
-                piece.faults.append(unknown(item.type, item.offset))
             continue
+        if item.type == layout.FRAM:
+            yield from waiting
+        lost, waiting = False, []
         stated, fault = _looked_at(source, item)
         if item.type == layout.FRAM or piece is None or (piece.broken and stated != piece.number):
             if piece is not None:
@@ -135,12 +154,20 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
             piece.faults.append(DamagedError(what, offset=item.offset, clause=clause))
         piece.records.append(item)
         piece.stated += [] if stated is None else [stated]
-        piece.faults += [] if fault is None else [fault]
+        (piece.wrong if item.type == layout.BLOK else piece.faults).extend([] if fault is None else [fault])
         if item.type == layout.DONE:
             yield _finished(source, piece)
             piece = None
     if piece is not None:
         yield _unfinished(piece, abandoned=False)
+    yield from waiting
+
+
+def _misplaced(record: Record) -> LbjError:
+    """What a critical record in a frame that is none of a frame's is refused for."""
+    if record.type == layout.HEAD:
+        return DamagedError("a second HEAD", offset=record.offset, clause="5.1.1")
+    return unknown(record.type, record.offset)
 
 
 def _looked_at(source: Bytes, record: Record) -> tuple[int | None, DamagedError | None]:

@@ -20,6 +20,9 @@ from . import groups
 from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk
 
+STRANGE = ("4.3.2", "5.1.1")
+"""Clauses on critical records that hold in frames that are abandoned too (5.2.1)."""
+
 
 class Finding(NamedTuple):
     """One deviation: the clause it breaks (a stable code), where, and what.
@@ -59,10 +62,13 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
         elif isinstance(item, Record):
             closed = item.type == layout.FOOT and item.end == size
             yield from _outside(source, item, header, (expected, digest.hexdigest()), patches)
-        elif not item.abandoned:
+        elif item.abandoned:
+            yield from (_finding(fault) for fault in item.faults if getattr(fault, "clause", "") in STRANGE)
+        else:
             closed = False
-            data, _, faults = groups.decode(source, item, header.signals, max_bytes)
-            yield from (_finding(fault) for fault in faults if fault not in broken)
+            decoded = groups.decode(source, item, header.signals, max_bytes)
+            data = decoded.data
+            yield from (_finding(fault) for fault in decoded.faults + decoded.deviations if fault not in broken)
             for record in item.records:
                 yield from _zeros(source, record)
             if item.static or not _completed(item):
@@ -126,6 +132,8 @@ def _outside(
                 yield Finding("4.3.4", record.offset, f"cONT of {record.length} bytes; {layout.CONT_SIZE} are expected")
             if (stated.frames, stated.sha256.hex()) != content:
                 yield Finding("7.3.2", record.offset, "the content digest differs from that of the decoded frames")
+        elif record.type == layout.HEAD:
+            yield Finding("5.1.1", record.offset, "a second HEAD")
         elif record.critical:
             yield Finding("4.3.2", record.offset, f"critical record {record.type.decode()!r} is unknown; upgrade lbj")
     except LbjError as error:

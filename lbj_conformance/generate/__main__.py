@@ -18,13 +18,17 @@ from .vectors import (  # noqa: F401 registered by being imported
     accept_integers,
     accept_records,
     accept_shapes,
+    coded_more,
     encode,
+    order,
     recover,
+    recover_more,
     reject_blocks,
     reject_dense,
     reject_file,
     reject_frames,
     reject_head,
+    static_signals,
     unsupported,
 )
 

@@ -83,7 +83,7 @@ class Pending:
         if done.blocks != len(self._stored):
             raise damaged(record.offset, "5.4.2", f"DONE of {done.blocks} blocks after {len(self._stored)}")
         if number == layout.STATIC:
-            return Frame(number, self.offset, blocks=blocks, error=self._damage, hit=self._hit(blocks, signals))
+            return Frame(number, self.offset, blocks=blocks, error=self._damage, hit=self._hit(signals))
         if self._damage is not None:
             return Frame(number, self.offset, error=self._damage)
         text = payload[DONE_SIZE:]
@@ -93,22 +93,8 @@ class Pending:
             return Frame(number, self.offset, error=refused)
         return Frame(number, self.offset, text, attributes, blocks)
 
-    def _hit(self, blocks: dict[int, list[Block]], signals: list[Signal]) -> dict[int, Refused]:
-        """Return the static signals that damage in a pseudo-frame hits.
-
-        What a damaged BLOK states is not trusted, only used to name the loss; where it names no static signal, any
-        of them may have been meant.
-        """
+    def _hit(self, signals: list[Signal]) -> dict[int, Refused]:
+        """Return the static signals that a wrong record of a pseudo-frame spoils: all of them (clause 5.2.3)."""
         if self._damage is None:
             return {}
-        statics = [signal.number for signal in signals if signal.static]
-        hit: dict[int, Refused] = {}
-        if self.number is None:
-            hit = dict.fromkeys(blocks, self._damage)
-        for offset, stored, whole in self._stored:
-            if not whole:
-                stated = int.from_bytes(stored[8:10], "little") if len(stored) >= layout.BLOK_SIZE else -1
-                error = damaged(offset, "4.2.5", "wrong payload digest of BLOK")
-                for signal in [stated] if stated in statics else statics:
-                    hit.setdefault(signal, error)
-        return hit
+        return {signal.number: self._damage for signal in signals if signal.static}

@@ -40,11 +40,11 @@ class Reader:
         if self.source.size == HEAD_OFFSET:
             raise truncated(HEAD_OFFSET, "4.4.1", "the file ends after the signature")
         record = next_record(self.source, HEAD_OFFSET)
-        payload, intact = read_payload(self.source, record, MOST_PAYLOAD + 1)
-        if not intact:
-            raise damaged(HEAD_OFFSET, "4.2.5", "wrong payload digest of the first record")
         if record.type != layout.HEAD:
             raise damaged(HEAD_OFFSET, "5.1.1", f"the first record is {record.name}")
+        payload, intact = read_payload(self.source, record, MOST_PAYLOAD + 1)
+        if not intact:
+            raise damaged(HEAD_OFFSET, "4.2.5", "wrong payload digest of HEAD")
         self.version = read_version(payload, HEAD_OFFSET)
         head = read_head(payload, HEAD_OFFSET)
         self.signals = head.signals

@@ -1,10 +1,9 @@
-"""The recoverer: clause 9.3 and the last column of clause 9.1."""
+"""The recoverer: clauses 9.4 to 9.7, and the last column of clause 9.1."""
 
 from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
 from lbj.format import layout
@@ -18,25 +17,25 @@ from .records import Record, Source, check_fields, read_payload
 from .scan import find_head, scan
 from .write import Writer
 
-MOST_BLOCK_BYTES = 256 * 2**20
+MOST_BYTES = 256 * 2**20
 MOST_NOTES = 1000
 PERSONAL = b"pERs"
 SMALLEST_FRAME = 88
 """Bytes of FRAM and DONE together: what every completed frame takes at least."""
 
 
-def check_decodable(found: Iterable[list[blocks.Block]], signals: list[Signal]) -> None:
-    """Decode every block, one at a time; refuse what cannot be."""
-    for group in found:
-        signal = signals[group[0].signal]
-        for block, window in zip(group, blocks.check(group, signal), strict=True):
-            shape, data = blocks.shape_of(window), blocks.data_of(block, signal)
-            if signal.kind == "events":
-                codings.decode_events(block.coding, data, signal, shape, block.voxels, block.events, block.offset)
-            elif blocks.volume_of(window) * signal.little.itemsize > MOST_BLOCK_BYTES:
-                raise Refused(LIMIT, block.offset, "11.1", "a block too large to be tried")
-            else:
-                codings.decode_dense(block.coding, data, signal, shape, block.offset)
+def check_decodable(group: list[blocks.Block], signals: list[Signal]) -> None:
+    """Decode the blocks of one signal, one at a time; refuse what cannot be."""
+    signal = signals[group[0].signal]
+    windows = blocks.check(group, signal)
+    if signal.kind != "events" and signal.elements * signal.little.itemsize > MOST_BYTES:
+        raise Refused(LIMIT, group[0].offset, "11.1", "an array beyond the limit")
+    for block, window in zip(group, windows, strict=True):
+        shape, data = blocks.shape_of(window), blocks.data_of(block, signal)
+        if signal.kind == "events":
+            codings.decode_events(block.coding, data, signal, shape, block.voxels, block.events, block.offset)
+        else:
+            codings.decode_dense(block.coding, data, signal, shape, block.offset)
 
 
 class Recoverer:
@@ -48,6 +47,9 @@ class Recoverer:
         self._signals = head.signals
         self._header = dict(head.header)
         self._pending: Pending | None = None
+        self._inside: bool | None = False
+        """Whether the next record stands in a frame; None after bytes that were lost."""
+        self._waiting: list[Record] = []
         self._amendments = 0
         self._next = 0  # number that the next frame has at least
         self.kept: list[int] = []
@@ -70,10 +72,12 @@ class Recoverer:
         for found in scan(self._source):
             if isinstance(found, Refused):
                 self._lose(found)
+                self._inside = None
             elif found.offset == HEAD_OFFSET and found.type == layout.HEAD:
                 continue
             else:
                 self._take(found)
+        self._copy_waiting()
         if self._pending is not None:
             self._lose(damaged(self._pending.offset, "4.4.1", "the file ends inside a frame"))
         if len(self._notes) > 1 or self._header.get("source") != self._sourced():
@@ -102,22 +106,43 @@ class Recoverer:
     def _take(self, record: Record) -> None:
         try:
             check_fields(record)
+        except Refused as refused:
+            self._lose(refused)
+            return
+        try:
             if record.type == layout.FRAM:
+                self._copy_waiting()
+                self._inside = True
                 self._begin(record)
             elif record.type == layout.BLOK:
+                self._waiting.clear()
+                self._inside = True
                 self._block(record)
             elif record.type == layout.DONE:
+                self._waiting.clear()
+                self._inside = False
                 self._done(record)
             elif record.type == layout.HEAD:
                 raise damaged(record.offset, "5.1.1", "a later HEAD")
             elif record.critical:
                 raise unsupported(record.offset, "4.3.2", f"unknown critical record {record.name}")
-            elif self._pending is None and record.type in {layout.AMND, PERSONAL}:
-                self._copy(record)
+            elif not self._inside and record.type in {layout.AMND, PERSONAL}:
+                self._waiting.append(record)
+                if self._inside is False:
+                    self._copy_waiting()
         except Refused as refused:
             if record.critical:
                 self._lose(refused)
             else:
+                self._note(refused)
+
+    def _copy_waiting(self) -> None:
+        """Keep the descriptions that waited: they stand outside of frames (clause 9.6)."""
+        waiting, self._waiting = self._waiting, []
+        for record in waiting:
+            try:
+                self._copy(record)
+            except Refused as refused:
                 self._note(refused)
 
     def _begin(self, record: Record) -> None:
@@ -152,19 +177,30 @@ class Recoverer:
             raise damaged(record.offset, "5.4.2", "DONE outside of a frame that is whole")
         frame = self._pending.complete(self._source, record, self._signals)
         self._pending = None
+        if frame.static:
+            self._statics(frame)
+            return
         if frame.error is not None:
             raise frame.error
-        check_decodable(frame.blocks.values(), self._signals)
-        payloads = [block.payload for block in self._in_order(frame)]
-        if frame.static:
-            self._writer.static(payloads)
-        else:
-            self._writer.frame(payloads, self._attributes(frame, record.offset))
-            self.kept.append(frame.number)
+        for group in frame.blocks.values():
+            check_decodable(group, self._signals)
+        found = sorted((block for group in frame.blocks.values() for block in group), key=lambda block: block.offset)
+        self._writer.frame([block.payload for block in found], self._attributes(frame, record.offset))
+        self.kept.append(frame.number)
 
-    @staticmethod
-    def _in_order(frame: Frame) -> list[blocks.Block]:
-        return sorted((block for group in frame.blocks.values() for block in group), key=lambda block: block.offset)
+    def _statics(self, frame: Frame) -> None:
+        """Keep the static signals that are whole, each by itself."""
+        if frame.error is not None:
+            self._note(frame.error)
+            if frame.error.offset == frame.offset:  # FRAM is wrong
+                return
+        for group in frame.blocks.values():
+            try:
+                check_decodable(group, self._signals)
+            except Refused as refused:
+                self._note(refused)
+            else:
+                self._writer.static([block.payload for block in group])
 
     def _attributes(self, frame: Frame, offset: int) -> bytes:
         """Return the JSON of DONE, with the old number where it differs."""

@@ -63,7 +63,7 @@ def _stands(source: Source, offset: int) -> bool:
 
 
 def find_head(source: Source) -> tuple[Head, Refused | None]:
-    """Return HEAD, or its first whole copy (clause 7.2) and why it was needed; else refuse the file."""
+    """Return HEAD; else what is first of its copies (clause 7.2) and HEADs elsewhere, and why it was needed."""
     wrong: Refused | None = None
     try:
         check_signature(source)
@@ -72,24 +72,25 @@ def find_head(source: Source) -> tuple[Head, Refused | None]:
         if source.size < HEAD_OFFSET:
             raise
     try:
-        return _head(source, next_record(source, HEAD_OFFSET), layout.HEAD), wrong
+        record = next_record(source, HEAD_OFFSET)
+        if record.type != layout.HEAD:
+            raise damaged(HEAD_OFFSET, "5.1.1", f"the first record is {record.name}")
+        return _head(source, record), wrong
     except Refused as refused:
         if refused.clause == "5.1.2":
             raise
         wrong = wrong or refused
     for found in scan(source):
-        if isinstance(found, Record) and found.type == layout.COPY:
+        if isinstance(found, Record) and found.type in {layout.COPY, layout.HEAD}:
             try:
-                return _head(source, next_record(source, found.offset), layout.COPY), wrong
+                return _head(source, next_record(source, found.offset)), wrong
             except Refused:
                 continue
     raise wrong
 
 
-def _head(source: Source, record: Record, kind: bytes) -> Head:
+def _head(source: Source, record: Record) -> Head:
     payload, intact = read_payload(source, record, MOST_PAYLOAD + 1)
     if not intact:
         raise damaged(record.offset, "4.2.5", f"wrong payload digest of {record.name}")
-    if record.type != kind:
-        raise damaged(record.offset, "5.1.1", f"the first record is {record.name}")
     return read_head(payload, record.offset)

@@ -1510,10 +1510,10 @@ static lbj_status read_head(lbj_reader *r)
     lbj_status status;
     if (read_header(r, &h) != LBJ_OK || read_payload(r, &h, LARGEST_JSON + 8, &r->head, &intact) != LBJ_OK)
         return r->error.status;
-    if (!intact)
-        return STOP(r, LBJ_DAMAGED, 8, "4.2.5", "payload digest of the first record is wrong");
     if (!is_type(&h, "HEAD"))
         return STOP(r, LBJ_DAMAGED, 8, "5.1.1", "the first record is %.4s, expected HEAD", (const char *)h.type);
+    if (!intact)
+        return STOP(r, LBJ_DAMAGED, 8, "4.2.5", "payload digest of HEAD is wrong");
     if (h.length < 8)
         return STOP(r, LBJ_DAMAGED, 8, "4.3.4", "HEAD of %llu bytes, expected 8 and more",
                     (unsigned long long)h.length);
@@ -2001,9 +2001,7 @@ static lbj_status check_part(const part *p, const lbj_signal *s, lbj_error *erro
                                         : p->coding == CODING_RAW || p->coding >= CODING_SHUFFLE_ZSTD;
     if (p->coding == CODING_CHART && s->kind != LBJ_SPECTRA)
         defined = 0;
-    if (p->coding >= CODINGS)
-        return fail(error, LBJ_UNSUPPORTED, p->offset, "5.3.2", "coding %u", p->coding);
-    if (!defined)
+    if (p->coding < CODINGS && !defined) /* what is not known is refused when it is decoded */
         return fail(error, LBJ_DAMAGED, p->offset, "5.3.2", "coding %u is not for this kind of signal", p->coding);
     if (s->kind != LBJ_EVENTS && (p->voxels != 0 || p->events != 0))
         return fail(error, LBJ_DAMAGED, p->offset, "5.3.6", "voxels %lu and events %lu, expected 0 and 0",
@@ -2021,6 +2019,12 @@ static lbj_status check_part(const part *p, const lbj_signal *s, lbj_error *erro
         return fail(error, LBJ_DAMAGED, p->offset, "8.3.6", "%lu voxels in %llu bytes", (unsigned long)p->voxels,
                     (unsigned long long)p->size);
     return LBJ_OK;
+}
+
+/* 5.3.2: after all that can be checked without decoding. */
+static lbj_status check_known(const part *p, lbj_error *error)
+{
+    return p->coding < CODINGS ? LBJ_OK : fail(error, LBJ_UNSUPPORTED, p->offset, "5.3.2", "coding %u", p->coding);
 }
 
 static int intersect(const window *a, const window *b, unsigned axes)
@@ -2051,8 +2055,12 @@ static lbj_status check_cover(const part *parts, size_t size, const lbj_signal *
 
 int lbj_has_signal(const lbj_reader *r, unsigned signal)
 {
-    if (r->blocks == 0 || signal >= r->signals.size || r->signals.signal[signal].is_static != r->frame.is_static)
+    if (signal >= r->signals.size || r->signals.signal[signal].is_static != r->frame.is_static)
         return 0; /* 5.3.8 */
+    if (r->frame.is_static && r->frame.error.status != LBJ_OK)
+        return 1; /* 5.2.3: a wrong record spoils all of them */
+    if (r->blocks == 0)
+        return 0;
     return first_block(r, signal) < first_block(r, signal + 1) || r->block[r->blocks - 1].signal == NO_SIGNAL;
 }
 
@@ -2485,28 +2493,33 @@ static const char *check_zstd_frame(const uint8_t *data, size_t size, uint64_t c
     return NULL;
 }
 
-/* Whether the frame asks for a window that this zstd library never handles, though the content needs none. */
-static int is_beyond_zstd(const uint8_t *data, size_t size)
+/* 8.4.2: a window that zstd libraries refuse is as good as one of 2^30, since the content is the window: a copy of
+ * the frame that says so, or NULL where none is needed. */
+static uint8_t *with_smaller_window(const uint8_t *data, size_t size)
 {
-    ZSTD_bounds bounds = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax);
-    return size >= 6 && !(data[4] & 0x20) && 10 + (data[5] >> 3) > bounds.upperBound;
+    enum { LARGE = 20 << 3 };
+    uint8_t *copy;
+    if (size < 6 || data[4] & 0x20 || data[5] <= LARGE || (copy = take_memory(size, 1)) == NULL)
+        return NULL;
+    memcpy(copy, data, size);
+    copy[5] = LARGE;
+    return copy;
 }
 
 /* Decompresses and turns byte planes into elements at `to`. No memory for zstd's window: the content is its window. */
 static lbj_status decode_shuffle_zstd(const part *p, size_t bytes, uint8_t *to, lbj_error *error)
 {
     size_t elements = (size_t)p->window.elements, size = elements * bytes, i, k, result; /* within the caller's limit */
-    const char *why;
-    uint8_t *planes;
-    if (is_beyond_zstd(p->data, p->size))
-        return fail(error, LBJ_UNSUPPORTED, p->offset, "8.4", "shuffle-zstd: a window beyond this zstd library");
-    why = check_zstd_frame(p->data, p->size, size);
-    if (why != NULL)
-        return fail(error, LBJ_DAMAGED, p->offset, "8.4", "shuffle-zstd: %s", why);
-    planes = take_memory(size, 1);
-    if (planes == NULL)
-        return no_memory(error, p->offset);
-    result = ZSTD_decompress(planes, size, p->data, p->size);
+    uint8_t *planes, *copy = with_smaller_window(p->data, p->size);
+    const uint8_t *frame = copy != NULL ? copy : p->data;
+    const char *why = check_zstd_frame(frame, p->size, size);
+    if (why != NULL || (planes = take_memory(size, 1)) == NULL) {
+        free(copy);
+        return why == NULL ? no_memory(error, p->offset)
+                           : fail(error, LBJ_DAMAGED, p->offset, "8.4", "shuffle-zstd: %s", why);
+    }
+    result = ZSTD_decompress(planes, size, frame, p->size);
+    free(copy);
     for (k = 0; k < bytes && result == size; k++)
         for (i = 0; i < elements; i++)
             to[i * bytes + k] = planes[k * elements + i];
@@ -2656,8 +2669,10 @@ lbj_status lbj_read_events(lbj_reader *r, unsigned signal, lbj_events *events, l
     memset(events, 0, sizeof *events);
     if (status == LBJ_OK && s->kind != LBJ_EVENTS)
         status = fail(error, LBJ_REFUSED, r->frame.offset, "", "not an events signal");
-    for (i = 0; i < n && status == LBJ_OK; i++)
+    for (i = 0; i < n && status == LBJ_OK; i++) {
+        status = check_known(&parts[i], error);
         total += parts[i].voxels;
+    }
     if (status == LBJ_OK && (!make_events(events, total) || (run = take_memory(n + 2, sizeof *run)) == NULL))
         status = no_memory(error, r->frame.offset);
     for (total = 0, i = 0; i < n && status == LBJ_OK; i++) {
@@ -2737,8 +2752,12 @@ static lbj_status place_parts(const part *parts, size_t n, const lbj_signal *s, 
 {
     lbj_status status = LBJ_OK;
     size_t i;
-    for (i = 0; i < n && status == LBJ_OK; i++)
-        status = s->kind == LBJ_EVENTS ? place_events(&parts[i], s, data, error) : place_array(&parts[i], s, data, error);
+    for (i = 0; i < n && status == LBJ_OK; i++) {
+        status = check_known(&parts[i], error);
+        if (status == LBJ_OK)
+            status = s->kind == LBJ_EVENTS ? place_events(&parts[i], s, data, error)
+                                           : place_array(&parts[i], s, data, error);
+    }
     return status;
 }
 

@@ -17,15 +17,19 @@ const MOST_COUNTS = { uint8: 2 ** 8 - 1, uint16: 2 ** 16 - 1 };
 const MOST_ZSTD = 2 ** 30;
 const MOST_WINDOW = 20 << 3;
 
-/** Name of a coding, checked against the kind of the signal (clause 5.3.2). */
+/** Name of a coding, checked against the kind of the signal (clause 5.3.2); the number of one that is not known. */
 export function codingOf(number, kind) {
   const name = CODINGS[number];
-  if (!name) throw new LbjError("unsupported", "5.3.2", `coding ${number} is not known`);
+  if (!name) return number;
   const defined = kind === "events" ? EVENTS : DENSE;
   if (!defined.includes(name) || (name === "chart" && kind !== "spectra")) {
     throw damaged("5.3.2", `coding ${name} is not defined for ${kind}`);
   }
   return name;
+}
+
+function checkKnown(coding) {
+  if (typeof coding === "number") throw new LbjError("unsupported", "5.3.2", `coding ${coding} is not known`);
 }
 
 /**
@@ -36,6 +40,7 @@ export function codingOf(number, kind) {
  * @returns {{voxel: Uint32Array, count: Uint32Array}}
  */
 export function decodeEvents(coding, bytes, shape, dtype, voxels, events) {
+  checkKnown(coding);
   const volume = product(shape);
   let lists;
   if (coding === "raw") lists = sparse(decodeRaw(bytes, shape, dtype), shape, voxels);
@@ -57,6 +62,7 @@ function sumOf(count) {
 
 /** Array of a window of spectra or an image, a typed array in C order. */
 export async function decodeDense(coding, bytes, shape, dtype) {
+  checkKnown(coding);
   switch (coding) {
     case "raw":
       return decodeRaw(bytes, shape, dtype);

@@ -71,10 +71,10 @@ function checkSignal(signal) {
   must("5.1.5", product(shape) < 2 ** 43, wrong("too many elements"));
   must("5.1.5", typeof signal.dtype === "string" && Object.hasOwn(DTYPES, signal.dtype), wrong("dtype"));
   must("5.1.5", kind !== "events" || COUNTS.includes(signal.dtype), wrong("dtype of events"));
-  for (const name of ["coding", "role", "of"]) {
+  for (const name of ["coding", "role"]) {
     must("5.1.5", signal[name] === undefined || typeof signal[name] === "string", wrong(name));
   }
-  must("5.1.5", signal.group === undefined || isName(signal.group), wrong("group"));
+  for (const name of ["group", "of"]) must("5.1.5", signal[name] === undefined || isName(signal[name]), wrong(name));
   checkAmendable(signal, signal);
 }
 

@@ -154,9 +154,10 @@ export class Journal {
         const group = this.indexed
           ? await indexedGroup(this.file, this.signals.length, this.statics[i], null)
           : this.statics[i];
+        if (group.error) throw group.error;
         for (const block of group.blocks) await this.file.payload(block);
         const frame = new Frame(this, group.blocks, Object.create(null));
-        settle(names(group.blocks.map(({ signal }) => signal)), group.error ?? frame);
+        settle(names(group.blocks.map(({ signal }) => signal)), frame);
       } catch (error) {
         if (!(error instanceof LbjError)) throw error;
         settle([...open], error);

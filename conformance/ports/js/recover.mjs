@@ -1,4 +1,4 @@
-// Saving what is whole in a damaged journal into a new one: clause 9.3.
+// Saving what is whole in a damaged journal into a new one: clauses 9.4 to 9.7.
 
 import { denseOf, eventsOf } from "./assemble.mjs";
 import { LbjError, damaged, view } from "./bytes.mjs";
@@ -39,7 +39,7 @@ export async function recover(source, write, { limit = 2 ** 30, uuid = crypto.ra
 
 const [OUTSIDE, INSIDE, UNKNOWN] = ["outside", "inside", "unknown"];
 
-/** HEAD, or the first copy of it that is right where it is wrong (clause 7.2). */
+/** HEAD; where it is wrong, the first of its copies and of HEADs elsewhere that is right (clause 9.4). */
 async function chooseHead(file, found) {
   const read = async (record) => parseHead(await file.payload({ ...record, crc: record.flags & 1 ? record.crc : null })).header;
   const start = await file.bytes(0, Math.min(8, file.size));
@@ -55,7 +55,7 @@ async function chooseHead(file, found) {
     if (!(error instanceof LbjError)) throw error;
     if (error.kind !== "damaged") throw error.at(8);
     for (const record of found) {
-      if (record.type !== "hEAD" || !record.whole) continue;
+      if (!["hEAD", "HEAD"].includes(record.type) || !record.whole) continue;
       try {
         return await read(record);
       } catch (wrong) {
@@ -94,7 +94,6 @@ class Salvage {
     if (record.apart) {
       this.open = null;
       this.place = UNKNOWN;
-      await this.keepWaiting();
     }
     const { type } = record;
     if (!isSound(record)) {
@@ -186,7 +185,7 @@ class Salvage {
       else await denseOf(this.file, signal, blocks, this.limit);
       return true;
     } catch (error) {
-      if (!(error instanceof LbjError) || error.kind === "limit") throw error;
+      if (!(error instanceof LbjError)) throw error;
       return false;
     }
   }

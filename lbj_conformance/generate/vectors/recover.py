@@ -302,7 +302,8 @@ def static_lost() -> Made:
 @vector(
     "recover/personal-data-and-foreign-records",
     "7.4.1",
-    "9.3",
+    "9.6",
+    "9.7",
     "4.3.3",
     "9.2",
     provokes="records that depend on offsets are copied; personal data are lost",

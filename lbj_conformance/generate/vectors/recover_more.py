@@ -1,0 +1,230 @@
+"""Vectors for recoverers: descriptions after lost bytes, static signals, headers that say what is not known."""
+
+from __future__ import annotations
+
+import struct
+
+from ..builder import STATIC, File, compact, draw, image, record, resealed
+from ..catalogue import Made, vector
+from .accept_records import cube
+from .recover import add, saved, series
+
+
+@vector(
+    "recover/bad-letters-passed-by-length", "9.3", "4.3.1", provokes="a record is searched though its header is valid"
+)
+def bad_letters() -> Made:
+    file = series(1)
+    start = len(file.data)
+    add(file, 1)
+    inside = bytes(file.data[start:])
+    del file.data[start:]
+    file.data += record(b"a1Cd", inside) + record(b"abcd", inside) + record(b"abCd", inside, flags=3)
+    file.frames.pop()
+    add(file, 1)
+    return saved(file, [0, 1], [])
+
+
+AFTER = {"FRAM": False, "BLOK": False, "DONE": True}
+
+for what, kept in AFTER.items():
+
+    @vector(
+        f"recover/descriptions-after-a-lost-{what}",
+        "9.6",
+        provokes="whether an amendment stands outside of frames is told by what went before alone",
+    )
+    def after_lost(what: str = what, kept: bool = kept) -> Made:
+        file = series(1, metadata={"title": "t"})
+        begin = file.fram()
+        places = {"FRAM": begin}
+        descriptions = compact({"metadata": {"more": 1}}), compact({"operator": "nobody"})
+
+        def describe() -> None:
+            for kind, payload in zip((b"aMNd", b"pERs"), descriptions, strict=True):
+                file.put(kind, payload, listed=False)
+
+        if what == "FRAM":
+            describe()
+        file._signal("EDX", cube("al"), None)
+        places["BLOK"] = file.at["BLOK"]
+        if what == "BLOK":
+            describe()
+        places["DONE"] = file.done()
+        if what == "DONE":
+            describe()
+        file.complete({})
+        file.data[places[what]] ^= 1
+        add(file, 2)
+        metadata = {"title": "t", "more": 1} if kept else {"title": "t"}
+        return saved(file, [0, 2], [1], metadata=metadata, personal=int(kept))
+
+
+@vector("recover/descriptions-between-two-gaps", "9.6", provokes="what stands beyond a second gap is not asked")
+def two_gaps() -> Made:
+    file = series(1)
+    first = file.fram()
+    file.put(b"aMNd", compact({"metadata": {"not": "this"}}), listed=False)
+    second = file.put(b"abCd", b"", listed=False)
+    file._signal("EDX", cube("tg"), None)
+    file.done()
+    file.complete({})
+    file.data[first] ^= 1
+    file.data[second] ^= 1
+    add(file, 2)
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/descriptions-at-the-end", "9.6", provokes="descriptions that no frame follows are dropped")
+def at_the_end() -> Made:
+    file = series(1)
+    add(file, 1)
+    at = file.at["DONE"]
+    file.put(b"aMNd", compact({"metadata": {"more": 1}}))
+    file.put(b"pERs", compact({"operator": "somebody"}))
+    file.data[at] ^= 1
+    return saved(file, [0], [1], metadata={"more": 1}, personal=1)
+
+
+@vector("recover/descriptions-in-an-abandoned-frame", "9.6", "5.2.1", provokes="what readers ignore is kept")
+def in_abandoned() -> Made:
+    file = series(1)
+    file.fram(1)
+    file.put(b"aMNd", compact({"metadata": {"not": "this"}}), listed=False)
+    add(file, 1)
+    return saved(file, [0, 1], [])
+
+
+@vector("recover/static-signal-by-signal", "9.5", "5.2.3", provokes="a pseudo-frame is kept or lost as a whole")
+def signal_by_signal() -> Made:
+    file = File(*(image(name, (1, 4), "uint8", role="survey") for name in ("a", "b", "c")))
+    file.put_static("b", draw("b0", (1, 4), "uint8"))
+    file.fram(STATIC)
+    file.static["a"] = file._signal("a", draw("a1", (1, 4), "uint8"), None)
+    at = file.blok(1, 0, b"b1b1")
+    file.blok(2, 0, b"c1")
+    file.done()
+    file.data[at + 24 + 25] ^= 1
+    return saved(file, [], [])
+
+
+@vector("recover/attribute-metadata-no-object", "9.5", provokes="the old number is put into what is no object")
+def metadata_number() -> Made:
+    file = series(1)
+    begin = add(file, 1)
+    file.frame({"EDX": cube("mn")}, {"metadata": [1], "region": 2})
+    file.data[begin] ^= 1
+    made = saved(file, [0], [1])
+    last = {**file.frames[2], "attributes": {"metadata": {"original_frame": 2}, "region": 2}}
+    made.expect["kept"].append(2)
+    made.expect["journal"]["frames"].append(last)
+    return made
+
+
+@vector("recover/bytes-before-the-signature", "9.1", "9.4", "9.3", provokes="HEAD is known by its place alone")
+def before() -> Made:
+    file = series(2)
+    return saved(file, [0, 1], [], data=bytes([7] * 64) + file.data)
+
+
+@vector(
+    "recover/head-lost-first-copy-used", "9.1", "7.2.1", "9.4", provokes="the last copy of HEAD is used, or a wrong one"
+)
+def first_copy() -> Made:
+    file = series(1, metadata={"title": "t"})
+    whole = file.head()
+    at = file.put(b"hEAD", whole)
+    file.put(b"hEAD", whole)
+    file.put(b"HEAD", whole.replace(b'"title":"t"', b'"title":"x"'))
+    file.data[8 + 24 + 20] ^= 1
+    file.data[at + 24 + 20] ^= 1
+    return saved(file, [0], [])
+
+
+@vector("recover/amendment-mended-later", "9.6", "7.1.2", provokes="amendments are judged together")
+def mended_later() -> Made:
+    file = series(1)
+    axes = [{"name": "y", "size": 2}, {"name": "x", "size": 3}]
+    file.put(b"aMNd", compact({"signals": {"HAADF": {"axes": axes[:1], "metadata": {"lost": 1}}}}))
+    file.put(b"aMNd", compact({"signals": {"HAADF": {"axes": axes}}}))
+    add(file, 1)
+    file.described = [{**one, "axes": axes} if one["name"] == "HAADF" else one for one in file.signals]
+    return saved(file, [0, 1], [])
+
+
+@vector("recover/array-beyond-the-limit", "9.5", "11.1", provokes="the caller's limit ends the recovery")
+def beyond() -> Made:
+    size = 2**29
+    file = File(image("I", (2**15, 2**14), "uint8"), image("J", (1, 2), "uint8"))
+    block = (1 << 1 | 2**17 << 3).to_bytes(3, "little") + b"\x05"
+    last = (1 | 1 << 1 | 2**17 << 3).to_bytes(3, "little") + b"\x05"
+    zstd = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", size) + block * (size // 2**17 - 1) + last
+    file.frame({"J": draw("j0", (1, 2), "uint8")})
+    file.fram()
+    file.blok(0, 3, zstd)
+    file.done()
+    file.complete({})
+    file.frame({"J": draw("j2", (1, 2), "uint8")})
+    return saved(file, [0, 2], [1])
+
+
+@vector("recover/sum-of-events-wrong", "9.5", "5.4.3", provokes="a frame is lost for a sum that readers may ignore")
+def sum_of_events() -> Made:
+    file = series(1)
+    file.fram()
+    found = {"EDX": file._signal("EDX", cube("se"), None)}
+    file.done(total=99)
+    file.complete(found)
+    return saved(file, [0, 1], [])
+
+
+@vector("recover/static-data-in-a-frame", "9.5", "5.3.8", provokes="a frame is lost for a block that readers ignore")
+def static_in_frame() -> Made:
+    file = series(1)
+    file.fram()
+    found = {"EDX": file._signal("EDX", cube("sf"), None)}
+    file.blok(2, 99, b"no survey", 3, 4, flags=8)
+    file.done()
+    file.complete(found)
+    return saved(file, [0, 1], [])
+
+
+for what, head in {"third-letter": b"abcd", "letters": b"a1Cd", "flag": b"abCd", "head": b"HEAD"}.items():
+
+    @vector(
+        f"recover/reserved-{what}-inside-a-frame",
+        "9.1",
+        "9.5",
+        provokes="a frame is kept without a record that only a newer reader understands",
+    )
+    def reserved(head: bytes = head, what: str = what) -> Made:
+        file = series(1)
+        file.fram()
+        file.put(head, b"what is this", listed=False, flags=5 if what == "flag" else None)
+        file._signal("EDX", cube("ri"), None)
+        file.done()
+        file.complete({})
+        add(file, 2)
+        return saved(file, [0, 2], [1])
+
+
+@vector(
+    "recover/kept-twice", "9.5", "5.2.2", provokes="of two frames of one number one is dropped, or it is called lost"
+)
+def twice() -> Made:
+    file = series(1)
+    begin = add(file, 1)
+    again = bytes(file.data[begin:])
+    file.data += again
+    file.frames.append(file.frames[1])
+    return saved(file, [0, 1, 2], [], numbers={2: 1})
+
+
+@vector("recover/length-beyond-the-file", "9.3", "4.2.3", provokes="a length above 2^62 is followed or refused")
+def long_length() -> Made:
+    file = series(1)
+    at = file.put(b"abCd", b"12345678")
+    file.data[at + 8 : at + 16] = struct.pack("<Q", 2**63)
+    resealed(file.data, at)
+    add(file, 1)
+    return saved(file, [0, 1], [])
