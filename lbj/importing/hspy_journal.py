@@ -39,7 +39,7 @@ class Part:
     """One experiment: the signal, its array, and the attributes of each of its frames."""
 
     def __init__(self, item: Item, told: dict[str, Any]) -> None:
-        self.signal = Signal.from_json({**told["signal"], "coding": None})
+        self.signal = Signal.from_json({key: value for key, value in told["signal"].items() if key != "coding"})
         self.told, self.item = told, item
         numbers = [int(entry["frame"]) for entry in told["frames"]]
         self.rows = {number: i for i, number in enumerate(numbers)}

@@ -54,7 +54,10 @@ def read(path: Path) -> Source:
         described = arrays.column(KEY)
         try:
             described_json = json.loads(described.take(described.shape[0]).tobytes())
-            signals = [Signal.from_json({**item, "coding": None}) for item in described_json["signals"]]
+            signals = [
+                Signal.from_json({key: value for key, value in item.items() if key != "coding"})
+                for item in described_json["signals"]
+            ]
             frames = [(list(item["signals"]), dict(item["attributes"])) for item in described_json["frames"]]
             metadata = dict(described_json["metadata"])
         except (ValueError, KeyError, TypeError, IndexError) as error:
