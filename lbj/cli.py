@@ -93,10 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     conform.add_argument("path", nargs="*", help="decode PATH, recover PATH OUT, encode JSON PATH")
     conform.set_defaults(run=_conform)
 
-    export = commands.add_parser("export", help="write .hspy, .npz, .h5, .rpl or .tif")
+    export = commands.add_parser("export", help="write .hspy, .npz, .h5, .rpl, .tif, .zarr and others")
     export.description = (
         ".hspy: frames as a dense (frame, y, x, energy) stack, images beside; .npz and .h5: lossless, counts as lists; "
-        ".rpl: the frames' plain sum, not aligned; .tif: images only. For an aligned sum see 'mfsi accumulate'."
+        ".rpl: the frames' plain sum, not aligned; .tif: images only; .zarr: "
+        "Zarr 3, a data set of xarray per signal. For an aligned sum see 'mfsi accumulate'."
     )
     export.add_argument("file")
     export.add_argument("-o", "--output", required=True, metavar="OUT")
@@ -279,12 +280,13 @@ def _export(args: argparse.Namespace) -> int:
     from .exporting import export
     from .exporting.rpl import as_recorded
     from .exporting.series import Series
+    from .importing.child import size_of
     from .reader import open as open_journal
 
     with open_file(args.file) as file, open_journal(file) as journal:
         export(journal, args.output, args.frames, args.file)
         notes = as_recorded(Series(journal, args.frames)) if args.output.lower().endswith(".rpl") else []
-    print(f"{args.output}: {os.path.getsize(args.output):,} bytes")
+    print(f"{args.output}: {size_of([args.output]):,} bytes")
     for note in notes:
         print(f"  note: {note}")
     _say_losses(args.file)

@@ -123,6 +123,32 @@ def new_folder(
         _place(folder, out, inputs, by)
 
 
+@contextlib.contextmanager
+def new_tree(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a folder to be filled, with folders inside; it gets its own name, `path`, when that is done.
+
+    Raises
+    ------
+    UsageError
+        If something stands there, which is never replaced, or another process is writing it.
+    StorageError
+        If it cannot be written; nothing of it is left.
+    """
+    out = Path(path)
+
+    def refuse() -> None:
+        if os.path.lexists(out):
+            raise UsageError(f"{str(out)!r} exists, and a folder is never replaced; choose another name")
+
+    refuse()
+    _need_folder(out)
+    with _naming(out), _workshop(out.parent, out.name) as folder:
+        (folder / out.name).mkdir()
+        yield folder / out.name
+        refuse()
+        os.rename(folder / out.name, out)
+
+
 def digest(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file."""
     found = hashlib.sha256()

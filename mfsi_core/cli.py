@@ -112,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         "mfsi accumulate series.lbj -o sum.h5 --upsampling 2 --region 0:100,0:100",
     )
     accumulate.add_argument("file", help="a journal")
-    accumulate.add_argument("-o", "--output", required=True, metavar="OUT.h5|hspy", help="HyperSpy's layout")
+    accumulate.add_argument(
+        "-o", "--output", required=True, metavar="OUT.h5|hspy|rpl", help="HyperSpy's layout, or ripple"
+    )
     accumulate.add_argument("--upsampling", type=int, default=1, metavar="S", help="output pixels per frame pixel")
     accumulate.add_argument("--region", metavar="A:B,C:D", help="rows and columns of the output")
     accumulate.add_argument("--channels", metavar="A:B")
@@ -250,8 +252,8 @@ def _accumulate(args: argparse.Namespace) -> int:
     from .pipeline.align import register_journal
     from .pipeline.cube import write_cube
 
-    if not args.output.endswith((".h5", ".hdf5", ".hspy")):
-        raise UsageError(f"the sum is written as HDF5: -o must end in .h5 or .hspy, got {args.output!r}")
+    if not args.output.endswith((".h5", ".hdf5", ".hspy", ".rpl")):
+        raise UsageError(f"the sum is written as .h5, .hspy (HDF5) or .rpl (Lispix ripple), got -o {args.output!r}")
     rows, comma, columns = (args.region or "").partition(",")
     if args.region and not comma:
         raise UsageError(f"--region takes A:B,C:D, as 0:100,0:100, got {args.region!r}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
+from ..importing.child import size_of
 from ..outputs import new_files
 from ..progress import track
 from .amend import Settings
@@ -127,16 +128,7 @@ class _Sizes:
 
     def of(self, name: str) -> int:
         """Return the bytes of a file and of what is read with it."""
-        return sum(_size(path) for path in [Path(name), *self._beside.get(name, [])])
-
-
-def _size(path: Path) -> int:
-    try:
-        if path.is_dir():
-            return sum(_size(one) for one in path.rglob("*") if one.is_file())
-        return path.lstat().st_size
-    except OSError:
-        return 0
+        return size_of([name, *map(os.fspath, self._beside.get(name, []))])
 
 
 def _rows(outcome: Outcome, root: Path, out: Path, sizes: _Sizes) -> Iterator[tuple[str, ...]]:
@@ -148,7 +140,7 @@ def _rows(outcome: Outcome, root: Path, out: Path, sizes: _Sizes) -> Iterator[tu
             frames, size = (str(result.frames), str(result.bytes)) if first else ("", "")
             yield _below(name, root), result.state, str(sizes.of(name)), journal, frames, size, result.what
     for path, why in outcome.aside:
-        yield _below(path, root), LEFT, str(_size(path)), "", "", "", why
+        yield _below(path, root), LEFT, str(size_of([os.fspath(path)])), "", "", "", why
 
 
 def _below(path: str | os.PathLike[str], root: Path) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..outputs import new_files
+from ..outputs import new_files, new_tree
 from .series import Series
 
 __all__ = ["export"]
 
-WRITABLE = (".h5", ".hspy", ".npz", ".rpl", ".tif", ".tiff")
+WRITABLE = (".h5", ".hspy", ".npz", ".rpl", ".tif", ".tiff", ".zarr")
 
 
 def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = None, *inputs: Any) -> None:
@@ -34,6 +34,7 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
                under the name given, the others with ``_NAME`` added; detectors of a group as their sum.
                Spectra are summed as recorded: stored energy shifts are not applied
         .tif   OME-TIFF: every image signal as a stack of frames
+        .zarr  Zarr, version 3: a folder with a group per signal, as xarray opens data sets; chunks of one frame
         others as plugins of installed packages write them (docs/plugins.md)
         ====== ================================================================================================
     frames : slice, optional
@@ -54,7 +55,7 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
     out = Path(path)
     series = Series(journal, frames)
     writer = _writer(out)
-    with new_files(out, *inputs) as part:
+    with new_tree(out) if out.suffix.lower() == ".zarr" else new_files(out, *inputs) as part:
         writer(series, part)
 
 
@@ -67,7 +68,7 @@ def _writer(path: Path) -> Writer:
         from . import plugin
 
         return plugin.writer(path, WRITABLE)
-    from . import hspy, listed, rpl, tif
+    from . import hspy, listed, rpl, tif, zarr3
 
     writers: dict[str, Writer] = {
         ".h5": listed.h5,
@@ -76,5 +77,6 @@ def _writer(path: Path) -> Writer:
         ".rpl": rpl.write,
         ".tif": tif.write,
         ".tiff": tif.write,
+        ".zarr": zarr3.write,
     }
     return writers[suffix]

@@ -16,16 +16,13 @@ from ..importing.hspy_journal import KEY
 from ..importing.naming import members
 from . import hyperspy_signal
 from .hdf5_file import new_hdf5
-from .series import dense_rows
+from .stack import write_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from ..signal import Axis, Signal
     from .series import Series
-
-CHUNK = 1 << 20  # bytes of a compressed piece
 
 
 def write(series: Series, path: Path) -> None:
@@ -85,42 +82,9 @@ def describe(
 
 
 def _experiment(series: Series, signal: Signal, group: Any) -> None:
-    depth = 1 if signal.static else sum(1 for _ in series.frames(signal.name))
-    shape = signal.shape if depth == 1 else (depth, *signal.shape)
-    counted = signal.kind == "events" and not signal.static
-    dtype = series.count_dtype(signal) if counted else signal.dtype
-    chunk = _chunk(signal.shape, np.dtype(dtype).itemsize)
-    data = group.create_dataset(
-        "data",
-        shape,
-        dtype,
-        chunks=chunk if depth == 1 else (1, *chunk),
-        compression="gzip",
-        compression_opts=1,
-        shuffle=True,
-    )
-    for frame, value in enumerate(_values(series, signal)):
-        lead = () if depth == 1 else (frame,)
-        if signal.kind != "events":
-            data[lead or ...] = value
-            continue
-        for row, block in dense_rows(value, dtype, chunk[0]):
-            data[(*lead, slice(row, row + len(block)))] = block
+    depth = write_stack(series, signal, group, "data")
     frames = [hyperspy_signal.frame_axis(series, depth)] if depth > 1 else []
     describe(group, series, signal, frames, hyperspy_signal.described(series, signal))
-
-
-def _values(series: Series, signal: Signal) -> Iterator[Any]:
-    return iter([series.journal.static(signal.name)]) if signal.static else series.data(signal)
-
-
-def _chunk(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Return a piece of about 1 MB that keeps the last axis whole where it can."""
-    out, room = [], CHUNK // itemsize
-    for size in reversed(shape):
-        out.append(max(1, min(size, room)))
-        room //= out[-1]
-    return tuple(reversed(out))
 
 
 def _write_axis(group: Any, axis: dict[str, Any]) -> None:

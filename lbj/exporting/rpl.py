@@ -13,7 +13,7 @@ from ..importing.naming import members
 from .series import dense_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ..signal import Signal
@@ -29,9 +29,33 @@ def write(series: Series, path: Path) -> None:
     names = members(signal.name for signal in signals)
     for i, signal in enumerate(signals):
         header = path.with_stem(f"{path.stem}_{names[signal.name]}") if i else path
-        dtype = _write_raw(series, signal, header.with_suffix(".raw"))
-        lines = (f"{key}\t{value}\n" for key, value in _header(series, signal, dtype).items())
-        header.write_text("".join(lines), encoding="latin-1", errors="replace")
+        _write_header(series, signal, header, _write_raw(series, signal, header.with_suffix(".raw")))
+
+
+def write_filled(series: Series, signal: Signal, path: Path, fill: Callable[[np.ndarray], object]) -> None:
+    """Write one signal, the data of which another fills in.
+
+    Parameters
+    ----------
+    series : Series
+        The frames that the data are made of, for their times.
+    signal : Signal
+        Declaration of the data.
+    path : Path
+        Of the header; the raw file stands beside it.
+    fill : callable
+        Gets an array of the signal's shape and dtype, zeros that are stored on the disk.
+    """
+    dtype = np.dtype(signal.dtype)
+    data = _mapped(path.with_suffix(".raw"), dtype, signal.shape)
+    fill(data)
+    data.flush()
+    _write_header(series, signal, path, dtype)
+
+
+def _write_header(series: Series, signal: Signal, path: Path, dtype: np.dtype) -> None:
+    lines = (f"{key}\t{value}\n" for key, value in _header(series, signal, dtype).items())
+    path.write_text("".join(lines), encoding="latin-1", errors="replace")
 
 
 def as_recorded(series: Series) -> list[str]:
@@ -72,16 +96,21 @@ def _write_raw(series: Series, signal: Signal, path: Path) -> np.dtype:
             )
         return dtype
     dtype = _sum_dtype(signal, sum(1 for _ in series.frames(signal.name)))
-    with open(path, "wb") as file:
-        size = dtype.itemsize * math.prod(signal.shape)
-        file.truncate(size)
-        if hasattr(os, "posix_fallocate"):  # a disk that is full says so now, and does not end the process later
-            os.posix_fallocate(file.fileno(), 0, size)
-    summed = np.memmap(path, dtype.newbyteorder("<"), "r+", shape=signal.shape)
+    summed = _mapped(path, dtype, signal.shape)
     for value in series.data(signal):
         summed += value
     summed.flush()
     return dtype
+
+
+def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
+    """Make a file of zeros, which is an array."""
+    with open(path, "wb") as file:
+        size = dtype.itemsize * math.prod(shape)
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate"):  # a disk that is full says so now, and does not end the process later
+            os.posix_fallocate(file.fileno(), 0, size)
+    return np.memmap(path, dtype.newbyteorder("<"), "r+", shape=shape)
 
 
 def _sum_dtype(signal: Signal, depth: int) -> np.dtype:

@@ -1,4 +1,4 @@
-"""Cube file: the aligned sum of a series as HDF5, with all that later programs need to know of it."""
+"""Cube file: the aligned sum of a series, with all that later programs need to know of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lbj import Signal, UsageError
-from lbj.exporting import hspy
+from lbj.exporting import hspy, rpl
 from lbj.exporting.hdf5_file import new_hdf5
 from lbj.exporting.series import Series
 from lbj.importing.hspy_journal import LAYOUT
@@ -32,12 +32,12 @@ def write_cube(
     channels: slice | None = None,
     method: str = "pull",
 ) -> None:
-    """Write the aligned sum of the spectra to an HDF5 file.
+    """Write the aligned sum of the spectra to an HDF5 file, or to Lispix ripple (``.rpl`` and ``.raw``).
 
-    It is a HyperSpy file with one experiment, whose data are also the dataset of the signal's name: metadata of the
-    series, live, real and dwell times summed over the frames that were summed (of detectors that were added, their
-    mean), currents averaged, axes with the part and the upsampling chosen. `lbj convert` makes a journal of one frame
-    of it, with the dose of the series where that is known; `mfsi` reads it as it reads a journal.
+    An HDF5 file is a HyperSpy file with one experiment, whose data are also the dataset of the signal's name: metadata
+    of the series, live, real and dwell times summed over the frames that were summed (of detectors that were added,
+    their mean), currents averaged, axes with the part and the upsampling chosen. `lbj convert` makes a journal of one
+    frame of it, with the dose of the series where that is known; `mfsi` reads it as it reads a journal.
 
     Raises
     ------
@@ -56,22 +56,31 @@ def write_cube(
     shape = result_shape(signal, upsampling, region, channels)
     if 0 in shape:
         raise UsageError(f"the part asked for is empty: {shape}")
+    axes = result_axes(signal, upsampling, region, channels)
+    summed = Series(journal, None)
+    summed.numbers = [int(index) for index in np.flatnonzero(~registration.left_out)]
+    sum_signal = Signal(
+        signal.name, "spectra", shape, dtype="float32", axes=axes, metadata=summed.detector(signal.name)
+    )
+
+    def fill(data: Any) -> None:
+        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
+
+    if path.suffix.lower() == ".rpl":
+        with results.timed("accumulate"):
+            rpl.write_filled(summed, sum_signal, path, fill)
+        results.files += [path.name, path.with_suffix(".raw").name]
+        return
     with results.timed("accumulate"), new_hdf5(path) as file:
         name, chunks = members([signal.name])[signal.name], (1, min(shape[1], 64), shape[2])
         data = file.create_dataset(name, shape, "f4", chunks=chunks, compression="lzf", shuffle=True)
-        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
-        axes = result_axes(signal, upsampling, region, channels)
+        fill(data)
         data.attrs["axes"] = json.dumps(axes)
         data.attrs["upsampling"] = upsampling
-        data.attrs["frames"] = int((~registration.left_out).sum())
+        data.attrs["frames"] = len(summed.numbers)
         data.attrs["method"] = method
         experiment = hspy.begin(file).create_group(name)
         experiment["data"] = data
-        summed = Series(journal, None)
-        summed.numbers = [int(index) for index in np.flatnonzero(~registration.left_out)]
-        sum_signal = Signal(
-            signal.name, "spectra", shape, dtype="float32", axes=axes, metadata=summed.detector(signal.name)
-        )
         told = _described(summed, sum_signal, signal, upsampling, method)
         hspy.describe(experiment, summed, sum_signal, [], told, summed=True)
     results.files.append(path.name)

@@ -122,3 +122,20 @@ def test_a_section_that_cannot_be_made_is_named_and_the_report_written(tmp_path,
     assert "note: The report is without the composition: no factor is given for Al" in said
     assert (tmp_path / "r" / "report.html").exists()
     assert (tmp_path / "r" / "accumulated.h5").exists()
+
+
+def test_ripple_readers_open_the_sum(tmp_path):
+    reader = pytest.importorskip("rsciio.ripple", reason="rosettasciio is not installed")
+    path = write(tmp_path / "a.lbj")
+    for name in ("sum.h5", "sum.rpl"):
+        assert main(["accumulate", str(path), "-o", str(tmp_path / name), "--upsampling", "2"]) == 0
+    assert sorted(p.name for p in tmp_path.glob("sum.r*")) == ["sum.raw", "sum.rpl"]
+    (found,) = reader.file_reader(str(tmp_path / "sum.rpl"), lazy=False)
+    with h5py.File(tmp_path / "sum.h5") as file:
+        np.testing.assert_array_equal(found["data"], file["EDX"][:])
+    tem = found["metadata"]["Acquisition_instrument"]["TEM"]
+    assert tem["beam_energy"] == 200
+    assert tem["Detector"]["EDS"]["live_time"] == pytest.approx(3 * 1.25)
+    assert tem["Detector"]["EDS"]["elevation_angle"] == pytest.approx(np.degrees(0.3))
+    assert [axis["scale"] for axis in found["axes"]] == pytest.approx([0.05, 0.1, 40.0])
+    assert main_lbj("convert", tmp_path / "sum.rpl", tmp_path / "sum.lbj") == 0
