@@ -6,7 +6,8 @@
 * `checking`: frames that are repeated or skipped. `stopping`: when a series ends. `completion`: what is done then.
 * `state`: what is shown. `calls`: the recorder by JSON; `service`: a recorder in a process of its own.
 * `region`: the journal of a region. `damage`: trends against the dose.
-* `follower`: the analysis in a process of its own, started and heard by the recorder; `analysis` is that process.
+* `follower`: the analysis in a process of its own, started and heard by the recorder; `analysis` is that process,
+  and `mapping` another that makes the maps for it, seen from it as `mapper`.
 """
 
 from .recorder import Recorder

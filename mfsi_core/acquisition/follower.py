@@ -16,7 +16,7 @@ from .session_folder import read_json
 
 STATUS, HISTORY = "status.json", "history.jsonl"
 ERRORS = "errors.txt"
-PATIENCE = 5.0  # s for which the process may take to end
+PATIENCE = 15.0  # s for which the process may take to end
 
 
 class Follower:

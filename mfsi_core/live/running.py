@@ -62,6 +62,10 @@ class RunningRegistration:
     shift, error : list
         Displacement (y, x) of each frame, px, within its area; standard error of one component, infinite where the
         frame resembles the others no more than noise would.
+    regions : list of int
+        Its area.
+    shape : (int, int) or None
+        Of the frames.
     """
 
     def __init__(self, *, to_field: Any = None) -> None:
@@ -71,7 +75,7 @@ class RunningRegistration:
         self.regions: list[int] = []
         self._means: dict[int, Mean] = {}
         self._last: dict[int, Floats] = {}
-        self._shape: tuple[int, ...] | None = None
+        self.shape: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.shift)
@@ -79,7 +83,7 @@ class RunningRegistration:
     def push(self, image: Any, region: int = 0) -> None:
         """Register the next frame: (Y, X), NaN where a pixel is missing."""
         image = np.asarray(image, float)
-        self._shape = self._shape or image.shape
+        self.shape = self.shape or (image.shape[0], image.shape[1])
         shift, error = self._place(image, region)
         self.shift.append(shift)
         self.error.append(error)
@@ -118,10 +122,9 @@ class RunningRegistration:
             if mine.any():
                 shift[regions == region] -= shift[mine].mean(axis=0)
         shift[~known] = 0
-        shape = (1, 1) if self._shape is None else (self._shape[0], self._shape[1])
         rms = float(np.sqrt(np.mean(error[known] ** 2))) if known.sum() > 1 else float("nan")
         return Registration.rigid(
-            shift, shape, predicted_error=rms, frame_error=error, left_out=~known, region=regions,
+            shift, self.shape or (1, 1), predicted_error=rms, frame_error=error, left_out=~known, region=regions,
             to_field=self.to_field,
         )  # fmt: skip
 

@@ -7,15 +7,18 @@ import os
 from types import TracebackType
 from typing import Any
 
+from lbj.signal_names import Signals
+
 import lbj
 from lbj import Signal, UsageError
-from lbj.reader import Signals
 
 from ..geometry.registration import Registration
 from ..maps.map import Map
 from .options import Choice, choose
 from .status import State
 from .tracking import Following
+
+GROWN = 1.125  # times more frames, after which `status` looks at all of them anew
 
 
 class Session:
@@ -60,8 +63,9 @@ class Session:
     -----
     `push` only stores the frame and hands its image to the registration. Maps, ratios and components are computed
     when `status`, `maps` or `registration` are asked for, over all frames so far, and kept until the next push. They
-    equal what `run` makes of the journal. Whatever fails in the analysis is reported by `status` in the notes; it
-    never costs a frame.
+    equal what `run` makes of the journal. `status` does so when there are an eighth more frames than the last time: its
+    cost a frame is the same on average, however long the series. Whatever fails in the analysis is reported by `status`
+    in the notes; it never costs a frame.
 
     Examples
     --------
@@ -100,6 +104,7 @@ class Session:
         self._open = True
         self.path = os.path.abspath(path)
         self._following = Following(self.journal, choice)
+        self._told: State | None = None  # whose findings `status` tells
         self._take_up()
 
     def _take_up(self) -> None:
@@ -166,10 +171,15 @@ class Session:
               ``no spectra`` or ``not analysed``;
             * ``maps``: signal-to-noise ratio of each map, from two half-series (`map_snr`);
             * ``components``: significant ones of the X-ray counts, by count splitting (`scree`);
-            * ``journal_bytes``; ``notes``: what else there is to know, and what failed.
+            * ``journal_bytes``; ``notes``: what else there is to know, and what failed;
+            * ``analysed``: of how many frames ``drift``, ``predicted_error_px``, ``left_out``, ``maps`` and
+              ``components`` are; at least eight ninths of all.
         """
         self._check_open()
-        return {**copy.deepcopy(self._state.status), "frames": len(self)}
+        if self._told is None or len(self._state.frames) >= GROWN * len(self._told.frames):
+            self._told = self._state
+        counted, found = self._state.counted(), copy.deepcopy(self._told.found)
+        return {**counted, **found, "notes": [*counted["notes"], *found["notes"]], "frames": len(self)}
 
     def close(self) -> None:
         """Close the journal."""

@@ -1,4 +1,4 @@
-"""Status: what a series shows so far, computed when it is asked for."""
+"""Status: what a series shows so far, computed when it is asked for: what is counted, and what is found."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from lbj import Signal
 
 from ..geometry.registration import Registration
 from ..maps.map import Map
@@ -19,7 +22,11 @@ from .tracking import Following, failed
 
 
 class State:
-    """Registration, maps and figures of the frames taken up so far; made anew when one more comes."""
+    """Registration, maps and figures of the frames taken up so far; made anew when one more comes.
+
+    What is counted costs little. What is found costs as much as there are frames: `Session` and the recorder's analysis
+    do not ask for it with every frame.
+    """
 
     def __init__(self, following: Following) -> None:
         self.following, self.journal, self.choice = following, following.journal, following.choice
@@ -47,15 +54,29 @@ class State:
         """Maps by the name of line, edge or window."""
         return {name.removeprefix("map-"): one for name, one in self._results.maps.items()}
 
-    @cached_property
-    def status(self) -> dict[str, Any]:
-        """See `Session.status`."""
+    def counted(self) -> dict[str, Any]:
+        """What of the status the frames tell each for itself; see `Session.status`."""
         frames, notes = self.frames, list(self.following.failures)
         doses = [frame.dose for frame in frames if frame.dose is not None]
         if doses and len(doses) < len(frames):
             silent = len(frames) - len(doses)
             notes.append(f"Current or dwell time of {silent} of {len(frames)} frames are missing: no total dose.")
-        notes += aborted_frames(View(self.journal, list(range(len(frames)))), self.choice.spectra or self.choice.guide)
+        return {
+            "frames": len(frames),
+            "counts": self._counts(),
+            "dose_per_frame": frames[-1].dose if frames else None,
+            "total_dose": _finite(sum(doses)) if frames and len(doses) == len(frames) else None,
+            "flagged": [{"frame": n, "reason": frame.reason} for n, frame in enumerate(frames) if frame.reason],
+            "journal_bytes": self.journal.bytes,
+            "notes": notes,
+        }
+
+    @cached_property
+    def found(self) -> dict[str, Any]:
+        """What of the status all frames tell together; see `Session.status`."""
+        frames = self.frames
+        view = View(self.journal, list(range(len(frames))))
+        notes = aborted_frames(view, self.choice.spectra or self.choice.guide)
         regions = {frame.region for frame in frames}
         if len(regions) > 1:
             notes.append(
@@ -71,17 +92,12 @@ class State:
             notes += [*found, *self._results.notes]
             components = self._components(notes)
         return {
-            "frames": len(frames),
-            "counts": self._counts(),
-            "dose_per_frame": frames[-1].dose if frames else None,
-            "total_dose": _finite(sum(doses)) if frames and len(doses) == len(frames) else None,
+            "analysed": len(frames),
             "drift": self._drift() if frames else None,
             "predicted_error_px": _finite(error),
             "left_out": np.flatnonzero(left_out).tolist(),
-            "flagged": [{"frame": n, "reason": frame.reason} for n, frame in enumerate(frames) if frame.reason],
             "maps": ratios,
             "components": components,
-            "journal_bytes": self.journal.bytes,
             "notes": notes,
         }
 
@@ -115,19 +131,31 @@ class State:
         if not known.size:
             return None
         known = known[[self.frames[n].region == self.frames[known[-1]].region for n in known]]
-        if known.size < 2:
-            return None
-        path = registration.shift[known]
-        shift, rate = path[-1] - path[0], np.polyfit(known, path, 1)[0]
-        source = self.following.source
-        size = None if source is None else pixel_size(source)
-        return {
-            "frame": int(known[-1]),
-            "shift_px": shift.tolist(),
-            "shift_nm": None if size is None else (shift * np.array(size) * 1e9).tolist(),
-            "rate_px": rate.tolist(),
-            "rate_nm": None if size is None else (rate * np.array(size) * 1e9).tolist(),
-        }
+        return drift(known, registration.shift[known], self.following.source)
+
+
+def drift(frames: NDArray[np.int64], shift: NDArray[np.float64], source: Signal | None) -> dict[str, Any] | None:
+    """Drift of some frames of one region: of the last against the first, and per frame; None of fewer than two.
+
+    Parameters
+    ----------
+    frames : (N,) int
+    shift : (N, 2) array
+        Displacement of each, px.
+    source : Signal or None
+        What was registered, for the size of its pixels.
+    """
+    if frames.size < 2:
+        return None
+    moved, rate = shift[-1] - shift[0], np.polyfit(frames, shift, 1)[0]
+    size = None if source is None else pixel_size(source)
+    return {
+        "frame": int(frames[-1]),
+        "shift_px": moved.tolist(),
+        "shift_nm": None if size is None else (moved * np.array(size) * 1e9).tolist(),
+        "rate_px": rate.tolist(),
+        "rate_nm": None if size is None else (rate * np.array(size) * 1e9).tolist(),
+    }
 
 
 def _finite(value: float) -> float | None:

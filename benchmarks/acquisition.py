@@ -1,0 +1,94 @@
+"""What an acquisition costs its host: a thousand frames at ten a second, recorded and followed.
+
+    python benchmarks/acquisition.py [FRAMES] [SIZE] [COUNTS] [FRAMES A SECOND]
+
+The microscope here has its frames ready (some, drawn beforehand, again and again), so that the machine does nothing but
+what the recorder and its analysis ask of it. Printed are the recorder's own time a frame, from the instrument's answer
+to the next question, fsync included, and how long of it the processor works; whether every frame is in the journal; how
+many frames were asked for too late; and how far behind the analysis was.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import lbj
+from mfsi_core.acquisition import Recorder, Settings
+from mfsi_core.instruments import Abilities, Frame
+from mfsi_core.simulation.edx import simulate
+
+READY = 25  # frames drawn
+PATIENCE = 120.0  # s for the analysis to catch up
+
+
+class Ready:
+    """A microscope whose frames come at even times; a frame that is asked for too late is late."""
+
+    def __init__(self, size, counts, pace):
+        series = simulate((size, size), READY, 2048, 1, counts=counts, jitter=(0.1, 0.15))
+        self.signals, self.metadata = series.signals, series.metadata
+        self.frames = [series.frame(n) for n in range(READY)]
+        self.pace, self.begun, self.late, self.asked = pace, 0.0, [], []
+
+    def abilities(self):
+        return Abilities("Frames drawn beforehand")
+
+    def prepare(self, _exposure, _stop):
+        return self.signals, self.metadata
+
+    def acquire(self, request):
+        now = time.perf_counter()
+        self.begun = self.begun or now
+        due = self.begun + (request.number + 1) / self.pace
+        self.asked.append(now)
+        self.late.append(max(now - (due - 1 / self.pace), 0.0))
+        time.sleep(max(due - now, 0.0))
+        data, attributes = self.frames[request.number % READY]
+        return Frame(dict(data), dict(attributes), request.number)
+
+    def close(self):
+        pass
+
+
+def main(frames=1000, size=256, counts=100_000, pace=10.0):
+    instrument = Ready(size, counts, pace)
+    folder = Path(tempfile.mkdtemp(prefix="acquisition-"))
+    host, work = [], []
+    settings = Settings(field=size * 1e-10, pixel=1e-10, frames=frames)
+    try:
+        with Recorder(folder, instrument, settings) as recorder:
+            recorder._host.add = lambda seconds: (host.append(seconds), work.append(time.thread_time()))
+            outcome = recorder.acquire()
+            state = recorder.state()
+            print(f"{frames} frames of {size} x {size} and {counts:,} counts at {pace:g} a second: {outcome['text']}")
+            behind, ended = state["analysis"]["behind"], time.perf_counter()
+            while recorder.state()["analysis"]["behind"] and time.perf_counter() - ended < PATIENCE:
+                time.sleep(0.1)
+            caught = time.perf_counter() - ended
+            status = recorder.state()["analysis"]
+        with lbj.open(folder / "region-001" / "series.lbj") as journal:
+            right = sum(
+                frame.events("EDX") == instrument.frames[n % READY][0]["EDX"] for n, frame in enumerate(journal)
+            )
+            print(f"in the journal: {len(journal)}, of which {right} are as they were recorded")
+        ms = np.array(host[1:]) * 1e3
+        late = np.array(instrument.late) * 1e3
+        print(
+            f"recorder, ms a frame: mean {ms.mean():.1f}, 95 % below {np.percentile(ms, 95):.1f}, worst {ms.max():.1f}"
+        )
+        print("  by quarters of the series:", ", ".join(f"{part.mean():.1f}" for part in np.array_split(ms, 4)))
+        cpu = np.diff(work) * 1e3
+        print(f"  of it on the processor: mean {cpu.mean():.1f}, worst {cpu.max():.1f}")
+        print(f"frames asked for late: {(late > 5).sum()}, at most by {late.max():.0f} ms")
+        print(f"analysis: {behind} frames behind at the end, caught up after {caught:.1f} s")
+        print(f"  maps of {status['status'].get('mapped')} frames; failures: {status['status'].get('failures')}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(*(kind(value) for kind, value in zip((int, int, int, float), sys.argv[1:], strict=False)))

@@ -1,0 +1,68 @@
+"""Mapper: the process `mapping`, seen from the analysis."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from .mapping import Job
+
+
+class Mapper:
+    """Gives jobs to the process, one at a time, and takes what comes of them; never waits unless told to.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Of the process.
+    """
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._arguments = arguments
+        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.busy = False
+
+    def start(self, job: Job) -> None:
+        """Begin a job; where the process has died, a new one does it."""
+        self.busy = True
+        try:
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-m", "mfsi_core.acquisition.mapping", *self._arguments],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                )  # fmt: skip
+                threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            self._answers.put({"error": f"Mapping failed: {error}."})
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            with contextlib.suppress(ValueError):
+                self._answers.put(json.loads(line))
+        code = process.wait()
+        self._answers.put({"error": f"The process that makes the maps ended with {code}."})
+
+    def result(self, seconds: float | None = None) -> dict[str, Any] | None:
+        """What came of the job: `mapping.carry_out`, or ``error``; None while it is being done."""
+        try:
+            answer = self._answers.get(timeout=seconds) if seconds else self._answers.get_nowait()
+        except queue.Empty:
+            return None
+        self.busy = False
+        return answer
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
