@@ -7,10 +7,9 @@ import os
 from types import TracebackType
 from typing import Any
 
-from lbj.signal_names import Signals
-
 import lbj
 from lbj import Signal, UsageError
+from lbj.reader import Signals
 
 from ..geometry.registration import Registration
 from ..maps.map import Map
