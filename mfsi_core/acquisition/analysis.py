@@ -41,7 +41,6 @@ GROWN = 1.25  # times more frames, after which all of them are mapped anew
 REST = 2.0  # times as long as that took, it is not done again
 PUBLISHED = 0.2  # s between pictures
 LOOK = 1.0  # s after which the journal is looked at though nothing was told
-LAST = 8.0  # s that the last maps may take, when the recorder has ended
 NICE = 5
 
 
@@ -135,18 +134,6 @@ class Analysis:
             self.windows.setdefault(name, slice(first, last))
         self._news = {"mapped": self.mapped, "snr": self.found["maps"], "components": self.found["components"]}
 
-    def finish(self) -> None:
-        """Make the last maps, if that does not take long."""
-        self.map(quiet=True)
-        end = time.monotonic() + LAST
-        while self.mapper.busy and time.monotonic() < end:
-            answer = self.mapper.result(end - time.monotonic())
-            if answer is not None:
-                self._take_maps(answer)
-                self._rest_until = 0.0
-                self.map(quiet=True)
-        self.publish(now=True)
-
     def publish(self, *, now: bool = False) -> None:
         """Write what there is to see, if the last time is some while ago."""
         if not self.following.frames or (not now and time.monotonic() - self._published < PUBLISHED):
@@ -210,7 +197,7 @@ def main(arguments: list[str]) -> int:
             quiet = not news.wait(LOOK)
         while analysis.take():
             pass
-        analysis.finish()
+        analysis.publish(now=True)
     return 0
 
 

@@ -16,7 +16,7 @@ from .session_folder import read_json
 
 STATUS, HISTORY = "status.json", "history.jsonl"
 ERRORS = "errors.txt"
-PATIENCE = 15.0  # s for which the process may take to end
+PATIENCE = 5.0  # s for which the process may take to end
 
 
 class Follower:
@@ -85,6 +85,10 @@ class Follower:
             if stamp != self._seen:
                 self._status, self._seen = read_json(path) or self._status, stamp
         return self._status
+
+    def leave(self) -> None:
+        """End the process as `close` does, without waiting for it."""
+        threading.Thread(target=self.close, daemon=True).start()
 
     def close(self) -> None:
         """End the process when it has caught up, or after some seconds."""

@@ -14,7 +14,7 @@ from .mapping import Job
 
 
 class Mapper:
-    """Gives jobs to the process, one at a time, and takes what comes of them; never waits unless told to.
+    """Gives jobs to the process, one at a time, and takes what comes of them; never waits.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ class Mapper:
         code = process.wait()
         self._answers.put({"error": f"The process that makes the maps ended with {code}."})
 
-    def result(self, seconds: float | None = None) -> dict[str, Any] | None:
+    def result(self) -> dict[str, Any] | None:
         """What came of the job: `mapping.carry_out`, or ``error``; None while it is being done."""
         try:
-            answer = self._answers.get(timeout=seconds) if seconds else self._answers.get_nowait()
+            answer = self._answers.get_nowait()
         except queue.Empty:
             return None
         self.busy = False

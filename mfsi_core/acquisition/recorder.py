@@ -376,7 +376,7 @@ class Recorder:
                 return
             if not self._follower.running:
                 self._log.add("analysis", f"{self._follower.fault}; it is started again", "warning")
-            self._follower.close()
+            self._follower.close()  # two of them would write into one folder
         try:
             self._follower = Follower(region.path, region.live, wanted)
             self._follower.tell(len(region))
@@ -385,7 +385,7 @@ class Recorder:
 
     def _leave_region(self) -> None:
         if self._follower is not None:
-            self._follower.close()
+            self._follower.leave()
             self._follower = None
         if self._region is not None:
             self._region.close()
@@ -439,6 +439,9 @@ class Recorder:
         with self._lock:
             if self.phase == "closed":
                 return
+            if self._follower is not None:
+                self._follower.close()
+                self._follower = None
             self._leave_region()
             self._guarded.close()
             self._log.add("closed", "the session is closed")
