@@ -86,11 +86,11 @@ def _frame(journal: Journal, frame: Frame) -> Json:
 
 
 def _array(frame: Frame, name: str, dtype: str) -> Json:
-    signal = frame._journal.signals[name]
+    signal = frame.journal.signals[name]
     try:
-        data = frame._read(name)
+        data = frame.read(name)
     except UsageError:
-        return {"error": "limit", "offset": frame._offset(name)}
+        return {"error": "limit", "offset": frame.offset(name)}
     except (DamagedError, UnsupportedError) as error:
         return {"error": "unsupported" if isinstance(error, UnsupportedError) else "damaged", "offset": error.offset}
     return _found(signal, data, dtype)

@@ -64,9 +64,10 @@ class Events:
         self.shape = tuple(int(n) for n in shape)
         if len(self.shape) < 2 or min(self.shape) < 1:
             raise UsageError(f"Events.shape must be (…, Y, X, C) with sizes of at least 1, got {shape}")
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse entries that are not as they must be; nothing that was made by `Events(…)` or read by us needs it."""
         n = self.pixel.size
         if self.channel.size != n or self.count.size != n:
             raise UsageError(
@@ -90,7 +91,7 @@ class Events:
             )
 
     @classmethod
-    def _trusted(cls, pixel: np.ndarray, channel: np.ndarray, count: np.ndarray, shape: tuple[int, ...]) -> Events:
+    def unchecked(cls, pixel: np.ndarray, channel: np.ndarray, count: np.ndarray, shape: tuple[int, ...]) -> Events:
         """Build without the checks, for arrays that a decoder has just proved sorted and in range."""
         self = object.__new__(cls)
         self.pixel, self.channel, self.count, self.shape = pixel, channel, count, shape

@@ -54,10 +54,10 @@ def losses(journal: Journal) -> dict[str, Loss]:
             continue
         found = []
         for frame in journal:
-            for record in frame._load()[1].get(journal._numbers[name], []):
+            for record in frame.records(name):
                 start = record.offset + layout.RECORD_SIZE
-                prefix = journal._bytes.read(start, min(record.length, PREFIX))
-                block = blocks.parse(record, prefix, journal._signals, frame.index)
+                prefix = journal.source.read(start, min(record.length, PREFIX))
+                block = blocks.parse(record, prefix, journal.declared, frame.index)
                 if codings.name(block.coding) in codings.LOSSY:
                     found.append(quality(block.data))
         if found:

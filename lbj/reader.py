@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import os
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, overload
 
 import numpy as np
 
-from .errors import DamagedError, LbjError, TruncatedError, UsageError
+from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
 from .events import Events
-from .format import amendments, blocks, layout
+from .format import amendments, blocks, displacements, layout
 from .format.attributes import NAMES, known
 from .format.blocks import MAX_BYTES
 from .format.contents import Contents, Group, read_header, read_index, scan, unknown
-from .format.displacements import Displacement, newest_first
+from .format.displacements import Displacement
 from .format.records import Bytes, Record, fields, open_file, parse_json
 from .signal import Signal
+from .signal_names import Signals
 
 
 def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Journal:  # noqa: A001
@@ -59,35 +61,6 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
         raise
 
 
-class Signals(dict[str, Signal]):
-    """The declared signals by name; a group's name also answers, as one signal that reads as the members' sum."""
-
-    def __init__(self, signals: dict[str, Signal]) -> None:
-        super().__init__(signals)
-        self._groups: dict[str, list[str]] = {}
-        for signal in signals.values():
-            if signal.group:
-                self._groups.setdefault(signal.group, []).append(signal.name)
-
-    def group(self, name: str) -> list[str]:
-        """Names of the signals that `name` stands for: itself, or the members of the group."""
-        return [name] if dict.__contains__(self, name) else list(self._groups.get(name, ()))
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bool(self.group(name))
-
-    def __missing__(self, name: str) -> Signal:
-        members = self.group(name)
-        if not members:
-            raise UsageError(f"the journal has no signal {name!r}; it has {', '.join(self)}")
-        item = {**self[members[0]].to_json(), "name": name}
-        item.pop("group")
-        if item["kind"] != "events":
-            kind = np.result_type(*(self[member].dtype for member in members)).kind
-            item["dtype"] = {"u": "uint64", "i": "int64", "f": "float64"}[kind]
-        return Signal.from_json(item)
-
-
 class Journal:
     """An opened journal: a sequence of completed frames.
 
@@ -107,19 +80,24 @@ class Journal:
         Whether the journal was closed properly: it ends with a valid footer.
     tail : TruncatedError or None
         Why the last bytes are no completed frame, where they are not.
+    declared, numbers : list of Signal, dict of int
+        The signals as they are declared, groups not among them, and their places in that list by name.
+    source, head, contents : Bytes, Header, Contents
+        For programs that work on records: the file, its HEAD as recorded, and where everything stands.
+    max_bytes : int
     """
 
     def __init__(self, file: BinaryIO, max_bytes: int, *, owns: bool) -> None:
-        self._file, self._owns, self._max_bytes = file, owns, max_bytes
-        self._bytes = Bytes(file)
+        self._file, self._owns, self.max_bytes = file, owns, max_bytes
+        self.source = Bytes(file)
         name = getattr(file, "name", None)
         self.path = os.path.abspath(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else None
         self.path = getattr(file, "url", self.path)
-        self._head = read_header(self._bytes)
-        self.version = self._head.version
-        size = self._bytes.size()
-        self._contents = read_index(self._bytes, self._head, size) or scan(
-            self._bytes, self._head, Contents(self._head.end), size
+        self.head = read_header(self.source)
+        self.version = self.head.version
+        size = self.source.size()
+        self.contents = read_index(self.source, self.head, size) or scan(
+            self.source, self.head, Contents(self.head.end), size
         )
         self._size = size
         self._starts: tuple[int, list[int]] | None = None
@@ -128,19 +106,19 @@ class Journal:
         self._describe()
 
     def _describe(self) -> None:
-        patches = amendments.patches(self._bytes, self._contents.others, self._size)
-        self.header, self._signals = amendments.apply(self._head, patches)
-        self.signals = Signals({signal.name: signal for signal in self._signals})
-        self._numbers = {signal.name: number for number, signal in enumerate(self._signals)}
+        patches = amendments.patches(self.source, self.contents.others, self._size)
+        self.header, self.declared = amendments.apply(self.head, patches)
+        self.signals = Signals({signal.name: signal for signal in self.declared})
+        self.numbers = {signal.name: number for number, signal in enumerate(self.declared)}
         self.metadata: dict[str, Any] = self.header.get("metadata", {})
 
     @property
     def complete(self) -> bool:  # noqa: D102
-        return self._contents.closed
+        return self.contents.closed
 
     @property
     def tail(self) -> LbjError | None:  # noqa: D102
-        return self._contents.tail
+        return self.contents.tail
 
     @property
     def bytes(self) -> int:
@@ -149,21 +127,21 @@ class Journal:
 
     def totals(self, name: str) -> tuple[int, int]:
         """Counts and stored bytes of a declared signal over all completed frames."""
-        events, size = self._contents.totals[self._numbers[name]]
+        events, size = self.contents.totals[self.numbers[name]]
         return events, size
 
     def refresh(self) -> int:
         """Look for frames completed since; returns how many are new. For a journal that is still being written."""
-        before, size = len(self), self._bytes.renew()
+        before, size = len(self), self.source.renew()
         if size != self._size:
-            scan(self._bytes, self._head, self._contents, size)
+            scan(self.source, self.head, self.contents, size)
             self._size = size
             self._describe()
         return len(self) - before
 
-    def _end(self, group: Group) -> int:
+    def end_of(self, group: Group) -> int:
         """Offset of what comes after a frame, or the end of the file."""
-        found = self._contents
+        found = self.contents
         if self._starts is None or self._starts[0] != found.end:
             starts = [one.fram for one in (*found.frames, *found.statics)] + [offset for _, offset in found.others]
             self._starts = found.end, sorted(starts)
@@ -171,7 +149,7 @@ class Journal:
         return self._starts[1][place] if place < len(self._starts[1]) else self._size
 
     def __len__(self) -> int:
-        return len(self._contents.frames)
+        return len(self.contents.frames)
 
     @overload
     def __getitem__(self, index: int) -> Frame: ...
@@ -185,7 +163,7 @@ class Journal:
         number = index + len(self) if index < 0 else index
         if not 0 <= number < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
-        return Frame(self, number, self._contents.frames[number])
+        return Frame(self, number, self.contents.frames[number])
 
     def __iter__(self) -> Iterator[Frame]:
         for number in range(len(self)):
@@ -196,17 +174,17 @@ class Journal:
         held = self.statics()
         if name not in held:
             raise UsageError(f"the journal holds no static data of {name!r}")
-        return held[name]._read(name)
+        return held[name].read(name)
 
     def statics(self) -> dict[str, Frame]:
         """By static signal, the pseudo-frame that holds its data, or may hold them and is damaged (clause 5.2.3)."""
-        for group in self._contents.statics[len(self._statics) :]:
+        for group in self.contents.statics[len(self._statics) :]:
             frame = Frame(self, layout.STATIC, group)
             try:
-                names = frame._checked_names()
+                names = frame.checked_names()
             except DamagedError as error:  # it may hold any of them
-                names = [signal.name for signal in self._signals if signal.static]
-                frame._error = error
+                names = [signal.name for signal in self.declared if signal.static]
+                frame.broken = error
             self._statics.append(frame)
             self._last.update(dict.fromkeys(names, frame))
         return self._last
@@ -216,7 +194,23 @@ class Journal:
         names = list(self.signals) if signal is None else self.signals.group(signal)
         if not names:
             raise UsageError(f"the journal has no signal {signal!r}; it has {', '.join(self.signals)}")
-        return next((found for _, found in newest_first(self) if found.signal in names), None)
+        return next((found for _, found in self.displacement_records() if found.signal in names), None)
+
+    def displacement_records(self) -> Iterator[tuple[builtins.bytes, Displacement]]:
+        """Payload and content of every record of displacements that is right, the newest first."""
+        for kind, offset in reversed(self.contents.others):
+            if kind != layout.DISP:
+                continue
+            try:
+                record = self.source.header(offset, self.bytes)
+                if record.type != layout.DISP:
+                    continue
+                payload = self.source.payload(record)
+                completed = bisect_left(self.contents.frames, offset, key=lambda group: group.done)
+                found = displacements.parse(payload, record, self.declared, completed, self.max_bytes)
+            except (DamagedError, UnsupportedError):
+                continue
+            yield payload, found
 
     def to_dask(self, name: str) -> Any:
         """Dense data of a signal or group as a dask array, (N, Y, X, C): read when computed; see `lbj.arrays`."""
@@ -264,17 +258,17 @@ class Frame:
     """
 
     def __init__(self, journal: Journal, number: int, group: Group) -> None:
-        self._journal, self.index, self._group = journal, number, group
+        self.journal, self.index, self._group = journal, number, group
         self._loaded: tuple[dict[str, Any], dict[int, list[Record]]] | None = None
-        self._error: DamagedError | None = None  # why the whole of it is damaged
+        self.broken: DamagedError | None = None  # why the whole of it is damaged
 
     def _load(self) -> tuple[dict[str, Any], dict[int, list[Record]]]:
-        if self._error is not None:
-            raise self._error
+        if self.broken is not None:
+            raise self.broken
         if self._loaded is not None:
             return self._loaded
-        source, group = self._journal._bytes, self._group
-        source.prefetch(group.fram, self._journal._end(group))
+        source, group = self.journal.source, self._group
+        source.prefetch(group.fram, self.journal.end_of(group))
         begin = record = next(self._between(group.fram))
         if begin.type != layout.FRAM or fields(layout.fram, source.payload(begin), begin).frame != self.index:
             raise DamagedError(f"no frame {self.index} begins here", offset=group.fram, clause="6.3.3")
@@ -283,7 +277,7 @@ class Frame:
         for record in self._between(begin.end):
             if record.type == layout.BLOK:
                 signal = self._signal_of(record)
-                if self._journal._signals[signal].static == (self.index == layout.STATIC):  # clause 5.3.8
+                if self.journal.declared[signal].static == (self.index == layout.STATIC):  # clause 5.3.8
                     found.setdefault(signal, []).append(record)
                 count += 1
             elif record.type in layout.CRITICAL:
@@ -300,32 +294,32 @@ class Frame:
     def _between(self, place: int) -> Iterator[Record]:
         """Records from a place inside the frame on; one that leaves the file is damage here, in its midst."""
         try:
-            yield from self._journal._bytes.records(place, self._journal._size)
+            yield from self.journal.source.records(place, self.journal.bytes)
         except TruncatedError as error:
             raise DamagedError(error.reason, offset=error.offset, clause=error.clause) from error
 
     def _signal_of(self, record: Record) -> int:
         """Signal that a block states, its place checked (clauses 5.3.1 and 5.3.2)."""
-        source = self._journal._bytes
+        source = self.journal.source
         block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
-        if block.signal >= len(self._journal._signals) or block.frame != self.index:
+        if block.signal >= len(self.journal.declared) or block.frame != self.index:
             source.payload(record)
             raise DamagedError(
                 f"a block of signal {block.signal} of frame {block.frame} stands in frame {self.index} of "
-                f"{len(self._journal._signals)} signals",
+                f"{len(self.journal.declared)} signals",
                 offset=record.offset,
                 clause="5.3.1" if block.frame != self.index else "5.3.2",
             )
         return int(block.signal)
 
-    def _checked_names(self) -> list[str]:
+    def checked_names(self) -> list[str]:
         """Names of the signals, with the digests of all blocks checked."""
         names = self.names
         for record in self._between(self._group.fram):
             if record.offset >= self._group.done:
                 break
             if record.type == layout.BLOK:
-                self._journal._bytes.payload(record)
+                self.journal.source.payload(record)
         return names
 
     @property
@@ -336,7 +330,7 @@ class Frame:
     @property
     def known(self) -> dict[str, Any]:
         """Attributes that mean something, of the right types (clause 5.4.4); values by signal or group."""
-        return known(self.attributes, self._journal.signals)
+        return known(self.attributes, self.journal.signals)
 
     @property
     def region(self) -> int:
@@ -346,7 +340,7 @@ class Frame:
     @property
     def names(self) -> list[str]:
         """Names of the signals that the frame holds."""
-        return [self._journal._signals[number].name for number in sorted(self._load()[1])]
+        return [self.journal.declared[number].name for number in sorted(self._load()[1])]
 
     def __getattr__(self, name: str) -> Any:
         if name in NAMES:
@@ -363,9 +357,9 @@ class Frame:
         DamagedError
             If a block fails its digest or contradicts its header.
         """
-        if self._journal.signals[name].kind != "events":
-            raise UsageError(f"signal {name!r} is of kind {self._journal.signals[name].kind!r}; read it with array()")
-        events: Events = self._read(name)
+        if self.journal.signals[name].kind != "events":
+            raise UsageError(f"signal {name!r} is of kind {self.journal.signals[name].kind!r}; read it with array()")
+        events: Events = self.read(name)
         return events
 
     def array(self, name: str) -> np.ndarray:
@@ -378,61 +372,65 @@ class Frame:
         DamagedError
             If a block fails its digest or contradicts its header.
         """
-        signal = self._journal.signals[name]
+        signal = self.journal.signals[name]
         itemsize = 4 if signal.kind == "events" else np.dtype(signal.dtype).itemsize
-        blocks.bound(signal, itemsize, self._journal._max_bytes)
-        data = self._read(name)
+        blocks.bound(signal, itemsize, self.journal.max_bytes)
+        data = self.read(name)
         return data.dense() if isinstance(data, Events) else data
 
-    def _read(self, name: str) -> Any:
-        signal = self._journal.signals[name]
-        members = self._journal.signals.group(name)
+    def read(self, name: str) -> Any:
+        """Events or array of a signal, or the sum over a group."""
+        signal = self.journal.signals[name]
+        members = self.journal.signals.group(name)
         held = self._load()[1]
-        present = [member for member in members if self._journal._numbers[member] in held]
-        parts = [self._member(member) for member in present or members]
+        present = [member for member in members if self.journal.numbers[member] in held]
+        parts = [self.member(member) for member in present or members]
         if len(parts) == 1:
             return parts[0]
         return Events.sum(parts) if isinstance(parts[0], Events) else sum(part.astype(signal.dtype) for part in parts)
 
-    def _member(self, name: str) -> Any:
-        journal, signal, parsed = self._journal, self._journal.signals[name], self._blocks(name)
+    def member(self, name: str) -> Any:
+        """Events or array of a declared signal."""
+        journal, signal, parsed = self.journal, self.journal.signals[name], self.stored_blocks(name)
         if signal.kind == "events":
             return blocks.join_events(signal, parsed)
-        return blocks.join_array(signal, parsed, journal._max_bytes)
+        return blocks.join_array(signal, parsed, journal.max_bytes)
 
-    def _stored(self, name: str) -> Any:
+    def stored(self, name: str) -> Any:
         """Data of a signal to be written again: Events or array, or lossy blocks as they are stored."""
-        data, parsed = self._member(name), self._blocks(name)
-        return blocks.Verbatim(self._journal.signals[name], parsed, data) if blocks.lossy(parsed) else data
+        data, parsed = self.member(name), self.stored_blocks(name)
+        return blocks.Verbatim(self.journal.signals[name], parsed, data) if blocks.lossy(parsed) else data
 
-    def _blocks(self, name: str) -> list[blocks.Block]:
-        journal = self._journal
+    def stored_blocks(self, name: str) -> list[blocks.Block]:
+        """Blocks of a declared signal, parsed and not decoded."""
+        journal = self.journal
         return [
-            blocks.parse(record, journal._bytes.payload(record), journal._signals, self.index)
+            blocks.parse(record, journal.source.payload(record), journal.declared, self.index)
             for record in self.block_records(name)
         ]
 
     def block_records(self, name: str) -> list[Record]:
         """Headers of the records that hold a declared signal in this frame; UsageError where there are none."""
-        journal = self._journal
-        number = journal._numbers[name]
-        records = self._load()[1].get(number)
+        records = self.records(name)
         if not records:
             for record in (record for found in self._load()[1].values() for record in found):
-                journal._bytes.payload(record)  # a damaged block may be the one that is missed
+                self.journal.source.payload(record)  # a damaged block may be the one that is missed
             raise UsageError(f"frame {self.index} holds no {name!r}; it holds {', '.join(self.names) or 'nothing'}")
         return records
 
-    def _offset(self, name: str) -> int:
+    def records(self, name: str) -> list[Record]:
+        """Records of a declared signal's blocks; none where the frame does not hold it."""
+        return self._load()[1].get(self.journal.numbers[name], [])
+
+    def offset(self, name: str) -> int:
         """Offset of the signal's first block."""
-        number = self._journal._numbers[name]
-        return self._load()[1][number][0].offset
+        return self.records(name)[0].offset
 
     def content_digest(self) -> bytes:
         """SHA-256 of this frame's canonical content (clause 7.3)."""
         digest = hashlib.sha256()
         for name in self.names:
-            digest.update(content_digest(self._journal.signals[name], self._member(name)))
+            digest.update(content_digest(self.journal.signals[name], self.member(name)))
         return digest.digest()
 
     def __repr__(self) -> str:

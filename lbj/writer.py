@@ -18,8 +18,9 @@ from .format.contents import Contents, Group, build_index, check_names
 from .format.metadata import faults
 from .format.records import build, dump_json
 from .locking import lock
-from .reader import Journal, Signals
+from .reader import Journal
 from .signal import Signal
+from .signal_names import Signals
 
 
 def create(
@@ -89,9 +90,7 @@ def begin(
         raise UsageError(f"metadata must be plain JSON values (no NaN, no arrays, no dates): {error}") from error
     fixed = layout.head.build({"major": layout.MAJOR, "minor": layout.MINOR, "unused": 0, "json": text})
     file, owns = (_open(path, "x+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
-    writer = Writer(file, signals, Contents(0, totals=[[0, 0] for _ in signals]), fixed, sync=sync, owns=owns)
-    writer._store(layout.SIGNATURE + build(layout.HEAD, fixed))
-    return writer
+    return Writer(file, signals, Contents(0, totals=[[0, 0] for _ in signals]), fixed, sync=sync, owns=owns)
 
 
 def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
@@ -112,16 +111,18 @@ def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
                 f"the journal has minor version {journal.version[1]}, newer than this writer's {layout.MINOR}; "
                 "upgrade lbj to continue it"
             )
-        for signal in journal._signals:
+        for signal in journal.declared:
             codings.check(signal.coding, signal.kind, signal.name)
     except BaseException:
         if owns:
             file.close()
         raise
-    head = journal._bytes.payload(journal._bytes.header(8, journal.bytes))
-    writer = Writer(file, journal._signals, journal._contents, head, sync=sync, owns=owns)
-    writer._cut()
-    return writer
+    head = journal.source.payload(journal.source.header(8, journal.bytes))
+    try:
+        file.truncate(journal.contents.end)
+    except OSError as error:
+        raise StorageError(f"cannot cut the unfinished end off: {error}") from error
+    return Writer(file, journal.declared, journal.contents, head, sync=sync, owns=owns)
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:
@@ -165,16 +166,18 @@ class Writer:
         self._signals = signals
         self._memory: blocks.Memory = {}
         self._numbers = {signal.name: i for i, signal in enumerate(signals)}
-        self._contents = contents
-        self._amendments = sum(kind == layout.AMND for kind, _ in contents.others)
+        self.contents = contents
+        self.amendments = sum(kind == layout.AMND for kind, _ in contents.others)
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._open = True
         self._torn = False
+        if not contents.end:
+            self._store(layout.SIGNATURE + build(layout.HEAD, head))
 
     def __len__(self) -> int:
         """Return the number of completed frames."""
-        return len(self._contents.frames)
+        return len(self.contents.frames)
 
     def append(self, data: dict[str, Any], **given: Any) -> int:
         """Store one frame; on return it is completed and durable.
@@ -203,14 +206,14 @@ class Writer:
         """
         stored = attributes.checked(given, list(self._numbers))
         with self._lock:
-            number = len(self._contents.frames)
-            self._group(number, data, stored, static=False)
+            number = len(self.contents.frames)
+            self.put_frame(number, data, stored, static=False)
         return number
 
     def put_static(self, name: str, value: Any) -> None:
         """Store a static signal (survey image, dark or gain reference); the last one stored is read."""
         with self._lock:
-            self._group(layout.STATIC, {name: value}, {}, static=True)
+            self.put_frame(layout.STATIC, {name: value}, {}, static=True)
 
     def amend(self, patch: dict[str, Any]) -> None:
         """Amend descriptions without rewriting: JSON merge patches (RFC 7396) of metadata, source and signals by name.
@@ -231,12 +234,12 @@ class Writer:
                 signals = {**patch["signals"], name: {**change, "axes": amended.axes}}
                 patch = {**patch, "signals": signals}
         with self._lock:
-            if self._amendments >= amendments.MOST:
+            if self.amendments >= amendments.MOST:
                 raise UsageError(
                     f"a journal takes {amendments.MOST} amendments; copy it with 'lbj convert' to merge them"
                 )
             self._put(layout.AMND, patch)
-            self._amendments += 1
+            self.amendments += 1
 
     def put_personal(self, data: dict[str, Any]) -> None:
         """Store names of operators and other personal data, which a program that strips them drops (clause 7.4)."""
@@ -246,7 +249,7 @@ class Writer:
         """Store the content digest (clause 7.3) of all frames so far, as `Journal.content_digest` gives it."""
         with self._lock:
             payload = layout.cont.build({"frames": len(self), "sha256": bytes.fromhex(sha256)})
-            self._record(layout.CONT, payload)
+            self.put_record(layout.CONT, payload)
 
     def put_displacement(
         self,
@@ -293,23 +296,24 @@ class Writer:
         }
         number = self._numbers[name[0]]
         with self._lock:
-            self._record(layout.DISP, displacements.build(self._signals, number, len(self), values))
+            self.put_record(layout.DISP, displacements.build(self._signals, number, len(self), values))
 
     def _put(self, kind: bytes, value: dict[str, Any]) -> None:
         try:
             text = dump_json(value)
         except (TypeError, ValueError) as error:
             raise UsageError(f"plain JSON values are expected: {error}") from error
-        self._record(kind, text)
+        self.put_record(kind, text)
 
-    def _record(self, kind: bytes, payload: bytes) -> None:
+    def put_record(self, kind: bytes, payload: bytes) -> None:
         """Append an ancillary record."""
         with self._lock:
-            offset = self._contents.end
+            offset = self.contents.end
             self._store(build(kind, payload))
-            self._contents.others.append((kind, offset))
+            self.contents.others.append((kind, offset))
 
-    def _group(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:
+    def put_frame(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:
+        """Append a frame group whose attributes are as they are to be stored; `append` and `put_static` check them."""
         parts = [build(layout.FRAM, layout.pack_fram(number, 0))]
         totals = [[0, 0] for _ in self._signals]
         for name, value in data.items():
@@ -329,13 +333,13 @@ class Writer:
             text = dump_json(stored) if stored else b""
         except (TypeError, ValueError) as error:
             raise UsageError(f"attributes must be plain JSON values: {error}") from error
-        start = self._contents.end
+        start = self.contents.end
         done_at = start + sum(map(len, parts))
         parts.append(build(layout.DONE, done + text))
         self._store(b"".join(parts))
         group = Group(start, done_at)
-        (self._contents.statics if static else self._contents.frames).append(group)
-        for sums, more in zip(self._contents.totals, totals, strict=True):
+        (self.contents.statics if static else self.contents.frames).append(group)
+        for sums, more in zip(self.contents.totals, totals, strict=True):
             sums[0] += more[0]
             sums[1] += more[1]
 
@@ -349,9 +353,9 @@ class Writer:
             )
         try:
             if self._torn:
-                self._file.truncate(self._contents.end)
+                self._file.truncate(self.contents.end)
             self._torn = True
-            self._file.seek(self._contents.end)
+            self._file.seek(self.contents.end)
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) or 0 :]
@@ -362,19 +366,13 @@ class Writer:
             self._torn = False
         except OSError as error:
             with contextlib.suppress(OSError):
-                self._file.truncate(self._contents.end)
+                self._file.truncate(self.contents.end)
                 self._torn = False
             raise StorageError(
-                f"the disk refused {len(data)} bytes at byte {self._contents.end}: {error.strerror or error}; the "
+                f"the disk refused {len(data)} bytes at byte {self.contents.end}: {error.strerror or error}; the "
                 f"{len(self)} frames completed before are safe. Free space and append the frame again"
             ) from error
-        self._contents.end += len(data)
-
-    def _cut(self) -> None:
-        try:
-            self._file.truncate(self._contents.end)
-        except OSError as error:
-            raise StorageError(f"cannot cut the unfinished end off: {error}") from error
+        self.contents.end += len(data)
 
     def close(self) -> None:
         """Write index and footer and release the file."""
@@ -384,10 +382,10 @@ class Writer:
 
     def _end(self) -> None:
         try:
-            if layout.RECORD_SIZE + len(self._head) <= self._contents.end // 1000:
-                self._contents.others.append((layout.COPY, self._contents.end))
+            if layout.RECORD_SIZE + len(self._head) <= self.contents.end // 1000:
+                self.contents.others.append((layout.COPY, self.contents.end))
                 self._store(build(layout.COPY, self._head))
-            index, foot = build_index(self._contents, self._contents.end)
+            index, foot = build_index(self.contents, self.contents.end)
             self._store(build(layout.INDX, index) + build(layout.FOOT, foot))
         finally:
             self._open = False

@@ -10,9 +10,9 @@ from ..errors import DamagedError, UsageError
 from ..format.amendments import WHEN
 from ..format.attributes import NAMES
 from ..format.metadata import faults
-from ..reader import Signals
 from ..reader import open as open_journal
 from ..signal import Axis, Signal
+from ..signal_names import Signals
 from ..writer import append
 from . import quantities
 from .history import changes

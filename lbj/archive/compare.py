@@ -44,8 +44,8 @@ def compare(paths: Sequence[str], path: str | os.PathLike[str]) -> None:
     """
     source = open_apart(list(paths))
     with open_journal(path) as journal:
-        head = journal._head.json
-        _same("signals", [_declared(s) for s in journal._head.signals], [_declared(s) for s in source.signals])
+        head = journal.head.json
+        _same("signals", [_declared(s) for s in journal.head.signals], [_declared(s) for s in source.signals])
         _same("metadata", head.get("metadata", {}), _plain(without_implausible(source.metadata)[0]))
         _same("names of static data", sorted(journal.statics()), sorted(source.static))
         for name, value in source.static.items():

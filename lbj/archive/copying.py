@@ -74,14 +74,14 @@ def write(journal: Journal, out: str | os.PathLike[str], form: Form) -> str:
     with new_journal(out) as part:
         with begin(part, form.signals, form.metadata, source=form.source, others=form.others, sync=False) as writer:
             for name, frame in journal.statics().items():
-                writer._group(layout.STATIC, {name: form.blocks(frame, name)}, {}, static=True)
+                writer.put_frame(layout.STATIC, {name: form.blocks(frame, name)}, {}, static=True)
             for frame in journal:
                 data = {name: form.blocks(frame, name) for name in frame.names}
-                writer._group(frame.index, data, form.attributes(frame.attributes), static=False)
+                writer.put_frame(frame.index, data, form.attributes(frame.attributes), static=False)
             for kind, payload in form.records:
-                writer._record(kind, payload)
+                writer.put_record(kind, payload)
             writer.put_content_digest(digest)
-        with open_journal(part, journal._max_bytes) as copy:
+        with open_journal(part, journal.max_bytes) as copy:
             _compare(journal, copy, digest)
     return digest
 
@@ -90,17 +90,17 @@ def _compare(journal: Journal, copy: Journal, digest: str) -> None:
     same = copy.complete and len(copy) == len(journal) and copy.content_digest() == digest
     for name, frame in journal.statics().items():
         signal = journal.signals[name]
-        same = same and digest_of(signal, copy.static(name)) == digest_of(signal, frame._member(name))
+        same = same and digest_of(signal, copy.static(name)) == digest_of(signal, frame.member(name))
     if not same:
         raise DamagedError("the copy differs from the journal; nothing of it was kept. Please report this")
 
 
 def ancillary(journal: Journal) -> list[tuple[bytes, bytes]]:
     """Return type and payload of the records outside of frames, those left out that every journal has of its own."""
-    source = journal._bytes
+    source = journal.source
     return [
         (kind, source.payload(source.header(offset, journal.bytes)))
-        for kind, offset in journal._contents.others
+        for kind, offset in journal.contents.others
         if kind not in OWN
     ]
 

@@ -128,9 +128,9 @@ def _stored(source: Any, files: list[str], out: str, settings: Settings | None) 
 def _held(out: str) -> list[str]:
     """Return the SHA-256 of the files that a journal was made of and proved to hold; none where it was not."""
     with open_journal(out) as journal:
-        if not journal.complete or not any(kind == layout.CONT for kind, _ in journal._contents.others):
+        if not journal.complete or not any(kind == layout.CONT for kind, _ in journal.contents.others):
             return []
-        source = journal._head.json.get("source")
+        source = journal.head.json.get("source")
         files = source.get("files", []) if isinstance(source, dict) else []
         return [str(item.get("sha256")) for item in files if isinstance(item, dict)]
 

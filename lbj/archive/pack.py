@@ -56,9 +56,9 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Packed:
     """
     with open_journal(path) as journal:
         copying.refuse_broken(journal)
-        signals = [_coded(journal, signal) for signal in journal._head.signals]
+        signals = [_coded(journal, signal) for signal in journal.head.signals]
         by_name = {signal.name: (number, signal) for number, signal in enumerate(signals)}
-        head = journal._head.json
+        head = journal.head.json
         form = copying.Form(
             signals,
             head.get("metadata", {}),
@@ -70,7 +70,7 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Packed:
         )
         digest = copying.write(journal, out, form)
         changed = {
-            new.name: new.coding for old, new in zip(journal._head.signals, signals, strict=True)
+            new.name: new.coding for old, new in zip(journal.head.signals, signals, strict=True)
             if old.coding != new.coding
         }  # fmt: skip
         return Packed(journal.bytes, os.path.getsize(out), digest, changed)
@@ -85,7 +85,7 @@ def _coded(journal: Journal, signal: Signal) -> Signal:
     for name in CANDIDATES[signal.kind]:
         tried = Signal.from_json({**signal.to_json(), "coding": name})
         try:
-            size = sum(_encoded(frame, journal._numbers[signal.name], tried).size for frame in held)
+            size = sum(_encoded(frame, journal.numbers[signal.name], tried).size for frame in held)
         except UsageError:  # a coding that these values do not fit
             continue
         if held and (not least or size < least):
@@ -104,12 +104,12 @@ def _held(journal: Journal, name: str) -> Iterator[Frame]:
 
 
 def _encoded(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:
-    return blocks.Prepared(list(blocks.write(number, signal, frame.index, frame._member(signal.name), {})))
+    return blocks.Prepared(list(blocks.write(number, signal, frame.index, frame.member(signal.name), {})))
 
 
 def smallest(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:
     """Return the records of a signal in a frame: as they are stored, or coded anew where that is smaller."""
-    stored = frame._blocks(signal.name)
+    stored = frame.stored_blocks(signal.name)
     as_stored = blocks.copied(number, signal, frame.index, stored)
     if blocks.lossy(stored) or codings.split(signal.coding)[0] in codings.LOSSY:
         return as_stored

@@ -64,7 +64,7 @@ def strip(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Stripped
 
         def stored(frame: Frame, name: str) -> blocks.Prepared:
             number, signal = numbers[name]
-            return blocks.copied(number, signal, frame.index, frame._blocks(name))
+            return blocks.copied(number, signal, frame.index, frame.stored_blocks(name))
 
         form = copying.Form(
             signals,
@@ -93,7 +93,7 @@ def _names(journal: Journal, records: list[tuple[bytes, bytes]]) -> tuple[list[d
         if kind in (layout.PERS, layout.AMND):
             said = parse_json(payload, _UNPLACED)
             persons |= personal_texts(said, inside=kind == layout.PERS)
-    for part in (journal._head.json, journal.header, *(frame.attributes for frame in journal)):
+    for part in (journal.head.json, journal.header, *(frame.attributes for frame in journal)):
         persons |= personal_texts(part)
     return files, names | names_in(persons)
 

@@ -76,7 +76,7 @@ class Place:
     def __init__(self, journal: Journal) -> None:
         if journal.path is None:
             raise UsageError("arrays that are read later need the journal's name; open it by its path")
-        self.path, self.max_bytes = journal.path, journal._max_bytes
+        self.path, self.max_bytes = journal.path, journal.max_bytes
         self.uuid, self.bytes = str(journal.header.get("uuid")), journal.bytes
 
     @property

@@ -35,7 +35,7 @@ def add_part(frame: Frame, name: str, window: Window, out: np.ndarray, journal: 
     DamagedError, UnsupportedError
         As `Frame.array`, for the blocks that are needed.
     """
-    signal = frame._journal.signals[name]
+    signal = frame.journal.signals[name]
     if signal.kind != "events":
         for block in overlapping(frame, name, window):
             _add_array(signal, block, window, out)
@@ -57,15 +57,15 @@ def add_part(frame: Frame, name: str, window: Window, out: np.ndarray, journal: 
 
 
 def _counts(frame: Frame, name: str) -> int:
-    source = frame._journal._bytes
+    source = frame.journal.source
     heads = [source.read(one.body, min(one.length, layout.BLOK_SIZE)) for one in frame.block_records(name)]
     return sum(int(layout.blok.parse(head).events) for head in heads)
 
 
 def overlapping(frame: Frame, name: str, window: Window) -> list[blocks.Block]:
     """Blocks of a declared signal that share voxels with a window."""
-    journal = frame._journal
-    source, signals = journal._bytes, journal._signals
+    journal = frame.journal
+    source, signals = journal.source, journal.declared
     records = frame.block_records(name)
     size = layout.BLOK_SIZE + len(window) * layout.BOUNDS_SIZE
     heads = [

@@ -140,7 +140,7 @@ def _cut(events: Events, window: Window, target: int) -> Iterator[tuple[Events, 
         middle = min(middle, stop - start - 1)
         place = int(np.searchsorted(events.channel, middle))
         for side, a, b in ((slice(place), 0, middle), (slice(place, None), middle, stop - start)):
-            half = Events._trusted(
+            half = Events.unchecked(
                 events.pixel[side],
                 events.channel[side] - np.uint32(a),
                 events.count[side],
@@ -155,7 +155,9 @@ def _cut(events: Events, window: Window, target: int) -> Iterator[tuple[Events, 
     for a, b in ((0, middle), (middle, stop - start)):
         keep = (events.pixel >= a * row) & (events.pixel < b * row)
         shape = (*events.shape[:axis], b - a, *events.shape[axis + 1 :])
-        part = Events._trusted(events.pixel[keep] - np.uint32(a * row), events.channel[keep], events.count[keep], shape)
+        part = Events.unchecked(
+            events.pixel[keep] - np.uint32(a * row), events.channel[keep], events.count[keep], shape
+        )
         yield from _cut(part, (*window[:axis], (start + a, start + b), *window[axis + 1 :]), target)
 
 
@@ -326,13 +328,13 @@ def join_events(signal: Signal, blocks: list[Block]) -> Events:
         channel.append(c + np.uint32(block.window[-1][0]))
         count.append(counts)
     if len(blocks) == 1:
-        return Events._trusted(pixel[0], channel[0], count[0], signal.shape)
+        return Events.unchecked(pixel[0], channel[0], count[0], signal.shape)
     pixels_all, channels_all, counts_all = np.concatenate(pixel), np.concatenate(channel), np.concatenate(count)
     firsts = [block.window[-1][0] for block in blocks]
     if firsts == sorted(firsts) and all(block.window[:-1] == _whole(signal)[:-1] for block in blocks):
-        return Events._trusted(pixels_all, channels_all, counts_all, signal.shape)
+        return Events.unchecked(pixels_all, channels_all, counts_all, signal.shape)
     order = np.lexsort((pixels_all, channels_all))
-    return Events._trusted(pixels_all[order], channels_all[order], counts_all[order], signal.shape)
+    return Events.unchecked(pixels_all[order], channels_all[order], counts_all[order], signal.shape)
 
 
 def check_counts(signal: Signal, block: Block, counts: np.ndarray) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError, UnsupportedError, UsageError
+from ..errors import DamagedError, UsageError
 from ..signal import Signal
 from . import layout
 from .records import Record, fields
-
-if TYPE_CHECKING:
-    from ..reader import Journal
 
 MOST_TERMS = 16
 LARGEST = 2.0**32
@@ -193,24 +189,6 @@ def parse(payload: bytes, record: Record, signals: Sequence[Signal], frames: int
         bool(fixed.flags),
         max_bytes,
     )
-
-
-def newest_first(journal: Journal) -> Iterator[tuple[bytes, Displacement]]:
-    """Payload and content of every record of a journal that is right; others are passed over."""
-    contents, source = journal._contents, journal._bytes
-    for kind, offset in reversed(contents.others):
-        if kind != layout.DISP:
-            continue
-        try:
-            record = source.header(offset, journal.bytes)
-            if record.type != layout.DISP:
-                continue
-            payload = source.payload(record)
-            completed = bisect_left(contents.frames, offset, key=lambda group: group.done)
-            found = parse(payload, record, journal._signals, completed, journal._max_bytes)
-        except (DamagedError, UnsupportedError):
-            continue
-        yield payload, found
 
 
 def _grid(signal: Signal) -> tuple[int, int]:

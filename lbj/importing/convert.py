@@ -13,13 +13,12 @@ from ..archive.compare import compare, frame_digest
 from ..codings import LOSSY, split
 from ..errors import UsageError
 from ..format import layout
-from ..format.displacements import newest_first
 from ..format.plausible import without_implausible
 from ..outputs import digest, new_journal
 from ..progress import track
-from ..reader import Signals
 from ..reader import open as open_journal
 from ..signal import Signal
+from ..signal_names import Signals
 from ..writer import begin
 from .apart import open_apart
 from .arrays import first_bytes
@@ -108,7 +107,7 @@ def write_source(
             if proved:
                 found.update(frame_digest(source.signals, data))
         for payload in displacements:
-            writer._record(layout.DISP, payload)
+            writer.put_record(layout.DISP, payload)
         notes: list[str] = [Note(_plain(note), note.rank) for note in grouped([*source.notes, *lost])]
         if notes:
             writer.amend({"source": {"notes": notes}})
@@ -128,7 +127,7 @@ def _displacements(paths: list[str]) -> list[bytes]:
     if len(paths) != 1 or not os.path.isfile(paths[0]) or first_bytes(Path(paths[0]))[:8] != layout.SIGNATURE:
         return []
     with open_journal(paths[0]) as journal:
-        return [payload for payload, _ in newest_first(journal)][::-1]
+        return [payload for payload, _ in journal.displacement_records()][::-1]
 
 
 def _files(paths: list[str]) -> list[dict[str, str]]:

@@ -30,4 +30,4 @@ def read(path: Path) -> Source:
 def _frames(path: Path) -> Iterator[Frame]:
     with open_journal(path) as journal:
         for frame in journal:
-            yield {name: frame._stored(name) for name in frame.names}, known(frame.attributes, list(journal.signals))
+            yield {name: frame.stored(name) for name in frame.names}, known(frame.attributes, list(journal.signals))

@@ -91,7 +91,7 @@ def _joined(signal: Signal, found: list[blocks.Block], max_bytes: int, *, keep: 
     """Return the signal's Events or array."""
     if signal.kind == "events":
         events: Events = blocks.join_events(signal, found)
-        events._check()
+        events.check()
         return events
     array = blocks.join_array(signal, found, max_bytes)
     return blocks.Verbatim(signal, found, array) if keep and blocks.lossy(found) else array

@@ -114,7 +114,7 @@ def recover(
         same = next((new for new, old in enumerate(kept) if new != old), len(kept))
         for record in displaced:
             _displacement(source, record, header, writer, same, lose)
-        if losses or writer._amendments:
+        if losses or writer.amendments:
             _name(writer, old, described["source"].get("notes"), losses)
         return Recovered([number for number in kept if number is not None], lost, len(losses))
 
@@ -132,7 +132,7 @@ def _frame(
             extra = attributes.get("metadata")
             extra = {**(extra if isinstance(extra, dict) else {}), "original_frame": piece.number}
             attributes = {**attributes, "metadata": extra}
-        writer._group(len(writer), found.data, attributes, static=False)
+        writer.put_frame(len(writer), found.data, attributes, static=False)
     return not found.faults
 
 
@@ -161,7 +161,7 @@ def _outside(
             if "signals" in patch:
                 names = {signal.name for signal in header.signals}
                 patch["signals"] = {name: change for name, change in patch["signals"].items() if name in names}
-            if writer._amendments == amendments.MOST - 1:
+            if writer.amendments == amendments.MOST - 1:
                 raise DamagedError("the last amendment that a journal may have names the losses", clause="7.1.3")
             writer.amend(patch)
             amendments.merge(described, {"source": patch.get("source", {})})
@@ -180,7 +180,7 @@ def _displacement(
     try:
         payload = source.payload(record)
         displacements.parse(payload, record, header.signals, same)
-        writer._record(layout.DISP, payload)
+        writer.put_record(layout.DISP, payload)
     except LbjError as error:
         lose(f"displacements: {error}")
 

@@ -118,7 +118,7 @@ def _signal(chosen: _Chosen, signal: Signal, *, summed: bool, aligned: bool, laz
     for i, axis in enumerate(axes):
         axis["index_in_array"] = i
     return {
-        "data": to_dask(array) if lazy else _whole(array, journal._max_bytes),
+        "data": to_dask(array) if lazy else _whole(array, journal.max_bytes),
         "axes": axes,
         "metadata": hyperspy_signal.metadata(chosen, signal, summed=added),
         "original_metadata": {KEY: np.frombuffer(json.dumps(described, ensure_ascii=False).encode(), np.uint8)},

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from lbj import Signal, UsageError
-from lbj.reader import Signals
 from lbj.signal import finite
+from lbj.signal_names import Signals
 
 from ..maps.edges import fitted_channels
 from ..maps.windows import beside, window_weights

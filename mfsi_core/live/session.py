@@ -9,7 +9,7 @@ from typing import Any
 
 import lbj
 from lbj import Signal, UsageError
-from lbj.reader import Signals
+from lbj.signal_names import Signals
 
 from ..geometry.registration import Registration
 from ..maps.map import Map

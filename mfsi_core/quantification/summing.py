@@ -133,7 +133,7 @@ def spectra_in(source: Any, signal: Any, registration: Registration | None) -> S
     first = source[0] if isinstance(source, list) and source else source
     if is_journal(source) or isinstance(first, Frame):
         given = series(source, signal)
-        metadata = dict((first._journal if isinstance(first, Frame) else source).metadata)
+        metadata = dict((first.journal if isinstance(first, Frame) else source).metadata)
     else:
         given = _arrays(source, signal)
     declared = given.signal

@@ -78,7 +78,7 @@ def _move_events(events: Events, channels: Floats) -> Events:
         first = np.flatnonzero(np.diff(voxel, prepend=-1))
         pixel, channel, count = pixel[first], channel[first], np.add.reduceat(count, first)
     kind = SharedEvents if shared else Events
-    return kind._trusted(pixel.astype(np.uint32), channel.astype(np.uint32), count, events.shape)
+    return kind.unchecked(pixel.astype(np.uint32), channel.astype(np.uint32), count, events.shape)
 
 
 def _move_spectra(cube: NDArray[Any], channels: Floats) -> NDArray[Any]:

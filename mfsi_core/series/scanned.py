@@ -51,7 +51,7 @@ def _number(frame: Any, name: str) -> int | None:
     """How many pixels were scanned; None where nothing (or nothing of the right type) is said."""
     value = frame.scanned_pixels
     if isinstance(value, dict):
-        members = frame._journal.signals.group(name)
+        members = frame.journal.signals.group(name)
         said = [value.get(member, value.get(name)) for member in members]
         numbers = [max(int(one), 0) for one in said if one is not None and _whole(one)]
         return min(numbers, default=None)

@@ -90,7 +90,7 @@ def _image(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
             return np.full(guide.shape, np.nan)
         return np.asarray(frame.array(guide.name), float)
     assert signal is not None
-    data = Shifts(frame._journal.signals, signal.name).moved(frame, nearest=True)
+    data = Shifts(frame.journal.signals, signal.name).moved(frame, nearest=True)
     if signal.kind == "spectra":
         return np.asarray(data.sum(axis=-1, dtype=np.float64))
     events = data

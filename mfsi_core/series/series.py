@@ -169,7 +169,7 @@ def _of_journal(source: Any, signal: str | Signal | None, *, stored: bool) -> Se
     """Signal of a journal or of some of its frames; None where the source is something else."""
     frames = [source] if isinstance(source, Frame) else source
     if isinstance(frames, list) and frames and isinstance(frames[0], Frame):
-        source = View(frames[0]._journal, [frame.index for frame in frames])
+        source = View(frames[0].journal, [frame.index for frame in frames])
     if not is_journal(source):
         return None
     name = signal.name if isinstance(signal, Signal) else str(signal)

@@ -259,13 +259,13 @@ def test_a_record_inside_a_frame_is_ignored():
     file = journal(1, [lbj.Signal("I", "image", (2, 3))])
     put(file, "I", draw(1, 2, 2, 3))
     with lbj.open(file) as opened:
-        ((_, at),) = (other for other in opened._contents.others if other[0] == layout.DISP)
+        ((_, at),) = (other for other in opened.contents.others if other[0] == layout.DISP)
     data = file.getvalue()
     (length,) = struct.unpack_from("<Q", data, at + 8)
     payload = data[at + 24 : at + 24 + length]
     bare = journal(1, [lbj.Signal("I", "image", (2, 3))])
     with lbj.append(bare) as writer:
-        start = writer._contents.end
+        start = writer.contents.end
     frame = [build(layout.FRAM, layout.pack_fram(1, 0)), build(layout.DISP, payload)]
     text = b"".join([*frame, build(layout.DONE, layout.pack_done(1, 0, 0, 0))])
     with lbj.open(io.BytesIO(bare.getvalue()[:start] + text)) as opened:
@@ -294,7 +294,7 @@ def test_recover_keeps_displacements_of_frames_that_keep_their_numbers():
     assert (frames, lines) == (3, [])
     np.testing.assert_array_equal(found.values, draw(2, 1, 1, 2))
     with lbj.open(file) as opened:
-        last, middle = (opened._contents.frames[n].fram for n in (2, 1))
+        last, middle = (opened.contents.frames[n].fram for n in (2, 1))
     for at, kept in ((last, True), (middle, False)):
         changed = bytearray(data)
         changed[at] ^= 1
@@ -312,7 +312,7 @@ def test_convert_keeps_them(tmp_path):
     with lbj.open(tmp_path / "b.lbj") as opened:
         found = opened.displacement()
         np.testing.assert_array_equal(found.field(), draw(2, 2, 2, 3))
-        assert len([kind for kind, _ in opened._contents.others if kind == layout.DISP]) == 2
+        assert len([kind for kind, _ in opened.contents.others if kind == layout.DISP]) == 2
     for name in ("s1.lbj", "s2.lbj"):
         (tmp_path / name).write_bytes(small()[0])
     several = [str(tmp_path / "s1.lbj"), str(tmp_path / "s2.lbj")]

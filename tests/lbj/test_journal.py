@@ -513,7 +513,7 @@ def test_a_file_that_grows_past_four_gib(tmp_path):
         # A sparse ancillary record of 5 GiB, without digest, between two frames.
         import zlib
 
-        end, length = writer._contents.end, 5 * 2**30
+        end, length = writer.contents.end, 5 * 2**30
         head = layout.record.build({"flags": 0, "type": b"xxXx", "length": length, "payload_crc": 0, "header_crc": 0})[
             :-4
         ]
@@ -521,8 +521,8 @@ def test_a_file_that_grows_past_four_gib(tmp_path):
             file.seek(end)
             file.write(head + zlib.crc32(head).to_bytes(4, "little"))
             file.truncate(end + 24 + length)
-        writer._contents.others.append((b"xxXx", end))
-        writer._contents.end = end + 24 + length
+        writer.contents.others.append((b"xxXx", end))
+        writer.contents.end = end + 24 + length
         writer.append({"EDX": cube(1)})
     with lbj.open(path) as journal:
         assert journal.complete
@@ -573,5 +573,5 @@ def test_rows_that_do_not_divide_make_no_block_too_large(monkeypatch, shape, dty
         writer.append({"S": values})
     with lbj.open(io.BytesIO(out.getvalue())) as journal:
         got = journal[0].array("S")
-        assert max(np.prod(block.shape) for block in journal[0]._blocks("S")) <= 70
+        assert max(np.prod(block.shape) for block in journal[0].stored_blocks("S")) <= 70
     assert np.abs(got.astype(float) - values).max() <= (0 if coding != "noise-q(1)" else 10)

@@ -41,7 +41,7 @@ def series(path, names=("EDX", "HAADF"), attributes=None, scale=1e-10, frames=3)
     with begin(path, signals, {"beam_energy": 2e5, "elements": ["Ti"]}, sync=False) as writer:
         for i in range(frames):
             data = {names[0]: rng.poisson(0.1, (12, 12, 256)), names[1]: rng.poisson(image).astype(np.uint16)}
-            writer._group(i, data, attributes or {}, static=False)
+            writer.put_frame(i, data, attributes or {}, static=False)
     return path
 
 

@@ -171,4 +171,4 @@ def test_at_import_the_source_s_word_stays(tmp_path, capsys):
     assert main(["convert", str(source), "-o", str(out), "--set", "beam_energy=80keV"]) == 0
     with lbj.open(out) as journal:
         assert journal.metadata["beam_energy"] == 80e3
-        assert "beam_energy" not in journal._head.json["metadata"]
+        assert "beam_energy" not in journal.head.json["metadata"]

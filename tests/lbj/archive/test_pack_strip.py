@@ -45,7 +45,7 @@ def path(tmp_path):
         writer.put_personal({"operator": "Jane Doe", "group": "Doe lab"})
         writer.put_displacement("HAADF", coefficients=np.ones((3, 1, 1, 2)))
         writer.amend({"metadata": {"beam_energy": 3e5}})
-        writer._record(b"xYZw", b"secret of Jane Doe")
+        writer.put_record(b"xYZw", b"secret of Jane Doe")
     return out
 
 
@@ -65,8 +65,8 @@ def test_pack(path, tmp_path, capsys):
         assert np.array_equal(after.displacement().field(), np.ones((3, 2, 6, 7)))
         assert after.header["created"] == before.header["created"]
         assert after.header["uuid"] != before.header["uuid"] == after.header["source"]["uuid"]
-        assert [s.coding for s in after._signals[-1:]] == ["noise-q(1)"]
-        kinds = [kind for kind, _ in after._contents.others]
+        assert [s.coding for s in after.declared[-1:]] == ["noise-q(1)"]
+        kinds = [kind for kind, _ in after.contents.others]
         assert [kinds.count(kind) for kind in (b"pERs", b"aMNd", b"xYZw", b"cONT")] == [1, 1, 1, 1]
         frame = after[2].events("EDX")  # by the index, without the frames before
         assert np.array_equal(frame.channel, before[2].events("EDX").channel)
@@ -96,7 +96,9 @@ def test_strip_removes_every_trace(path, tmp_path, capsys):
         assert after.header["source"]["files"] == [{"name": "file-1.emd", "sha256": "0" * 64}]
         assert after.displacement() is not None
         for name in ("EDX", "lossy"):  # blocks come along as they are stored
-            assert [bytes(b.data) for b in after[0]._blocks(name)] == [bytes(b.data) for b in before[0]._blocks(name)]
+            assert [bytes(b.data) for b in after[0].stored_blocks(name)] == [
+                bytes(b.data) for b in before[0].stored_blocks(name)
+            ]
     assert main(["verify", str(out)]) == 0
 
 
@@ -125,7 +127,7 @@ def test_a_damaged_journal_gives_nothing(path, tmp_path, capsys, command):
     assert "recover" in capsys.readouterr().err
     broken = bytearray(data)
     with lbj.open(path) as journal:
-        broken[journal._contents.frames[1].fram + 200] ^= 1
+        broken[journal.contents.frames[1].fram + 200] ^= 1
     path.write_bytes(broken)
     assert main([command, str(path), "-o", str(out)]) == 1
     assert os.listdir(tmp_path) == ["plain.lbj"]

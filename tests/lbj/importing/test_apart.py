@@ -192,7 +192,9 @@ def test_stored_blocks_are_copied(tmp_path):
     with lbj.open(tmp_path / "a.dat") as old, lbj.open(tmp_path / "b.lbj") as new:
         assert new.signals["EELS"].coding == "noise-q(1)"
         assert np.array_equal(old[0].array("EELS"), new[0].array("EELS"))
-        assert [bytes(b.data) for b in old[0]._blocks("EELS")] == [bytes(b.data) for b in new[0]._blocks("EELS")]
+        assert [bytes(b.data) for b in old[0].stored_blocks("EELS")] == [
+            bytes(b.data) for b in new[0].stored_blocks("EELS")
+        ]
         assert new[0].live_time == 2.0
 
 

@@ -314,7 +314,7 @@ def test_unknown_records():
 def test_an_index_that_hides_an_unknown_critical_record():
     file = io.BytesIO()
     writer = lbj.create(file, [lbj.Signal("I", "image", (2, 3))])
-    writer._contents.others.append((b"XYZW", writer._contents.end))
+    writer.contents.others.append((b"XYZW", writer.contents.end))
     writer._store(record(b"XYZW", b""))
     writer.close()
     with pytest.raises(lbj.UnsupportedError, match="XYZW"):
@@ -463,7 +463,7 @@ def test_huge_declared_shapes_allocate_nothing():
 
     bomb = zstandard.ZstdCompressor().compress(bytes(1000))
     with lbj.open(file) as journal:
-        start = journal._head.end
+        start = journal.head.end
     lying = file.getvalue()[:start] + FRAM + blok(bomb, coding=3) + done(1, 0)
     with lbj.open(io.BytesIO(lying)) as journal, pytest.raises(lbj.UsageError, match="max_bytes"):
         journal[0].array("I")
@@ -531,7 +531,7 @@ def test_recovery_keeps_the_provenance_and_names_what_is_lost():
             writer.append({"I": image(i)})
     data = bytearray(file.getvalue())
     with lbj.open(io.BytesIO(data)) as journal:
-        uuid, group = journal.header["uuid"], journal._contents.frames[1]
+        uuid, group = journal.header["uuid"], journal.contents.frames[1]
     data[group.done + 30] ^= 1
     out = io.BytesIO()
     found = recover(io.BytesIO(data), out, lambda _: None)

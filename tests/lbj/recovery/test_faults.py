@@ -127,7 +127,7 @@ def test_damaged_at_random_places(seed, tmp_path):
     ends = series(file, 8, close=bool(seed % 2))
     data = bytearray(file.getvalue())
     with lbj.open(io.BytesIO(data)) as journal:
-        begins = [group.fram for group in journal._contents.frames]
+        begins = [group.fram for group in journal.contents.frames]
     at = int(rng.integers(begins[0], ends[-1]))
     size = int(min(rng.integers(1, 2000), ends[-1] - at))
     hit = {i for i, (begin, end) in enumerate(zip(begins, ends, strict=True)) if begin < at + size and at < end}

@@ -271,7 +271,7 @@ def test_a_journal_cut_short_is_used_as_far_as_it_goes_and_said_so(tmp_path, cap
 def test_a_journal_that_was_not_closed_is_told(tmp_path, capsys):
     raw = write(tmp_path / "a.lbj", 4).read_bytes()
     with lbj.open(tmp_path / "a.lbj") as journal:
-        last = journal._bytes.header(journal._contents.frames[2].done, len(raw)).end
+        last = journal.source.header(journal.contents.frames[2].done, len(raw)).end
     (tmp_path / "b.lbj").write_bytes(raw[:last])
     summary = reported(capsys, tmp_path / "out", tmp_path / "b.lbj")
     assert summary["frames"] == 3
