@@ -65,8 +65,10 @@ class FrameArray(WindowArray):
             size = tuple(stop - start for start, stop in inner)
             out = np.zeros((len(numbers), *size) if self.lead else size, self.dtype)
             for index, number in enumerate(numbers):
+                part = out[index] if self.lead else out
                 for member in self.members:
-                    add_part(journal[number], member, inner, out[index] if self.lead else out, self.place.key)
+                    first = member == self.members[0] and (bool(self.lead) or index == 0)
+                    add_part(journal[number], member, inner, part, self.place.key, first=first)
         return out
 
 

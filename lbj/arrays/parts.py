@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .windows import Window
 
 
-def add_part(frame: Frame, name: str, window: Window, out: np.ndarray, journal: Hashable) -> None:
+def add_part(
+    frame: Frame, name: str, window: Window, out: np.ndarray, journal: Hashable, *, first: bool = False
+) -> None:
     """Add the part of a declared signal that lies in a window to `out`, which has the window's shape.
 
     Parameters
@@ -29,6 +31,8 @@ def add_part(frame: Frame, name: str, window: Window, out: np.ndarray, journal: 
     out : array, C-contiguous
     journal : hashable
         Which journal it is: counts of its frames are kept for the next part.
+    first : bool
+        Nothing but zeros stands there: values are put in their place bit for bit, a negative zero too.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def add_part(frame: Frame, name: str, window: Window, out: np.ndarray, journal: 
     signal = frame.journal.signals[name]
     if signal.kind != "events":
         for block in overlapping(frame, name, window):
-            _add_array(signal, block, window, out)
+            _add_array(signal, block, window, out, alone=first)
         return
     shape, whole = signal.shape, tuple((0, size) for size in signal.shape)
     key = (journal, name, frame.index)
@@ -103,11 +107,14 @@ def _add_counts(place: list[np.ndarray], count: np.ndarray, held: Window, window
     out.reshape(-1)[index] += count[inside].astype(out.dtype)
 
 
-def _add_array(signal: Signal, block: blocks.Block, window: Window, out: np.ndarray) -> None:
+def _add_array(signal: Signal, block: blocks.Block, window: Window, out: np.ndarray, *, alone: bool) -> None:
     part = blocks.decoded(block, "decode_array", block.shape, np.dtype(signal.dtype))
     to, of = [], []
     for (start, stop), (first, last) in zip(block.window, window, strict=True):
         low, high = max(start, first), min(stop, last)
         to.append(slice(low - first, high - first))
         of.append(slice(low - start, high - start))
-    out[tuple(to)] += part[tuple(of)].astype(out.dtype)
+    if alone:
+        out[tuple(to)] = part[tuple(of)]
+    else:
+        out[tuple(to)] += part[tuple(of)].astype(out.dtype)

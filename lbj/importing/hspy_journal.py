@@ -133,9 +133,10 @@ def _changed(part: Part, metadata: dict[str, Any]) -> None:
     for key in ("beam_energy", "magnification", "convergence_angle", "collection_angle", "camera_length"):
         if key in stated and not math.isclose(stated[key], _number(metadata.get(key)), rel_tol=1e-6):
             metadata[key] = stated[key]
-    for key in ("elements", "microscope"):
-        if key in stated:
-            metadata[key] = stated[key]
+    if "elements" in stated and sorted(stated["elements"]) != sorted(metadata.get("elements") or []):
+        metadata["elements"] = stated["elements"]  # HyperSpy sorts them, which changes nothing
+    if "microscope" in stated:
+        metadata["microscope"] = stated["microscope"]
 
 
 def _number(value: Any) -> float:

@@ -67,7 +67,7 @@ def description(item: dict[str, Any], found: dict[str, Any]) -> tuple[dict[str, 
     Parameters
     ----------
     item : dict
-        The signal as HyperSpy gave it, axes with all their values.
+        The signal as `layout.usable` gives it.
     found : dict
         The signal as `reader.read` gives it from the journal that it was written to.
     """
@@ -81,7 +81,7 @@ def description(item: dict[str, Any], found: dict[str, Any]) -> tuple[dict[str, 
         "shape": list(item["data"].shape),
         "dtype": item["data"].dtype.name,
         "frames": read.framed,
-        "axes": [sayable(axis, unsaid) for axis in item["axes"]],
+        "axes": [sayable(axis, unsaid) for axis in item["stated"]],
         "declared": read.signal.axes,
         "original_metadata": sayable(item["original_metadata"], unsaid, "original_metadata."),
     }

@@ -29,7 +29,7 @@ class Pieces:
 
 
 def usable(item: Item, path: Path) -> Item:
-    """Return a signal whose array can be read in parts and whose axes all have numbers.
+    """Return a signal whose array can be read in parts and whose axes all have numbers; ``stated`` are HyperSpy's.
 
     Raises
     ------
@@ -51,9 +51,10 @@ def usable(item: Item, path: Path) -> Item:
         raise _refused(path, f"no values: its shape is {data.shape}")
     if len(data.shape) > MAX_AXES:
         raise _refused(path, f"{len(data.shape)} axes; there are {MAX_AXES} at most")
-    axes = [_numbered(dict(axis), size) for axis, size in zip(item["axes"], data.shape, strict=True)]
+    stated = [{key: value for key, value in axis.items() if not _undefined(value)} for axis in item["axes"]]
+    axes = [_numbered(axis, size) for axis, size in zip(stated, data.shape, strict=True)]
     lazy = hasattr(data, "chunksize")
-    return {**item, "data": Pieces(data) if lazy else np.asarray(data), "axes": axes}
+    return {**item, "data": Pieces(data) if lazy else np.asarray(data), "axes": axes, "stated": stated}
 
 
 def _refused(path: Path, what: str) -> UsageError:
@@ -62,7 +63,6 @@ def _refused(path: Path, what: str) -> UsageError:
 
 def _numbered(axis: Item, size: int) -> Item:
     """Axis with its size, and with its values where they are not even."""
-    axis = {key: value for key, value in axis.items() if not _undefined(value)}
     if axis.get("_type", "UniformDataAxis") == "UniformDataAxis":
         return {**axis, "size": size}
     if "axis" not in axis:  # a function of another axis
