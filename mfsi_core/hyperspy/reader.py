@@ -128,8 +128,7 @@ def _signal(chosen: _Chosen, signal: Signal, *, summed: bool, aligned: bool, laz
 
 def _declared(signal: Signal, array: WindowArray) -> Signal:
     """Declaration of a signal whose data are as they were read."""
-    item = {**signal.to_json(), "coding": None}
-    item.pop("group", None)
+    item = {key: value for key, value in signal.to_json().items() if key not in ("coding", "group")}
     if signal.kind == "events" and array.dtype.kind == "f":
         item["kind"] = "spectra"
     if item["kind"] != "events" or array.dtype.itemsize <= 4:
