@@ -12,7 +12,7 @@ from construct import Array, Bytes, Const, GreedyBytes, Int8ul, Int16ul, Int32ul
 
 SIGNATURE = b"\x89LBJ\r\n\x1a\n"
 MARKER = b"\xf5LB"
-MAJOR, MINOR = 0, 1
+MAJOR, MINOR = 0, 9
 
 HEAD, FRAM, BLOK, DONE = b"HEAD", b"FRAM", b"BLOK", b"DONE"
 INDX, FOOT, AMND, CONT, COPY, PERS, DISP = b"iNDX", b"fOOT", b"aMNd", b"cONT", b"hEAD", b"pERs", b"dISP"

@@ -50,6 +50,10 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
         return
     record = source.header(8, size)
     yield from _zeros(source, record)
+    if header.version < (0, layout.MINOR):
+        stated, own = (".".join(map(str, two)) for two in (header.version, (layout.MAJOR, layout.MINOR)))
+        what = f"version {stated} is that of a draft; this validator goes by {own}"
+        yield Finding("5.1.2", 8, what, note=True)
     patches: list[tuple[int, dict[str, Any]]] = []
     expected = 0
     digest = hashlib.sha256()

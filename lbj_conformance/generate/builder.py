@@ -92,7 +92,7 @@ class File:
     """
 
     def __init__(
-        self, *signals: Json, version: tuple[int, int] = (0, 1), digest: bool = True, unused: int = 0, **more: Any
+        self, *signals: Json, version: tuple[int, int] = (0, 9), digest: bool = True, unused: int = 0, **more: Any
     ) -> None:
         self.signals = list(signals) or [events()]
         self.version, self.digest, self.unused = version, digest, unused

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .builder import File
 
-VERSION = "0.1"
+VERSION = "0.9"
 
 
 class Made(NamedTuple):

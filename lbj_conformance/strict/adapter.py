@@ -27,7 +27,7 @@ def describe() -> dict[str, Any]:
     """Answer the call `describe`."""
     return {
         "name": "strict",
-        "version": "0.1",
+        "version": "0.9",
         "reader": "streaming",
         "commands": ["decode", "recover", "encode"],
         "codings": list(codings.NAMES),

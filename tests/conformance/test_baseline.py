@@ -451,13 +451,13 @@ HEAD_JSON = (
     b'[{"name":"I","kind":"image","shape":[1,3],"dtype":"uint8"}]}'
 )
 SIGNATURE = b"\x89LBJ\r\n\x1a\n"
-START = SIGNATURE + rec(b"HEAD", struct.pack("<HHI", 0, 1, 0) + HEAD_JSON)
+START = SIGNATURE + rec(b"HEAD", struct.pack("<HHI", 0, 9, 0) + HEAD_JSON)
 FRAM = struct.pack("<QQ", 0, 0)
 DONE = struct.pack("<QIIQ", 0, 0, 0, 0)
 PSEUDO = rec(b"FRAM", struct.pack("<QQ", 2**64 - 1, 0)) + rec(b"DONE", struct.pack("<QIIQ", 2**64 - 1, 0, 0, 0))
 
 
-def head(json_text=HEAD_JSON, version=(0, 1)):
+def head(json_text=HEAD_JSON, version=(0, 9)):
     return SIGNATURE + rec(b"HEAD", struct.pack("<HHI", *version, 0) + json_text)
 
 
@@ -472,7 +472,7 @@ def head(json_text=HEAD_JSON, version=(0, 1)):
         ("damaged", 0, b"II*\0" + bytes(60)),
         ("damaged", 8, SIGNATURE + rec(b"FRAM", FRAM)),
         ("damaged", 8, SIGNATURE + rec(b"NEWX", b"")),
-        ("unsupported", 8, head(version=(0, 2))),
+        ("unsupported", 8, head(version=(0, 10))),
         ("unsupported", 8, head(version=(1, 0))),
         ("damaged", 8, head(b"[]")),
         ("damaged", 8, head(HEAD_JSON.replace(b'"uuid"', b'"x":1,"x":2,"uuid"'))),

@@ -58,7 +58,7 @@ def rows():
     out += record(
         b"HEAD",
         (struct.pack("<H", 0), "major 0"),
-        (struct.pack("<H", 1), "minor 1"),
+        (struct.pack("<H", 9), "minor 9"),
         (bytes(4), "unused"),
         (HEADER_JSON, "json: " + HEADER_JSON.decode()),
     )

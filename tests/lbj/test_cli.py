@@ -72,7 +72,7 @@ def test_info(series, capsys):
     info = json.loads(text)
     assert code == 0
     assert list(info) == ["version", "complete", "frames", "bytes", "signals"]
-    assert info["version"] == "0.1"
+    assert info["version"] == "0.9"
     assert info["bytes"] == series.stat().st_size
     edx, haadf = info["signals"]
     assert list(edx) == ["name", "kind", "shape", "dtype", "coding", "events", "bytes"]

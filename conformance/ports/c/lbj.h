@@ -44,7 +44,7 @@ extern "C" {
 #endif
 
 #define LBJ_MAJOR 0 /* version of the format that this library knows */
-#define LBJ_MINOR 1
+#define LBJ_MINOR 9
 #define LBJ_AXES 8              /* axes of a signal, at most (5.1.5) */
 #define LBJ_STATIC UINT64_MAX   /* frame number of pseudo-frames (5.2.3) */
 

@@ -116,7 +116,7 @@ const streaming = args[0] === "--streaming";
 const [call, ...rest] = streaming ? args.slice(1) : args;
 const about = {
   name: "js",
-  version: "0.1",
+  version: "0.9",
   reader: streaming ? "streaming" : "indexed",
   commands: ["decode", "recover"],
   codings: CODINGS,

@@ -4,7 +4,7 @@ import { DTYPES, LbjError, damaged, product, view } from "./bytes.mjs";
 import { isInteger, isObject, mergePatch, parseJson } from "./json.mjs";
 
 const MAJOR = 0;
-const MINOR = 1;
+const MINOR = 9;
 const KINDS = ["events", "spectra", "image"];
 const COUNTS = ["uint8", "uint16", "uint32"];
 const FIXED = ["name", "kind", "shape", "dtype", "coding", "group", "role", "of"];

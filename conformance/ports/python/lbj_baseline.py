@@ -40,7 +40,7 @@ except ImportError:  # Windows
 
 SIGNATURE = b"\x89LBJ\r\n\x1a\n"
 MARKER = b"\xf5LB"
-VERSION = (0, 1)
+VERSION = (0, 9)
 STATIC = 2**64 - 1  # number of a pseudo-frame
 MOST = 2**32 - 1  # voxels, and counts, of a block
 JSON_MOST = 2**24

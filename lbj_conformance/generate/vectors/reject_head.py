@@ -44,7 +44,7 @@ def head_digest() -> Made:
 
 @vector("reject/head-short", "4.3.4", provokes="fields are read past the end of the payload")
 def head_short() -> Made:
-    return no_head("damaged", 8, SIGNATURE + record(b"HEAD", b"\x00\x00\x01\x00"))
+    return no_head("damaged", 8, SIGNATURE + record(b"HEAD", b"\x00\x00\x09\x00"))
 
 
 GOOD = compact({"uuid": UUID, "signals": [events()]})
@@ -84,7 +84,7 @@ for what, text in TEXTS.items():
 
     @vector(f"reject/json-{what}", "4.5.1", provokes="a JSON library that is laxer than the standard")
     def json_text(text: bytes = text) -> Made:
-        head = struct.pack("<HHI", 0, 1, 0) + text
+        head = struct.pack("<HHI", 0, 9, 0) + text
         return no_head("damaged", 8, SIGNATURE + record(b"HEAD", head))
 
 
@@ -147,5 +147,5 @@ for what, (signals, clause) in SIGNALS.items():
     @vector(f"reject/signals-{what}", clause, "5.1.4", provokes="the declarations are trusted")
     def bad_signals(signals: Any = signals) -> Made:
         text = {"uuid": UUID} if signals is None else {"uuid": UUID, "signals": signals}
-        head = struct.pack("<HHI", 0, 1, 0) + compact(text)
+        head = struct.pack("<HHI", 0, 9, 0) + compact(text)
         return no_head("damaged", 8, SIGNATURE + record(b"HEAD", head))
