@@ -30,6 +30,7 @@ def create(
     *,
     source: dict[str, Any] | None = None,
     sync: bool = True,
+    steady: bool = False,
 ) -> Writer:
     """Begin a new journal.
 
@@ -45,6 +46,9 @@ def create(
     sync : bool
         Whether `append` returns only when the frame is on the disk (fsync). Without, a completed frame survives the
         death of the process but not a loss of power.
+    steady : bool
+        Whether `append` is to take the same time for every frame: what a coding learns from the frames, it learns in a
+        thread beside, and the first frames are stored some per cent larger.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def create(
         If the file cannot be written.
     """
     _check_metadata(metadata or {})
-    return begin(path, signals, metadata, source=source, sync=sync)
+    return begin(path, signals, metadata, source=source, sync=sync, steady=steady)
 
 
 def begin(
@@ -66,6 +70,7 @@ def begin(
     source: dict[str, Any] | None = None,
     others: dict[str, Any] | None = None,
     sync: bool = True,
+    steady: bool = False,
 ) -> Writer:
     """Begin a new journal with metadata, and `others` of the header's members, as another journal has them."""
     signals = list(signals)
@@ -90,11 +95,14 @@ def begin(
         raise UsageError(f"metadata must be plain JSON values (no NaN, no arrays, no dates): {error}") from error
     fixed = layout.head.build({"major": layout.MAJOR, "minor": layout.MINOR, "unused": 0, "json": text})
     file, owns = (_open(path, "x+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
-    return Writer(file, signals, Contents(0, totals=[[0, 0] for _ in signals]), fixed, sync=sync, owns=owns)
+    contents = Contents(0, totals=[[0, 0] for _ in signals])
+    return Writer(file, signals, contents, fixed, sync=sync, owns=owns, steady=steady)
 
 
-def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
+def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True, steady: bool = False) -> Writer:
     """Continue an existing journal; only bytes after its last completed frame are cut off.
+
+    `sync` and `steady` as for `create`.
 
     Raises
     ------
@@ -122,7 +130,7 @@ def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True) -> Writer:
         file.truncate(journal.contents.end)
     except OSError as error:
         raise StorageError(f"cannot cut the unfinished end off: {error}") from error
-    return Writer(file, journal.declared, journal.contents, head, sync=sync, owns=owns)
+    return Writer(file, journal.declared, journal.contents, head, sync=sync, owns=owns, steady=steady)
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:
@@ -160,11 +168,12 @@ class Writer:
     """
 
     def __init__(
-        self, file: BinaryIO, signals: list[Signal], contents: Contents, head: bytes, *, sync: bool, owns: bool
-    ) -> None:
+        self, file: BinaryIO, signals: list[Signal], contents: Contents, head: bytes, *, sync: bool, owns: bool,
+        steady: bool = False,
+    ) -> None:  # fmt: skip
         self._file, self._owns, self._sync, self._head = file, owns, sync, head
         self._signals = signals
-        self._memory: blocks.Memory = {}
+        self._memory = blocks.no_memory(steady=steady)
         self._numbers = {signal.name: i for i, signal in enumerate(signals)}
         self.contents = contents
         self.amendments = sum(kind == layout.AMND for kind, _ in contents.others)

@@ -104,7 +104,9 @@ def _held(journal: Journal, name: str) -> Iterator[Frame]:
 
 
 def _encoded(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:
-    return blocks.Prepared(list(blocks.write(number, signal, frame.index, frame.member(signal.name), {})))
+    return blocks.Prepared(
+        list(blocks.write(number, signal, frame.index, frame.member(signal.name), blocks.no_memory()))
+    )
 
 
 def smallest(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -58,7 +60,7 @@ def _record(number: int, frame: int, coding: int, counts: tuple[int, int], windo
     return build(layout.BLOK, fixed + bounds + data)
 
 
-Memory = dict[int, Remembered]
+Memory = defaultdict[int, Remembered]  # what is remembered of the frames before, by number of the signal
 """What earlier frames taught of each signal, by its number."""
 
 
@@ -92,6 +94,11 @@ def copied(number: int, signal: Signal, frame: int, blocks: list[Block]) -> Prep
             for block in blocks
         ]
     )
+
+
+def no_memory(*, steady: bool = False) -> Memory:
+    """Return what is remembered before the first frame; `steady` as for `Remembered`."""
+    return defaultdict(partial(Remembered, steady=steady))
 
 
 def write(number: int, signal: Signal, frame: int, value: Any, memory: Memory) -> Iterator[tuple[bytes, int]]:
@@ -190,7 +197,7 @@ def _write_array(number: int, signal: Signal, frame: int, value: Any, memory: Me
         raise UsageError(f"signal {signal.name!r}: {error}") from error
     parts = _rows(signal, base)
     if plan is None and base == "lossless-int" and len(parts) == 1:
-        plan = memory.setdefault(number, Remembered())
+        plan = memory[number]
 
     def encode(rows: tuple[int, int]) -> tuple[int, bytes]:
         part = array[rows[0] : rows[1]]

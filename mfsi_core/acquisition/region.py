@@ -70,7 +70,7 @@ class Region:
         if settings.title:
             about["title"] = settings.title
         _warm_up(coded)
-        region._writer = lbj.create(region.path, [*coded, *(signal for signal, _ in static)], about)
+        region._writer = lbj.create(region.path, [*coded, *(signal for signal, _ in static)], about, steady=True)
         for signal, value in static:
             region._writer.put_static(signal.name, value)
         return region
@@ -111,7 +111,7 @@ class Region:
                     f"{steps[0]}: begin a new region for it"
                 )
         if self._writer is None:
-            self._writer = lbj.append(self.path)
+            self._writer = lbj.append(self.path, steady=True)
 
     def __len__(self) -> int:
         return self.frames
@@ -169,7 +169,7 @@ def _warm_up(signals: list[Signal]) -> None:
         shape = (*(min(size, 2) for size in signal.shape[: len(signal.shape) - len(channels)]), *channels)
         small.append(Signal(signal.name, signal.kind, shape, dtype=signal.dtype, coding=signal.coding))
     with contextlib.suppress(LbjError):  # which would be told with the first frame
-        writer = lbj.create(io.BytesIO(), small, sync=False)
+        writer = lbj.create(io.BytesIO(), small, sync=False, steady=True)
         writer.append({signal.name: np.ones(signal.shape, signal.dtype) for signal in small})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,29 @@ def test_a_journal_of_like_frames_is_fitted_a_few_times(tmp_path, monkeypatch):
     with lbj.open(path) as journal:
         for frame, expected in zip(journal, frames, strict=True):
             np.testing.assert_array_equal(frame.array("HAADF"), expected)
+
+
+@pytest.mark.parametrize("kind", ["steady", "growing", "alternating", "dark first"])
+def test_what_is_learned_beside_makes_no_frame_wait(kind, monkeypatch):
+    frames, caller, waited = series(kind), threading.get_ident(), []
+    real = _integers.choose
+
+    def choose(q, *args):
+        if threading.get_ident() == caller:
+            waited.append(q.size)
+        return real(q, *args)
+
+    monkeypatch.setattr(_integers, "choose", choose)
+    memory = lossless_int.Remembered(steady=True)
+    together = []
+    for frame in frames:
+        together.append(lossless_int.encode_array(frame, memory))
+        for one in (memory, *memory._parts.values()):
+            if one._fitting is not None:
+                one._fitting.join()
+    assert all(size <= _integers.ROUGH**2 for size in waited)
+    apart = [lossless_int.encode_array(frame) for frame in frames]
+    # what was learned serves the next frame, which where they alternate is unlike the one it was learned from
+    assert sum(map(len, together)) < (1.15 if kind == "alternating" else 1.03) * sum(map(len, apart))
+    for data, frame in zip(together, frames, strict=True):
+        np.testing.assert_array_equal(lossless_int.decode_array(memoryview(data), frame.shape, frame.dtype), frame)

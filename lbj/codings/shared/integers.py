@@ -21,6 +21,7 @@ DITHER = 1
 VOXELS_PER_BYTE = 8192
 SHARED = 2**19  # elements from which on the blocks of a frame share tap sets and noise model
 PIECES, LINES, PIECE = 5, 4, 2**17  # of the frame that they are fitted to: number, lines, elements of each
+ROUGH = 32  # squared: elements that a first model is fitted to in a hurry
 STRETCH = 2**18  # elements that are looked at together
 FAULTS = {
     kernels.SHORT: "integer stream ends early",
@@ -124,8 +125,21 @@ def encode(
     q = np.ascontiguousarray(values, np.int32).reshape(-1, box[2])
     seed = (dither is not None, dither or 0)
     if isinstance(model, Remembered):
-        return model.best(q.size, lambda: choose(q, box, seed), lambda found: _coded(q, box, dither, found))
+        return model.best(
+            q.size, lambda: choose(q, box, seed), lambda found: _coded(q, box, dither, found),
+            lambda: _rough(q, box, dither),
+        )  # fmt: skip
     return _coded(q, box, dither, choose(q, box, seed) if model is None else model)
+
+
+def _rough(q: NDArray[np.int32], box: tuple[int, int, int], dither: int | None) -> Model:
+    """Model fitted to a corner of the array alone."""
+    planes, lines, channels = box
+    wide = channels if planes > 1 else min(channels, ROUGH)
+    lines = min(lines, max(ROUGH**2 // wide, 2))
+    planes = min(planes, max(ROUGH**2 // (wide * lines), 2))
+    corner = q.reshape(box)[:planes, :lines, :wide].reshape(-1, wide)
+    return choose(np.ascontiguousarray(corner), (planes, lines, wide), (dither is not None, dither or 0))
 
 
 def _coded(q: NDArray[np.int32], box: tuple[int, int, int], dither: int | None, model: Model) -> bytes:
