@@ -296,6 +296,7 @@ class Recorder:
         """Record frames until there are enough; returns why it ended."""
         region, patience = self._region, self._patience(settings)
         assert region is not None
+        self._begun = time.monotonic()
         repeats, before = 0, time.perf_counter()
         while True:
             found = reached(settings, self._progress(region, settings))

@@ -58,7 +58,7 @@ class Settings:
     max_dose : float, optional
         e/Å² of the region, all its frames together, which is not exceeded.
     max_time : float, optional
-        s, from *acquire* on.
+        s, from the first frame of an *acquire* on.
     snr : dict of str to float
         Ends when every map named has that signal-to-noise ratio.
     max_error : float, optional

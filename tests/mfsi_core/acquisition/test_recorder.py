@@ -204,7 +204,8 @@ def test_it_ends_after_a_time_or_when_told(tmp_path):
 
     with recorder(tmp_path, Fake(slow), SMALL.changed({"max_time": 0.1, "frames": 1000})) as one:
         outcome = one.acquire()
-        assert (outcome["reason"], outcome["frames"]) == ("time", 2)
+        assert outcome["reason"] == "time"
+        assert 1 <= outcome["frames"] <= 2  # of 0.06 s at least
         one.change(max_time=None)
         one.acquire(wait=False)
         with pytest.raises(UsageError, match="stop first"):
