@@ -1,7 +1,7 @@
 // Channels from the bins of a chart: clauses 8.9.2 and 8.9.3.
 
 import { damaged } from "./bytes.mjs";
-import { fixedPoint } from "./dense.mjs";
+import { fixedPoint } from "./fixed.mjs";
 
 const MOST_SUM = 2 ** 42;
 const MOST_RATIO = 2 ** 38;

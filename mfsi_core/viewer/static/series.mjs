@@ -3,7 +3,7 @@
 import { LbjError, isStatic } from "./reader/lbj.mjs";
 import { sizes } from "./sizes.mjs";
 
-const MOST_KEPT = 2 ** 29; // bytes of decoded frames that are kept
+const MOST_KEPT = 2 ** 28; // bytes of decoded frames that are kept, and of a sum of arrays
 
 export class Series {
   /** @param described header with amendments, whose axes count */
@@ -25,6 +25,14 @@ export class Series {
     );
     this.kept = new Map();
     this.bytes = 0;
+    /** The last sum of several frames of arrays: {key, part, summed, lost}. */
+    this.total = null;
+  }
+
+  /** An empty sum of arrays, null where the signal has none or it would be too large. */
+  cube() {
+    const { pixels, channels } = this.sizes;
+    return this.signal.kind === "spectra" && 8 * pixels * channels <= MOST_KEPT ? new Float64Array(pixels * channels) : null;
   }
 
   /** What is known of frame `i`: {part, move}; null where it lacks the signal. @throws {LbjError} */

@@ -14,3 +14,12 @@ export function axisValues(axis, size) {
   if (axis?.scale === undefined) return null;
   return Float64Array.from({ length: size }, (_, i) => axis.offset + axis.scale * i);
 }
+
+/** Edges of a pixel in m, or null where they are not known. */
+export function stepOf(signal) {
+  const axes = signal.kind === "image" ? signal.axes : signal.axes?.slice(0, -1);
+  const x = axes?.at(-1);
+  const y = axes?.at(-2) ?? x;
+  const known = (axis) => axis?.units === "m" && Number.isFinite(axis.scale) && axis.scale !== 0;
+  return known(x) ? { x: Math.abs(x.scale), y: Math.abs(known(y) ? y.scale : x.scale) } : null;
+}

@@ -93,6 +93,22 @@ function lowerBound(array, value) {
   return low;
 }
 
+/** Adds a moved array of spectra to a cube (pixel, channel), its pixels laid by `field` where there is one. */
+export function addCube({ data }, { rows, columns, channels }, move, field, cube) {
+  for (let p = 0; p < rows * columns; p++) {
+    const by = typeof move === "number" ? move : move[p];
+    const row = data.subarray(p * channels, (p + 1) * channels);
+    corners(p, field, rows, columns, (to, weight) => {
+      const start = to * channels;
+      for (let c = 0; c < channels; c++) {
+        if (!Number.isFinite(row[c])) continue;
+        if (by === 0) cube[start + c] += weight * row[c];
+        else shares(c, by, channels, (k, share) => (cube[start + k] += weight * share * row[c]));
+      }
+    });
+  }
+}
+
 /** Calls `each(pixel, weight)` with the pixels of the scene over which pixel `p` of a frame is spread, bilinearly. */
 function corners(p, field, rows, columns, each) {
   if (!field) {

@@ -4,123 +4,22 @@ import { displacementsPanel, element, framesPanel, metadataPanel, notesPanel, ta
 import { marksOf, symbolsOf, windowOf } from "./elements.mjs";
 import { fileName } from "./export.mjs";
 import { Field } from "./field.mjs";
-import { Reader } from "./journal.mjs";
 import { Plot } from "./plot.mjs";
-import { Displacement } from "./reader/displacements.mjs";
-import { axisValues, sizes } from "./sizes.mjs";
+import { sizes, stepOf } from "./sizes.mjs";
+import { channelsOf, spectralAxis, strobe, total } from "./spectral.mjs";
 import { themeButton } from "./theme.mjs";
 import { bytes, number } from "./units.mjs";
+import { View, isStatic, place, ranges } from "./view.mjs";
 
-const STROBE = 150; // eV; below it lies the zero-strobe peak of an X-ray detector
 const $ = (id) => document.getElementById(id);
-const worker = () => new Worker(new URL("./worker.mjs", import.meta.url), { type: "module" });
 
 const picture = new Field($("image-panel"), { colours: "grey" });
 const map = new Field($("map-panel"), { colours: "viridis" });
 const plot = new Plot($("spectrum-panel"), { drawable: true });
 let view = null; // the journal that is shown
 
-/** One journal with all that is chosen. */
-class View {
-  constructor(source, name) {
-    Object.assign(this, { source, name, frame: 0, single: false, aligned: false, region: null, area: null });
-    this.spectraReader = new Reader(worker());
-    this.imageReader = new Reader(worker());
-    this.dirty = new Map(); // what is to be made anew, by the number of the wish
-    this.asked = 0;
-    this.shown = { spectrum: null, area: null };
-    this.lost = new Map();
-    this.recovered = null;
-  }
-
-  close() {
-    for (const reader of [this.spectraReader, this.imageReader]) reader.worker.terminate();
-  }
-
-  async open() {
-    try {
-      await this.load(this.source);
-    } catch (error) {
-      if (error.kind !== "damaged" && error.kind !== "truncated") throw error;
-      await this.recover(error);
-    }
-    if (this.info.end?.kind === "damaged" && !this.recovered) await this.recover(this.info.end);
-    this.notes = [...this.info.notes.map((note) => `The description is damaged (${place(note)}): amendments are left out.`)];
-    if (this.info.end && !this.recovered) this.notes.push(ending(this.info.end, this.info.length));
-  }
-
-  async load(source) {
-    const [info] = await Promise.all([this.spectraReader.ask("open", source), this.imageReader.ask("open", source)]);
-    this.info = info;
-    this.displacements = new Map([...info.displacements].map(([name, fields]) => [name, new Displacement(fields)]));
-  }
-
-  /** Goes on with what can be saved of a damaged file. */
-  async recover(error) {
-    say(`The file is damaged (${place(error)}): looking for what survives …`);
-    try {
-      const { blob, kept, lost } = await this.imageReader.ask("recover", this.source);
-      await this.load({ blob });
-      this.recovered = { kept, lost, error };
-    } catch (second) {
-      if (this.info) return;
-      throw second;
-    }
-  }
-
-  get described() {
-    return this.info.described;
-  }
-
-  signal(name) {
-    return this.described.signals.find((one) => one.name === name || one.group === name);
-  }
-
-  /** Displacements that hold for the pixels of a signal, by the name of the signal that has them; null without. */
-  laidBy(name) {
-    const signal = this.signal(name);
-    if (!signal || signal.to_field || isStatic(signal)) return null;
-    const { rows, columns } = sizes(signal);
-    const fits = ([by, one]) => !this.signal(by).to_field && one.shape[0] === rows && one.shape[1] === columns;
-    const found = [...this.displacements].filter(fits).map(([by]) => by);
-    return found.includes(name) ? name : (found[0] ?? null);
-  }
-
-  /** Numbers of the frames to be summed of a signal. */
-  frames(name) {
-    if (isStatic(this.signal(name))) return [0];
-    if (this.single) return [this.frame];
-    const all = Array.from({ length: this.info.length }, (_, i) => i).filter((i) => this.region === null || this.regionOf(i) === this.region);
-    const by = this.aligned && this.laidBy(name);
-    if (!by) return all;
-    const { length, leftOut, error } = this.displacements.get(by);
-    return all.filter((i) => i < length && !leftOut[i] && error[i] !== Infinity);
-  }
-
-  regionOf(i) {
-    return this.attributes?.[i]?.attributes?.region ?? 0;
-  }
-}
-
-const isStatic = ({ role }) => ["survey", "dark", "gain"].includes(role);
-const place = ({ message, clause, offset }) => `${message}${offset === null || offset === undefined ? "" : `, byte ${offset}`}${clause ? `, clause ${clause} of the standard` : ""}`;
-const ending = ({ kind, ...error }, frames) =>
-  kind === "truncated"
-    ? `The file ends in the midst of a frame (${place(error)}): it is still being written, or was cut. The ${frames} frames completed before are shown.`
-    : `The file cannot be read beyond ${place(error)}. The ${frames} frames before are shown.`;
-
 function say(text) {
   $("summary").textContent = text;
-}
-
-/** The frames of a list in words: 3, 7–9. */
-function ranges(list) {
-  const out = [];
-  for (const i of list) {
-    if (out.length && out.at(-1)[1] === i - 1) out.at(-1)[1] = i;
-    else out.push([i, i]);
-  }
-  return out.map(([from, to]) => (from === to ? from : `${from}–${to}`)).join(", ");
 }
 
 function notices() {
@@ -144,7 +43,7 @@ const open = (source, name) => busy(() => opened(source, name));
 
 async function opened(source, name) {
   view?.close();
-  view = new View(source, name);
+  view = new View(source, name, say);
   const now = view;
   $("empty").hidden = true;
   $("name").textContent = name;
@@ -232,20 +131,7 @@ function chooseSpectra() {
   const name = $("spectra").value;
   if (!name) return;
   const signal = view.signal(name);
-  const { channels } = sizes(signal);
-  const axis = signal.axes?.at(-1) ?? {};
-  const values = axisValues(axis, channels);
-  const xray = signal.kind === "events" || /EDX|EDS/i.test(name);
-  const kilo = axis.units === "eV" && xray;
-  view.axis = {
-    xray,
-    calibrated: axis.units === "eV" && values !== null,
-    factor: kilo ? 1e-3 : 1,
-    unit: kilo ? "keV" : values ? (axis.units ?? "") : "channel",
-    label: axis.name && axis.name !== "energy" ? axis.name : signal.kind === "spectra" && !xray ? "energy loss" : "energy",
-    x: Float64Array.from({ length: channels }, (_, i) => (values ? values[i] : i) * (kilo ? 1e-3 : 1)),
-  };
-  if (!values) view.axis.label = "channel";
+  view.axis = spectralAxis(signal);
   $("unit").textContent = view.axis.unit === "channel" ? "" : view.axis.unit;
   $("elements").parentElement.hidden = !view.axis.calibrated;
   view.area = null;
@@ -257,25 +143,14 @@ function chooseSpectra() {
 function wholeAxis() {
   const { x } = view.axis;
   const [low, high] = [x[0], x.at(-1)].sort((a, b) => a - b);
-  setWindow([Math.max(low, strobe()), high], true);
+  setWindow([Math.max(low, strobe(view.axis)), high], true);
 }
 
-/** A window in units of the axis becomes channels, those whose centre lies in it, at least the nearest one. */
+/** Takes a window in units of the axis, drawn unless it is the whole of it. */
 function setWindow(window, whole = false) {
-  const { x } = view.axis;
   const [low, high] = [...window].sort((a, b) => a - b);
-  let [first, last] = [-1, -1];
-  let nearest = 0;
-  for (let i = 0; i < x.length; i++) {
-    if (x[i] >= low && x[i] <= high) {
-      if (first < 0) first = i;
-      last = i;
-    }
-    if (Math.abs(x[i] - (low + high) / 2) < Math.abs(x[nearest] - (low + high) / 2)) nearest = i;
-  }
-  if (first < 0) first = last = nearest;
   view.window = [low, high];
-  view.channels = [first, last];
+  view.channels = channelsOf(view.axis, view.window);
   $("low").value = Number(low.toPrecision(6));
   $("high").value = Number(high.toPrecision(6));
   plot.setWindow(whole ? null : view.window);
@@ -381,7 +256,7 @@ async function sums(reader, args, shown) {
   const take = (answer) => {
     if (now !== view) return;
     shown(answer);
-    progress(args.frames.length ? answer.done / args.frames.length : 1);
+    progress(Math.min(1, answer.done / Math.max(1, args.frames.length)));
     remember(args.name, answer.lost);
   };
   try {
@@ -468,7 +343,7 @@ function drawSpectrum() {
   const curves = [{ label: "all pixels", y: spectrum, colour: "--accent", print: "#1f5fa8" }];
   if (area && view.area) {
     const [top, left, bottom, right] = area.area;
-    const factor = total(spectrum) / total(area.y);
+    const factor = total(view.axis, spectrum) / total(view.axis, area.y);
     const scaled = Number.isFinite(factor) && factor > 0;
     const times = scaled ? ` × ${number(factor, 3)}` : "";
     curves.push({
@@ -478,29 +353,8 @@ function drawSpectrum() {
   }
   plot.show({
     x, curves, marks: view.marks, title: frames ? `${name}, ${view.single ? "" : "sum of "}${frames}` : name, name: fileName(view.name, name, "spectrum"),
-    from: strobe(), whole: unit === "channel", xLabel: unit === "channel" ? "channel" : `${label} (${unit})`, yLabel: counted(signal),
+    from: strobe(view.axis), whole: unit === "channel", xLabel: unit === "channel" ? "channel" : `${label} (${unit})`, yLabel: counted(signal),
   });
-}
-
-/** Where the spectrum begins, above the zero strobe of an X-ray detector. */
-function strobe() {
-  const { x, xray, calibrated, factor } = view.axis;
-  return xray && calibrated && x.at(-1) > STROBE * factor ? STROBE * factor : -Infinity;
-}
-
-/** Sum of a spectrum above the zero strobe. */
-function total(y) {
-  const [{ x }, from] = [view.axis, strobe()];
-  return y.reduce((sum, value, i) => (x[i] < from ? sum : sum + value), 0);
-}
-
-/** Edges of a pixel in m, or null where they are not known. */
-function stepOf(signal) {
-  const axes = signal.kind === "image" ? signal.axes : signal.axes?.slice(0, -1);
-  const x = axes?.at(-1);
-  const y = axes?.at(-2) ?? x;
-  const known = (axis) => axis?.units === "m" && Number.isFinite(axis.scale) && axis.scale !== 0;
-  return known(x) ? { x: Math.abs(x.scale), y: Math.abs(known(y) ? y.scale : x.scale) } : null;
 }
 
 function details() {

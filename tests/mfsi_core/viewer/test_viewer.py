@@ -1,6 +1,8 @@
 """The viewer in Chromium without a screen, on journals whose content is known."""
 
 import json
+import threading
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from browser import chromium
 
 import lbj
 from mfsi_core.cli import main
+from mfsi_core.viewer import server as serve
+from mfsi_core.viewer.bundle import bundle
 from mfsi_core.viewer.server import serving
 
 CATCH = """
@@ -60,8 +64,12 @@ def saved(page, panel, kind="CSV"):
     return name, bytes(content)
 
 
+def saved_rows(page, panel):
+    return [line.split(",") for line in saved(page, panel)[1].decode().split("\r\n")[:-1]]
+
+
 def table(page, panel):
-    rows = [line.split(",") for line in saved(page, panel)[1].decode().split("\r\n")[:-1]]
+    rows = saved_rows(page, panel)
     return rows if rows[0][0].startswith(("energy", "channel")) else np.array(rows, float)
 
 
@@ -269,6 +277,114 @@ def test_nothing_leaves_the_machine(page, known):
         assert page.run(refused) == "refused"
         assert any("Content Security Policy" in text for text in page.problems())
         page.browser.events.clear()
+
+
+def test_a_journal_on_another_server_is_read_by_ranges(page, known):
+    """A server of files that lets other pages read: the page's own lets none."""
+
+    class Public(serve._Handler):
+        def end_headers(self):
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Access-Control-Expose-Headers", "Content-Range")
+            super().end_headers()
+
+    with serving() as own, serve.PageServer(known.path) as other:
+        other.RequestHandlerClass = Public
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        there = f"{other.address}{serve.JOURNAL}{quote(known.path.name)}"
+        page.open(f"{own.address}viewer.html?url={quote(there, safe='')}")
+        page.until(IDLE)
+        page.run(CATCH)
+        np.testing.assert_allclose(table(page, "image-panel"), known.images.mean(axis=0))
+        assert page.problems() == []
+        other.shutdown()
+
+
+class Rich:
+    """Everything that a journal can hold beside events and images of one shape."""
+
+    def __init__(self, path):
+        rng = np.random.default_rng(8)
+        self.path, (rows, columns, channels) = path, (4, 6, 30)
+        self.loss = rng.normal(50, 5, (3, rows, columns, channels)).astype(np.float32)
+        self.loss[1, 2, 3, 4] = np.nan
+        self.plane = rng.uniform(-3, 3, (3, rows, columns)).astype(np.float32)
+        self.plane[0] = 0
+        self.counts = rng.poisson(2.0, (3, 2, rows, columns, channels)).astype(np.uint8)
+        self.line = rng.poisson(3.0, (3, 1, 9, 5)).astype(np.uint16)
+        self.survey = rng.integers(0, 99, (5, 8)).astype(np.int64)
+        loss = {"name": "energy", "offset": 400, "scale": 2, "units": "eV"}
+        values = {"name": "wavelength", "units": "m", "values": [5e-7, 6e-7, 6.5e-7, 8e-7, 9e-7]}
+        signals = [
+            *(lbj.Signal(f"EDX-{k}", "events", (rows, columns, channels), dtype="uint8", group="EDX") for k in (1, 2)),
+            lbj.Signal(
+                "EELS",
+                "spectra",
+                self.loss.shape[1:],
+                dtype="float32",
+                axes=[{"name": "y"}, {"name": "x"}, loss],
+                coding="shuffle-zstd",
+            ),
+            lbj.Signal("drift", "image", (rows, columns), dtype="float32", role="energy_shift", of="EELS"),
+            lbj.Signal("line", "spectra", (1, 9, 5), dtype="uint16", axes=[{"name": "y"}, {"name": "x"}, values]),
+            lbj.Signal("point", "events", (1, 1, 5), dtype="uint16"),
+            lbj.Signal("survey", "image", (5, 8), dtype="int64", role="survey"),
+        ]
+        with lbj.create(path, signals) as writer:
+            writer.put_static("survey", self.survey)
+            for n in range(3):
+                data = {"EDX-1": self.counts[n, 0], "EELS": self.loss[n], "drift": self.plane[n], "line": self.line[n]}
+                if n != 1:
+                    data["EDX-2"] = self.counts[n, 1]
+                writer.append({**data, "point": self.line[n, :, :1]}, region=n // 2)
+
+    def moved(self, frames):
+        out = np.zeros(self.loss.shape[1:])
+        for n in frames:
+            for y, x, c in np.ndindex(out.shape):
+                whole, part = divmod(float(self.plane[n, y, x]) / 2, 1)
+                for k, share in ((c + int(whole), 1 - part), (c + int(whole) + 1, part)):
+                    if 0 <= k < out.shape[2] and share and np.isfinite(self.loss[n, y, x, c]):
+                        out[y, x, k] += share * self.loss[n, y, x, c]
+        return out
+
+
+def test_the_page_as_one_file_shows_every_kind_of_signal(page, tmp_path):
+    """From file:, where browsers load neither modules nor workers, and with all that a journal can hold."""
+    rich = Rich(tmp_path / "rich.lbj")
+    (tmp_path / "viewer.html").write_text(bundle(), "utf-8")
+    page.open((tmp_path / "viewer.html").as_uri())
+    page.until("document.getElementById('theme').textContent")  # the page has begun
+    page.drop("#file", rich.path)
+    page.until(IDLE)
+    page.run(CATCH)
+    assert page.run("[...document.getElementById('spectra').options].map((o) => o.value)") == [
+        "EDX", "EDX-1", "EDX-2", "EELS", "line", "point",
+    ]  # fmt: skip
+    assert page.run("document.getElementById('region').value") == "0"  # the first area, two of the frames
+    two = rich.counts[0].astype(int).sum(axis=0) + rich.counts[1, 0]
+    np.testing.assert_allclose(table(page, "map-panel"), two.sum(axis=2))
+    put(page, region="")
+    assert "2 areas are summed" in told(page)
+    put(page, spectra="EELS")
+    np.testing.assert_allclose(spectrum(page), rich.moved(range(3)).sum(axis=(0, 1)), rtol=1e-6)
+    put(page, low="410", high="430")
+    np.testing.assert_allclose(table(page, "map-panel"), rich.moved(range(3))[..., 5:16].sum(axis=2), rtol=1e-6)
+    put(page, top="1", bottom="2", left="0", right="3")
+    np.testing.assert_allclose(spectrum(page, 2), rich.moved(range(3))[1:3, :4].sum(axis=(0, 1)), rtol=1e-6)
+    put(page, frame="2")
+    np.testing.assert_allclose(spectrum(page, 2), rich.moved([2])[1:3, :4].sum(axis=(0, 1)), rtol=1e-6)
+    page.run("document.getElementById('all').click()")
+    put(page, spectra="line", low="6e-7", high="8e-7")
+    np.testing.assert_allclose(
+        [float(row[1]) for row in saved_rows(page, "map-panel .part:not([hidden])")[1:]],
+        rich.line.sum(axis=(0, 1))[:, 1:4].sum(axis=1),
+    )
+    put(page, spectra="point")
+    np.testing.assert_allclose(spectrum(page), rich.line[:, 0, 0].sum(axis=0))
+    put(page, image="survey")
+    np.testing.assert_allclose(table(page, "image-panel"), rich.survey)
+    assert page.problems() == []
 
 
 def test_light_and_dark(saw, known):

@@ -1,0 +1,110 @@
+// A journal that is shown: what it holds, what of it is chosen, and the workers that read it.
+
+import { Reader } from "./journal.mjs";
+import { Displacement } from "./reader/displacements.mjs";
+import { sizes } from "./sizes.mjs";
+
+// With the page's question, so that the server's policy lets the worker speak to whom the page may speak to.
+const worker = () => new Worker(new URL(`./worker.mjs${location.search}`, import.meta.url), { type: "module" });
+
+/** One journal with all that is chosen. */
+export class View {
+  /** @param say takes what is being done, in words */
+  constructor(source, name, say) {
+    Object.assign(this, { source, name, say, frame: 0, single: false, aligned: false, region: null, area: null });
+    this.spectraReader = new Reader(worker());
+    this.imageReader = new Reader(worker());
+    this.dirty = new Map(); // what is to be made anew, by the number of the wish
+    this.asked = 0;
+    this.shown = { spectrum: null, area: null };
+    this.lost = new Map();
+    this.recovered = null;
+  }
+
+  close() {
+    for (const reader of [this.spectraReader, this.imageReader]) reader.worker.terminate();
+  }
+
+  async open() {
+    try {
+      await this.load(this.source);
+    } catch (error) {
+      if (error.kind !== "damaged" && error.kind !== "truncated") throw error;
+      await this.recover(error);
+    }
+    if (this.info.end?.kind === "damaged" && !this.recovered) await this.recover(this.info.end);
+    this.notes = [...this.info.notes.map((note) => `The description is damaged (${place(note)}): amendments are left out.`)];
+    if (this.info.end && !this.recovered) this.notes.push(ending(this.info.end, this.info.length));
+  }
+
+  async load(source) {
+    const [info] = await Promise.all([this.spectraReader.ask("open", source), this.imageReader.ask("open", source)]);
+    this.info = info;
+    this.displacements = new Map([...info.displacements].map(([name, fields]) => [name, new Displacement(fields)]));
+  }
+
+  /** Goes on with what can be saved of a damaged file. */
+  async recover(error) {
+    this.say(`The file is damaged (${place(error)}): looking for what survives …`);
+    try {
+      const { blob, kept, lost } = await this.imageReader.ask("recover", this.source);
+      await this.load({ blob });
+      this.recovered = { kept, lost, error };
+    } catch (second) {
+      if (this.info) return;
+      throw second;
+    }
+  }
+
+  get described() {
+    return this.info.described;
+  }
+
+  signal(name) {
+    return this.described.signals.find((one) => one.name === name || one.group === name);
+  }
+
+  /** Displacements that hold for the pixels of a signal, by the name of the signal that has them; null without. */
+  laidBy(name) {
+    const signal = this.signal(name);
+    if (!signal || signal.to_field || isStatic(signal)) return null;
+    const { rows, columns } = sizes(signal);
+    const fits = ([by, one]) => !this.signal(by).to_field && one.shape[0] === rows && one.shape[1] === columns;
+    const found = [...this.displacements].filter(fits).map(([by]) => by);
+    return found.includes(name) ? name : (found[0] ?? null);
+  }
+
+  /** Numbers of the frames to be summed of a signal. */
+  frames(name) {
+    if (isStatic(this.signal(name))) return [0];
+    if (this.single) return [this.frame];
+    const all = Array.from({ length: this.info.length }, (_, i) => i).filter((i) => this.region === null || this.regionOf(i) === this.region);
+    const by = this.aligned && this.laidBy(name);
+    if (!by) return all;
+    const { length, leftOut, error } = this.displacements.get(by);
+    return all.filter((i) => i < length && !leftOut[i] && error[i] !== Infinity);
+  }
+
+  regionOf(i) {
+    return this.attributes?.[i]?.attributes?.region ?? 0;
+  }
+}
+
+export const isStatic = ({ role }) => ["survey", "dark", "gain"].includes(role);
+
+/** A fault with its place. */
+export const place = ({ message, clause, offset }) => `${message}${offset === null || offset === undefined ? "" : `, byte ${offset}`}${clause ? `, clause ${clause} of the standard` : ""}`;
+const ending = ({ kind, ...error }, frames) =>
+  kind === "truncated"
+    ? `The file ends in the midst of a frame (${place(error)}): it is still being written, or was cut. The ${frames} frames completed before are shown.`
+    : `The file cannot be read beyond ${place(error)}. The ${frames} frames before are shown.`;
+
+/** The frames of a list in words: 3, 7–9. */
+export function ranges(list) {
+  const out = [];
+  for (const i of list) {
+    if (out.length && out.at(-1)[1] === i - 1) out.at(-1)[1] = i;
+    else out.push([i, i]);
+  }
+  return out.map(([from, to]) => (from === to ? from : `${from}–${to}`)).join(", ");
+}
