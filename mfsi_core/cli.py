@@ -14,7 +14,7 @@ from lbj import UsageError, __version__
 from lbj.command import run
 from lbj.outputs import new_files, new_folder
 
-from .commands import host, plan, plugins, quantify, scree, template, view, watch
+from .commands import acquire, host, plan, plugins, quantify, scree, template, view, watch
 
 if TYPE_CHECKING:
     from .report.results import Results
@@ -33,6 +33,7 @@ EPILOG = """examples:
   mfsi plan --field 11.1nm --pixel 0.0555nm --current 17pA --dwell 1ms --frames 230
   mfsi host < requests.jsonl
   mfsi view series.lbj
+  mfsi acquire --instrument simulated -o session
   mfsi watch FOLDER -o session --elements Ti,Ca,O
 """
 
@@ -169,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     denoise.add_argument("--median", action="store_true", help="first replace dead and hot channels and spikes")
     denoise.set_defaults(run=_denoise)
 
-    for step in (quantify, template, scree, plan, host, plugins, view, watch):
+    for step in (quantify, template, scree, plan, host, plugins, view, acquire, watch):
         step.add(command)
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,16 @@ def _run(args: argparse.Namespace) -> int:
         image=args.image, frames=MOST_FRAMES if args.frames is None else args.frames, snr=_ratios(args.snr),
     )  # fmt: skip
     instrument = Folder(path=folder, settle=args.settle, idle=args.idle, taken=files_taken(output))
-    with Recorder(output, instrument, settings) as recorder:
+    with Recorder(output, instrument, settings) as recorder, contextlib.ExitStack() as stack:
         print(f"watching {folder}; the journals are in {output}; end with Ctrl-C", flush=True)
+        if not args.no_page:
+            from ..acquisition.calls import calls
+            from ..window.server import window
+            from .acquire import open_page
+
+            mine = calls(recorder)
+            server = stack.enter_context(window(lambda do, **fields: mine[do](**fields), output))
+            open_page(server.page("acquire.html"), browser=True)
         return _follow(recorder)
 
 

@@ -23,6 +23,8 @@ class Abilities:
         For people.
     signals : list of str
         Names of the signals that it can record; empty where only a frame tells.
+    usual : list of str
+        Those that it records where none are named.
     survey : bool
         Takes pictures of the surroundings, on which a region is drawn.
     exposes : bool
@@ -36,6 +38,7 @@ class Abilities:
 
     title: str
     signals: list[str] = field(default_factory=list)
+    usual: list[str] = field(default_factory=list)
     survey: bool = False
     exposes: bool = True
     energy: bool = False

@@ -93,7 +93,7 @@ class Simulated:
 
     def abilities(self) -> Abilities:
         """As `Instrument.abilities`."""
-        return Abilities("Simulated microscope", [*USUAL, "EELS"], survey=True, energy=True, blank=True)
+        return Abilities("Simulated microscope", [*USUAL, "EELS"], [*USUAL], survey=True, energy=True, blank=True)
 
     def survey(self) -> Picture:
         """As `Instrument.survey`; what dose it takes is neglected."""

@@ -20,9 +20,10 @@ TYPES = {
 
 def page_files() -> dict[str, Path]:
     """Return every file of the pages by its address, relative to the page: ``viewer.html``, ``reader/lbj.mjs``."""
-    return _below(STATIC, "") | _below(FOLDER / "ports" / "js", READER)
+    return files_below(STATIC) | files_below(FOLDER / "ports" / "js", READER)
 
 
-def _below(folder: Path, prefix: str) -> dict[str, Path]:
+def files_below(folder: Path, prefix: str = "") -> dict[str, Path]:
+    """Return the files of a folder that pages may have, by their address."""
     found = (path for path in folder.rglob("*") if path.suffix in TYPES and path.name not in LEFT_OUT)
     return {prefix + path.relative_to(folder).as_posix(): path for path in found}

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +37,8 @@ class PageServer(ThreadingHTTPServer):
         File that the viewer opens; it may grow meanwhile.
     port : int
         0 takes a free one.
+    token : str, optional
+        Default: a new one.
 
     Attributes
     ----------
@@ -45,11 +48,22 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, journal: str | os.PathLike[str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        journal: str | os.PathLike[str] | None = None,
+        port: int = 0,
+        token: str | None = None,
+        handler: type[PageHandler] | None = None,
+    ) -> None:
         self.journal = None if journal is None else Path(journal)
-        self.token = secrets.token_urlsafe(16)
+        self.token = token or secrets.token_urlsafe(16)
         self.files = page_files()
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(("127.0.0.1", port), handler or PageHandler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell what went wrong, unless the page was closed meanwhile."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -62,7 +76,9 @@ class PageServer(ThreadingHTTPServer):
         return self.address + name + shown
 
 
-class _Handler(BaseHTTPRequestHandler):
+class PageHandler(BaseHTTPRequestHandler):
+    """Answers with files of the pages, and the journal, those who know the token."""
+
     server: PageServer
     protocol_version = "HTTP/1.1"
 
@@ -77,24 +93,31 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer with the header alone."""
         self._answer(body=False)
 
-    def _answer(self, *, body: bool) -> None:
-        parts = urlsplit(self.path)
+    def asked(self) -> str | None:
+        """Name of what is asked for; None after a refusal of those who do not know the token."""
+        path = urlsplit(self.path).path
         prefix = f"/{self.server.token}/"
         if self.headers.get("Host", "").rpartition(":")[0] not in {"127.0.0.1", "localhost"}:
-            self._refuse(HTTPStatus.FORBIDDEN)
-        elif not secrets.compare_digest(parts.path[: len(prefix)].encode(), prefix.encode()):
-            self._refuse(HTTPStatus.NOT_FOUND)
+            self.refuse(HTTPStatus.FORBIDDEN)
+        elif not secrets.compare_digest(path[: len(prefix)].encode(), prefix.encode()):
+            self.refuse(HTTPStatus.NOT_FOUND)
         else:
-            name = unquote(parts.path[len(prefix) :])
-            journal = self.server.journal
-            if journal is not None and name == JOURNAL + journal.name:
-                self._send_journal(journal, body=body)
-            elif name in self.server.files:
-                self._send_file(name, parts.query, body=body)
-            else:
-                self._refuse(HTTPStatus.NOT_FOUND)
+            return unquote(path[len(prefix) :])
+        return None
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _answer(self, *, body: bool) -> None:
+        name, journal = self.asked(), self.server.journal
+        if name is None:
+            return
+        if journal is not None and name == JOURNAL + journal.name:
+            self._send_journal(journal, body=body)
+        elif name in self.server.files:
+            self._send_file(name, urlsplit(self.path).query, body=body)
+        else:
+            self.refuse(HTTPStatus.NOT_FOUND)
+
+    def refuse(self, status: HTTPStatus) -> None:
+        """Answer with a status alone."""
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -116,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             file = path.open("rb")
         except OSError:
-            self._refuse(HTTPStatus.NOT_FOUND)
+            self.refuse(HTTPStatus.NOT_FOUND)
             return
         with file:
             size = os.fstat(file.fileno()).st_size

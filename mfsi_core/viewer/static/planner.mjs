@@ -3,12 +3,13 @@
 import { element } from "./details.mjs";
 import { exportButtons } from "./export.mjs";
 import { FIELDS, PlanError, plan } from "./plan.mjs";
+import { showFigures } from "./figures.mjs";
 import { themeButton } from "./theme.mjs";
-import { bytes, number } from "./units.mjs";
 
 const $ = (id) => document.getElementById(id);
 const inputs = new Map();
 
+<<<<<<< HEAD
 /** A time in s, with minutes or hours where they say more. */
 function time(seconds) {
   if (seconds < 120) return `${number(seconds)} s`;
@@ -34,6 +35,8 @@ const ROWS = [
   ["Journal, estimate", (made) => bytes(made.file_bytes)],
 ];
 
+=======
+>>>>>>> ca411e0 (mfsi acquire: the acquisition window in the browser)
 let made = null;
 
 function update() {
@@ -51,10 +54,14 @@ function update() {
     input.setAttribute("aria-invalid", "true");
     fault.textContent = error.message;
   }
+<<<<<<< HEAD
   const rows = ROWS.filter(([label]) => made?.motifs !== 1 || label !== MOTIFS).map(([label, told]) =>
     element("tr", {}, element("th", { textContent: label.trim(), scope: "row", className: label.startsWith(" ") ? "sub" : "" }), element("td", { className: "n", textContent: made ? told(made) : "–" })),
   );
   $("figures").replaceChildren(...rows);
+=======
+  showFigures($("figures"), made);
+>>>>>>> ca411e0 (mfsi acquire: the acquisition window in the browser)
   const words = FIELDS.filter(({ name, value, zero }) => !((zero || name === "motifs") && settings[name] === value));
   $("same").hidden = !made;
   $("command").textContent = `mfsi plan ${words.map(({ name }) => `--${name} ${quoted(settings[name])}`).join(" ")}`;

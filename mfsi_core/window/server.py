@@ -1,0 +1,113 @@
+"""The server of the acquisition window: its pages, and the recorder's calls as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from lbj import LbjError
+
+from ..acquisition.calls import REQUESTS
+from ..acquisition.session_folder import read_json
+from ..viewer.files import files_below
+from ..viewer.server import PageHandler, PageServer
+
+Call = Callable[..., dict[str, Any]]
+
+CALLS = "call"
+LONGEST = 1 << 20  # bytes of a request
+MAY_CALL = frozenset(REQUESTS) - {"wait"}
+NOT_FROM_A_PAGE = ("wait", "file")  # fields: those that take long, or write files
+WHERE = "window.json"  # in the session's folder: the address, which stays, so that a page finds a new server
+
+
+class WindowServer(PageServer):
+    """Serve the acquisition window to this machine alone.
+
+    Parameters
+    ----------
+    call : function
+        Takes the name of a call and its fields, returns the answer's fields (`window.link.Link`, or one of a recorder
+        in this process).
+    folder : path
+        Of the session. The address of an earlier server of it is taken again where it is free.
+    """
+
+    def __init__(self, call: Call, folder: Path) -> None:
+        before = read_json(folder / WHERE) or {}
+        port, token = before.get("port"), before.get("token")
+        known = isinstance(port, int) and 0 < port < 1 << 16 and isinstance(token, str) and len(token) > 16
+        self.call, self.closed = call, False
+        try:
+            super().__init__(None, port if known else 0, token if known else None, _Handler)  # type: ignore[arg-type]
+        except OSError:
+            super().__init__(None, 0, None, _Handler)
+        self.files |= files_below(Path(__file__).parent / "static")
+        self._keep(folder)
+
+    def server_close(self) -> None:
+        """Close; connections that are open are answered no more."""
+        self.closed = True
+        super().server_close()
+
+    def _keep(self, folder: Path) -> None:
+        part = folder / f"{WHERE}.{secrets.token_hex(4)}"
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            json.dump({"port": self.server_address[1], "token": self.token}, file)
+        part.replace(folder / WHERE)
+
+
+class _Handler(PageHandler):
+    server: WindowServer
+
+    def do_POST(self) -> None:  # noqa: N802 the library's name
+        """Answer a call: ``{"do": …}`` as `mfsi host` takes it."""
+        name = None if self.server.closed else self.asked()
+        self.close_connection |= self.server.closed
+        if name is None:
+            return
+        length = self.headers.get("Content-Length", "")
+        if name != CALLS or not length.isdecimal() or int(length) > LONGEST:
+            self.close_connection = True
+            self.refuse(HTTPStatus.NOT_FOUND if name != CALLS else HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return
+        content = json.dumps(self._called(self.rfile.read(int(length)))).encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _called(self, body: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(body)
+            do = request.pop("do")
+            if do not in MAY_CALL or any(field in request for field in NOT_FROM_A_PAGE):
+                raise ValueError(do)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return {"ok": False, "message": "this is no call of the recorder that a page may make"}
+        try:
+            return {"ok": True, **self.server.call(do, **request)}
+        except (LbjError, TypeError) as error:
+            return {"ok": False, "message": str(error)}
+
+
+@contextlib.contextmanager
+def window(call: Call, folder: Path) -> Iterator[WindowServer]:
+    """Serve in a thread while the block runs."""
+    with WindowServer(call, folder) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
