@@ -38,7 +38,7 @@ def poisson_entropy(rate: Any) -> Floats:
     tail = (np.exp(k * np.log(some) - some - logs) * logs).sum(axis=1)
     out[few] = (some[:, 0] * (1 - np.log(some[:, 0])) + tail) / math.log(2)
     many = mean[mean > MANY]
-    out[mean > MANY] = 0.5 * np.log2(2 * np.pi * np.e * many) - 1 / (12 * many * math.log(2))
+    out[mean > MANY] = 0.5 * np.log2(2 * math.pi * math.e * many) - 1 / (12 * many * math.log(2))
     return out
 
 
