@@ -74,7 +74,7 @@ def test_from_the_plan_to_a_second_region(page, session, tmp_path):
         }.items():
             write(page, name, content)
         page.until("document.getElementById('pixels').textContent === '200 × 200 pixels'")
-        assert figure(page, "Dose per frame") .replace("\u202f", "") == "344500 e/Å²"
+        assert figure(page, "Dose per frame").replace("\u202f", "") == "344500 e/Å²"
         assert figure(page, "Frame time") == "40 s"
         # A region drawn on the survey.
         page.run("document.getElementById('take').click()")
