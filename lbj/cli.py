@@ -17,6 +17,7 @@ from .command import run
 from .errors import LbjError, UsageError
 from .format.records import open_file
 
+SUMS = (".rpl", ".msa", ".csv", ".nxs")  # exports in which spectra are summed
 EPILOG = """examples:
   lbj info series.lbj
   lbj convert series.emd -o series.lbj
@@ -95,9 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write .hspy, .npz, .h5, .rpl, .tif, .zarr and others")
     export.description = (
-        ".hspy: frames as a dense (frame, y, x, energy) stack, images beside; .npz and .h5: lossless, counts as lists; "
-        ".rpl: the frames' plain sum, not aligned; .tif: images only; .zarr: "
-        "Zarr 3, a data set of xarray per signal. For an aligned sum see 'mfsi accumulate'."
+        "The suffix of OUT names the format: .hspy, .zarr (Zarr 3) and .nxs (NeXus NXem) hold the frames as dense "
+        "stacks, .npz, .h5 and .parquet the counts as lists, .rpl, .msa and .csv sums as recorded, .tif images. For "
+        "an aligned sum see 'mfsi accumulate'."
     )
     export.add_argument("file")
     export.add_argument("-o", "--output", required=True, metavar="OUT")
@@ -285,7 +286,7 @@ def _export(args: argparse.Namespace) -> int:
 
     with open_file(args.file) as file, open_journal(file) as journal:
         export(journal, args.output, args.frames, args.file)
-        notes = as_recorded(Series(journal, args.frames)) if args.output.lower().endswith(".rpl") else []
+        notes = as_recorded(Series(journal, args.frames)) if args.output.lower().endswith(SUMS) else []
     print(f"{args.output}: {size_of([args.output]):,} bytes")
     for note in notes:
         print(f"  note: {note}")

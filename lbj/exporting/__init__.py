@@ -12,7 +12,7 @@ from .series import Series
 
 __all__ = ["export"]
 
-WRITABLE = (".h5", ".hspy", ".npz", ".rpl", ".tif", ".tiff", ".zarr")
+WRITABLE = (".csv", ".h5", ".hspy", ".msa", ".npz", ".nxs", ".parquet", ".rpl", ".tif", ".tiff", ".zarr")
 
 
 def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = None, *inputs: Any) -> None:
@@ -22,21 +22,25 @@ def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = No
     ----------
     journal : Journal
     path : path
-        ====== ================================================================================================
-        .npz   every signal of every frame, lossless and sparse (layout: `lbj.importing.listed`); `lbj convert`
-               and `numpy.load` read it back
-        .h5    the same arrays in HDF5
-        .hspy  HyperSpy: one dataset per signal, each detector and the static ones among them, dense, compressed and
-               filled bit by bit; (Y, X, C) for one frame, (frame, Y, X, C) for several. Live and real times are
-               totals over the exported frames. What HyperSpy has no place for stands beside, and `lbj convert`
-               gives the same journal again
-        .rpl   Lispix: the sum over the frames, a ``.rpl`` and a ``.raw`` file per signal; the first spectrum signal
-               under the name given, the others with ``_NAME`` added; detectors of a group as their sum.
-               Spectra are summed as recorded: stored energy shifts are not applied
-        .tif   OME-TIFF: every image signal as a stack of frames
-        .zarr  Zarr, version 3: a folder with a group per signal, as xarray opens data sets; chunks of one frame
-        others as plugins of installed packages write them (docs/plugins.md)
-        ====== ================================================================================================
+        ======== =====================================================================================================
+        .npz     every signal of every frame, lossless and sparse (layout: `lbj.importing.listed`); `lbj convert` and
+                 `numpy.load` read it back
+        .h5      the same arrays in HDF5
+        .parquet the counts as a table, a row a voxel that is not empty
+        .hspy    HyperSpy: one dataset per signal, each detector and the static ones among them, dense, compressed and
+                 filled bit by bit; (Y, X, C) for one frame, (frame, Y, X, C) for several. Live and real times are
+                 totals over the exported frames. What HyperSpy has no place for stands beside, and `lbj convert` gives
+                 the same journal again
+        .zarr    Zarr, version 3: a folder with a group per signal, as xarray opens data sets; chunks of one frame
+        .nxs     NeXus, application definition NXem: stacks of images and spectra, sums as NXem_eds and NXem_eels
+        .rpl     Lispix: the sum over the frames, a ``.rpl`` and a ``.raw`` file per signal; the first spectrum signal
+                 under the name given, the others with ``_NAME`` added; detectors of a group as their sum. Spectra are
+                 summed as recorded: stored energy shifts are not applied
+        .msa     EMSA/MAS: the sum spectrum of every signal, files named as for .rpl
+        .csv     the same spectra as one table, a row a channel
+        .tif     OME-TIFF: every image signal as a stack of frames
+        others   as plugins of installed packages write them (docs/plugins.md)
+        ======== =====================================================================================================
     frames : slice, optional
         Which frames; all when absent.
     *inputs : path
@@ -68,12 +72,16 @@ def _writer(path: Path) -> Writer:
         from . import plugin
 
         return plugin.writer(path, WRITABLE)
-    from . import hspy, listed, rpl, tif, zarr3
+    from . import hspy, listed, msa, nexus, rpl, tables, tif, zarr3
 
     writers: dict[str, Writer] = {
+        ".csv": tables.write_csv,
         ".h5": listed.h5,
         ".hspy": hspy.write,
+        ".msa": msa.write,
         ".npz": listed.npz,
+        ".nxs": nexus.write,
+        ".parquet": tables.write_parquet,
         ".rpl": rpl.write,
         ".tif": tif.write,
         ".tiff": tif.write,

@@ -62,7 +62,7 @@ def _signal(series: Series, signal: Signal, numbers: list[int], folder: Path, na
             array.put((*place, row), block)
     if lead:
         vector(folder, "frame", np.asarray(numbers, np.int64), "frame", {})
-        for key, stated in _times(series, signal, numbers):
+        for key, stated in frame_values(series, signal, numbers):
             vector(folder, key, stated, "frame", {"units": {**PER_SIGNAL, **PER_FRAME}[key].split(",")[0]})
     for dim, axis in zip(dims, signal.axes, strict=True):
         if "scale" in axis or "values" in axis:
@@ -85,7 +85,7 @@ def axis_values(axis: Axis) -> np.ndarray:
     return np.asarray(axis["offset"] + axis["scale"] * np.arange(axis["size"]), np.float64)
 
 
-def _times(series: Series, signal: Signal, numbers: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
+def frame_values(series: Series, signal: Signal, numbers: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield attributes that any frame has as a number, NaN where one has not."""
     for key in TIMES:
         stated = [series.journal[number].known.get(key) for number in numbers]

@@ -117,7 +117,8 @@ def _item(path: Path, data: h5py.Dataset, axes: list[dict[str, Any]], group: h5p
         entry = entry.parent
     told = tree(entry.get("auxiliary/hyperspy_metadata"))
     metadata = {key: value for key, value in told.items() if key != "NX_class"}
-    for title in (_text(group, "title"), _value(entry, "title"), group.name.rsplit("/", 1)[-1]):
+    own = _text(group, "title") or _value(group, "title")
+    for title in (own, _value(entry, "title"), group.name.rsplit("/", 1)[-1]):
         if not dig(metadata, "General.title") and not title.startswith("unnamed__"):  # HyperSpy's word for none
             put(metadata, "General.title", title)
     clock = _CLOCK.match(_value(entry, "start_time"))
