@@ -109,7 +109,7 @@ def test_a_series_is_extended_by_the_same_script(run):
     assert "It is written to" in program.asked[0]
     assert "It extends" in program.asked[1]
     with path.open("rb") as file:
-        assert list(verify(file)) == []
+        assert [finding for finding in verify(file) if not finding.note] == []
     with lbj.open(path) as journal:
         assert len(journal) == 6
         assert journal.metadata["beam_energy"] == 200e3
