@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     register = command("register", "write the shift of every frame", "mfsi register series.lbj -o registration.csv")
     register.add_argument("file", help="a journal")
-    register.add_argument("-o", "--output", required=True, metavar="OUT.csv")
+    register.add_argument("-o", "--output", required=True, metavar="OUT.csv|parquet")
     register.add_argument(
         "--append", action="store_true", help="also append the displacements to the journal, for later steps to use"
     )
@@ -130,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     method(maps)
     maps.add_argument("--beam-energy", **quantify.BEAM)
     maps.add_argument("--align-edges", action="store_true", help="EELS: move the axis to where edges begin")
+    maps.add_argument("--tif", action="store_true", help="also TIFFs with pixel size, map and standard error")
     choices(maps)
     maps.set_defaults(run=_maps)
 
@@ -232,13 +233,21 @@ def _register(args: argparse.Namespace) -> int:
 
     from .pipeline.align import register_journal
     from .report.page import registration_csv
+    from .report.parquet import need_pyarrow, to_parquet
 
+    if args.output.lower().endswith(".parquet"):
+        need_pyarrow()
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
         _, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, anew=True, method=args.registration
         )
         by_image = results.guide in journal.signals
-        registration_csv(results, part)
+        if part.suffix.lower() == ".parquet":
+            registration_csv(results, part.with_suffix(".csv"))
+            to_parquet(part.with_suffix(".csv"), part)
+            part.with_suffix(".csv").unlink()
+        else:
+            registration_csv(results, part)
     if args.append:
         if results.registration is None or not by_image:
             raise UsageError("no image was registered: there are no displacements to append")
@@ -283,7 +292,7 @@ def _maps(args: argparse.Namespace) -> int:
             journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
         )
         add_element_maps(view, results, args.elements, maps=args.maps, align_edges=args.align_edges)
-        write_maps(results, folder)
+        write_maps(results, folder, tif=args.tif)
         for name, data in map_pictures(results).items():
             (folder / f"{name}.png").write_bytes(data)
             results.files.append(f"{name}.png")

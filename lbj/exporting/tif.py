@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,10 +17,7 @@ if TYPE_CHECKING:
 
 def write(series: Series, path: Path) -> None:
     """Write one series of pages per image signal."""
-    try:
-        import tifffile
-    except ImportError as error:
-        raise UsageError("writing TIFF needs tifffile: pip install mfsi[vendor]") from error
+    tifffile = _tifffile()
     images = [
         s for s in series.summed if s.kind == "image" and len(s.shape) == 2 and any(True for _ in series.frames(s.name))
     ]
@@ -36,8 +35,50 @@ def write(series: Series, path: Path) -> None:
                 shape=(depth, *signal.shape),
                 dtype=signal.dtype,
                 photometric="minisblack",
+                **_resolution(signal),
                 metadata={"axes": "TYX", "Name": signal.name, **_pixel_size(signal)},
             )
+
+
+def write_map(path: Path, values: Any, error: Any, pixel: tuple[float, float] | None) -> None:
+    """Write a map and its standard error as the two channels of a TIFF that ImageJ shows with its scale.
+
+    Parameters
+    ----------
+    values, error : (Y, X) arrays
+        Written as float32.
+    pixel : (float, float) or None
+        Edges of a pixel along y and x, m.
+
+    Raises
+    ------
+    UsageError
+        If tifffile is not installed.
+    """
+    known: dict[str, Any] = {} if pixel is None else {"resolution": (1e-6 / pixel[1], 1e-6 / pixel[0])}
+    _tifffile().imwrite(
+        path,
+        np.stack([values, error]).astype(np.float32),
+        imagej=True,
+        metadata={"axes": "CYX", "Labels": ["counts", "standard error"], **({"unit": "micron"} if pixel else {})},
+        **known,
+    )
+
+
+def _tifffile() -> Any:
+    try:
+        import tifffile
+    except ImportError as error:
+        raise UsageError("writing TIFF needs tifffile: pip install mfsi[vendor]") from error
+    return tifffile
+
+
+def _resolution(signal: Signal) -> dict[str, Any]:
+    """Return the pixels per centimetre along x and y, for programs that do not read OME's metadata."""
+    steps = [axis["scale"] for axis in signal.axes if axis.get("units") == "m" and axis.get("scale", 0) > 0]
+    if len(steps) < 2:
+        return {}
+    return {"resolution": (1e-2 / steps[1], 1e-2 / steps[0]), "resolutionunit": "CENTIMETER"}
 
 
 def _pixel_size(signal: Signal) -> dict[str, Any]:

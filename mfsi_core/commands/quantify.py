@@ -10,6 +10,8 @@ from typing import Any
 
 from lbj import UsageError
 
+from ..report.parquet import PARQUET, need_pyarrow, parquet_beside
+
 EXAMPLE = """mfsi quantify series.lbj -o chips --elements La,Fe,O,Sr,Ti --chips 15 --factors k.csv
   mfsi quantify series.lbj -o pixels --elements Fe,Pt --chips pixels --fit linear --factors k.csv
   mfsi quantify standard.lbj -o standard --standard Sr:1,Ti:1,O:3
@@ -72,6 +74,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument("--stated", **STATED)
     parser.add_argument("--compare", **COMPARE)
     parser.add_argument("--export", metavar="CHIPS.npz", help="also .csv, .parquet: chips for a few-shot model")
+    parser.add_argument("--parquet", **PARQUET)
     parser.add_argument("--image", metavar="NAME", help="image to register and to export; default HAADF or the first")
     parser.add_argument("--signal", metavar="NAME", help="the spectra; default EDX or the first")
     parser.set_defaults(run=_run)
@@ -92,6 +95,8 @@ def _run(args: argparse.Namespace) -> int:
     if not args.standard and not args.factors:
         raise UsageError("quantification needs factors: --factors K.csv, or --standard to measure them")
     absorption = numbers(args.absorption, "absorption", "=") if args.absorption else None
+    if args.parquet:
+        need_pyarrow()
     options: dict[str, Any] = {"energy": _energy(args.energy), "region": _region(args.region), "absorption": absorption}
     earlier = earlier_table(args.compare) if args.compare else None
     known = ("factors.csv",) if args.standard else ("quantification.csv", "fitted_spectrum.png")
@@ -121,11 +126,12 @@ def _run(args: argparse.Namespace) -> int:
         (folder / "fitted_spectrum.png").write_bytes(fitted_spectrum(found))
         if earlier is not None:
             _compare(found, table, earlier, folder, results.pixel)
+        tables = parquet_beside(folder) if args.parquet else []
         if args.export:
             spectra = chip_spectra(view, found, options["signal"], options["registration"])
             with new_files(args.export, *inputs) as part:
                 export_chips(part, found, spectra, results.after)
-    made = [args.export] if args.export else []
+    made = [*(str(out / name) for name in tables), *([args.export] if args.export else [])]
     if earlier is not None:
         made += sorted(str(path) for path in out.glob("difference*"))
     for name in ("quantification.csv", "fitted_spectrum.png", *(f"at_{element}.png" for element in found.elements)):

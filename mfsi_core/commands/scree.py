@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from ..report.parquet import PARQUET, need_pyarrow, parquet_beside
+
 
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
@@ -14,6 +16,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="for scree.csv and scree.png")
     parser.add_argument("--image", metavar="NAME", help="image to register; default HAADF or the first")
     parser.add_argument("--signal", metavar="NAME", help="spectra to sum; default EDX or the first")
+    parser.add_argument("--parquet", **PARQUET)
     parser.set_defaults(run=_run)
 
 
@@ -26,6 +29,8 @@ def _run(args: argparse.Namespace) -> int:
     from ..pipeline.align import register_journal
     from ..series.selection import spectra_signal
 
+    if args.parquet:
+        need_pyarrow()
     with (
         new_folder(args.output, "mfsi scree", ("scree.csv", "scree.png"), [args.file]) as folder,
         lbj.open(args.file) as journal,
@@ -38,7 +43,9 @@ def _run(args: argparse.Namespace) -> int:
         found = scree(view, results.signal, registration=results.registration, quiet=False)
         found.write(folder / "scree.csv")
         (folder / "scree.png").write_bytes(scree_figure(found))
-    print(Path(args.output) / "scree.csv")
+        tables = parquet_beside(folder) if args.parquet else []
+    for name in ("scree.csv", *tables):
+        print(Path(args.output) / name)
     print(Path(args.output) / "scree.png")
     for frames, dose, number in zip(found.frames, found.dose, found.significant, strict=True):
         count = "not tested" if number < 0 else f"{number} significant"

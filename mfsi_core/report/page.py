@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lbj import UsageError
+from lbj.exporting.tif import write_map
 
 from ..drawing import DPI, map_picture
 from ..series.axis import centres
@@ -90,11 +91,14 @@ def _pictures(results: Results) -> dict[str, bytes]:
     return out | map_pictures(results)
 
 
-def write_maps(results: Results, folder: Path) -> None:
-    """Write one npy per map."""
+def write_maps(results: Results, folder: Path, *, tif: bool = False) -> None:
+    """Write one npy per map, and where asked a calibrated TIFF of the map and its standard error."""
     for name, one in results.maps.items():
         np.save(folder / f"{name}.npy", one.values)
         results.files.append(f"{name}.npy")
+        if tif:
+            write_map(folder / f"{name}.tif", one.values, np.sqrt(np.maximum(one.variance, 0)), results.pixel)
+            results.files.append(f"{name}.tif")
 
 
 def map_pictures(results: Results) -> dict[str, bytes]:
