@@ -19,6 +19,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pseudo_code as pseudo
 import pytest
 
 import lbj
@@ -54,27 +55,6 @@ def read(path):
 # The page
 
 
-def python(pseudo):
-    """The page's notation as Python."""
-    out = []
-    for line in pseudo.splitlines():
-        text = line.split("#")[0].rstrip()
-        text = re.sub(r"\bdiv\b", "//", re.sub(r"\bmod\b", "%", text)).replace("<>", "!=")
-        indent, word, rest = re.fullmatch(r"( *)(\w*)(.*)", text).groups()
-        if word in {"procedure", "function"}:
-            text = f"def{rest}:"
-        elif word == "for":
-            text = re.sub(r" (\w+) = (.*) to (.*)", r"for \1 in range(\2, (\3) + 1):", rest)
-        elif word == "repeat":
-            text = f"for _ in range({rest[: -len(' times')]}):"
-        elif word in {"if", "while", "else"}:
-            text = word + re.sub(r"(?<![<>!])=", "==", rest) + ":"
-        else:
-            text = word + rest
-        out.append(indent + text if word else "")
-    return "\n".join(out)
-
-
 def pseudo_code(file=None):
     """Names that the page's pseudo-code defines, over a file in memory."""
     file = io.BytesIO() if file is None else file
@@ -95,9 +75,7 @@ def pseudo_code(file=None):
         "flushed": flushed,
         "file": file,
     }
-    for block in re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        exec(python(block), names)
-    return names
+    return pseudo.run(PAGE.name, names)
 
 
 def page_example():

@@ -1,0 +1,373 @@
+"""The page spec/examples.md: worked examples of all codings, computed by the pseudo-code of spec/lbj.md.
+
+Run ``python tests/helpers/worked.py`` with ``tests/helpers`` on the path after a change of the text: it writes the page.
+"""
+
+import struct
+import sys
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pseudo_code
+from worked_stream import decoded, grid, hexed, joined, procedures, split_rice, stream_rows
+
+from lbj_conformance.generate import codings, dense, integer_stream
+from lbj_conformance.generate.codings import number
+from lbj_conformance.generate.integer_stream import MEAN, Model, Tap, signed
+
+PAGE = pseudo_code.SPEC / "examples.md"
+SHAPE = (1, 2, 5)
+Q = [3, 5, 4, 70, 6, 2, 4, 5, 68, 7]
+MODEL = Model(100, 4096, 64, [(8, [Tap(0, -1, 0, 3000), Tap(0, 0, MEAN, 1096)]), (0, [Tap(0, 0, -1, 4096)])], seed=2026)
+PLAIN = Model(64, 4096, 64)
+
+
+def integer_section():
+    """The stream of ten voxels."""
+    rows = stream_rows(Q, SHAPE, MODEL)
+    names = procedures()
+    values, s, steps = decoded(SHAPE, MODEL, joined(rows), names)
+    assert values == Q
+    first, second, third = [], [], []
+    for i, step in enumerate(steps):
+        v, k, y = step.voxel, step.class_of, step.symbol
+        row = step.prediction
+        fit = row["i"] if row.get("fits") else "–"
+        mean = s.mean[i] if step.c else "–"
+        first.append([i, f"({step.y}, {step.x}, {step.c})", v["u"], mean, fit, v["p"], k["near"], k["m"], k["V"], k["n"],
+                      v["kind"], v["k"], v["phase"], v["base"]])  # fmt: skip
+        code = v["code"]
+        after = steps[i + 1].X if i + 1 < len(steps) else s.X
+        second.append([i, step.X, y["low"], code, y["start"], y["next"], step.between, after])
+        escape = f"g = {v['g']}, f = {v['f']}" if "g" in v else "–"
+        third.append([i, code, escape, v["bucket"], v["q"] - v["bucket"] * 2 ** v["k"] if v["k"] else "–", v["q"],
+                      s.sample[i], s.error[i]])  # fmt: skip
+    h = 1 ^ MODEL.seed
+    hashed = f"made from h = {h:08X}"
+    for factor, shift in ((0x9E3779B1, 15), (0x85EBCA77, 13), (0xC2B2AE3D, 26)):
+        h = h * factor % 2**32
+        hashed += f", {h:08X}"
+        h = h >> 26 if shift == 26 else h ^ h >> shift
+        hashed += f", {h:08X}" if shift < 26 else f"; the highest six bits are {h}, u = {h} - 32"
+    assert h - 32 == steps[1].voxel["u"]
+    out = f"""An array of H = 1, W = 2, C = 5: row 0 {Q[:5]}, row 1 {Q[5:]}. The stream:
+
+{hexed(rows)}
+What is known before a voxel is read (8.5.4 to 8.5.7), u the dither, “set” the first one all of whose taps lie inside
+(– where there is none), and `near` the weighted sum of which m is an eighth:
+
+{grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "n", "class", "k", "phase", "base"], first)}
+The dither of voxel 1 is {hashed}.
+
+The symbol (8.5.9), by the starts of its class and phase. X before it, after it, and after the bits of the next table,
+each time with the word that it took in where it was below 65536:
+
+{grid(["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"], second)}
+The value: five bits g and g bits f where the symbol is 0 or 31, then k bits l, `q = bucket * 2^k + l`:
+
+{grid(["i", "symbol", "escape", "bucket", "l", "q", "sample t", "error"], third)}
+The last X is 65536 and no word is left (8.5.10).
+"""
+    return out, steps[0].voxel, names
+
+
+def frequency_section(voxel, names):
+    """The starts of the first voxel's class and phase."""
+    kind, phase = voxel["kind"], voxel["phase"]
+    f = SimpleNamespace(counts=names["first_counts"](kind, phase))
+    counts = list(f.counts)
+    names["make_starts"](f)
+    column = kind if kind <= 16 else 13 + (kind - 13) % 4
+    rows = []
+    edge = 0
+    for i in range(32):
+        d = 8 * i - 128 - 2 * phase - 1
+        z = abs(d) * names["S"][column]
+        rows.append([i, *([d, z, edge] if i else ["–", "–", 0]), counts[i], f.start[i]])
+        edge = edge_after(i + 1, phase, column, names)
+    return f"""Class {kind}, phase {phase}, which is that of voxel 0; S = {names["S"][column]}. Edge 32 is 32768 and start 32
+is 32768. The counts sum to {sum(counts)}; the starts are made anew when they reach {sum(counts) + sum(counts) // 8}.
+
+{grid(["i", "D", "z", "edge i", "count", "start"], rows)}"""
+
+
+def edge_after(i, phase, column, names):
+    """Edge i of clause 8.5.8."""
+    if i == 32:
+        return 32768
+    d = 8 * i - 128 - 2 * phase - 1
+    z = abs(d) * names["S"][column]
+    k, t = z >> 8, names["T"]
+    tail = t[k] + ((t[k + 1] - t[k]) * (z & 255) >> 8) if k < 64 else 0
+    return tail if d < 0 else 32768 - tail
+
+
+def events_section():
+    """raw, leb128 and split-rice of the counts of the minimal file."""
+    voxel, count, shape = [1, 15], [1, 2], (2, 3, 4)
+    found = {name: codings.counts(name, voxel, count, shape, "uint16") for name in ("raw", "leb128", "split-rice")}
+    assert split_rice(found["split-rice"], 24, 3) == [(1, 1), (15, 2)]
+    leb = [(b"\x02", "token: gap 1, count 1"), (b"\x1b", "token: gap 13, count above 1"), (b"\x00", "count 0 + 2")]
+    assert joined(leb) == found["leb128"]
+    raw = []
+    at = [i for i in range(24) if found["raw"][2 * i]]
+    for before, i in pairwise([-1, *at, 24]):
+        if i - before > 1:
+            raw.append((bytes(2 * (i - before - 1)), f"{i - before - 1} empty voxels"))
+        if i < 24:
+            raw.append((found["raw"][2 * i : 2 * i + 2], f"count of pixel {i // 4}, channel {i % 4}"))
+    assert joined(raw) == found["raw"]
+    return f"""The counts of [the minimal file](minimal.md): 2 × 3 pixels, 4 channels, one count in channel 0 of pixel 1, two in
+channel 2 of pixel 3; channel-major indices 1 and 15; dtype uint16.
+
+raw (8.1), in C order, not channel-major:
+
+{hexed(raw)}
+leb128 (8.2):
+
+{hexed(leb)}
+split-rice (8.3): [minimal.md](minimal.md) follows its bits. The bytes are `{found["split-rice"].hex(" ").upper()}`.
+"""
+
+
+def zstd_section():
+    """shuffle-zstd of a tiny image."""
+    value = np.array([[1, 258, 515], [772, 1029, 1286]], "<u2")
+    plain = codings.shuffled(value)
+    data = codings.zstd(plain)
+    rows = [
+        (data[:4], "magic number of a zstd frame"),
+        (data[4:5], "frame header: one segment, so no window; content size in eight bytes; no checksum, no dictionary"),
+        (data[5:13], f"content size {len(plain)}"),
+        (data[13:16], f"block header: last, stored as it is, {len(plain)} bytes"),
+        (data[16:22], "the lowest byte of every element, in C order"),
+        (data[22:], "the next byte of every element"),
+    ]
+    assert joined(rows) == data
+    return f"""An image of 2 × 3 pixels, uint16: {value.tolist()}. A zstd frame with one stored block is a right one; compressors make
+smaller ones.
+
+{hexed(rows)}"""
+
+
+LISTED = [0, 7, 14, 21, 490]
+
+
+def lossless_section():
+    """lossless-int with a value list and an exception."""
+    value = np.array(LISTED)[[0, 1, 2, 4, 1, 0, 2, 2, 3, 1]].astype("<u2").reshape(SHAPE)
+    value[0, 1, 3] = 65535
+    data = dense.lossless_int(value, PLAIN, index=[8], listed=LISTED)
+    gaps = [after - before - 1 for before, after in pairwise(LISTED)]
+    inner = stream_rows(gaps, (1, 1, len(gaps)), dense.PLAIN)
+    indices = [0 if i == 8 else LISTED.index(v) for i, v in enumerate(value.ravel().tolist())]
+    rows = [
+        (b"\x03", "flags: value list, exceptions"),
+        (number(1), "one exception"),
+        (number(8), "its index, 8 less 0"),
+        (struct.pack("<H", 65535), "its value, 65535, as uint16"),
+        (number(len(LISTED)), f"{len(LISTED)} values in the list"),
+        (signed(LISTED[0]), f"the first, {LISTED[0]}"),
+        (number(len(joined(inner))), f"length of the stream of the other {len(gaps)}"),
+        (joined(inner), f"integer stream of shape (1, 1, {len(gaps)}): {gaps}, the differences less 1"),
+        (
+            integer_stream.encode(indices, SHAPE, PLAIN),
+            f"integer stream of shape {SHAPE}: {indices}, indices into the list",
+        ),
+    ]
+    assert joined(rows) == data
+    return (
+        f"""Spectra of (1, 2, 5), uint16: {value.tolist()}. The values but one are in the list {LISTED}.
+
+{hexed(rows)}
+At the exception the stream holds {indices[8]}; any index of the list would do (8.6.2).
+""",
+        {"coding": 4, "data": data, "value": value},
+    )
+
+
+def lattice_section():
+    """float-lattice, single precision, an exception."""
+    q = np.array([[[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]]])
+    lattice = dense.Lattice([0.1], [0.3], single=True, short=True)
+    data, value = dense.float_lattice(q, lattice, "float32", {3: 0x7F800000}, PLAIN)
+    rows = [
+        (data[:1], "flags: exceptions, single precision, parameters are f32; one d, one g"),
+        (struct.pack("<f", 0.1), "d, the f32 next to 0.1"),
+        (struct.pack("<f", 0.3), "g, the f32 next to 0.3"),
+        (number(1) + number(3), "one exception, at index 3"),
+        (struct.pack("<I", 0x7F800000), "its bits: +infinity"),
+        (integer_stream.encode(q, q.shape, PLAIN), f"integer stream of shape {SHAPE}: q = {q.ravel().tolist()}"),
+    ]
+    assert joined(rows) == data
+    d, g = np.float32(0.1), np.float32(0.3)
+    found = [
+        [i, int(v), repr(float(np.float32(v) - d)), "+infinity" if i == 3 else repr(float(value.ravel()[i]))]
+        for i, v in enumerate(q.ravel()[:5])
+    ]
+    assert np.float32(np.float32(1) - d) * g == value.ravel()[0]
+    return (
+        f"""Spectra of (1, 2, 5), float32; all operations in f32 (bit 1). The first row, written as the f64 that equals each f32:
+
+{hexed(rows)}
+{grid(["i", "q", "q - d", "value"], found)}""",
+        {"coding": 5, "data": data, "value": value},
+    )
+
+
+def map_text(m):
+    """A map in words."""
+    return f"map: a = {m.a}, l = {m.l}, b = {m.b}, s = {m.s}, F = {m.f}"
+
+
+def stated_rows(flags, text):
+    """What stands before the map."""
+    step, *noise = struct.unpack("<f4d3f", dense.STATED)
+    names = ("read", "gain", "multiplicative", "zero")
+    said = ", ".join(f"{name} {value:g}" for name, value in zip(names, noise[:4], strict=True))
+    return [
+        (bytes([flags]), text),
+        (dense.STATED[:4], f"step {step:g}"),
+        (dense.STATED[4:36], f"noise model: {said}"),
+        (dense.STATED[36:], "fit {:g}, chi2 {:g}, worst {:g}".format(*noise[4:])),
+    ]
+
+
+def noise_section():
+    """noise-q, dithered."""
+    q = np.array(Q).reshape(SHAPE)
+    found = dense.Map(3, 40, 1 << 12, 13, 3)
+    data, value = dense.noise_q(q, found, "float32", None, MODEL)
+    rows = [
+        *stated_rows(0, "flags: no exceptions"),
+        (found.pack(), map_text(found)),
+        (integer_stream.encode(Q, SHAPE, MODEL), f"integer stream of shape {SHAPE}, that of the ten voxels above"),
+    ]
+    assert joined(rows) == data
+    samples = dense.samples(Q, MODEL)
+    cells = [
+        [i, t, t * t - 341 if t > 0 else 0, found.fixed(t), repr(float(v))]
+        for i, (t, v) in enumerate(zip(samples, value.ravel(), strict=True))
+    ]
+    return (
+        f"""Spectra of (1, 2, 5), float32. The samples are those of the ten voxels.
+
+{hexed(rows)}
+`w = t * t - 341` above zero, `fixed = (a * w + l * t + b) >> s`, value = fixed / 2^{found.f}:
+
+{grid(["i", "t", "w", "fixed", "value"], cells)}""",
+        {"coding": 6, "data": data, "value": value},
+    )
+
+
+def chart_section():
+    """chart: a block of bins of two channels, and one that is exact."""
+    shape = (1, 2, 7)
+    found = dense.Map(5, 900, 1 << 9, 10, 8)
+    parts = [dense.Part(5, 2, found), dense.Part(2, 0)]
+    curve, q = [9, 5, 3, 1, 2], np.array([[[4, 2, 1], [30, 12, 5]]])
+    exact = np.array([[[7, 8], [9, -1]]], np.float32)
+    data, value = dense.chart(parts, curve, q, "float32", exact, None, PLAIN)
+    shape_stream = integer_stream.encode(curve, (5,), dense.PLAIN)
+    bins_stream = integer_stream.encode(q, q.shape, PLAIN)
+    rows = [
+        *stated_rows(2, "flags: exact channels, no exceptions"),
+        (number(2), "two chart blocks"),
+        (number(5) + number(2), "the first: 5 channels, factor 2"),
+        (number(2) + number(0), "the second: 2 channels, exact"),
+        (found.pack(), map_text(found)),
+        (number(len(shape_stream)), f"length {len(shape_stream)}"),
+        (shape_stream, f"integer stream of shape (1, 1, 5): G = {curve}"),
+        (number(len(bins_stream)), f"length {len(bins_stream)}"),
+        (bins_stream, f"integer stream of shape (1, 2, 3): {q.tolist()}"),
+        (dense.lossless_int(exact), "lossless-int block of shape (1, 2, 2): channels 5 and 6"),
+    ]
+    assert joined(rows) == data
+    names = procedures()
+    bins = [SimpleNamespace(first=a, last=b) for a, b in ((0, 1), (2, 3), (4, 4))]
+    cells, edges = [], []
+    for pixel in range(2):
+        sums = [found.fixed(64 * int(v)) for v in q[0, pixel]]
+        fixed, held = {}, {}
+
+        def profile(frame, event, _, held=held):
+            if event == "return" and frame.f_code.co_name == "spread":
+                held.update(frame.f_locals)
+
+        sys.setprofile(profile)
+        names["spread"](bins, sums, curve, fixed)
+        sys.setprofile(None)
+        for i, one in enumerate(bins):
+            width = range(one.first, one.last + 1)
+            left = sums[i] - sum(held["share"][c] for c in width)
+            edges.append([pixel, i, 64 * int(q[0, pixel, i]), sums[i], held["ratio"][i], held["middle"][i], left])
+        for c in range(5):
+            cells.append([pixel, c, held["between"][c], held["share"][c], fixed[c], repr(float(value[0, pixel, c]))])
+            assert fixed[c] / 2**found.f == value[0, pixel, c]
+    return (
+        f"""Spectra of {shape}, float32: channels 0 to 4 in bins of two (the last bin is channel 4 alone), channels 5 and 6 exact.
+
+{hexed(rows)}
+The bins, D being what the shares leave over:
+
+{grid(["pixel", "bin", "t", "S", "R", "M", "D"], edges)}
+The channels, value = fixed / 2^{found.f}:
+
+{grid(["pixel", "c", "ratio", "w", "fixed", "value"], cells)}
+Whole, the block's coded bytes in hexadecimal:
+
+```
+{lines(data)}
+```
+""",
+        {"coding": 7, "data": data, "value": value},
+    )
+
+
+def lines(data):
+    """Bytes in lines of 32."""
+    return "\n".join(data[i : i + 32].hex(" ").upper() for i in range(0, len(data), 32))
+
+
+def blocks():
+    """The dense blocks of the page with the arrays that they stand for."""
+    return [section()[1] for section in (lossless_section, lattice_section, noise_section, chart_section)]
+
+
+def page():
+    """Return spec/examples.md."""
+    integers, voxel, names = integer_section()
+    return f"""# Worked examples
+
+Every number of this page is computed by `tests/helpers/worked.py` with the pseudo-code of the [standard](lbj.md), and a
+test compares; none was typed. Bytes are hexadecimal, all other numbers decimal. Not normative.
+
+## Counts: raw, leb128, split-rice
+
+{events_section()}
+## shuffle-zstd
+
+{zstd_section()}
+## Integer stream of ten voxels
+
+{integers}
+## One table of frequencies
+
+{frequency_section(voxel, names)}
+## lossless-int
+
+{lossless_section()[0]}
+## float-lattice
+
+{lattice_section()[0]}
+## noise-q
+
+{noise_section()[0]}
+## chart
+
+{chart_section()[0]}"""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,161 @@
+"""The pseudo-code of spec/lbj.md at work: streams decoded with a trace, and tables of bytes in Markdown."""
+
+import re
+import struct
+import sys
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pseudo_code
+
+from lbj_conformance.generate import integer_stream
+from lbj_conformance.generate.codings import number
+from lbj_conformance.generate.integer_stream import MEAN, signed
+
+Rows = list[tuple[bytes, str]]
+
+
+def table(name):
+    """Numbers of the table S or T of clause 8.5.8."""
+    text = re.search(rf"^{name} = ([\d,\s]+)\.$", (pseudo_code.SPEC / "lbj.md").read_text(), re.MULTILINE)[1]
+    return [int(value) for value in text.split(",")]
+
+
+def dither(s, i):
+    """Clause 8.5.4."""
+    return 0 if s.seed is None else integer_stream.dither(s.seed, i)
+
+
+def procedures(**more):
+    """What the pseudo-code of the standard defines."""
+    names = {
+        "array": list,
+        "append": list.append,
+        "length": len,
+        "total": sum,
+        "bit_length": int.bit_length,
+        "dither": dither,
+        "S": table("S"),
+        "T": table("T"),
+    }
+    return pseudo_code.run("lbj.md", {**names, **more})
+
+
+class Bits:
+    """Bits of a block, lowest of a byte first, and the voxels found."""
+
+    def __init__(self, data):
+        self.bits = [byte >> i & 1 for byte in data for i in range(8)]
+        self.found = []
+
+
+def split_rice(data, volume, events):
+    """Voxels and counts of a block of split-rice, by the pseudo-code."""
+    names = procedures(
+        bit=lambda b: b.bits.pop(0),
+        field=lambda b, n: sum(b.bits.pop(0) << i for i in range(n)),
+        found=lambda b, index, count: b.found.append((index, count)),
+    )
+    bits = Bits(data)
+    names["chunks"](bits, volume, events)
+    return bits.found
+
+
+def stream(shape, model, data):
+    """The stream `s` of the pseudo-code, of bytes that `integer_stream.encode` made."""
+    h, w, c = shape
+    words = data[len(integer_stream.head(model)) :]
+    words = struct.unpack(f"<{len(words) // 2}H", words)
+    taps = [
+        SimpleNamespace(
+            offset=offset,
+            taps=[
+                SimpleNamespace(d=t.d, e=t.e, j=0 if t.j == MEAN else t.j, on_mean=int(t.j == MEAN), weight=t.weight)
+                for t in found
+            ],
+        )
+        for offset, found in model.sets
+    ]
+    return SimpleNamespace(
+        **dict(
+            zip(("beta", "alpha", "gamma", "seed"), (model.beta, model.alpha, model.gamma, model.seed), strict=True)
+        ),
+        sets=taps,
+        W=w,
+        C=c,
+        X=words[0] + (words[1] << 16),
+        words=words,
+        next=2,
+        sample=[0] * (h * w * c),
+        mean=[0] * (h * w * c),
+        error=[0] * (h * w * c),
+        contexts=defaultdict(lambda: SimpleNamespace(counts=0)),
+    )
+
+
+def decoded(shape, model, data, names=None):
+    """Integers of a stream by the pseudo-code; with a trace of what its functions held when they returned."""
+    names = names or procedures()
+    s = stream(shape, model, data)
+    steps, held = [], {}
+
+    def profile(frame, event, _):
+        if event == "return" and frame.f_code.co_name in {"class_of", "symbol", "prediction", "voxel"}:
+            held[frame.f_code.co_name] = dict(frame.f_locals)
+            if frame.f_code.co_name == "symbol":
+                held["between"] = frame.f_locals["s"].X
+
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            for c in range(shape[2]):
+                before = s.X
+                sys.setprofile(profile)
+                names["voxel"](s, y, x, c)
+                sys.setprofile(None)
+                steps.append(SimpleNamespace(X=before, y=y, x=x, c=c, **held))
+                held = {}
+    assert (s.X, s.next) == (2**16, len(s.words))
+    return [step.voxel["q"] for step in steps], s, steps
+
+
+def grid(head, rows):
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in lines) + "\n"
+
+
+def hexed(rows: Rows):
+    """A table of bytes: start, length, contents, description."""
+    at, out = 0, []
+    for data, text in rows:
+        shown = data.hex(" ").upper() if len(data) <= 16 else data[:12].hex(" ").upper() + " …"
+        out.append([at, len(data), f"`{shown}`", text])
+        at += len(data)
+    return grid(["start", "length", "contents", "what it is"], out)
+
+
+def joined(rows: Rows):
+    """The bytes of a table."""
+    return b"".join(data for data, _ in rows)
+
+
+def stream_rows(q, shape, model) -> Rows:
+    """The bytes of a stream, taken apart."""
+    data = integer_stream.encode(q, shape, model)
+    rows = [(b"\x00" if model.seed is None else b"\x01", "flags" + (": dithered" if model.seed is not None else ""))]
+    if model.seed is not None:
+        rows.append((struct.pack("<I", model.seed), f"seed {model.seed}"))
+    rows += [(signed(model.beta), f"beta {model.beta}"), (number(model.alpha), f"alpha {model.alpha}")]
+    rows += [(number(model.gamma), f"gamma {model.gamma}"), (number(len(model.sets)), f"{len(model.sets)} tap sets")]
+    for i, (offset, taps) in enumerate(model.sets):
+        rows += [(signed(offset), f"set {i}: offset {offset}"), (number(len(taps)), f"taps: {len(taps)}")]
+        for tap in taps:
+            where = "on the mean" if tap.j == MEAN else f"j = {tap.j}"
+            rows.append((tap.pack(), f"d = {tap.d}, e = {tap.e}, {where}, weight {tap.weight}"))
+    words = data[len(joined(rows)) :]
+    state = int.from_bytes(words[:4], "little")
+    rows.append((words[:4], f"first state X = {state % 65536} + 65536 · {state // 65536} = {state}"))
+    if len(words) > 4:
+        rows.append((words[4:], f"words: {', '.join(map(str, struct.unpack(f'<{len(words) // 2 - 2}H', words[4:])))}"))
+    assert joined(rows) == data
+    return rows
