@@ -155,7 +155,7 @@ class Analysis:
         known = np.flatnonzero(np.isfinite(self.running.error))
         shift = np.array(self.running.shift).reshape(-1, 2)[known]
         return {
-            "notes": [], "maps": {}, "predicted_error_px": None, "components": None, "left_out": [],
+            "maps": {}, "predicted_error_px": None, "components": None, "left_out": [],
             **self.found,
             "drift": drift(known, shift, self.following.source),
             "frames": len(frames), "mapped": self.mapped, "analysed": self.mapped,
@@ -165,8 +165,15 @@ class Analysis:
             "flagged": flagged, "journal_bytes": self.journal.bytes,
             "damage": damage,
             "damage_notes": [told(name, found, over) for name, found in damage.items() if found["clear"]],
+            "notes": [*self.found.get("notes", []), *self._begun_anew()],
             "failures": [*self.following.failures, *dict.fromkeys(self.failures)],
         }  # fmt: skip
+
+    def _begun_anew(self) -> list[str]:
+        return [
+            f"From frame {number} on the images show something else than before: they are aligned anew from there."
+            for number in self.running.begun_anew
+        ]
 
 
 def main(arguments: list[str]) -> int:

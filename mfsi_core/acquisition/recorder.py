@@ -305,7 +305,7 @@ class Recorder:
             if self._stop.is_set():
                 return "stopped", f"it was stopped after {self._frames} frames"
             shift, asked = settings.energy_shift(len(region)), time.time()
-            request = Request(len(region), shift, self._stop)
+            request = Request(len(region), shift, self._stop, self._tell)
             self._host.add(time.perf_counter() - before)
             frame = self._guarded.call("acquire", request, time_out=patience)
             before = time.perf_counter()
@@ -323,6 +323,12 @@ class Recorder:
             repeats = 0
             self._store(region, settings, frame, shift, asked)
             del frame
+
+    def _tell(self, note: str) -> None:
+        """Tell what an instrument says while no frame comes."""
+        self._log.add("note", note, "warning")
+        with self._lock:
+            self._publish()
 
     def _store(self, region: Region, settings: Settings, frame: Frame, shift: float, asked: float) -> None:
         """Put a frame into the journal; it is durable when this returns, and told to the analysis."""

@@ -59,9 +59,10 @@ class Service:
                 if time.monotonic() - self._asked > ALONE:
                     break
         finally:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
             self.host.end()
+            if (read_json(self._path) or {}).get("process") == os.getpid():  # and not of one that came after
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
 
     def _accept(self) -> None:
         while True:

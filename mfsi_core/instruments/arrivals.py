@@ -50,6 +50,7 @@ class Arrivals:
         self._last: Number = None  # number of the last frame
         self._numbers: list[float] = []  # taken
         self._waiting: tuple[Number, float] | None = None  # for which number something is missing, and since when
+        self.changed = 0.0  # when files came, changed or went last, s
         self._notes: list[str] = []
         self._suffixes = set(readable()) - {*COMPANIONS, *PREVIEWS, *UNFINISHED}
 
@@ -169,6 +170,7 @@ class Arrivals:
                 found[path.name] = path, stamp
         for name in [name for name in self._files if name not in found]:
             del self._files[name]
+            self.changed = now
             if name not in self._taken:
                 self.tell(f"{name}: deleted before it was taken")
         for name, (path, stamp) in found.items():
@@ -177,7 +179,7 @@ class Arrivals:
                 continue
             if name in self._taken and known is not None and self._taken[name] is not None:
                 self.tell(f"{name}: replaced after it was taken; the journal keeps what it was")
-            self._files[name] = File(path, stamp, now)
+            self._files[name], self.changed = File(path, stamp, now), now
 
     def _wanted(self, path: Path) -> bool:
         return not path.name.startswith((".", "~")) and path.suffix.lower() in self._suffixes

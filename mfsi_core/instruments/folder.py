@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class Folder:
             part = self._next_part()
             if part is not None:
                 break
-            if self._ahead is None and not self._next_files(request.stop):
+            if self._ahead is None and not self._next_files(request.stop, request.tell):
                 return None
             self._begin_files()
         data, attributes = part
@@ -123,12 +123,18 @@ class Folder:
             self._arrivals.tell(f"{_names(self._files)}: replaced while being read; what was read first is kept")
         return part
 
-    def _next_files(self, stop: threading.Event) -> bool:
-        """Wait for the next files that can be read; whether there are any."""
+    def _next_files(self, stop: threading.Event, tell: Callable[[str], None] | None = None) -> bool:
+        """Wait for the next files that can be read; whether there are any. Without `tell`, what is to be told is kept."""
         begun = time.monotonic()
-        while not stop.is_set() and (self._idle is None or time.monotonic() - begun < self._idle):
+        while not stop.is_set():
+            if self._idle is not None and time.monotonic() - max(begun, self._arrivals.changed) > self._idle:
+                return False
             files = self._arrivals.next()
-            if files and self._open(files):
+            opened = bool(files) and self._open(files)
+            if tell is not None:
+                for note in self._arrivals.told():
+                    tell(note)
+            if opened:
                 return True
             if not files:
                 stop.wait(POLL)

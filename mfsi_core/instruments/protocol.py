@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -107,11 +108,14 @@ class Request:
         eV to be added to the nominal energy axis.
     stop : threading.Event
         Set when the frame is no longer wanted: then return None as soon as that goes without harm.
+    tell : function
+        Takes a sentence that the user should know while no frame comes.
     """
 
     number: int
     energy_shift: float
     stop: threading.Event
+    tell: Callable[[str], None] = print
 
 
 class Frame(NamedTuple):

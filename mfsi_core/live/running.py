@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..geometry.registration import Registration
-from ..registration.register import prepared, usable_frames
+from ..registration.register import LEAST_SEEN, prepared
 from ..registration.rigid.align import align
 
 Floats = NDArray[np.float64]
 
 FEW = 0.5  # frames that must have seen a pixel for the mean to be known there
+UNLIKE = 3  # frames, one after the other, that show something else than the mean, after which it is begun anew
 AWAY = 0.25  # of a frame's rows or columns that the mean may lie off before it is laid anew
 
 
@@ -27,11 +28,13 @@ class Mean:
         Displacement, px, of a frame that lies on the grid as it is.
     total, cover : (Y, X) float64
         Sum of the frames, and how many saw each pixel.
+    frames : int
+        How many there are.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.origin = np.zeros(2, int)
-        self.total, self.cover = np.zeros(shape), np.zeros(shape)
+        self.total, self.cover, self.frames = np.zeros(shape), np.zeros(shape), 0
 
     def image(self) -> Floats:
         """Mean of the frames; NaN where none saw the pixel."""
@@ -40,6 +43,7 @@ class Mean:
 
     def add(self, image: Floats, shift: Floats) -> None:
         """Add a frame that sampled the scene at its pixels and `shift`."""
+        self.frames += 1
         near = np.rint(shift).astype(int)
         if (np.abs(near - self.origin) > AWAY * np.array(image.shape)).any():
             moved = tuple(self.origin - near)
@@ -66,6 +70,9 @@ class RunningRegistration:
         Its area.
     shape : (int, int) or None
         Of the frames.
+    begun_anew : list of int
+        Frames that resembled those before no more, as did the next ones: where those after them lie against those
+        before is not known.
     """
 
     def __init__(self, *, to_field: Any = None) -> None:
@@ -75,6 +82,8 @@ class RunningRegistration:
         self.regions: list[int] = []
         self._means: dict[int, Mean] = {}
         self._last: dict[int, Floats] = {}
+        self._unlike: dict[int, int] = {}
+        self.begun_anew: list[int] = []
         self.shape: tuple[int, int] | None = None
 
     def __len__(self) -> int:
@@ -88,25 +97,36 @@ class RunningRegistration:
         self.shift.append(shift)
         self.error.append(error)
         self.regions.append(region)
-        if np.isfinite(error):
-            self._means[region].add(image, shift)
-            self._last[region] = shift
 
     def _place(self, image: Floats, region: int) -> tuple[Floats, float]:
         last = self._last.get(region)
-        where = np.zeros(2) if last is None else last
-        if not usable_frames(image[None])[0] and not (np.isfinite(image).any() and np.nanmax(image) > np.nanmin(image)):
-            return where, np.inf
+        seen = image[np.isfinite(image)]
+        if seen.size < LEAST_SEEN * image.size or (image.size > 1 and seen.min() == seen.max()):
+            return np.zeros(2) if last is None else last, np.inf
         if last is None:
-            self._means[region] = Mean((image.shape[0], image.shape[1]))
-            return where, 0.0
+            return self._begin(image, region, np.zeros(2))
         mean = self._means[region]
         moved = np.rint(last).astype(int) - mean.origin
         both, _ = prepared(np.stack([_rolled(mean.image(), tuple(-moved), np.nan), image]))
         found, error = align(both)
         if np.isinf(error).any():
-            return last, np.inf
-        return mean.origin + moved + found[1] - found[0], float(2 * np.sqrt((error[1] ** 2).mean()))
+            self._unlike[region] = self._unlike.get(region, 0) + 1
+            if mean.frames > 1 and self._unlike[region] < UNLIKE:
+                return last, np.inf
+            self.begun_anew.append(len(self))
+            return self._begin(image, region, last)
+        shift = np.asarray(mean.origin + moved + found[1] - found[0])
+        mean.add(image, shift)
+        self._last[region], self._unlike[region] = shift, 0
+        return shift, float(2 * np.sqrt((error[1] ** 2).mean()))
+
+    def _begin(self, image: Floats, region: int, shift: Floats) -> tuple[Floats, float]:
+        """Begin the mean of an area with a frame."""
+        self._means[region] = Mean((image.shape[0], image.shape[1]))
+        self._means[region].origin = np.rint(shift).astype(int)
+        self._means[region].add(image, shift)
+        self._last[region], self._unlike[region] = shift, 0
+        return shift, 0.0
 
     def mean(self, region: int) -> Floats | None:
         """Mean of the aligned frames of an area; None where there is none."""
