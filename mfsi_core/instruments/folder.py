@@ -124,7 +124,7 @@ class Folder:
         return part
 
     def _next_files(self, stop: threading.Event, tell: Callable[[str], None] | None = None) -> bool:
-        """Wait for the next files that can be read; whether there are any. Without `tell`, what is to be told is kept."""
+        """Wait for the next files that can be read; whether there are any. Without `tell`, notes are kept."""
         begun = time.monotonic()
         while not stop.is_set():
             if self._idle is not None and time.monotonic() - max(begun, self._arrivals.changed) > self._idle:
