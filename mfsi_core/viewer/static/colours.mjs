@@ -5,26 +5,26 @@ const VIRIDIS = [
   [34, 168, 132], [68, 191, 112], [122, 209, 81], [189, 223, 38], [253, 231, 37],
 ];
 const GREY = [[0, 0, 0], [255, 255, 255]];
-const MISSING = [128, 128, 128, 0];
 
-/** 256 colours from the given ones, evenly apart, as [r, g, b]. */
+/** 256 colours from the given ones, evenly apart, as the bytes of a canvas; after them a clear one. */
 function scale(points) {
-  return Array.from({ length: 256 }, (_, i) => {
+  const bytes = new Uint8Array(4 * 257);
+  for (let i = 0; i < 256; i++) {
     const at = (i / 255) * (points.length - 1);
     const low = Math.min(points.length - 2, Math.floor(at));
-    return points[low].map((value, k) => Math.round(value + (at - low) * (points[low + 1][k] - value)));
-  });
+    bytes.set(points[low].map((value, k) => Math.round(value + (at - low) * (points[low + 1][k] - value))), 4 * i);
+    bytes[4 * i + 3] = 255;
+  }
+  return new Uint32Array(bytes.buffer);
 }
 
-export const SCALES = { grey: scale(GREY), viridis: scale(VIRIDIS) };
+const SCALES = { grey: scale(GREY), viridis: scale(VIRIDIS) };
 
 /** Limits of a colour scale: the percentiles 0.5 and 99.5 of the finite values, apart by something. */
 export function limits(data) {
   const step = Math.max(1, Math.floor(data.length / 65536));
-  const some = [];
-  for (let i = 0; i < data.length; i += step) if (Number.isFinite(data[i])) some.push(data[i]);
+  const some = Float64Array.from({ length: Math.ceil(data.length / step) }, (_, i) => data[i * step]).filter(Number.isFinite).sort();
   if (!some.length) return [0, 1];
-  some.sort((a, b) => a - b);
   const at = (share) => some[Math.round(share * (some.length - 1))];
   const low = at(0.005);
   const high = at(0.995) > low ? at(0.995) : some.at(-1);
@@ -37,12 +37,12 @@ export function painted(data, rows, columns, [low, high], colours) {
   Object.assign(canvas, { width: columns, height: rows });
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
+  const pixels = new Uint32Array(image.data.buffer);
   const scale = SCALES[colours];
-  for (let i = 0; i < rows * columns; i++) {
-    const value = data[i];
-    const at = Math.max(0, Math.min(255, Math.round(((value - low) / (high - low)) * 255)));
-    const [r, g, b, a = 255] = Number.isFinite(value) ? scale[at] : MISSING;
-    image.data.set([r, g, b, a], 4 * i);
+  const slope = 255 / (high - low);
+  for (let i = 0; i < pixels.length; i++) {
+    const at = (data[i] - low) * slope;
+    pixels[i] = scale[Number.isFinite(at) ? Math.round(Math.max(0, Math.min(255, at))) : 256];
   }
   context.putImageData(image, 0, 0);
   return canvas;

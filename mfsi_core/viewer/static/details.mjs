@@ -138,7 +138,7 @@ export function displacementsPanel(displacements) {
 
 /** The header with its amendments. */
 export function metadataPanel(described, version) {
-  const panel = element("div");
+  const panel = element("div", { className: "panels" });
   const { signals, source, ...rest } = described;
   const list = (value) => {
     const out = element("dl");
@@ -147,12 +147,14 @@ export function metadataPanel(described, version) {
     }
     return out;
   };
-  panel.append(list({ ...rest, format: version.join(".") }));
-  if (source) panel.append(element("h2", { textContent: "Source" }), list({ ...source, notes: undefined }));
+  const section = (title, value) => panel.append(element("section", { className: "panel" }, element("h2", { textContent: title }), list(value)));
+  const { notes, ...origin } = source ?? {};
+  section("Journal", { ...rest, format: version.join(".") });
+  if (source) section("Source", origin);
   for (const signal of signals) {
     const { name, axes, ...others } = signal;
     const told = (axes ?? []).map((axis) => `${axis.name}: ${axis.size}${axis.scale === undefined ? "" : `, from ${number(axis.offset, 6)} by ${number(axis.scale, 6)} ${axis.units ?? ""}`}${axis.values ? ", tabulated" : ""}`);
-    panel.append(element("h2", { textContent: name }), list({ ...others, axes: told.join("; ") }));
+    section(name, { ...others, axes: told.join("; ") });
   }
   return panel;
 }

@@ -23,6 +23,13 @@ export class Reader {
     };
   }
 
+  /** Ends the worker; what is asked of it gets null. */
+  close() {
+    this.worker.terminate();
+    for (const { resolve } of this.waiting.values()) resolve(null);
+    this.waiting.clear();
+  }
+
   /** Calls `call` of worker.mjs; `key` names the kind of calls of which only the newest counts. */
   ask(call, args, { key = call, progress } = {}) {
     const id = ++this.last;

@@ -251,7 +251,8 @@ export class Plot extends EventTarget {
     const { min: least, max: most } = this.chart.scales.y;
     const scale = this.logarithmic ? Math.log10 : (value) => value;
     const px = (value) => left + ((value - low) / (high - low)) * (width - left - right);
-    const py = (value) => height - bottom - ((scale(value) - scale(least)) / (scale(most) - scale(least))) * (height - top - bottom);
+    const share = (value) => Math.max(0, Math.min(1, (scale(value) - scale(least)) / (scale(most) - scale(least))));
+    const py = (value) => height - bottom - share(value) * (height - top - bottom);
     Object.assign(context, { fillStyle: PRINTED.ground, font: FONT });
     context.fillRect(0, 0, width, height);
     const text = (words, at, to, align, baseline, colour = PRINTED.ink) => {
@@ -275,7 +276,7 @@ export class Plot extends EventTarget {
       const [from, to] = this.window.map((value) => Math.max(left, Math.min(width - right, px(value))));
       context.fillRect(from, top, to - from, height - top - bottom);
     }
-    for (const value of ticks(low, high, 8)) {
+    for (const value of ticks(low, high, 10)) {
       line([[px(value), height - bottom], [px(value), height - bottom + 5]], PRINTED.soft, 1);
       text(number(value), px(value), height - bottom + 8, "center", "top", PRINTED.soft);
     }

@@ -23,6 +23,7 @@ export class Series {
         (signal.of === undefined || signal.of === name || this.members.includes(signal.of)) &&
         sizes(signal).pixels === this.sizes.pixels,
     );
+    this.notes = new Set();
     this.kept = new Map();
     this.bytes = 0;
     /** The last sum of several frames of arrays: {key, part, summed, lost}. */
@@ -51,7 +52,7 @@ export class Series {
     const frame = this.static ? (await this.journal.static()).get(this.name) : await this.journal.frame(i);
     if (frame instanceof LbjError) throw frame;
     if (!frame || !this.members.some((name) => frame.names.includes(name))) return null;
-    return { part: await this.part(frame), move: this.static ? 0 : await this.move(frame, i) };
+    return { part: await this.part(frame), move: this.static ? 0 : await this.move(frame) };
   }
 
   async part(frame) {
@@ -65,28 +66,27 @@ export class Series {
     return { data: wide ? Float64Array.from(data, Number) : data };
   }
 
-  /** By how many channels the spectra of a frame move: a number, or one per pixel (clauses 5.1.10 and 5.4.4). */
-  async move(frame, i) {
+  /**
+   * By how many channels the spectra of a frame move: a number, or one per pixel (clauses 5.1.10 and 5.4.4). Where they
+   * cannot be moved they stay as they were recorded, and `notes` says so.
+   */
+  async move(frame) {
     if (this.signal.kind === "image") return 0;
     const shift = frame.attributes.energy_shift ?? 0;
     const named = (name) => (typeof shift === "number" ? shift : (shift[name] ?? shift[this.name] ?? 0));
     const [one, ...others] = this.members.map(named).map((value) => (typeof value === "number" ? value : 0));
-    if (others.some((value) => value !== one)) {
-      throw new Error(`frame ${i} shifts the detectors of ${this.name} differently; look at each of them`);
-    }
     const plane = this.planes.find(({ name }) => frame.names.includes(name));
-    if (!plane && one === 0) return 0;
-    const scale = this.evenScale();
+    if (!plane && one === 0 && others.every((value) => value === 0)) return 0;
+    const { scale, units } = this.signal.axes?.at(-1) ?? {};
+    if (!(scale > 0) || units !== "eV") return this.unmoved("its axis is not even, rising and in eV");
+    if (others.some((value) => value !== one)) return this.unmoved("its detectors are shifted differently: look at each of them");
     if (!plane) return one / scale;
     const { data } = await frame.array(plane.name);
     return Float64Array.from(data, (value) => (Number.isFinite(value) ? value : one) / scale);
   }
 
-  evenScale() {
-    const { scale, units } = this.signal.axes?.at(-1) ?? {};
-    if (!(scale > 0) || units !== "eV") {
-      throw new Error(`the stored energy shifts of ${this.name} need an even, rising axis in eV`);
-    }
-    return scale;
+  unmoved(why) {
+    this.notes.add(`The energy shifts that are stored for ${this.name} are not applied: ${why}.`);
+    return 0;
   }
 }

@@ -2,7 +2,8 @@
 
 import { Reader } from "./journal.mjs";
 import { Displacement } from "./reader/displacements.mjs";
-import { sizes } from "./sizes.mjs";
+import { fileName } from "./export.mjs";
+import { sizes, stepOf } from "./sizes.mjs";
 
 // With the page's question, so that the server's policy lets the worker speak to whom the page may speak to.
 const worker = () => new Worker(new URL(`./worker.mjs${location.search}`, import.meta.url), { type: "module" });
@@ -14,15 +15,17 @@ export class View {
     Object.assign(this, { source, name, say, frame: 0, single: false, aligned: false, region: null, area: null });
     this.spectraReader = new Reader(worker());
     this.imageReader = new Reader(worker());
+    this.title = name.replace(/\.lbj$/, "");
     this.dirty = new Map(); // what is to be made anew, by the number of the wish
-    this.asked = 0;
+    this.wishes = 0;
     this.shown = { spectrum: null, area: null };
-    this.lost = new Map();
+    this.lost = new Map(); // by signal and reason, the frames that cannot be read
+    this.unmoved = new Set();
     this.recovered = null;
   }
 
   close() {
-    for (const reader of [this.spectraReader, this.imageReader]) reader.worker.terminate();
+    for (const reader of [this.spectraReader, this.imageReader]) reader.close();
   }
 
   async open() {
@@ -83,6 +86,57 @@ export class View {
     if (!by) return all;
     const { length, leftOut, error } = this.displacements.get(by);
     return all.filter((i) => i < length && !leftOut[i] && error[i] !== Infinity);
+  }
+
+  /** The displacements by which what is shown of a signal is aligned, null where it is as recorded. */
+  layingOf(name) {
+    return this.aligned && !this.single ? this.laidBy(name) : null;
+  }
+
+  /** What a picture of a signal has in common with others: sizes, title, the name of its file. */
+  caption(signal, ...words) {
+    const name = signal.group && this.spectra === signal.group ? signal.group : signal.name;
+    const { rows, columns } = sizes(signal);
+    const title = [name, ...words].filter(Boolean).join(", ");
+    return { rows, columns, step: stepOf(signal), title, name: fileName(this.title, name, ...words) };
+  }
+
+  /** Keeps what could not be read or moved; whether any of it is new. */
+  remember(name, lost, notes) {
+    let fresh = false;
+    for (const note of notes) {
+      fresh ||= !this.unmoved.has(note);
+      this.unmoved.add(note);
+    }
+    for (const { frame, message } of lost) {
+      const reason = message.replace(/ at \d+$/, "");
+      if (!this.lost.has(name)) this.lost.set(name, new Map());
+      const reasons = this.lost.get(name);
+      if (!reasons.has(reason)) reasons.set(reason, new Set());
+      fresh ||= !reasons.get(reason).has(frame);
+      reasons.get(reason).add(frame);
+    }
+    return fresh;
+  }
+
+  /** What is to be told above everything else: damage, and what a sum leaves out or mixes. */
+  told() {
+    const texts = [...this.notes, ...this.unmoved];
+    if (this.recovered) {
+      const { kept, lost, error } = this.recovered;
+      const rest = lost.length ? `lost: frame ${ranges(lost)}` : "no completed frame is lost";
+      texts.push(`The file is damaged (${place(error)}). ${kept.length} frames survive; ${rest}. lbj recover saves what survives.`);
+    }
+    for (const [name, reasons] of this.lost) {
+      for (const [reason, frames] of reasons) {
+        texts.push(`${name}: frame ${ranges([...frames].sort((a, b) => a - b))} cannot be read and is left out (${reason}).`);
+      }
+    }
+    const regions = new Set((this.attributes ?? []).map((_, i) => this.regionOf(i)));
+    if (regions.size > 1 && this.region === null && !this.single) {
+      texts.push(`Frames of ${regions.size} areas are summed: pictures show them on one another. Choose one above.`);
+    }
+    return texts;
   }
 
   regionOf(i) {

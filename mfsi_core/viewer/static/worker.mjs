@@ -155,8 +155,8 @@ class Pass {
   }
 
   answer() {
-    const { done, summed, lost, spectrum, area, map, cover } = this;
-    return { done, summed, lost, spectrum, area, map, cover };
+    const { done, summed, lost, spectrum, area, map, cover, series } = this;
+    return { done, summed, lost, notes: [...series.notes], spectrum, area, map, cover };
   }
 }
 
