@@ -282,14 +282,13 @@ def test_nothing_leaves_the_machine(page, known):
 def test_a_journal_on_another_server_is_read_by_ranges(page, known):
     """A server of files that lets other pages read: the page's own lets none."""
 
-    class Public(serve._Handler):
+    class Public(serve.PageHandler):
         def end_headers(self):
             self.send_header("Access-Control-Allow-Origin", "*")
             self.send_header("Access-Control-Expose-Headers", "Content-Range")
             super().end_headers()
 
-    with serving() as own, serve.PageServer(known.path) as other:
-        other.RequestHandlerClass = Public
+    with serving() as own, serve.PageServer(known.path, handler=Public) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         there = f"{other.address}{serve.JOURNAL}{quote(known.path.name)}"
         page.open(f"{own.address}viewer.html?url={quote(there, safe='')}")
