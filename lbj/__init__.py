@@ -11,7 +11,8 @@ from .signal import Signal
 if TYPE_CHECKING:
     from .events import Events
     from .format.displacements import Displacement
-    from .reader import Frame, Journal, open
+    from .frame import Frame
+    from .reader import Journal, open
     from .writer import Writer, append, create
 
 __version__ = "0.1.0"
@@ -38,7 +39,7 @@ __all__ = [
 _HOMES = {
     "Displacement": ".format.displacements",
     "Events": ".events",
-    "Frame": ".reader",
+    "Frame": ".frame",
     "Journal": ".reader",
     "open": ".reader",
     "Writer": ".writer",

@@ -18,7 +18,8 @@ import numpy as np
 from . import __version__, codings
 from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
 from .events import Events
-from .reader import Frame, Journal
+from .frame import Frame
+from .reader import Journal
 from .reader import open as open_journal
 from .recovery.recover import recover as recover_journal
 from .signal import Signal

@@ -17,8 +17,8 @@ from ..format import blocks
 from ..format.attributes import checked
 from ..format.plausible import without_implausible
 from ..format.records import dump_json
+from ..frame import content_digest
 from ..importing.apart import open_apart
-from ..reader import content_digest
 from ..reader import open as open_journal
 from ..signal import Signal
 

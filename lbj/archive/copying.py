@@ -10,9 +10,10 @@ from .. import codings
 from ..errors import DamagedError
 from ..format import layout
 from ..format.blocks import Prepared
+from ..frame import Frame
+from ..frame import content_digest as digest_of
 from ..outputs import new_journal
-from ..reader import Frame, Journal
-from ..reader import content_digest as digest_of
+from ..reader import Journal
 from ..reader import open as open_journal
 from ..signal import DEFAULT_CODING, Signal
 from ..writer import begin

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from .. import codings
 from ..errors import UsageError
 from ..format import blocks
-from ..reader import Frame, Journal
+from ..frame import Frame
+from ..reader import Journal
 from ..reader import open as open_journal
 from ..signal import Signal
 from . import copying

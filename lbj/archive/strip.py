@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from ..format import blocks, layout
 from ..format.records import Record, parse_json
-from ..reader import Frame, Journal
+from ..frame import Frame
+from ..reader import Journal
 from ..reader import open as open_journal
 from ..signal import Signal
 from . import copying

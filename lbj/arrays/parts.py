@@ -12,7 +12,7 @@ from ..format import blocks, layout
 from .decoded import LARGEST, RECENT, ByPixel
 
 if TYPE_CHECKING:
-    from ..reader import Frame
+    from ..frame import Frame
     from ..signal import Signal
     from .windows import Window
 

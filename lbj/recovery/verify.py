@@ -15,7 +15,7 @@ from ..format import amendments, displacements, layout
 from ..format.blocks import MAX_BYTES
 from ..format.contents import Contents, Header, build_index, read_header, scan
 from ..format.records import Bytes, Record, fields, parse_json
-from ..reader import content_digest
+from ..frame import content_digest
 from . import groups
 from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lbj.format import layout
-
-from . import codings
+from . import codings, layouts
 from .errors import LIMIT, Refused, damaged, unsupported
 from .header import Signal
 
@@ -51,9 +49,9 @@ class Events:
 
 def read_block(offset: int, payload: bytes, frame: int, signals: list[Signal]) -> Block:
     """Check what is structure: clauses 4.3.4, 5.3.1 and 5.3.2 (signal)."""
-    if len(payload) < layout.BLOK_SIZE:
+    if len(payload) < layouts.BLOK_SIZE:
         raise damaged(offset, "4.3.4", f"BLOK of {len(payload)} bytes")
-    fields = layout.blok.parse(payload[: layout.BLOK_SIZE])
+    fields = layouts.blok.parse(payload[: layouts.BLOK_SIZE])
     if fields.frame != frame:
         raise damaged(offset, "5.3.1", f"block of frame {fields.frame} in frame {frame}")
     if fields.signal >= len(signals):
@@ -64,11 +62,11 @@ def read_block(offset: int, payload: bytes, frame: int, signals: list[Signal]) -
 def _window(block: Block, signal: Signal) -> Window:
     """Return the window, checked for itself (clauses 4.3.4, 5.3.4 and 5.3.5)."""
     if _windowed(block):
-        size = layout.BOUNDS_SIZE
-        stated = block.payload[layout.BLOK_SIZE : layout.BLOK_SIZE + size * len(signal.shape)]
+        size = layouts.BOUNDS_SIZE
+        stated = block.payload[layouts.BLOK_SIZE : layouts.BLOK_SIZE + size * len(signal.shape)]
         if len(stated) < size * len(signal.shape):
             raise damaged(block.offset, "4.3.4", "BLOK ends inside its window")
-        bounds = [layout.bounds.parse(stated[place : place + size]) for place in range(0, len(stated), size)]
+        bounds = [layouts.bounds.parse(stated[place : place + size]) for place in range(0, len(stated), size)]
         window = tuple((bound.start, bound.stop) for bound in bounds)
     else:
         window = tuple((0, size) for size in signal.shape)
@@ -81,7 +79,7 @@ def _window(block: Block, signal: Signal) -> Window:
 
 
 def _windowed(block: Block) -> bool:
-    return bool(block.flags & layout.HAS_WINDOW)
+    return bool(block.flags & layouts.HAS_WINDOW)
 
 
 def shape_of(window: Window) -> tuple[int, ...]:
@@ -122,7 +120,7 @@ def check(blocks: list[Block], signal: Signal) -> list[Window]:
         raise damaged(blocks[MOST_WINDOWS].offset, "5.3.7", f"{len(blocks)} windows")
     windows = []
     for block in blocks:
-        if block.flags & ~layout.HAS_WINDOW:
+        if block.flags & ~layouts.HAS_WINDOW:
             raise unsupported(block.offset, "5.3.3", f"reserved flags {block.flags:#x} of a block")
         codings.check_kind(block.coding, signal.kind, block.offset)
         window = _window(block, signal)
@@ -134,7 +132,7 @@ def check(blocks: list[Block], signal: Signal) -> list[Window]:
 
 def data_of(block: Block, signal: Signal) -> bytes:
     """Coded voxels of a block."""
-    return block.payload[layout.BLOK_SIZE + _windowed(block) * layout.BOUNDS_SIZE * len(signal.shape) :]
+    return block.payload[layouts.BLOK_SIZE + _windowed(block) * layouts.BOUNDS_SIZE * len(signal.shape) :]
 
 
 def _globally(indices: np.ndarray, window: Window, shape: tuple[int, ...]) -> np.ndarray:

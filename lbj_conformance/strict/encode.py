@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lbj.format import layout
-
-from . import codings, describe, json_text
+from . import codings, describe, json_text, layouts
 from .blocks import MOST_ELEMENTS, MOST_WINDOWS, Window, shape_of, volume_of
 from .errors import Refused, damaged, unsupported
 from .header import HEAD_OFFSET, Signal, check_signals, is_integer
@@ -61,8 +59,12 @@ def _leb128(numbers: list[int]) -> bytes:
 def _payload(signal: Signal, coding: int, window: Window, numbers: tuple[int, int], data: bytes) -> bytes:
     """Return a BLOK payload; the writer fills in the frame."""
     windowed = any(bounds != (0, size) for bounds, size in zip(window, signal.shape, strict=True))
-    bounds = b"".join(layout.pack_bounds(start, stop) for start, stop in window) if windowed else b""
-    return layout.pack_blok(0, signal.number, coding, layout.HAS_WINDOW * windowed, *numbers) + bounds + data
+    bounds = (
+        b"".join(layouts.packed(layouts.bounds, start=start, stop=stop) for start, stop in window) if windowed else b""
+    )
+    flags, (voxels, events) = layouts.HAS_WINDOW * windowed, numbers
+    fixed = layouts.packed(layouts.blok, signal=signal.number, coding=coding, flags=flags, voxels=voxels, events=events)
+    return fixed + bounds + data
 
 
 def _event_block(signal: Signal, window: Window, places: np.ndarray, counts: np.ndarray) -> bytes:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from lbj.format import layout
-
-from . import json_text
+from . import json_text, layouts
 from .blocks import Block, read_block
 from .errors import Refused, damaged
 from .header import Signal
@@ -36,7 +34,7 @@ class Frame:
     @property
     def static(self) -> bool:
         """Whether this is no frame but holds static signals (clause 5.2.3)."""
-        return self.number == layout.STATIC
+        return self.number == layouts.STATIC
 
 
 class Pending:
@@ -47,13 +45,13 @@ class Pending:
         self.number: int | None = None
         self._damage: Refused | None = None
         self._stored: list[tuple[int, bytes, bool]] = []
-        if record.length != layout.FRAM_SIZE:
+        if record.length != layouts.FRAM_SIZE:
             raise damaged(record.offset, "4.3.4", f"FRAM of {record.length} bytes")
-        payload, intact = read_payload(source, record, layout.FRAM_SIZE)
+        payload, intact = read_payload(source, record, layouts.FRAM_SIZE)
         if not intact:
             self._damage = damaged(record.offset, "4.2.5", "wrong payload digest of FRAM")
         else:
-            self.number = layout.fram.parse(payload).frame
+            self.number = layouts.fram.parse(payload).frame
 
     def add(self, source: Source, record: Record) -> bool:
         """Take a BLOK; its content is not looked at before the frame is completed (clause 5.2.1)."""
@@ -70,19 +68,19 @@ class Pending:
             raise damaged(record.offset, "4.2.5", "wrong payload digest of DONE")
         if len(payload) < DONE_SIZE:
             raise damaged(record.offset, "4.3.4", f"DONE of {len(payload)} bytes")
-        done = layout.done.parse(payload[:DONE_SIZE])
+        done = layouts.done.parse(payload[:DONE_SIZE])
         number = done.frame if self.number is None else self.number
         blocks: dict[int, list[Block]] = {}
         for offset, stored, whole in self._stored:
             if whole:
                 block = read_block(offset, stored, number, signals)
-                if signals[block.signal].static == (number == layout.STATIC):  # others are ignored, clause 5.3.8
+                if signals[block.signal].static == (number == layouts.STATIC):  # others are ignored, clause 5.3.8
                     blocks.setdefault(block.signal, []).append(block)
         if done.frame != number:
             raise damaged(record.offset, "5.4.2", f"DONE of frame {done.frame} in frame {number}")
         if done.blocks != len(self._stored):
             raise damaged(record.offset, "5.4.2", f"DONE of {done.blocks} blocks after {len(self._stored)}")
-        if number == layout.STATIC:
+        if number == layouts.STATIC:
             return Frame(number, self.offset, blocks=blocks, error=self._damage, hit=self._hit(signals))
         if self._damage is not None:
             return Frame(number, self.offset, error=self._damage)

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lbj.format import layout
-
-from . import json_text
+from . import json_text, layouts
 from .errors import damaged, unsupported
 
 HEAD_OFFSET = 8
@@ -160,15 +158,15 @@ def read_version(payload: bytes, offset: int) -> tuple[int, int]:
     """Return major and minor version that HEAD states."""
     if len(payload) < FIXED_SIZE:
         raise damaged(offset, "4.3.4", f"HEAD of {len(payload)} bytes")
-    fields = layout.head.parse(payload[:FIXED_SIZE])
+    fields = layouts.head.parse(payload[:FIXED_SIZE])
     return fields.major, fields.minor
 
 
 def read_head(payload: bytes, offset: int) -> Head:
     """Check a payload of HEAD and return what it says."""
     version = read_version(payload, offset)
-    if version[0] > layout.MAJOR:
-        own = f"{layout.MAJOR}.{layout.MINOR}"
+    if version[0] > layouts.MAJOR:
+        own = f"{layouts.MAJOR}.{layouts.MINOR}"
         raise unsupported(offset, "5.1.2", f"version {version[0]}.{version[1]}, this reader knows {own}")
     header = json_text.load(payload[FIXED_SIZE:], offset)
     return Head(version, header, check_signals(header, offset))

@@ -42,7 +42,7 @@ blok = Struct(
 bounds = Struct("start" / Int32ul, "stop" / Int32ul)
 done = Struct("frame" / Int64ul, "blocks" / Int32ul, "unused" / Int32ul, "events" / Int64ul)
 
-RECORD_SIZE, FRAM_SIZE, BLOK_SIZE, BOUNDS_SIZE = (one.sizeof() for one in (record, fram, blok, bounds))
+RECORD_SIZE, FRAM_SIZE, BLOK_SIZE, BOUNDS_SIZE = 24, 16, 24, 8
 
 
 def packed(layout: Struct, **fields: Any) -> bytes:

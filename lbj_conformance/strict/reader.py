@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lbj.format import layout
-
+from . import layouts
 from .amend import Description
 from .blocks import Block
 from .errors import Refused, damaged, truncated, unsupported
@@ -40,7 +39,7 @@ class Reader:
         if self.source.size == HEAD_OFFSET:
             raise truncated(HEAD_OFFSET, "4.4.1", "the file ends after the signature")
         record = next_record(self.source, HEAD_OFFSET)
-        if record.type != layout.HEAD:
+        if record.type != layouts.HEAD:
             raise damaged(HEAD_OFFSET, "5.1.1", f"the first record is {record.name}")
         payload, intact = read_payload(self.source, record, MOST_PAYLOAD + 1)
         if not intact:
@@ -63,13 +62,13 @@ class Reader:
         while place < source.size:
             record = next_record(source, place)
             place = record.end
-            if record.type == layout.FRAM:
+            if record.type == layouts.FRAM:
                 pending = Pending(source, record)
-            elif record.type == layout.BLOK:
+            elif record.type == layouts.BLOK:
                 if pending is None:
                     raise damaged(record.offset, "5.3.1", "BLOK outside of a frame")
                 pending.add(source, record)
-            elif record.type == layout.DONE:
+            elif record.type == layouts.DONE:
                 if pending is None:
                     raise damaged(record.offset, "5.4.2", "DONE outside of a frame")
                 frame = pending.complete(source, record, self.signals)
@@ -81,11 +80,11 @@ class Reader:
                 else:
                     completed += 1
                     yield frame
-            elif record.type == layout.HEAD:
+            elif record.type == layouts.HEAD:
                 raise damaged(record.offset, "5.1.1", "a later HEAD")
             elif record.critical:
                 raise unsupported(record.offset, "4.3.2", f"unknown critical record {record.name}")
-            elif record.type == layout.AMND and pending is None:
+            elif record.type == layouts.AMND and pending is None:
                 payload, intact = read_payload(source, record, MOST_BYTES + 1)
                 self._description.add(record.offset, payload, intact)
         if pending is not None:

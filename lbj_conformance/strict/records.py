@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from lbj.format import layout
-
+from . import layouts
 from .digest import Beginnings
 from .errors import damaged, truncated, unsupported
 
@@ -58,7 +57,7 @@ class Record:
     @property
     def start(self) -> int:
         """Offset of the payload."""
-        return self.offset + layout.RECORD_SIZE
+        return self.offset + layouts.RECORD_SIZE
 
     @property
     def end(self) -> int:
@@ -78,31 +77,31 @@ class Record:
 
 def check_signature(source: Source) -> None:
     """Clause 4.1.2."""
-    data = source.read(0, len(layout.SIGNATURE))
-    if data == layout.SIGNATURE:
+    data = source.read(0, len(layouts.SIGNATURE))
+    if data == layouts.SIGNATURE:
         return
-    if layout.SIGNATURE.startswith(data):
+    if layouts.SIGNATURE.startswith(data):
         raise truncated(0, "4.1.2", "the file ends inside the signature")
     raise damaged(0, "4.1.2", "no signature")
 
 
 def _zeros_to_the_end(source: Source, raw: bytes, offset: int) -> bool:
     """Clause 4.4.2: from some byte of this header on, everything is zero."""
-    rest = source.chunks(offset + layout.RECORD_SIZE, source.size)
+    rest = source.chunks(offset + layouts.RECORD_SIZE, source.size)
     return raw[-1] == 0 and all(chunk.count(0) == len(chunk) for chunk in rest)
 
 
 def header_at(source: Source, offset: int) -> Record:
     """First three checks: the header is whole, begins with the marker and has the right digest."""
-    raw = source.read(offset, layout.RECORD_SIZE)
-    marker = raw[: len(layout.MARKER)]
-    if len(raw) < layout.RECORD_SIZE:
-        if layout.MARKER.startswith(marker) or raw[-1] == 0:
+    raw = source.read(offset, layouts.RECORD_SIZE)
+    marker = raw[: len(layouts.MARKER)]
+    if len(raw) < layouts.RECORD_SIZE:
+        if layouts.MARKER.startswith(marker) or raw[-1] == 0:
             raise truncated(offset, "4.4.1", "the file ends inside the header of a record")
         raise damaged(offset, "4.4.1", "the file ends with bytes that begin no record")
-    right = marker == layout.MARKER
+    right = marker == layouts.MARKER
     if right:
-        fields = layout.record.parse(raw)
+        fields = layouts.record.parse(raw)
         if fields.header_crc == zlib.crc32(raw[:20]):
             return Record(offset, fields.flags, fields.type, fields.length, fields.payload_crc)
     if _zeros_to_the_end(source, raw, offset):
@@ -119,7 +118,7 @@ def check_fields(record: Record) -> None:
         raise damaged(offset, "4.3.1", f"type {record.type!r}")
     if record.type[2:3].islower():
         raise unsupported(offset, "4.3.1", f"third letter of type {record.name}")
-    if record.flags & ~layout.HAS_DIGEST:
+    if record.flags & ~layouts.HAS_DIGEST:
         raise unsupported(offset, "4.2.4", f"reserved flags {record.flags:#x} of {record.name}")
     if not record.flags and record.payload_crc:
         raise damaged(offset, "4.2.5", "payload_crc without a digest")
@@ -141,7 +140,7 @@ def read_payload(source: Source, record: Record, most: int | None = None) -> tup
     kept = bytearray()
     crc = 0
     stop = record.start + record.length
-    if record.flags & layout.HAS_DIGEST and record.start < source.wrong:  # inside of one that was wrong
+    if record.flags & layouts.HAS_DIGEST and record.start < source.wrong:  # inside of one that was wrong
         crc = source.beginnings.between(record.start, stop)
         if crc != record.payload_crc:
             return source.read(record.start, min(record.length, LEAST if most is None else most)), False
@@ -149,7 +148,7 @@ def read_payload(source: Source, record: Record, most: int | None = None) -> tup
     for chunk in source.chunks(record.start, stop):
         crc = zlib.crc32(chunk, crc)
         kept += chunk if most is None else chunk[: max(0, most - len(kept))]
-    intact = not record.flags & layout.HAS_DIGEST or crc == record.payload_crc
+    intact = not record.flags & layouts.HAS_DIGEST or crc == record.payload_crc
     if not intact:
         source.wrong = max(source.wrong, stop)
     return bytes(kept), intact

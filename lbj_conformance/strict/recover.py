@@ -6,9 +6,7 @@ import sys
 import uuid
 from typing import Any
 
-from lbj.format import layout
-
-from . import blocks, codings, json_text
+from . import blocks, codings, json_text, layouts
 from .amend import MOST_AMENDMENTS, amended, read_amendment
 from .errors import LIMIT, Refused, damaged, unsupported
 from .frames import Frame, Pending
@@ -65,7 +63,7 @@ class Recoverer:
     @property
     def lost(self) -> list[int]:
         """Numbers of frames that the file shows to have existed and that are not kept."""
-        return sorted((self._found | set(range(self._next))) - set(self.kept) - {layout.STATIC})
+        return sorted((self._found | set(range(self._next))) - set(self.kept) - {layouts.STATIC})
 
     def run(self) -> None:
         """Walk over the file; end with an amendment that names the losses."""
@@ -73,7 +71,7 @@ class Recoverer:
             if isinstance(found, Refused):
                 self._lose(found)
                 self._inside = None
-            elif found.offset == HEAD_OFFSET and found.type == layout.HEAD:
+            elif found.offset == HEAD_OFFSET and found.type == layouts.HEAD:
                 continue
             else:
                 self._take(found)
@@ -81,7 +79,7 @@ class Recoverer:
         if self._pending is not None:
             self._lose(damaged(self._pending.offset, "4.4.1", "the file ends inside a frame"))
         if len(self._notes) > 1 or self._header.get("source") != self._sourced():
-            self._writer.record(layout.AMND, json_text.dump({"source": self._sourced()}, HEAD_OFFSET))
+            self._writer.record(layouts.AMND, json_text.dump({"source": self._sourced()}, HEAD_OFFSET))
 
     def _sourced(self) -> dict[str, Any]:
         """Return the member `source` with our notes at the end."""
@@ -110,23 +108,23 @@ class Recoverer:
             self._lose(refused)
             return
         try:
-            if record.type == layout.FRAM:
+            if record.type == layouts.FRAM:
                 self._copy_waiting()
                 self._inside = True
                 self._begin(record)
-            elif record.type == layout.BLOK:
+            elif record.type == layouts.BLOK:
                 self._waiting.clear()
                 self._inside = True
                 self._block(record)
-            elif record.type == layout.DONE:
+            elif record.type == layouts.DONE:
                 self._waiting.clear()
                 self._inside = False
                 self._done(record)
-            elif record.type == layout.HEAD:
+            elif record.type == layouts.HEAD:
                 raise damaged(record.offset, "5.1.1", "a later HEAD")
             elif record.critical:
                 raise unsupported(record.offset, "4.3.2", f"unknown critical record {record.name}")
-            elif not self._inside and record.type in {layout.AMND, PERSONAL}:
+            elif not self._inside and record.type in {layouts.AMND, PERSONAL}:
                 self._waiting.append(record)
                 if self._inside is False:
                     self._copy_waiting()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lbj.format import layout
-
+from . import layouts
 from .errors import Refused, damaged
 from .header import HEAD_OFFSET, MOST_PAYLOAD, Head, read_head
 from .records import CHUNK, LEAST, Record, Source, check_signature, header_at, next_record, read_payload
@@ -21,19 +20,19 @@ def valid_at(source: Source, offset: int) -> Record:
 
 def _search(source: Source, offset: int) -> int:
     """Return the next place at or after `offset` where a valid header stands, or the size of the file."""
-    overlap = len(layout.MARKER) - 1
+    overlap = len(layouts.MARKER) - 1
     size = LEAST
     while offset < source.size:
         start, data = offset, source.read(offset, size + overlap)
         offset, size = offset + size, min(2 * size, CHUNK)
-        place = data.find(layout.MARKER)
+        place = data.find(layouts.MARKER)
         while place >= 0:
             if (start + place) % 8 == 0:
                 try:
                     return valid_at(source, start + place).offset
                 except Refused:
                     pass
-            place = data.find(layout.MARKER, place + 1)
+            place = data.find(layouts.MARKER, place + 1)
     return source.size
 
 
@@ -73,7 +72,7 @@ def find_head(source: Source) -> tuple[Head, Refused | None]:
             raise
     try:
         record = next_record(source, HEAD_OFFSET)
-        if record.type != layout.HEAD:
+        if record.type != layouts.HEAD:
             raise damaged(HEAD_OFFSET, "5.1.1", f"the first record is {record.name}")
         return _head(source, record), wrong
     except Refused as refused:
@@ -81,7 +80,7 @@ def find_head(source: Source) -> tuple[Head, Refused | None]:
             raise
         wrong = wrong or refused
     for found in scan(source):
-        if isinstance(found, Record) and found.type in {layout.COPY, layout.HEAD}:
+        if isinstance(found, Record) and found.type in {layouts.COPY, layouts.HEAD}:
             try:
                 return _head(source, next_record(source, found.offset)), wrong
             except Refused:

@@ -7,8 +7,7 @@ import zlib
 from collections.abc import Sequence
 from types import TracebackType
 
-from lbj.format import layout
-
+from . import layouts
 from .header import FIXED_SIZE
 
 try:
@@ -30,7 +29,7 @@ class Writer:
         self._file = open(path, "xb")  # exclusively, clause 10.4
         if fcntl is not None:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # clause 10.1
-        self._file.write(layout.SIGNATURE)
+        self._file.write(layouts.SIGNATURE)
         self._frames = 0
 
     def __enter__(self) -> Writer:
@@ -49,14 +48,15 @@ class Writer:
     def record(self, kind: bytes, payload: bytes) -> None:
         """Write a record with a payload digest and its padding (clauses 4.2.2, 4.2.5, 4.2.6)."""
         crc = zlib.crc32(payload)
-        header = layout.pack_record(layout.MARKER, layout.HAS_DIGEST, kind, len(payload), crc, 0)[:20]
+        fields = {"marker": layouts.MARKER, "flags": layouts.HAS_DIGEST, "type": kind}
+        header = layouts.packed(layouts.record, **fields, length=len(payload), payload_crc=crc)[:20]
         self._file.write(header + zlib.crc32(header).to_bytes(4, "little"))
         self._file.write(payload + bytes(-len(payload) % 8))
 
     def head(self, json: bytes) -> None:
         """Write HEAD."""
-        fixed = layout.MAJOR.to_bytes(2, "little") + layout.MINOR.to_bytes(2, "little")
-        self.record(layout.HEAD, fixed.ljust(FIXED_SIZE, b"\0") + json)
+        fixed = layouts.MAJOR.to_bytes(2, "little") + layouts.MINOR.to_bytes(2, "little")
+        self.record(layouts.HEAD, fixed.ljust(FIXED_SIZE, b"\0") + json)
 
     def frame(self, payloads: Sequence[bytes], json: bytes = b"") -> None:
         """Write the next frame from whole BLOK payloads, whatever frame they state."""
@@ -65,13 +65,15 @@ class Writer:
 
     def static(self, payloads: Sequence[bytes]) -> None:
         """Write a pseudo-frame of static signals (clause 5.2.3)."""
-        self._frame(layout.STATIC, payloads, b"")
+        self._frame(layouts.STATIC, payloads, b"")
 
     def _frame(self, number: int, payloads: Sequence[bytes], json: bytes) -> None:
         stated = number.to_bytes(BLOK_FRAME, "little")
         events = 0
-        self.record(layout.FRAM, layout.pack_fram(number, 0))
+        self.record(layouts.FRAM, layouts.packed(layouts.fram, frame=number))
         for payload in payloads:
             events += int.from_bytes(payload[EVENTS_PLACE], "little")
-            self.record(layout.BLOK, stated + payload[BLOK_FRAME:])
-        self.record(layout.DONE, layout.pack_done(number, len(payloads), 0, events) + json)
+            self.record(layouts.BLOK, stated + payload[BLOK_FRAME:])
+        self.record(
+            layouts.DONE, layouts.packed(layouts.done, frame=number, blocks=len(payloads), events=events) + json
+        )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 from lbj.events import Events
-from lbj.reader import Frame
+from lbj.frame import Frame
 
 from ..geometry.registration import Registration
 from ..series.axis import centres

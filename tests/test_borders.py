@@ -1,0 +1,158 @@
+"""Borders: who may import whom. Knowledge flows from the floors below to those above; floors are listed from below."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("lbj", "mfsi_core", "lbj_conformance")
+FLOORS = {
+    "lbj": [
+        "version errors progress describe",
+        "signal events codings",
+        "signal_names format locking",
+        "outputs frame",
+        "reader",
+        "loss arrays writer",
+        "plugins importing",
+        "archive exporting recovery",
+        "conform command cli",
+    ],
+    "mfsi_core": [
+        "text tables",
+        "series",
+        "drawing geometry",
+        "accumulation simulation",
+        "eels edx",
+        "registration",
+        "maps motifs components compression",
+        "planning quantification",
+        "report",
+        "pipeline",
+        "live instruments hyperspy viewer",
+        "acquisition",
+        "commands",
+        "cli",
+    ],
+    "lbj_conformance": ["strict client judge", "suite matrix", "generate", "__main__"],
+}
+# A package knows those before it; the runner of the suite needs the library's bar of progress, its command the runner.
+KNOWN = {"lbj": {"lbj.cli": "lbj_conformance"}, "mfsi_core": {"": "lbj"}, "lbj_conformance": {"": "lbj.progress"}}
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+
+
+@cache
+def imports(module):
+    """What a file imports of ours, wherever in the file: (module or module.name, the name that it takes)."""
+    path, found = FILES[module], []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(one.name, "") for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: len(module.split(".")) - node.level + (path.name == "__init__.py")]
+            source = ".".join([*(base if node.level else []), *([node.module] if node.module else [])])
+            for one in node.names:
+                whole = f"{source}.{one.name}"
+                found.append((whole, "") if whole in FILES else (source, one.name))
+    return [(source, name) for source, name in found if source.split(".")[0] in PACKAGES]
+
+
+def floor(module):
+    """Place of a file's room among the floors of its package; the face of a package stands above all."""
+    package, _, rest = module.partition(".")
+    room = rest.split(".")[0]
+    if not room:
+        return len(FLOORS[package])
+    return next(n for n, rooms in enumerate(FLOORS[package]) if room in rooms.split())
+
+
+def test_every_room_has_a_floor():
+    rooms = {(module.split(".")[0], module.split(".")[1]) for module in FILES if "." in module}
+    listed = {(package, room) for package, floors in FLOORS.items() for rooms in floors for room in rooms.split()}
+    assert rooms == listed
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_file_imports_from_a_floor_above(package):
+    wrong = [
+        f"{FILES[module].relative_to(ROOT)} imports {FILES[source].relative_to(ROOT)}, which stands above it"
+        for module in FILES
+        for source, _ in imports(module)
+        if module.split(".")[0] == source.split(".")[0] == package
+        and source != package
+        and floor(source) > floor(module)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_knows_only_those_below(package):
+    wrong = [
+        f"{FILES[module].relative_to(ROOT)} imports {source}"
+        for module in FILES
+        for source, _ in imports(module)
+        if module.split(".")[0] == package != source.split(".")[0]
+        and not any(
+            module.startswith(ours) and f"{source}.".startswith(f"{theirs}.") for ours, theirs in KNOWN[package].items()
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_files_or_folders_import_each_other():
+    def rooms(module):
+        parts = module.split(".")
+        return [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+    arrows = {}
+    for module in FILES:
+        for source, _ in imports(module):
+            if FILES[module].name == "__init__.py" and source.startswith(f"{module}."):
+                continue  # a face shows what its folder holds
+            mine, other = rooms(module), rooms(source)
+            apart = next((n for n, (a, b) in enumerate(zip(mine, other, strict=False)) if a != b), None)
+            if apart is not None:
+                pair = mine[apart], other[apart]
+                arrows.setdefault(pair[0], {}).setdefault(pair[1], (module, source))
+    wrong = []
+    for start in arrows:
+        path = way(arrows, start)
+        if path:
+            steps = [arrows[a][b] for a, b in zip(path, path[1:], strict=False)]
+            wrong.append(", ".join(f"{FILES[a].relative_to(ROOT)} imports {b}" for a, b in steps))
+    assert not wrong, "\n".join(wrong)
+
+
+def way(arrows, start):
+    """Rooms on the shortest way from a room back to itself; none where there is no such way."""
+    paths, seen = [[start]], set()
+    while paths:
+        path = paths.pop(0)
+        for other in arrows.get(path[-1], ()):
+            if other == start:
+                return [*path, start]
+            if other not in seen:
+                seen.add(other)
+                paths.append([*path, other])
+    return None
+
+
+def test_no_private_name_crosses_a_file():
+    wrong = [
+        f"{FILES[module].relative_to(ROOT)} takes {name or source} of {source}"
+        for module in FILES
+        for source, name in imports(module)
+        if any(
+            part.startswith("_") and part not in ("__main__", "__version__") for part in (*source.split("."), name)
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
