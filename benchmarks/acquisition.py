@@ -61,7 +61,7 @@ def main(frames=1000, size=256, counts=100_000, pace=10.0):
     settings = Settings(field=size * 1e-10, pixel=1e-10, frames=frames)
     try:
         with Recorder(folder, instrument, settings) as recorder:
-            recorder._host.add = lambda seconds: (host.append(seconds), work.append(time.thread_time()))
+            recorder.host.add = lambda seconds: (host.append(seconds), work.append(time.thread_time()))
             outcome = recorder.acquire()
             state = recorder.state()
             print(f"{frames} frames of {size} x {size} and {counts:,} counts at {pace:g} a second: {outcome['text']}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import DamagedError, LbjError, StorageError, TruncatedError, UnsupportedError, UsageError
 from .signal import Signal
+from .version import __version__
 
 if TYPE_CHECKING:
     from .events import Events
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from .frame import Frame
     from .reader import Journal, open
     from .writer import Writer, append, create
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DamagedError",
@@ -30,6 +29,7 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "Writer",
+    "__version__",
     "append",
     "create",
     "open",

@@ -11,11 +11,11 @@ import os
 import sys
 from typing import Any
 
-from . import __version__
 from .archive.commands import add_commands, add_settings, convert_folders, is_tree, settings
 from .command import run
 from .errors import LbjError, UsageError
 from .format.records import open_file
+from .version import __version__
 
 SUMS = (".rpl", ".msa", ".csv", ".nxs")  # exports in which spectra are summed
 EPILOG = """examples:
@@ -204,8 +204,8 @@ def _losses(path: str, signals: list[dict[str, Any]]) -> dict[str, Any]:
 def _convert(args: argparse.Namespace) -> int:
     if is_tree(args.source, args.output):
         return convert_folders(args)
+    from .archive.convert import store
     from .importing.apart import open_apart
-    from .importing.convert import store
     from .importing.notes import FILE, LOST, table
 
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, codings
+from . import codings
 from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
 from .events import Events
 from .frame import Frame
@@ -23,6 +23,7 @@ from .reader import Journal
 from .reader import open as open_journal
 from .recovery.recover import recover as recover_journal
 from .signal import Signal
+from .version import __version__
 from .writer import begin
 
 LIMIT = 2**28  # bytes of a dense array

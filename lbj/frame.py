@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, overload
 
 import numpy as np
 
@@ -222,6 +223,35 @@ class Frame:
 
     def __repr__(self) -> str:
         return f"<Frame {self.index}>"
+
+
+class JournalLike(Holder, Protocol):
+    """What arrays, and programs that only read, ask of a journal."""
+
+    path: str | None
+    header: dict[str, Any]
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def totals(self, name: str) -> tuple[int, int]:
+        """Counts and stored bytes of a declared signal."""
+
+    def static(self, name: str) -> Any:
+        """Data of a static signal."""
+
+    def statics(self) -> dict[str, Frame]:
+        """By static signal, the pseudo-frame that holds its data."""
+
+    def opener(self) -> Callable[[], AbstractContextManager[JournalLike]]:
+        """Return a function that opens this journal anew."""
 
 
 def content_digest(signal: Signal, data: Any) -> bytes:

@@ -6,7 +6,8 @@ import builtins
 import hashlib
 import os
 from bisect import bisect, bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, BinaryIO, overload
 
@@ -207,6 +208,12 @@ class Journal:
             except (DamagedError, UnsupportedError):
                 continue
             yield payload, found
+
+    def opener(self) -> Callable[[], Journal]:
+        """Return a function that opens this journal anew, here or in another process."""
+        if self.path is None:
+            raise UsageError("a journal that was opened from a file object cannot be opened anew")
+        return partial(open, self.path, self.max_bytes)
 
     def to_dask(self, name: str) -> Any:
         """Dense data of a signal or group as a dask array, (N, Y, X, C): read when computed; see `lbj.arrays`."""

@@ -11,7 +11,7 @@ import uuid
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from . import __version__, codings
+from . import codings
 from .errors import LbjError, StorageError, UsageError
 from .format import amendments, attributes, blocks, displacements, layout
 from .format.contents import Contents, Group, build_index, check_names
@@ -21,6 +21,7 @@ from .locking import lock
 from .reader import Journal
 from .signal import Signal
 from .signal_names import Signals
+from .version import __version__
 
 
 def create(

@@ -1,5 +1,6 @@
-"""Archive: what is done to journals that are kept.
+"""Archive: journals made of other files and kept, and what is done to them.
 
+convert.py      any importable source, frame by frame, into a journal
 quantities.py   the names that can be amended, and their values with units
 amend.py        descriptions amended by appended records
 history.py      what the amendments of a journal changed

@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import DamagedError, LbjError, StorageError, UsageError
 from ..format import layout
 from ..importing.apart import open_apart
-from ..importing.convert import store
 from ..importing.notes import LOST
 from ..outputs import digest, new_journal
 from ..reader import open as open_journal
 from .amend import Settings, amend, patch_of
+from .convert import store
 from .history import changes
 
 CONVERTED, COPIED, THERE, FAILED = "converted", "copied", "there before", "not read"

@@ -12,13 +12,13 @@ from .dask_arrays import to_dask
 from .frames import FrameArray, holding, stored
 
 if TYPE_CHECKING:
-    from ..reader import Journal
+    from ..frame import JournalLike
     from ..signal import Axis
 
 UNITS = {"beam_current": "A", "screen_current": "A", "time_offset": "s", "rotation": "rad"}
 
 
-def to_xarray(journal: Journal) -> Any:
+def to_xarray(journal: JournalLike) -> Any:
     """Return a Dataset of all signals.
 
     Returns
@@ -77,7 +77,7 @@ def _dimension(axis: Axis, signal: str, known: dict[str, Axis], taken: set[str])
     return name
 
 
-def _of_frames(journal: Journal, dimension: str) -> dict[str, Any]:
+def _of_frames(journal: JournalLike, dimension: str) -> dict[str, Any]:
     known = [frame.known for frame in journal]
     out: dict[str, Any] = {}
     if any(one.get("region") for one in known):

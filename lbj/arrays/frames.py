@@ -10,12 +10,11 @@ import numpy as np
 
 from ..errors import UsageError
 from ..events import Events
-from ..reader import open as open_journal
 from .parts import add_part
 from .windows import Window, WindowArray
 
 if TYPE_CHECKING:
-    from ..reader import Journal
+    from ..frame import JournalLike
     from ..signal import Signal
 
 
@@ -24,7 +23,7 @@ class FrameArray(WindowArray):
 
     Parameters
     ----------
-    journal : Journal
+    journal : JournalLike
         Opened by its name.
     signal : Signal
         One that is declared, or a group.
@@ -42,7 +41,7 @@ class FrameArray(WindowArray):
     """
 
     def __init__(
-        self, journal: Journal, signal: Signal, members: list[str], numbers: list[int], *, summed: bool = False
+        self, journal: JournalLike, signal: Signal, members: list[str], numbers: list[int], *, summed: bool = False
     ) -> None:
         self.place = Place(journal)
         self.signal, self.members, self.numbers = signal, members, numbers
@@ -75,10 +74,10 @@ class FrameArray(WindowArray):
 class Place:
     """A journal by its name, to be opened again wherever a part of it is computed."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: JournalLike) -> None:
         if journal.path is None:
             raise UsageError("arrays that are read later need the journal's name; open it by its path")
-        self.path, self.max_bytes = journal.path, journal.max_bytes
+        self.path, self._open = journal.path, journal.opener()
         self.uuid, self.bytes = str(journal.header.get("uuid")), journal.bytes
 
     @property
@@ -87,7 +86,7 @@ class Place:
         return (self.path, self.uuid, self.bytes)
 
     @contextmanager
-    def opened(self) -> Iterator[Journal]:
+    def opened(self) -> Iterator[JournalLike]:
         """Open the journal.
 
         Raises
@@ -95,13 +94,13 @@ class Place:
         UsageError
             If another file stands there now.
         """
-        with open_journal(self.path, self.max_bytes) as journal:
+        with self._open() as journal:
             if str(journal.header.get("uuid")) != self.uuid or journal.bytes < self.bytes:
                 raise UsageError(f"{self.path!r} is not the journal any more that this array was made of; open it anew")
             yield journal
 
 
-def frame_array(journal: Journal, name: str) -> FrameArray:
+def frame_array(journal: JournalLike, name: str) -> FrameArray:
     """All frames that hold a signal or group, or the data of a static signal, as an array.
 
     Raises
@@ -116,12 +115,12 @@ def frame_array(journal: Journal, name: str) -> FrameArray:
     return FrameArray(journal, signal, members, numbers)
 
 
-def stored(journal: Journal, signal: Signal, numbers: list[int]) -> bool:
+def stored(journal: JournalLike, signal: Signal, numbers: list[int]) -> bool:
     """Whether there are data of a signal: `numbers` of frames that hold it, or a static signal's own."""
     return signal.name in journal.statics() if signal.static else bool(numbers)
 
 
-def holding(journal: Journal, members: list[str], numbers: Iterable[int]) -> list[int]:
+def holding(journal: JournalLike, members: list[str], numbers: Iterable[int]) -> list[int]:
     """Those of the frames that hold all of some declared signals."""
     return [number for number in numbers if set(members) <= set(journal[number].names)]
 

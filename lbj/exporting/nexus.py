@@ -66,7 +66,7 @@ def _group(parent: Any, name: str, kind: str, **attributes: Any) -> Any:
 
 
 def _program(entry: Any) -> None:
-    from .. import __version__
+    from ..version import __version__
 
     program = _group(_group(entry, "profiling", "NXcs_profiling"), "program1", "NXprogram")
     program["program"] = "lbj"

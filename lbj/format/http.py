@@ -8,8 +8,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from .. import __version__
 from ..errors import StorageError
+from ..version import __version__
 from .remote import AHEAD, RangeFile, Transient
 
 TIMEOUT = 30.0  # s that the server may say nothing

@@ -16,7 +16,8 @@ from construct import ConstructError
 
 from ..errors import DamagedError, StorageError, TruncatedError, UnsupportedError, UsageError
 from . import layout
-from .remote import RangeFile, is_url, open_url
+from .remote import RangeFile
+from .urls import is_url, open_url
 
 MAX_JSON = 16 * 2**20
 MAX_DEPTH = 32

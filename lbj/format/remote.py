@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from ..errors import StorageError, UsageError
 
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 AHEAD = 2**16  # bytes of a request at least
 WHOLE = 2**24  # bytes of a frame that one request fetches
 KEPT = 2**26  # bytes that are kept
 TRIES = 3
 PAUSE = 0.5  # s before a second try, twice that before the third
-
-
-def is_url(path: Any) -> bool:
-    """Tell whether a path is a URL: ``https://…``, ``s3://…`` or another that fsspec knows."""
-    return isinstance(path, str) and URL.match(path) is not None
-
-
-def open_url(url: str) -> BinaryIO:
-    """Open what a URL names for reading.
-
-    Raises
-    ------
-    UsageError
-        If a package that reads such URLs is missing.
-    StorageError
-        If there is no such file, or it cannot be read in parts.
-    """
-    from .http import HttpFile
-
-    kind = HttpFile if url.lower().startswith(("http://", "https://")) else FsspecFile
-    return cast("BinaryIO", kind(url))
 
 
 class Transient(Exception):  # noqa: N818 it becomes an error when the tries are used up

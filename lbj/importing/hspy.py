@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from ..errors import DamagedError, LibraryError, UsageError
+from ..errors import DamagedError, UsageError
 from . import cubes
 from .arrays import open_hdf5, stored
+from .hdf5_data import Dataset
 from .hyperspy_names import dig, put
 from .notes import left_out
 from .source import Source
@@ -38,38 +39,6 @@ _MOVED = (
 )
 _OLD_GENERAL = ("title", "date", "time", "original_filename")
 _OLD_SIGNAL = ("record_by", "signal_origin", "signal_type")
-
-
-class Dataset:
-    """An array of an HDF5 file, which is open only while it is read."""
-
-    def __init__(self, path: Path, item: Any) -> None:
-        self.path, self.name = path, item.name
-        self.shape: tuple[int, ...] = item.shape
-        self.dtype: np.dtype = item.dtype
-        self.ndim = len(self.shape)
-        self.pieces: tuple[int, ...] | None = item.chunks
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        with open_hdf5(self.path) as file:
-            try:
-                return np.asarray(file[self.name][key])
-            except OSError as error:
-                raise reading_failed(self.path, file[self.name], error) from error
-
-
-def reading_failed(path: Path, item: Any, error: OSError) -> Exception:
-    """Return the error for an array that HDF5 cannot read: a filter that is not installed, or damage."""
-    filters = item.id.get_create_plist()
-    unknown = [filters.get_filter(i) for i in range(filters.get_nfilters())]
-    missing = [entry for entry in unknown if not h5py.h5z.filter_avail(entry[0])]
-    if missing:
-        name = missing[0][3].decode(errors="replace") or missing[0][0]
-        return LibraryError(
-            f"{path}: {item.name} is compressed with {name}, a filter of HDF5 that is not installed: "
-            "pip install hdf5plugin"
-        )
-    return DamagedError(f"{path}: {item.name} cannot be read: {error}")
 
 
 def read(path: Path) -> Source:

@@ -19,7 +19,7 @@ from ..errors import LbjError
 from ..signal import Signal
 from . import hyperspy_names as hs
 from .cubes import Cube, events
-from .hspy import Dataset
+from .hdf5_data import Dataset
 from .meaning import described
 from .notes import left_out
 from .source import Frame, Source

@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import UsageError
 from . import cubes
 from .arrays import open_hdf5, stored
-from .hspy import Dataset, tree
+from .hdf5_data import Dataset
+from .hspy import tree
 from .hyperspy_names import dig, put
 from .ncem import vector_axis
 from .notes import aside

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import DamagedError, UsageError
 from . import cubes
 from .arrays import Npz, open_hdf5, stored
-from .hspy import Dataset
+from .hdf5_data import Dataset
 from .hyperspy_names import put
 from .notes import left_out
 from .units import number, positive, unit

@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import DamagedError, UsageError
 from . import cubes
 from .arrays import open_hdf5, stored
-from .hspy import Dataset, tree
+from .hdf5_data import Dataset
+from .hspy import tree
 from .hyperspy_names import DEGREE, put
 from .notes import left_out
 from .units import number, positive

@@ -178,10 +178,10 @@ class File:
     def frame(self, data: Json | None = None, attributes: Json | None = None, blocks: Json | None = None) -> File:
         """Append a whole frame: data by signal name (arrays or Counts), coding and windows by `blocks`."""
         fram = self.fram()
-        found = {name: self._signal(name, value, (blocks or {}).get(name)) for name, value in (data or {}).items()}
+        found = {name: self.add_signal(name, value, (blocks or {}).get(name)) for name, value in (data or {}).items()}
         self.groups.append((fram, self.done(attributes)))
         self.complete(found, attributes, self._sums(data or {}))
-        self.contents.append(self._digest(data or {}))
+        self.contents.append(self.digest_of(data or {}))
         return self
 
     def complete(self, signals: Json, attributes: Json | None = None, groups: Json | None = None) -> None:
@@ -195,11 +195,12 @@ class File:
     def put_static(self, name: str, value: Any, **options: Any) -> File:
         """Append a pseudo-frame with one static signal."""
         fram = self.fram(STATIC)
-        self.static[name] = self._signal(name, value, options.get("blocks"))
+        self.static[name] = self.add_signal(name, value, options.get("blocks"))
         self.statics.append((fram, self.done()))
         return self
 
-    def _signal(self, name: str, value: Any, blocks: Any) -> Json:
+    def add_signal(self, name: str, value: Any, blocks: Any) -> Json:
+        """Add the blocks of a signal to the frame, and return what a reader must find."""
         number = [signal["name"] for signal in self.signals].index(name)
         signal = self.signals[number]
         kind = signal["kind"]
@@ -225,7 +226,7 @@ class File:
                 out[group] = out.get(group, 0) + data[signal["name"]].astype(np.uint64)
         return {name: expected_array(list(value.shape), "uint64", value) for name, value in out.items()}
 
-    def _digest(self, data: Json) -> bytes:
+    def digest_of(self, data: Json) -> bytes:
         """Frame digest of clause 7.3.1."""
         frame = hashlib.sha256()
         for signal in self.signals:

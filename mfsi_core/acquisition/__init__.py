@@ -4,7 +4,7 @@
 * `recorder`: surveys, records regions, extends them; `guarded` calls instruments that may hang.
 * `session_folder`, `log`: numbered sub-folders, and what happened, in files.
 * `checking`: frames that are repeated or skipped. `stopping`: when a series ends. `completion`: what is done then.
-* `state`: what is shown. `calls`: the recorder by JSON; `service`: a recorder in a process of its own.
+* `state`: what is shown.
 * `region`: the journal of a region. `damage`: trends against the dose.
 * `follower`: the analysis in a process of its own, started and heard by the recorder; `analysis` is that process,
   and `mapping` another that makes the maps for it, seen from it as `mapper`.

@@ -79,34 +79,32 @@ class Recorder:
         except BaseException:
             self._held.close()
             raise
-        self._log = Log(self.folder / session_folder.EVENTS)
+        self.log = Log(self.folder / session_folder.EVENTS)
         before = session_folder.read_json(self.folder / session_folder.STATE) or {}
-        self._settings = settings or _settings(before, self._log)
-        self._picture = _kept_picture(self.folder, before)
+        self._settings = settings or _settings(before, self.log)
+        self.surveyed = _kept_picture(self.folder, before)
         self.phase, self._outcome = "idle", before.get("outcome")
-        self._region: Region | None = None
-        self._follower: Follower | None = None
-        self._next = False  # whether a new region is begun with the next frame
+        self.region: Region | None = None
+        self.follower: Follower | None = None
+        self.begins_region = False  # whether a new region is begun with the next frame
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._begun, self._frames, self._host, self._written = 0.0, 0, state.Host(), 0.0
+        self.begun, self.recorded, self.host, self._written = 0.0, 0, state.Host(), 0.0
         self._order = Order()
         self._take_up(before)
 
     def _take_up(self, before: dict[str, Any]) -> None:
         """Find the regions that are there, and say how the recorder before ended."""
-        self._log.add("opened", f"{self.abilities.title}: the session is open")
+        self.log.add("opened", f"{self.abilities.title}: the session is open")
         numbers = session_folder.regions(self.folder)
         if numbers:
             try:
-                self._region = Region.reopen(self.folder, numbers[-1])
+                self.region = Region.reopen(self.folder, numbers[-1])
             except LbjError as error:
-                self._log.add("error", f"region {numbers[-1]} cannot be continued: {error}", "error")
+                self.log.add("error", f"region {numbers[-1]} cannot be continued: {error}", "error")
         if before.get("phase") in ("recording", "stopping", "surveying"):
-            frames = (
-                f"; region {self._region.number} holds {len(self._region)} frames, all whole" if self._region else ""
-            )
-            self._log.add("died", f"the recorder before was ended while it was {before['phase']}{frames}", "warning")
+            frames = f"; region {self.region.number} holds {len(self.region)} frames, all whole" if self.region else ""
+            self.log.add("died", f"the recorder before was ended while it was {before['phase']}{frames}", "warning")
         self._publish(now=True)
 
     # Controls
@@ -126,7 +124,7 @@ class Recorder:
         """
         with self._lock:
             self._settings = self._settings.changed(changes)
-            self._log.add("settings", f"changed: {', '.join(sorted(changes))}", changed=sorted(changes))
+            self.log.add("settings", f"changed: {', '.join(sorted(changes))}", changed=sorted(changes))
             self._publish(now=True)
             return self.plan()
 
@@ -138,7 +136,7 @@ class Recorder:
     @property
     def frames(self) -> int:
         """Frames in the journal of the region."""
-        return len(self._region) if self._region else 0
+        return len(self.region) if self.region else 0
 
     def plan(self) -> dict[str, Any]:
         """Times, doses and sizes of the series as set, before anything is exposed; see `state.costs`."""
@@ -163,15 +161,15 @@ class Recorder:
                 if image.ndim != 2 or image.dtype.kind not in "biuf" or not found.pixel > 0:
                     raise UsageError(f"the survey must be an image with the edge of its pixels, got {image.shape}")
             except Exception as error:
-                self._log.add("error", f"no survey was taken: {_said(error)}", "error")
+                self.log.add("error", f"no survey was taken: {_said(error)}", "error")
                 self._enter("idle")
                 raise
-            self._picture = Picture(image, float(found.pixel), found.corner)
+            self.surveyed = Picture(image, float(found.pixel), found.corner)
             with contextlib.suppress(OSError):
                 np.save(self.folder / session_folder.SURVEY, image)
-            self._log.add("survey", f"a survey of {image.shape[0]} x {image.shape[1]} pixels was taken")
+            self.log.add("survey", f"a survey of {image.shape[0]} x {image.shape[1]} pixels was taken")
             self._enter("idle")
-            return self._picture
+            return self.surveyed
 
     def new_region(self) -> int:
         """Have the next series begin a new region, in the next sub-folder; returns its number.
@@ -183,11 +181,12 @@ class Recorder:
         """
         with self._lock:
             self._must_rest()
-            self._next = True
+            self.begins_region = True
             self._publish(now=True)
-            return self._next_number()
+            return self.next_number()
 
-    def _next_number(self) -> int:
+    def next_number(self) -> int:
+        """Number that the next new region will have."""
         return max(session_folder.regions(self.folder), default=0) + 1
 
     # Recording
@@ -222,7 +221,7 @@ class Recorder:
             if self.abilities.exposes:
                 self._settings.exposure  # noqa: B018 refuses what cannot be
             self._stop.clear()
-            self._outcome, self._frames, self._begun = None, 0, time.monotonic()
+            self._outcome, self.recorded, self.begun = None, 0, time.monotonic()
             self._enter("recording")
             self._thread = threading.Thread(target=self._record, name="recorder", daemon=True)
             self._thread.start()
@@ -273,17 +272,17 @@ class Recorder:
         signals, metadata = ready
         self._order = Order()
         with self._lock:
-            if self._region is None or self._next:
+            if self.region is None or self.begins_region:
                 region = Region.begin(
-                    self.folder, self._next_number(), settings, signals, metadata, self._picture,
+                    self.folder, self.next_number(), settings, signals, metadata, self.surveyed,
                     exposed=self.abilities.exposes,
                 )  # fmt: skip
                 self._leave_region()
-                self._region, self._next = region, False
-                self._log.add("region", f"region {region.number} is begun", region=region.number)
+                self.region, self.begins_region = region, False
+                self.log.add("region", f"region {region.number} is begun", region=region.number)
             else:
-                self._region.extend(settings, signals)
-                self._log.add("extended", f"region {self._region.number} is extended", region=self._region.number)
+                self.region.extend(settings, signals)
+                self.log.add("extended", f"region {self.region.number} is extended", region=self.region.number)
             self._follow(settings)
             self._publish(now=True)
         return True
@@ -294,29 +293,29 @@ class Recorder:
 
     def _frames_of(self, settings: Settings) -> tuple[str, str]:
         """Record frames until there are enough; returns why it ended."""
-        region, patience = self._region, self._patience(settings)
+        region, patience = self.region, self._patience(settings)
         assert region is not None
-        self._begun = time.monotonic()
+        self.begun = time.monotonic()
         repeats, before = 0, time.perf_counter()
         while True:
             found = reached(settings, self._progress(region, settings))
             if found:
                 return found
             if self._stop.is_set():
-                return "stopped", f"it was stopped after {self._frames} frames"
+                return "stopped", f"it was stopped after {self.recorded} frames"
             shift, asked = settings.energy_shift(len(region)), time.time()
             request = Request(len(region), shift, self._stop, self._tell)
-            self._host.add(time.perf_counter() - before)
+            self.host.add(time.perf_counter() - before)
             frame = self._guarded.call("acquire", request, time_out=patience)
             before = time.perf_counter()
             if frame is None:
                 if self._stop.is_set():
-                    return "stopped", f"it was stopped after {self._frames} frames"
+                    return "stopped", f"it was stopped after {self.recorded} frames"
                 return "ended", "no more frames come from the instrument"
             repeated = self._order.repeated(frame)
             if repeated:
                 repeats += 1
-                self._log.add("repeated", f"{repeated}; it was not stored twice", "warning")
+                self.log.add("repeated", f"{repeated}; it was not stored twice", "warning")
                 if repeats >= REPEATS:
                     return "failed", f"{repeated}, {repeats} times one after the other"
                 continue
@@ -326,7 +325,7 @@ class Recorder:
 
     def _tell(self, note: str) -> None:
         """Tell what an instrument says while no frame comes."""
-        self._log.add("note", note, "warning")
+        self.log.add("note", note, "warning")
         with self._lock:
             self._publish()
 
@@ -335,37 +334,37 @@ class Recorder:
         skipped = self._order.skipped(frame)
         number = region.append(frame, settings if self.abilities.exposes else None, shift, asked)
         with self._lock:
-            self._frames += 1
-            self._log.add("frame", f"frame {number} is in the journal", frame=number, region=region.number)
+            self.recorded += 1
+            self.log.add("frame", f"frame {number} is in the journal", frame=number, region=region.number)
             for note in [*([skipped] if skipped else []), *frame.notes]:
-                self._log.add("skipped" if note is skipped else "note", note, "warning", frame=number)
-            if self._follower is not None:
-                self._follower.tell(len(region))
+                self.log.add("skipped" if note is skipped else "note", note, "warning", frame=number)
+            if self.follower is not None:
+                self.follower.tell(len(region))
             self._publish()
 
     def _progress(self, region: Region, settings: Settings) -> Progress:
-        following = dict(self._follower.status()) if self._follower is not None else {}
+        following = dict(self.follower.status()) if self.follower is not None else {}
         next_dose = settings.plan.dose_per_frame if self.abilities.exposes else 0.0
-        return Progress(self._frames, time.monotonic() - self._begun, region.dose, next_dose, following)
+        return Progress(self.recorded, time.monotonic() - self.begun, region.dose, next_dose, following)
 
     def _end(self, settings: Settings, reason: str, text: str) -> None:
         """Say how the series ended, and do what is to be done then."""
-        region, failed = self._region, reason == "failed"
+        region, failed = self.region, reason == "failed"
         outcome = {
-            "reason": reason, "text": text, "failed": failed, "frames": self._frames,
+            "reason": reason, "text": text, "failed": failed, "frames": self.recorded,
             "total": len(region) if region else 0, "region": region.number if region else None,
             "journal": str(region.path) if region else None, "folder": str(self.folder),
         }  # fmt: skip
-        self._log.add("failed" if failed else "ended", text, "error" if failed else "info", reason=reason)
+        self.log.add("failed" if failed else "ended", text, "error" if failed else "info", reason=reason)
         hooks: list[str | Function] = [
             *(settings.on_failure if failed else settings.on_completion),
             *self._hooks[failed],
         ]
         for hook in hooks:
             try:
-                self._log.add("completion", carry_out(hook, self._guarded, outcome))
+                self.log.add("completion", carry_out(hook, self._guarded, outcome))
             except Exception as error:  # noqa: BLE001 told, and the next one is done
-                self._log.add("completion", f"what was to be done at the end failed: {_said(error)}", "error")
+                self.log.add("completion", f"what was to be done at the end failed: {_said(error)}", "error")
         with self._lock:
             self._outcome = outcome
             self._enter("failed" if failed else "idle")
@@ -374,28 +373,28 @@ class Recorder:
 
     def _follow(self, settings: Settings) -> None:
         """Start the analysis of the region where none runs."""
-        region = self._region
+        region = self.region
         if not self._analysis or region is None:
             return
         wanted = {"elements": settings.elements, "image": settings.image}
-        if self._follower is not None:
-            if self._follower.running and self._follower.wanted == wanted:
+        if self.follower is not None:
+            if self.follower.running and self.follower.wanted == wanted:
                 return
-            if not self._follower.running:
-                self._log.add("analysis", f"{self._follower.fault}; it is started again", "warning")
-            self._follower.close()  # two of them would write into one folder
+            if not self.follower.running:
+                self.log.add("analysis", f"{self.follower.fault}; it is started again", "warning")
+            self.follower.close()  # two of them would write into one folder
         try:
-            self._follower = Follower(region.path, region.live, wanted)
-            self._follower.tell(len(region))
+            self.follower = Follower(region.path, region.live, wanted)
+            self.follower.tell(len(region))
         except OSError as error:
-            self._log.add("analysis", f"the analysis could not be started: {_said(error)}", "warning")
+            self.log.add("analysis", f"the analysis could not be started: {_said(error)}", "warning")
 
     def _leave_region(self) -> None:
-        if self._follower is not None:
-            self._follower.leave()
-            self._follower = None
-        if self._region is not None:
-            self._region.close()
+        if self.follower is not None:
+            self.follower.leave()
+            self.follower = None
+        if self.region is not None:
+            self.region.close()
 
     # What is seen
 
@@ -406,7 +405,7 @@ class Recorder:
 
     def events(self, since: int = 0) -> list[Event]:
         """What happened after the event of that number."""
-        return self._log.since(since)
+        return self.log.since(since)
 
     def picture(self, name: str) -> NDArray[Any]:
         """Picture that the state names: ``survey``, ``image``, a map, (Y, X).
@@ -416,11 +415,11 @@ class Recorder:
         UsageError
             If there is none of that name.
         """
-        return state.picture(self.folder, name, self._region.number if self._region else None)
+        return state.picture(self.folder, name, self.region.number if self.region else None)
 
     def history(self, since: int = 0) -> list[dict[str, Any]]:
         """What the analysis found frame by frame, from frame `since` of the region on."""
-        return state.history(self.folder, self._region.number, since) if self._region else []
+        return state.history(self.folder, self.region.number, since) if self.region else []
 
     def _must_rest(self) -> None:
         if self.phase == "closed":
@@ -446,12 +445,12 @@ class Recorder:
         with self._lock:
             if self.phase == "closed":
                 return
-            if self._follower is not None:
-                self._follower.close()
-                self._follower = None
+            if self.follower is not None:
+                self.follower.close()
+                self.follower = None
             self._leave_region()
             self._guarded.close()
-            self._log.add("closed", "the session is closed")
+            self.log.add("closed", "the session is closed")
             self._enter("closed")
             self._held.close()
 

@@ -8,20 +8,19 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from ..instruments.protocol import Abilities
+from ..instruments.protocol import Abilities, Picture
 from . import session_folder
-from .follower import HISTORY, STATUS
+from .follower import HISTORY, STATUS, Follower
+from .log import Log
+from .region import Region
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from .recorder import Recorder
 
 VERSION = 1
 
@@ -64,16 +63,46 @@ def costs(settings: Settings, abilities: Abilities) -> dict[str, Any]:
             "frames_by_time": by_time, "frames_expected": min(limits)}  # fmt: skip
 
 
-def snapshot(recorder: Recorder) -> dict[str, Any]:
+class Recording(Protocol):
+    """What is told of a recorder."""
+
+    abilities: Abilities
+    folder: Path
+    phase: str
+    region: Region | None
+    follower: Follower | None
+    surveyed: Picture | None
+    log: Log
+    begins_region: bool  # with the next frame
+    begun: float  # monotonic, s
+    recorded: int  # frames of this series
+    host: Host
+
+    @property
+    def settings(self) -> Settings:
+        """The controls."""
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """What came of the last series."""
+
+    def plan(self) -> dict[str, Any]:
+        """Times, doses and sizes."""
+
+    def next_number(self) -> int:
+        """Number of the next region."""
+
+
+def snapshot(recorder: Recording) -> dict[str, Any]:
     """Return the state of a recorder."""
-    region, follower = recorder._region, recorder._follower
+    region, follower = recorder.region, recorder.follower
     settings, plan = recorder.settings, recorder.plan()
     number, frames = (None, 0) if region is None else (region.number, len(region))
     running = recorder.phase in ("recording", "stopping")
-    survey = recorder._picture
+    survey = recorder.surveyed
     return {
         "version": VERSION,
-        "sequence": recorder._log.sequence,
+        "sequence": recorder.log.sequence,
         "phase": recorder.phase,
         "instrument": asdict(recorder.abilities),
         "settings": settings.to_json(),
@@ -81,18 +110,18 @@ def snapshot(recorder: Recorder) -> dict[str, Any]:
         "folder": str(recorder.folder),
         "region": None if region is None else _region(recorder),
         "regions": session_folder.regions(recorder.folder),
-        "next_region": recorder._next_number() if recorder._next or region is None else None,
+        "next_region": recorder.next_number() if recorder.begins_region or region is None else None,
         "survey": None if survey is None else {
             "shape": list(np.shape(survey.image)), "pixel": survey.pixel, "corner": list(survey.corner),
         },
         "series": {
-            "frames": recorder._frames,
-            "seconds": time.monotonic() - recorder._begun if running else None,
+            "frames": recorder.recorded,
+            "seconds": time.monotonic() - recorder.begun if running else None,
             "seconds_left": _left(recorder, plan) if running else None,
         },
-        "outcome": recorder._outcome,
+        "outcome": recorder.outcome,
         "disk": _disk(recorder.folder, plan),
-        "host": recorder._host.to_json(),
+        "host": recorder.host.to_json(),
         "analysis": {
             "running": follower is not None and follower.running,
             "fault": follower.fault if follower is not None else "",
@@ -101,8 +130,8 @@ def snapshot(recorder: Recorder) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _region(recorder: Recorder) -> dict[str, Any]:
-    region = recorder._region
+def _region(recorder: Recording) -> dict[str, Any]:
+    region = recorder.region
     assert region is not None
     try:
         size = region.path.stat().st_size
@@ -158,13 +187,13 @@ def history(folder: Path, region: int, since: int) -> list[dict[str, Any]]:
     return out
 
 
-def _left(recorder: Recorder, plan: dict[str, Any]) -> float | None:
+def _left(recorder: Recording, plan: dict[str, Any]) -> float | None:
     """S until the last frame that is expected, by the pace so far or the plan's."""
     if "error" in plan:
         return None
-    passed = time.monotonic() - recorder._begun
-    pace = passed / recorder._frames if recorder._frames else plan["frame_time_with_overheads_s"]
-    left = max(recorder.settings.frames - recorder._frames, 0) * pace
+    passed = time.monotonic() - recorder.begun
+    pace = passed / recorder.recorded if recorder.recorded else plan["frame_time_with_overheads_s"]
+    left = max(recorder.settings.frames - recorder.recorded, 0) * pace
     if recorder.settings.max_time is not None:
         left = min(left, max(recorder.settings.max_time - passed, 0.0))
     return float(left)

@@ -48,7 +48,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     from lbj.plugins.output import kept_output
 
-    from ..live.host import schema, serve
+    from ..host.host import schema, serve
 
     if args.schema:
         print(schema(), end="")

@@ -20,7 +20,7 @@ def opened(path: str) -> Iterator[Any]:
         with lbj.open(path) as journal:
             yield journal
         return
-    from lbj.importing.convert import convert
+    from lbj.archive.convert import convert
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "converted.lbj"

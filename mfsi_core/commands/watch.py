@@ -56,7 +56,7 @@ def _run(args: argparse.Namespace) -> int:
     with Recorder(output, instrument, settings) as recorder, contextlib.ExitStack() as stack:
         print(f"watching {folder}; the journals are in {output}; end with Ctrl-C", flush=True)
         if not args.no_page:
-            from ..acquisition.calls import calls
+            from ..host.calls import calls
             from ..window.server import window
             from .acquire import open_page
 

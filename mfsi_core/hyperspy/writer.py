@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 import lbj
+from lbj.archive.convert import write_source
 from lbj.format.blocks import MAX_BYTES
 from lbj.format.records import MAX_JSON
 from lbj.importing import cubes, hspy_journal
-from lbj.importing.convert import write_source
 from lbj.importing.source import Source
 from lbj.outputs import new_journal
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.archive.convert import base_name
 from lbj.format.metadata import faults
-from lbj.importing.convert import base_name
 from lbj.loss import losses
 from lbj.plugins.found import named
 

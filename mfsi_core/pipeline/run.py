@@ -171,7 +171,7 @@ def _is_journal(inputs: list[str]) -> bool:
 def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quiet: bool) -> Path:
     if _is_journal(inputs):
         return Path(inputs[0])
-    from lbj.importing.convert import convert
+    from lbj.archive.convert import convert
 
     start = time.perf_counter()
     path = folder / CONVERTED

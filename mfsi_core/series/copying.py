@@ -9,8 +9,8 @@ from typing import Any
 
 import lbj
 from lbj import Signal
+from lbj.archive.convert import base_name
 from lbj.codings import LOSSY, split
-from lbj.importing.convert import base_name
 from lbj.outputs import digest, new_journal
 from lbj.signal import DEFAULT_CODING
 from lbj.writer import begin

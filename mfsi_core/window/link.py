@@ -8,7 +8,7 @@ from typing import Any
 
 from lbj import StorageError
 
-from ..acquisition.service import Remote, connect
+from ..host.service import Remote, connect
 
 
 class Link:

@@ -14,8 +14,8 @@ from typing import Any
 
 from lbj import LbjError
 
-from ..acquisition.calls import REQUESTS
 from ..acquisition.session_folder import read_json
+from ..host.calls import REQUESTS
 from ..viewer.files import files_below
 from ..viewer.server import PageHandler, PageServer
 

@@ -25,10 +25,10 @@ import h5py
 import numpy as np
 
 import lbj
+from lbj.archive.convert import store
 from lbj.errors import LibraryError
 from lbj.exporting import export
 from lbj.importing import apart
-from lbj.importing.convert import store
 from lbj.recovery.verify import verify
 
 LARGEST = 2_000_000  # bytes of a sample

@@ -15,9 +15,9 @@ import pytest
 from vendor_files import PEAK, random_counts
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.exporting import export, series
 from lbj.importing import open_source
-from lbj.importing.convert import convert
 
 Y, X, C, N = 5, 7, 64, 3
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.codings.shared.declared import quality
-from lbj.importing.convert import convert
 from lbj.loss import losses
 from lbj.recovery.recover import recover
 from mfsi_core.compression.check import reconstruct

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.cli import main as lbj_main
 from lbj.exporting import export
 from lbj.format.attributes import known
-from lbj.importing.convert import convert
 from lbj.importing.naming import members
 from lbj.writer import begin
 from mfsi_core.cli import main

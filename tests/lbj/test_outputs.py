@@ -15,9 +15,9 @@ import pytest
 
 import lbj
 from lbj import StorageError, UsageError, outputs
+from lbj.archive.convert import convert
 from lbj.command import run
 from lbj.exporting.hdf5_file import new_hdf5
-from lbj.importing.convert import convert
 from lbj.outputs import MANIFEST, new_files, new_folder, new_journal
 
 

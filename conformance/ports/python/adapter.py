@@ -21,7 +21,7 @@ def is_meant_for(header, frames, static):
     members = {"name", "kind", "shape", "dtype", *lbj_baseline.OPTIONAL}
     if any(not key.startswith("x-") for signal in signals for key in set(signal) - members):
         return False
-    sizes = {signal["name"]: lbj_baseline._volume(signal["shape"]) for signal in signals}
+    sizes = {signal["name"]: lbj_baseline.volume(signal["shape"]) for signal in signals}
     for frame in frames:
         attributes = frame.get("attributes", {})
         if any(key not in lbj_baseline.ATTRIBUTES and not key.startswith("x-") for key in attributes):

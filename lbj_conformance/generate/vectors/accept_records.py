@@ -212,7 +212,7 @@ def foreign() -> File:
     file.put(b"zZZz", b"public, safe, inside a frame", listed=False)
     value = cube("fa")
     file.number = 0
-    found = {"EDX": file._signal("EDX", value, None)}
+    found = {"EDX": file.add_signal("EDX", value, None)}
     file.put(b"zZZZ", b"public, unsafe", listed=False)
     file.done()
     file.groups.append((file.at["FRAM"], file.at["DONE"]))
@@ -282,7 +282,7 @@ def sum_wrong() -> Made:
     file = small()
     file.fram()
     value = cube("sw")
-    found = {"EDX": file._signal("EDX", value, None)}
+    found = {"EDX": file.add_signal("EDX", value, None)}
     file.done(total=5)
     file.complete(found)
     return right(file, ["5.4.3", "6.1"])
@@ -294,7 +294,7 @@ def sum_wrong() -> Made:
 def misplaced_static() -> Made:
     file = small(image("survey", (1, 2), "uint8", role="survey"))
     file.fram()
-    found = {"EDX": file._signal("EDX", cube("ms"), None)}
+    found = {"EDX": file.add_signal("EDX", cube("ms"), None)}
     file.blok(1, 0, b"ab")
     file.done()
     file.complete(found)
@@ -357,7 +357,7 @@ def amendment_inside() -> File:
     file = small(metadata={"title": "old"})
     file.fram()
     file.put(b"aMNd", compact({"metadata": {"title": "new"}}), listed=False)
-    found = {"EDX": file._signal("EDX", cube("ai"), None)}
+    found = {"EDX": file.add_signal("EDX", cube("ai"), None)}
     file.groups.append((file.at["FRAM"], file.done()))
     file.complete(found)
     return file.close()

@@ -166,12 +166,12 @@ for index in (False, True):
     def unread_static(index: bool = index) -> Made:
         file = small(image("survey", (1, 2), "uint8", role="survey"))
         fram = file.fram()
-        found = {"EDX": file._signal("EDX", cube("us"), None)}
+        found = {"EDX": file.add_signal("EDX", cube("us"), None)}
         file.blok(1, 99, b"", 5, 1, window=[(3, 2), (9, 9)], flags=2**31 + 1)
         file.blok(1, 3, b"")
         file.groups.append((fram, file.done()))
         file.complete(found)
-        file.contents.append(file._digest({"EDX": cube("us")}))
+        file.contents.append(file.digest_of({"EDX": cube("us")}))
         return right(file.close() if index else file, ["5.3.8"])
 
 
@@ -212,7 +212,7 @@ def other_block_indexed() -> Made:
     file = small(image()).frame({"EDX": cube("p0"), "HAADF": draw("p0", (2, 3), "uint16")})
     fram = file.fram()
     at = file.blok(0, 1, b"\x00", 1, 1, frame=7)
-    file._signal("HAADF", draw("p1", (2, 3), "uint16"), None)
+    file.add_signal("HAADF", draw("p1", (2, 3), "uint16"), None)
     file.groups.append((fram, file.done()))
     file.complete({})
     return _between(file, at)

@@ -331,7 +331,7 @@ def records_inside() -> Made:
     file = series(1)
     file.fram()
     file.put(b"abCd", b"foreign", listed=False)
-    found = {"EDX": file._signal("EDX", cube("ri"), None)}
+    found = {"EDX": file.add_signal("EDX", cube("ri"), None)}
     at = file.put(b"abCd", b"foreign and damaged", listed=False)
     file.data[at + 24] ^= 1
     file.put(b"aMNd", compact({"metadata": {"title": "not this"}}), listed=False)
@@ -351,7 +351,7 @@ def critical_inside() -> Made:
     file = series(1)
     file.fram()
     file.put(b"ABCD", b"needed", listed=False)
-    file._signal("EDX", cube("ci"), None)
+    file.add_signal("EDX", cube("ci"), None)
     file.done()
     file.complete({})
     add(file, 2)
@@ -362,7 +362,7 @@ def critical_inside() -> Made:
 def bad_attributes() -> Made:
     file = series(1)
     file.fram()
-    file._signal("EDX", cube("ba"), None)
+    file.add_signal("EDX", cube("ba"), None)
     file.done(b"{")
     file.complete({})
     add(file, 2)
@@ -373,7 +373,7 @@ def bad_attributes() -> Made:
 def far_number() -> Made:
     file = series(1)
     file.fram(2**40)
-    found = {"EDX": file._signal("EDX", cube("fn"), None)}
+    found = {"EDX": file.add_signal("EDX", cube("fn"), None)}
     file.done()
     file.complete(found)
     return saved(file, [0, 1], [], numbers={1: 2**40})

@@ -46,7 +46,7 @@ for what, kept in AFTER.items():
 
         if what == "FRAM":
             describe()
-        file._signal("EDX", cube("al"), None)
+        file.add_signal("EDX", cube("al"), None)
         places["BLOK"] = file.at["BLOK"]
         if what == "BLOK":
             describe()
@@ -66,7 +66,7 @@ def two_gaps() -> Made:
     first = file.fram()
     file.put(b"aMNd", compact({"metadata": {"not": "this"}}), listed=False)
     second = file.put(b"abCd", b"", listed=False)
-    file._signal("EDX", cube("tg"), None)
+    file.add_signal("EDX", cube("tg"), None)
     file.done()
     file.complete({})
     file.data[first] ^= 1
@@ -100,7 +100,7 @@ def signal_by_signal() -> Made:
     file = File(*(image(name, (1, 4), "uint8", role="survey") for name in ("a", "b", "c")))
     file.put_static("b", draw("b0", (1, 4), "uint8"))
     file.fram(STATIC)
-    file.static["a"] = file._signal("a", draw("a1", (1, 4), "uint8"), None)
+    file.static["a"] = file.add_signal("a", draw("a1", (1, 4), "uint8"), None)
     at = file.blok(1, 0, b"b1b1")
     file.blok(2, 0, b"c1")
     file.done()
@@ -172,7 +172,7 @@ def beyond() -> Made:
 def sum_of_events() -> Made:
     file = series(1)
     file.fram()
-    found = {"EDX": file._signal("EDX", cube("se"), None)}
+    found = {"EDX": file.add_signal("EDX", cube("se"), None)}
     file.done(total=99)
     file.complete(found)
     return saved(file, [0, 1], [])
@@ -182,7 +182,7 @@ def sum_of_events() -> Made:
 def static_in_frame() -> Made:
     file = series(1)
     file.fram()
-    found = {"EDX": file._signal("EDX", cube("sf"), None)}
+    found = {"EDX": file.add_signal("EDX", cube("sf"), None)}
     file.blok(2, 99, b"no survey", 3, 4, flags=8)
     file.done()
     file.complete(found)
@@ -201,7 +201,7 @@ for what, head in {"third-letter": b"abcd", "letters": b"a1Cd", "flag": b"abCd",
         file = series(1)
         file.fram()
         file.put(head, b"what is this", listed=False, flags=5 if what == "flag" else None)
-        file._signal("EDX", cube("ri"), None)
+        file.add_signal("EDX", cube("ri"), None)
         file.done()
         file.complete({})
         add(file, 2)

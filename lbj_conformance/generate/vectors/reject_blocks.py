@@ -26,7 +26,7 @@ def bad(file: File, *blocks: dict[str, Any], fault: int | None = None) -> Made:
 
 def finished(file: File, found: dict[str, Any]) -> Made:
     """End a frame of wrong blocks, what a reader finds in them given, with a sound image; then a sound frame."""
-    found["beside"] = file._signal("beside", BESIDE, None)
+    found["beside"] = file.add_signal("beside", BESIDE, None)
     file.done()
     file.complete(found)
     file.contents.append(b"")
@@ -255,7 +255,7 @@ def group_damaged() -> Made:
     file = File(events("A", group="G"), events("B", group="G"))
     file.fram()
     at = file.blok(0, 1, b"\x00", 1, 2)
-    found = {"A": {"error": "damaged", "offset": at}, "B": file._signal("B", cube("gd"), None)}
+    found = {"A": {"error": "damaged", "offset": at}, "B": file.add_signal("B", cube("gd"), None)}
     file.done()
     file.complete(found, groups={"G": {"error": "damaged", "offset": at}})
     return Made(bytes(file.data), file.expect(), file.features)

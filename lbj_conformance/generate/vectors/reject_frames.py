@@ -24,7 +24,7 @@ def frame_one() -> Made:
 def frame_again() -> Made:
     file = two(small())
     at = file.fram(1)
-    file._signal("EDX", cube("again"), None)
+    file.add_signal("EDX", cube("again"), None)
     file.done()
     return wrong(file, "damaged", at, frames=2)
 
@@ -82,7 +82,7 @@ for blocks in (0, 2):
     def done_blocks(blocks: int = blocks) -> Made:
         file = two(small())
         file.fram()
-        file._signal("EDX", cube("db"), None)
+        file.add_signal("EDX", cube("db"), None)
         return wrong(file, "damaged", file.done(blocks=blocks), frames=2)
 
 
@@ -111,7 +111,7 @@ for index in (False, True):
     def fram_digest(index: bool = index) -> Made:
         file = two(small())
         at = file.fram()
-        file._signal("EDX", cube("fd"), None)
+        file.add_signal("EDX", cube("fd"), None)
         file.done()
         file.data[at + 24] ^= 4
         return _hit(file, at, index=index)
@@ -126,7 +126,7 @@ for index in (False, True):
     def blok_digest(index: bool = index) -> Made:
         file = two(small())
         file.fram()
-        file._signal("EDX", cube("bd"), None)
+        file.add_signal("EDX", cube("bd"), None)
         file.done()
         at = file.at["BLOK"]
         file.data[at + 24 + 8] ^= 1
@@ -136,7 +136,7 @@ for index in (False, True):
     def done_json(index: bool = index) -> Made:
         file = two(small())
         file.fram()
-        file._signal("EDX", cube("dj"), None)
+        file.add_signal("EDX", cube("dj"), None)
         at = file.done(b'{"region":1,"region":2}')
         return _hit(file, at, index=index)
 
@@ -239,7 +239,7 @@ def long_fram_digest() -> Made:
 def blank_attributes() -> Made:
     file = two(small())
     file.fram()
-    file._signal("EDX", cube("bl"), None)
+    file.add_signal("EDX", cube("bl"), None)
     at = file.done(b"  ")
     return _hit(file, at, index=False)
 
@@ -248,7 +248,7 @@ def blank_attributes() -> Made:
 def done_blocks_indexed() -> Made:
     file = small().frame({"EDX": cube("x0")})
     fram = file.fram()
-    file._signal("EDX", cube("x1"), None)
+    file.add_signal("EDX", cube("x1"), None)
     at = file.done(blocks=2)
     file.groups.append((fram, at))
     streaming = file.expect(1, result="damaged", offset=at)

@@ -68,7 +68,7 @@ def done_wrong() -> Made:
 def one_of_two() -> Made:
     file = _statics().put_static("hit", _picture("h0"))
     file.fram(STATIC)
-    file._signal("before", _picture("b"), None)
+    file.add_signal("before", _picture("b"), None)
     at = file.blok(2, 0, b"abc")
     file.done()
     file.static = {

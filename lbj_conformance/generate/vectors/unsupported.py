@@ -57,7 +57,7 @@ def critical_inside() -> Made:
     file = two(small())
     file.fram()
     at = file.put(b"ABCD", b"needed")
-    file._signal("EDX", cube("ci"), None)
+    file.add_signal("EDX", cube("ci"), None)
     file.done()
     return wrong(file, "unsupported", at, frames=2)
 
@@ -77,7 +77,7 @@ for bit in (1, 7):
         at = file.fram()
         file.data[at + 3] |= 1 << bit
         resealed(file.data, at)
-        file._signal("EDX", cube("rf"), None)
+        file.add_signal("EDX", cube("rf"), None)
         file.done()
         return wrong(file, "unsupported", at, frames=2)
 
@@ -99,7 +99,7 @@ for bit in (1, 31):
         file.fram()
         at = file.blok(0, 1, b"\x00", 1, 1, flags=1 << bit)
         found = {"EDX": {"error": "unsupported", "offset": at}}
-        file._signal("HAADF", cube("bf")[:, :, 0], None)
+        file.add_signal("HAADF", cube("bf")[:, :, 0], None)
         file.done()
         found["HAADF"] = {"shape": [2, 3], "dtype": "uint16", "values": cube("bf")[:, :, 0].ravel().tolist()}
         file.complete(found)
@@ -116,7 +116,7 @@ for coding in (8, 32768, 65535):
         file.fram()
         at = file.blok(0, coding, b"\x00", 1, 1)
         found = {"EDX": {"error": "unsupported", "offset": at}}
-        file._signal("HAADF", cube("uc")[:, :, 0], None)
+        file.add_signal("HAADF", cube("uc")[:, :, 0], None)
         file.groups.append((file.at["FRAM"], file.done()))
         found["HAADF"] = {"shape": [2, 3], "dtype": "uint16", "values": cube("uc")[:, :, 0].ravel().tolist()}
         file.complete(found)
@@ -161,7 +161,7 @@ def critical_in_indexed_frame() -> Made:
     file = small().frame({"EDX": cube("y0")})
     fram = file.fram()
     at = file.put(b"ABCD", b"needed", listed=False)
-    file._signal("EDX", cube("y1"), None)
+    file.add_signal("EDX", cube("y1"), None)
     file.groups.append((fram, file.done()))
     streaming = file.expect(1, result="unsupported", offset=at)
     file.damage("unsupported", at)

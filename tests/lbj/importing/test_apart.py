@@ -15,9 +15,9 @@ import pytest
 
 import lbj
 from lbj import DamagedError, UsageError
+from lbj.archive.convert import convert
 from lbj.errors import LibraryError
 from lbj.importing import apart, child, open_source, wire
-from lbj.importing.convert import convert
 from lbj.importing.outside import refuse_links, refuse_programs
 
 

@@ -10,8 +10,8 @@ from test_importing import FRAMES, read_all, write_hspy, write_tif
 from vendor_files import random_counts
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.importing import open_source
-from lbj.importing.convert import convert
 from lbj.importing.naming import detector_name
 from lbj.importing.numbering import gaps, grouped
 

@@ -13,9 +13,9 @@ import pytest
 import signal_files as sf
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.exporting import export
 from lbj.importing import open_source
-from lbj.importing.convert import convert
 from lbj.importing.notes import grouped
 
 

@@ -18,8 +18,8 @@ import pytest
 from vendor_files import PEAK, pts_file, pts_words, random_counts, velox_file, velox_meta, velox_words
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.importing import jeol_stream, open_source, velox_stream
-from lbj.importing.convert import convert
 from lbj.importing.units import linear_axis
 
 
@@ -517,7 +517,7 @@ def test_jeol_event_outside_the_pixels(tmp_path):
 
 CONVERT = """
 import sys
-from lbj.importing.convert import convert
+from lbj.archive.convert import convert
 print(convert([sys.argv[1]], sys.argv[2], quiet=True)[0])
 """
 

@@ -8,10 +8,10 @@ import pytest
 import signal_files as sf
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.cli import main
 from lbj.errors import UsageError
 from lbj.importing import open_source
-from lbj.importing.convert import convert
 
 
 def counts(*shape):

@@ -13,8 +13,8 @@ from test_importing import read_all, total
 from vendor_files import random_counts, velox_columns, velox_file, velox_meta, velox_words
 
 import lbj
+from lbj.archive.convert import convert
 from lbj.importing import open_source
-from lbj.importing.convert import convert
 
 
 def scan(ny, nx, top=0.0, left=0.0, bottom=1.0, right=1.0, **more):

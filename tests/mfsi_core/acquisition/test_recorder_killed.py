@@ -12,8 +12,8 @@ import pytest
 import lbj
 from lbj import Signal, StorageError
 from mfsi_core.acquisition import Recorder, Settings
-from mfsi_core.acquisition.service import WHERE, Remote, connect
 from mfsi_core.acquisition.session_folder import read_json, recorded_now
+from mfsi_core.host.service import WHERE, Remote, connect
 from mfsi_core.instruments import Abilities, Frame
 
 SETTINGS = {"field": "1nm", "corner": "3nm", "pixel": "0.1nm", "frames": 100000}
@@ -83,7 +83,7 @@ def test_an_analysis_that_hangs_or_dies_delays_and_costs_nothing(tmp_path):
     with Recorder(tmp_path, Plain(), Settings(field="1.6nm", pixel="0.1nm", frames=100)) as recorder:
         recorder.acquire(4)
         until(lambda: recorder.state()["analysis"]["status"].get("frames") == 4)
-        process = recorder._follower.process
+        process = recorder.follower.process
         process.send_signal(signal.SIGSTOP)
         assert recorder.acquire(100)["total"] == 104
         state = recorder.state()["analysis"]

@@ -10,7 +10,7 @@ import pytest
 
 import lbj
 import mfsi_core
-from lbj.importing.convert import convert
+from lbj.archive.convert import convert
 from mfsi_core.edx.axis_check import check_axis
 from mfsi_core.quantification.poisson_fit import poisson_fit
 from mfsi_core.quantification.quantify import analyse

@@ -8,9 +8,9 @@ import pytest
 
 import lbj
 import mfsi_core.hyperspy  # noqa: F401  adds the format where the package is not installed
+from lbj.archive.convert import write_source
 from lbj.format.attributes import PER_SIGNAL
 from lbj.importing import open_source
-from lbj.importing.convert import write_source
 
 hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed", exc_type=ImportError)
 pytest.importorskip("exspy", reason="eXSpy is not installed")

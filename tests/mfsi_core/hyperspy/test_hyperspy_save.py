@@ -307,7 +307,7 @@ def test_a_series_of_hspy_goes_to_a_journal_and_back(tmp_path):
         back = hs.load(tmp_path / "a.hspy")
         back.save(tmp_path / "b.lbj", overwrite=True)
         same(one, hs.load(tmp_path / "b.lbj"))
-        from lbj.importing.convert import convert
+        from lbj.archive.convert import convert
 
         (tmp_path / "c.lbj").unlink(missing_ok=True)
         convert([str(tmp_path / "a.hspy")], tmp_path / "c.lbj", quiet=True)

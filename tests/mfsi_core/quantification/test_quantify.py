@@ -522,7 +522,7 @@ PUBLISHED = [
 def test_fept_with_published_factors(shared_data, tmp_path, name):
     """Against eXSpy's windows beside each line (its own method for these files and factors), on the summed spectrum."""
     exspy = pytest.importorskip("exspy", reason="eXSpy is the peer")
-    from lbj.importing.convert import convert
+    from lbj.archive.convert import convert
 
     convert([str(shared_data / "eds" / f"{name}.hdf5")], tmp_path / "a.lbj", quiet=True)
     with lbj.open(tmp_path / "a.lbj") as source:
@@ -557,7 +557,7 @@ def test_fept_with_published_factors(shared_data, tmp_path, name):
 )
 def test_real_maps_are_explained(shared_data, tmp_path, file, leave):
     """All elements that the file names; what else shows is found. The mineral's axis begins above O K."""
-    from lbj.importing.convert import convert
+    from lbj.archive.convert import convert
 
     convert([str(shared_data / file)], tmp_path / "a.lbj", quiet=True)
     with lbj.open(tmp_path / "a.lbj") as source:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lbj
-import lbj.importing.convert
+import lbj.archive.convert
 import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
 from mfsi_core.accumulation.accumulate import registration_on
@@ -104,7 +104,7 @@ def test_doses_count_what_was_scanned(aborted, tmp_path):
     dose = scree(journal, "EDX").dose
     assert dose[-1] == pytest.approx(dose[0] * (4 + SCANNED / (40 * 44)))
     write_cube(journal, register_journal(journal, ["a.lbj"], quiet=True)[1], tmp_path / "sum.h5")
-    lbj.importing.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
+    lbj.archive.convert.convert([tmp_path / "sum.h5"], tmp_path / "sum.lbj", quiet=True)
     with lbj.open(tmp_path / "sum.lbj") as summed:
         assert summed[0].attributes["metadata"]["dose_e_per_A2"] == pytest.approx(dose[-1])
 

@@ -11,8 +11,8 @@ import pytest
 from browser import chromium
 
 import lbj
-from mfsi_core.acquisition.service import Remote
 from mfsi_core.acquisition.session_folder import journal_of
+from mfsi_core.host.service import Remote
 from mfsi_core.window.link import Link
 from mfsi_core.window.server import window
 

@@ -10,9 +10,9 @@ import numpy as np
 from lbj import UsageError
 from lbj.outputs import new_files
 
+from ..acquisition.recorder import Recorder
 from ..instruments import find
-from ..live.messages import packed_array
-from .recorder import Recorder
+from .messages import packed_array
 
 Answer = dict[str, Any]
 

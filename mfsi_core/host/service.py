@@ -1,6 +1,6 @@
 """Service: a recorder in a process of its own, which goes on whatever happens to the programs that look at it.
 
-``python -m mfsi_core.acquisition.service FOLDER INSTRUMENT OPTIONS`` (JSON) opens the session and listens on the
+``python -m mfsi_core.host.service FOLDER INSTRUMENT OPTIONS`` (JSON) opens the session and listens on the
 loopback. Where, and by what secret, stands in ``service.json`` in the session's folder, which only its owner can read.
 Requests and answers are those of ``mfsi host``.
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 from lbj import StorageError, UsageError
 
-from .session_folder import read_json, recorded_now
+from ..acquisition.session_folder import read_json, recorded_now
 
 WHERE = "service.json"
 LOOPBACK = "127.0.0.1"
@@ -34,7 +34,7 @@ class Service:
     """Answers requests, each connection in a thread of its own, until one of them is ``close``."""
 
     def __init__(self, folder: str, instrument: str, options: dict[str, Any]) -> None:
-        from ..live.host import Host
+        from .host import Host
 
         self.host = Host()
         self.host.open_recorder(folder, instrument, options)

@@ -16,11 +16,11 @@ import lbj
 from lbj.command import run
 from mfsi_core import simulate
 from mfsi_core.commands import host as command
-from mfsi_core.live import host as hosting
-from mfsi_core.live.host import Host, schema, serve
+from mfsi_core.host import host as hosting
+from mfsi_core.host.host import Host, schema, serve
 
 SERIES = simulate((24, 20), 4, 256, 1, counts=2e3, image_counts=100)
-HOST = [sys.executable, "-c", "import sys; from mfsi_core.live.host import serve; serve(sys.stdin.buffer, sys.stdout)"]
+HOST = [sys.executable, "-c", "import sys; from mfsi_core.host.host import serve; serve(sys.stdin.buffer, sys.stdout)"]
 SCHEMA = json.loads(schema())
 VALID = {
     kind: jsonschema.Draft202012Validator({**SCHEMA, "oneOf": [{"$ref": f"#/$defs/{kind}"}]})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lbj
-from mfsi_core.live.host import Host, schema
+from mfsi_core.host.host import Host, schema
 
 SCHEMA = json.loads(schema())
 SETTINGS = {"field": "1nm", "corner": "3nm", "pixel": "0.1nm", "frames": 2}

@@ -12,10 +12,9 @@ import numpy as np
 from lbj import UsageError
 from lbj.outputs import new_files
 
-from ..acquisition import calls
 from ..acquisition.recorder import Recorder
-from . import messages
-from .session import Session
+from ..live.session import Session
+from . import calls, messages
 
 REQUESTS = {**messages.REQUESTS, **calls.REQUESTS}
 LONGEST = 2**30  # bytes of a line; larger data come in files

@@ -8,22 +8,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..archive.amend import Settings, patch_of, stamped
-from ..archive.compare import compare, frame_digest
 from ..codings import LOSSY, split
 from ..errors import UsageError
 from ..format import layout
 from ..format.plausible import without_implausible
+from ..importing.apart import open_apart
+from ..importing.arrays import first_bytes
+from ..importing.notes import Note, grouped
+from ..importing.source import Source
 from ..outputs import digest, new_journal
 from ..progress import track
 from ..reader import open as open_journal
 from ..signal import Signal
 from ..signal_names import Signals
 from ..writer import begin
-from .apart import open_apart
-from .arrays import first_bytes
-from .notes import Note, grouped
-from .source import Source
+from .amend import Settings, patch_of, stamped
+from .compare import compare, frame_digest
 
 
 def convert(
