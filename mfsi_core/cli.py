@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--analysis", action="append", default=[], metavar="NAME", help="also one of another package's; repeatable"
     )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="tcp://host:8786, of dask.distributed, whose workers do the work"
+    )
     run.add_argument("--region", type=int, metavar="N", help="only the frames of this area")
     method(run)
     registration(run)
@@ -206,7 +209,7 @@ def _run(args: argparse.Namespace) -> int:
         factors=args.factors, chips=quantify.chips_of(args.chips),
         stated=quantify.numbers(args.stated, "stated", ":") if args.stated else None,
         compare=quantify.earlier_table(args.compare) if args.compare else None, scree=args.scree,
-        maps=args.maps, method=args.registration, analyses=args.analysis,
+        maps=args.maps, method=args.registration, analyses=args.analysis, scheduler=args.scheduler,
     )  # fmt: skip
     return _report(summary, args.output)
 

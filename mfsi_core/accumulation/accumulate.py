@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numba
@@ -16,7 +17,7 @@ from lbj import Signal, UsageError
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
 from ..series.series import Series, series
-from . import pull, push
+from . import exact, pull, push
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -39,6 +40,7 @@ def accumulate(
     method: str = "pull",
     out: Any = None,
     energy_shift: Any = None,
+    client: Any = None,
 ) -> Any:
     """Sum all frames of a series on the undistorted grid.
 
@@ -67,6 +69,8 @@ def accumulate(
         eV, to be added to the signal's energy axis in each frame, or in each of its pixels (where not finite, the
         frame's median): a channel's counts land shift / width channels higher, shared out to the two channels
         around; what leaves the axis is dropped. By default what the frames of a journal have stored; 0 for none.
+    client : dask.distributed.Client, optional
+        Whose workers sum the frames; they open a journal by its name (`mfsi_core.cluster`).
 
     Returns
     -------
@@ -79,10 +83,13 @@ def accumulate(
     UsageError
         If registration and frames do not fit, an argument is out of range, or spectra are to be shifted whose axis is
         not even and in eV.
+    ClusterError
+        If the scheduler or its workers fail.
 
     Notes
     -----
-    The result is the same to the last bit whatever the number of threads (`numba.set_num_threads`), tile or region.
+    The result is the same to the last bit whatever the number of threads (`numba.set_num_threads`), tile or region, and
+    in this process or by workers.
     The warp acts on the sorted events of every frame, a sparse operator (L. Jones et al. 2018 align dense frames before
     summing); it equals linear interpolation of the dense frames.
     """
@@ -107,7 +114,12 @@ def accumulate(
     if not kept.size:
         result[:] = 0
         return result
-    filler = (_sparse if given.sparse else _dense)(given, registration, warp, window, method)
+    if client is None:
+        filler = (_sparse if given.sparse else _dense)(given, registration, warp, window, method)
+    else:
+        from ..cluster.sums import filler_of
+
+        filler = filler_of(client, given, registration, warp, window, method)
     largest = _fill(filler, result, size)
     if largest > EXACT and np.dtype(result.dtype) == np.float32:
         if out is not None:
@@ -281,35 +293,42 @@ def _push(listed: pull.Listed, registration: Registration, warp: Warp) -> Callab
 
 
 def _dense(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
-    width, channels = warp.columns[1] - warp.columns[0], window[1] - window[0]
-    step = max(1, 2 * BAND_BYTES // (width * channels * 8))
+    step, guess = dense_plan(given, registration, warp, window, method)
+    return exact.filler(partial(dense_totals, given, warp, window, method), guess, step)
 
-    def fill(top: int, bottom: int, view: Array) -> float:
-        largest = 0.0
-        for first in range(top, bottom, step):
-            last = min(first + step, bottom)
-            total = np.zeros((last - first, width, channels))
-            for n, frame in enumerate(given):
-                data = np.asarray(frame).reshape((*registration.shape, -1))
 
-                def work(
-                    start: int, stop: int, n: int = n, data: Array = data, first: int = first, total: Array = total,
-                ) -> float:  # fmt: skip
-                    part = total[start - first : stop - first]
-                    if method == "pull":
-                        pull.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, part)
-                    else:
-                        corner = (warp.rows[0] + start, warp.columns[0])
-                        field = registration.displacement[n]
-                        push.push_dense(data, window[0], field, warp.upsampling, *corner, part)
-                    return 0.0
+def dense_plan(
+    given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
+) -> tuple[int, float]:
+    """Rows summed at a time, and the bound of the sums that the first frame lets expect (`exact.filler`)."""
+    step = max(1, 2 * BAND_BYTES // ((warp.columns[1] - warp.columns[0]) * (window[1] - window[0]) * 8))
+    first = exact.peak(np.asarray(given.data[0]).reshape((*registration.shape, -1)))
+    spread = exact.spreads(registration.displacement, warp.upsampling, method)
+    return step, exact.MARGIN * first * float(spread.sum())
 
-                _in_blocks(work, first, last, max(1, -(-(last - first) // numba.get_num_threads())))
-            largest = max(largest, float(np.nanmax(np.abs(total), initial=0.0)))
-            view[first - top : last - top] = total
-        return largest
 
-    return fill
+def dense_totals(
+    given: Iterable[Any], warp: Warp, window: tuple[int, int], method: str, first: int, last: int, rounder: float
+) -> tuple[Array, float]:
+    """Sums of dense frames in rows of the output, (rows, columns, C) float64, and a bound of all (`exact.filler`)."""
+    total = np.zeros((last - first, warp.columns[1] - warp.columns[0], window[1] - window[0]))
+    field, bound = warp.displacement, 0.0
+    spread = exact.spreads(field, warp.upsampling, method)
+    for n, frame in enumerate(given):
+        data = np.asarray(frame).reshape((*field.shape[2:], -1))
+        bound += exact.peak(data) * float(spread[n])
+
+        def work(start: int, stop: int, n: int = n, data: Array = data) -> float:
+            part = total[start - first : stop - first]
+            if method == "pull":
+                pull.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, rounder, part)
+            else:
+                corner = (warp.rows[0] + start, warp.columns[0])
+                push.push_dense(data, window[0], field[n], warp.upsampling, *corner, rounder, part)
+            return 0.0
+
+        _in_blocks(work, first, last, max(1, -(-(last - first) // numba.get_num_threads())))
+    return total, bound
 
 
 def coverage(registration: Registration, upsampling: int = 1) -> NDArray[np.uint32]:

@@ -174,10 +174,10 @@ def pull_rigid(
 
 
 @njit(cache=True, nogil=True)
-def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: int, total: Any) -> None:
+def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: int, rounder: float, total: Any) -> None:
     """Add one dense frame (Y, X, C) at the corners (rows, columns) to `total` (rows, columns, C').
 
-    The weights are raised to `power`: 1 for values, 2 for variances.
+    The weights are raised to `power`: 1 for values, 2 for variances. Addends are rounded by `rounder` (see `exact`).
     """
     rows, columns, channels = total.shape
     for oy in range(rows):
@@ -192,4 +192,4 @@ def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: i
                 y, x = iy[oy, ox] + corner // 2, ix[oy, ox] + corner % 2
                 share = weight**power
                 for c in range(channels):
-                    total[oy, ox, c] += share * data[y, x, low + c]
+                    total[oy, ox, c] += (share * data[y, x, low + c] + rounder) - rounder

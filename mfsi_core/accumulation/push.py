@@ -84,8 +84,13 @@ def push_events(
 
 
 @njit(cache=True, nogil=True)
-def push_dense(data: Any, low: int, displacement: Any, upsampling: int, top: int, left: int, total: Any) -> None:
-    """Splat one dense frame (Y, X, C) onto `total` (rows, columns, C'), the rectangle from row `top`, column `left`."""
+def push_dense(
+    data: Any, low: int, displacement: Any, upsampling: int, top: int, left: int, rounder: float, total: Any
+) -> None:
+    """Splat one dense frame (Y, X, C) onto `total` (rows, columns, C'), the rectangle from row `top`, column `left`.
+
+    Addends are rounded by `rounder` (see `exact`).
+    """
     height, width, channels = total.shape
     for iy in range(data.shape[0]):
         for ix in range(data.shape[1]):
@@ -100,4 +105,4 @@ def push_dense(data: Any, low: int, displacement: Any, upsampling: int, top: int
                     w = wy * (x - column if dx else 1 - (x - column))
                     if 0 <= oy < height and 0 <= ox < width and w > 0:
                         for c in range(channels):
-                            total[oy, ox, c] += w * data[iy, ix, low + c]
+                            total[oy, ox, c] += (w * data[iy, ix, low + c] + rounder) - rounder

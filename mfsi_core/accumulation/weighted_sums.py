@@ -80,8 +80,8 @@ def aligned_sums(
         part[:], spread[:] = 0, 0
         add(given.data[n], part, spread)
         corners = warp.corners_of(0, shape[0], n)
-        pull_dense(part, 0, *corners, 1, total)
-        pull_dense(spread, 0, *corners, 2, square)
+        pull_dense(part, 0, *corners, 1, 0.0, total)
+        pull_dense(spread, 0, *corners, 2, 0.0, square)
     return total, square
 
 

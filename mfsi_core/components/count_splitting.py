@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,16 @@ class Halves:
             half = sparse.coo_array((part[inside], place), shape=self._halves[index].shape).tocsr()
             self._halves[index] = self._halves[index] + half
 
+    def joined(self, other: Halves) -> Halves:
+        """Return the halves of the frames of both."""
+        out = copy.copy(self)
+        out._halves = [one + more for one, more in zip(self._halves, other._halves, strict=True)]
+        return out
+
     def z_scores(self) -> Floats:
         """Significance of the components: see `z_scores`."""
+        for half in self._halves:
+            half.sum_duplicates()  # in one order, however the sum was made
         return z_scores(self._halves[0], self._halves[1], self._shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def scree(
     frames: Any = None,
     registration: Registration | None = None,
     *,
+    client: Any = None,
     quiet: bool = True,
 ) -> Scree:
     """Weigh the components of cumulative sums of a series against dose.
@@ -47,6 +49,8 @@ def scree(
         Numbers of frames to sum, from the first on. Default: 1, 4, 9, 16 … and all.
     registration : Registration, optional
         Aligns the frames; those left out are skipped and not counted. Default: they are summed as they are.
+    client : dask.distributed.Client, optional
+        Whose workers split and sum the frames (`mfsi_core.cluster`).
     quiet : bool
         No progress.
 
@@ -88,17 +92,12 @@ def scree(
     tested = given.sparse or not is_journal(source)
     halves = Halves((*given.shape, given.signal.channels - first)) if tested else None
     recorded = given
-    if given.sparse:
+    if given.sparse and client is None:
         given = Series(list(given), given.signal)
     ratios, z = [], []
     for before, number in track(list(zip([0, *numbers], numbers, strict=False)), "sums", quiet=quiet):
-        for frame in kept[before:number]:
-            events = _counts(recorded.nearest(int(frame)), first) if halves is not None else None
-            if halves is None or events is None:
-                halves = None
-                break
-            halves.add(events, registration.displacement[frame], int(frame))
-        ratios.append(_summed(given, registration, kept[:number], first))
+        halves = _split(halves, recorded, registration.displacement, kept[before:number], first, client)
+        ratios.append(_summed(given, registration, kept[:number], first, client))
         z.append(np.zeros(0) if halves is None else halves.z_scores())
     return Scree(
         labels=["cumulative"] * len(numbers),
@@ -193,11 +192,39 @@ def _numbers(frames: Any, available: int) -> list[int]:
     return [int(n) for n in numbers]
 
 
-def _summed(given: Series, registration: Registration, frames: NDArray[np.int64], first: int = 0) -> Floats:
+def _split(
+    halves: Halves | None, given: Series, displacement: NDArray[np.float32], frames: NDArray[np.int64], first: int,
+    client: Any,
+) -> Halves | None:  # fmt: skip
+    """Add the counts of some frames to the halves; None once one holds other than whole counts."""
+    if halves is None:
+        return None
+    if client is None:
+        return add_frames(halves, ((int(n), given.nearest(int(n)), displacement[n]) for n in frames), first)
+    from ..cluster.splitting import halves_of
+
+    found = halves_of(client, given, displacement, frames, first)
+    return None if found is None else halves.joined(found)
+
+
+def add_frames(
+    halves: Halves, frames: Iterable[tuple[int, Any, NDArray[np.float32]]], first: int
+) -> Halves | None:  # fmt: skip
+    """Add frames, each with its number and displacement; None once one holds other than whole counts."""
+    for number, frame, displacement in frames:
+        events = _counts(frame, first)
+        if events is None:
+            return None
+        halves.add(events, displacement, number)
+    return halves
+
+
+def _summed(
+    given: Series, registration: Registration, frames: NDArray[np.int64], first: int = 0, client: Any = None
+) -> Floats:
     moments = Moments((*given.shape, given.signal.channels - first))
-    accumulate(
-        given.subset(frames).data, registration.subset(frames), given.signal, channels=slice(first, None), out=moments
-    )
+    part = slice(first, None)
+    accumulate(given.subset(frames), registration.subset(frames), channels=part, out=moments, client=client)
     return _ratios(moments)
 
 

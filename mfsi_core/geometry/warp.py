@@ -146,6 +146,8 @@ class Warp:
         First and past-the-last output index.
     recorded : (N, Y, X) array of bool, optional
         Pixels that were; a position between others was not seen. All by default.
+    rigid : bool, optional
+        Whether the frames, among others of one series, moved as a whole; found from these by default.
     """
 
     def __init__(
@@ -155,10 +157,11 @@ class Warp:
         rows: tuple[int, int],
         columns: tuple[int, int],
         recorded: NDArray[np.bool_] | None = None,
+        rigid: bool | None = None,
     ) -> None:
         self.displacement, self.upsampling, self.rows, self.columns = displacement, upsampling, rows, columns
         self.recorded = recorded
-        self.rigid = is_rigid(displacement)
+        self.rigid = is_rigid(displacement) if rigid is None else rigid
         self._x = scene_positions(*columns, upsampling)
         self._spans = None if self.rigid else row_spans(displacement)
 

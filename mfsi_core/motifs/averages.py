@@ -226,7 +226,7 @@ def _add(
             out = total[slice(*span)][:, None]
             for r in range(len(found.iy)):
                 one = Corners(found.iy[r, :, None], found.ix[r, :, None], found.fy[r, :, None], found.fx[r, :, None])
-                pull.pull_dense(data, window[0], *one, 1, out)
+                pull.pull_dense(data, window[0], *one, 1, 0.0, out)
             coverage[slice(*span)] += ((found.iy >= 0) & (found.ix >= 0)).sum(axis=0)
 
         dealt(sampled)

@@ -42,11 +42,13 @@ def register_journal(
     beam_energy: float | None = None,
     anew: bool = False,
     method: str | None = None,
+    client: Any = None,
     quiet: bool = False,
 ) -> tuple[Any, Results]:
     """Choose frames and signals and register; returns the chosen frames of the journal and the results so far.
 
-    Displacements that were appended to the journal are used, unless all is to be done `anew` or by a plugin, `method`.
+    Displacements that were appended to the journal are used, unless all is to be done `anew` or by a plugin, `method`;
+    areas are registered by the workers of a `client`, if there is one.
     """
     frames = [frame.index for frame in journal if region is None or frame.region == region]
     if not frames:
@@ -76,7 +78,7 @@ def register_journal(
         )
     results.signal = spectra_signal(view, signal)
     results.notes += aborted_frames(view, results.signal or image_signal(view, image))
-    _align(view, results, image, anew=anew, method=method, quiet=quiet)
+    _align(view, results, image, anew=anew, method=method, client=client, quiet=quiet)
     return view, results
 
 
@@ -95,7 +97,9 @@ def _strange_units(journal: Any) -> list[str]:
     return list(dict.fromkeys(out))
 
 
-def _align(journal: Any, results: Results, name: str | None, *, anew: bool, method: str | None, quiet: bool) -> None:
+def _align(
+    journal: Any, results: Results, name: str | None, *, anew: bool, method: str | None, client: Any, quiet: bool
+) -> None:
     """Register by the image, or by the X-ray counts where there is none."""
     guide, signal = image_signal(journal, name), results.signal
     source = guide or signal
@@ -117,7 +121,7 @@ def _align(journal: Any, results: Results, name: str | None, *, anew: bool, meth
             if found is None:
                 regions = [journal[i].region for i in range(len(journal))]
                 to_field = None if guide is None else guide.to_field
-                found = register(stack, regions=regions, across=True, to_field=to_field, method=method)
+                found = register(stack, regions=regions, across=True, to_field=to_field, method=method, client=client)
                 found.recorded = recorded
             else:
                 results.notes.append("The displacements stored in the journal were used.")

@@ -31,6 +31,7 @@ def write_cube(
     region: tuple[slice, slice] | None = None,
     channels: slice | None = None,
     method: str = "pull",
+    client: Any = None,
 ) -> None:
     """Write the aligned sum of the spectra to an HDF5 file, or to Lispix ripple (``.rpl`` and ``.raw``).
 
@@ -64,7 +65,7 @@ def write_cube(
     )
 
     def fill(data: Any) -> None:
-        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data)
+        accumulate(journal, registration, signal.name, upsampling, region, channels, method, data, client=client)
 
     if path.suffix.lower() == ".rpl":
         with results.timed("accumulate"):

@@ -104,8 +104,7 @@ def analyse(journal: Any, name: str, registration: Registration | None = None, s
         "name": name, "path": view.path, "frames": view.frames, "metadata": view.metadata, "signal": signal,
         "registration": None if registration is None else {key: getattr(registration, key) for key in FIELDS},
     }  # fmt: skip
-    size = Path(view.path).stat().st_size
-    return _checked(plugin, call(f"{__name__}:_analyse_here", arguments, size, str(plugin)))
+    return _checked(plugin, call(f"{__name__}:_analyse_here", arguments, view.bytes, str(plugin)))
 
 
 def _analyse_here(

@@ -18,6 +18,7 @@ from lbj import LbjError, UsageError
 from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 
+from ..cluster.client import ClusterError, connected
 from ..registration import plugins as registrations
 from ..report.results import Results
 from ..series.dose import beam_current, dose_per_frame, dwell_time
@@ -54,6 +55,7 @@ def run(
     maps: str = "filter",
     method: str | None = None,
     analyses: Sequence[str] = (),
+    scheduler: str | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Register, accumulate and map a series, and write a report.
@@ -90,6 +92,8 @@ def run(
         A registration that another installed package provides.
     analyses : list of str
         Analyses that other installed packages provide (docs/plugins.md): each becomes a section of the report.
+    scheduler : str, optional
+        Address of a scheduler of dask.distributed, whose workers register the areas and sum the frames.
     quiet : bool
         No progress.
 
@@ -102,6 +106,8 @@ def run(
     ------
     UsageError
         If a name or element is unknown; LbjError if the input cannot be read.
+    ClusterError
+        If no scheduler answers, or it or its workers fail; nothing is written then.
     """
     from ..report.page import write
 
@@ -119,12 +125,13 @@ def run(
     spared = [*inputs, *(name for name in (factors,) if name)]
     known = MADE if _is_journal(inputs) else (*MADE, CONVERTED)
     with (
+        connected(scheduler) as client,
         new_folder(output, "mfsi run", known, spared) as folder,
         lbj.open(path := _journal(inputs, folder, seconds, quiet=quiet)) as journal,
     ):
         view, results = register_journal(
             journal, inputs, image=image, signal=signal, region=region, beam_energy=beam_energy, method=method,
-            quiet=quiet,
+            client=client, quiet=quiet,
         )  # fmt: skip
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
@@ -134,10 +141,10 @@ def run(
             add_counts_section(results)
         if factors is not None:
             with _section(results, "the composition"):
-                add_quantification(view, results, folder, elements, factors, chips, stated, compare)
+                add_quantification(view, results, folder, elements, factors, chips, stated, compare, client)
         if scree:
             with _section(results, "the components against dose"):
-                add_scree(view, results, folder, quiet=quiet)
+                add_scree(view, results, folder, client, quiet=quiet)
         for name in analyses:
             with _section(results, f"the analysis {name}"):
                 add_analysis(view, results, folder, name)
@@ -149,7 +156,7 @@ def run(
                     "`mfsi accumulate` writes it, or a part of it."
                 )
             else:
-                write_cube(view, results, folder / "accumulated.h5")
+                write_cube(view, results, folder / "accumulated.h5", client=client)
         results.files.append(MANIFEST)
         return write(results, folder)
 
@@ -159,6 +166,8 @@ def _section(results: Results, name: str) -> Iterator[None]:
     """Go on without a section of the report that cannot be made, and say so."""
     try:
         yield
+    except ClusterError:
+        raise
     except (LbjError, np.linalg.LinAlgError) as error:
         results.figures.setdefault("not_made", []).append(name)
         results.notes.append(f"The report is without {name}: {error}.")

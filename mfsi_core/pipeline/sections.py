@@ -57,6 +57,7 @@ def add_quantification(
     chips: Any,
     stated: dict[str, float] | None,
     earlier: Any,
+    client: Any = None,
 ) -> None:
     """Quantify the elements in chips, and compare; arguments as for `pipeline.run`."""
     from ..quantification.quantify import analyse
@@ -66,7 +67,8 @@ def add_quantification(
         raise UsageError("quantification needs X-ray counts and elements: name all that shows with --elements Fe,Pt")
     with results.timed("quantify"):
         used = results.registration if results.guide else None
-        found = analyse(journal, list(elements), chips, factors, signal=results.signal.name, registration=used)
+        name = results.signal.name
+        found = analyse(journal, list(elements), chips, factors, signal=name, registration=used, client=client)
         found.table.to_csv(folder / "quantification.csv", index=False)
         results.sections.append(composition_section(found, results.pixel))
         results.notes += [note for note in found.notes if note not in results.notes]
@@ -93,7 +95,7 @@ def add_analysis(journal: Any, results: Results, folder: Path, name: str) -> Non
         results.sections.append(Section(f"Analysis: {name}", text, found.rows, pictures))
 
 
-def add_scree(journal: Any, results: Results, folder: Path, *, quiet: bool) -> None:
+def add_scree(journal: Any, results: Results, folder: Path, client: Any = None, *, quiet: bool) -> None:
     """Weigh the components against dose."""
     from ..components.figure import scree_figure
     from ..components.scree import scree
@@ -101,7 +103,7 @@ def add_scree(journal: Any, results: Results, folder: Path, *, quiet: bool) -> N
     if results.signal is None or results.registration is None:
         raise UsageError("the series holds no spectra, whose components could be counted")
     with results.timed("scree"):
-        found = scree(journal, results.signal, registration=results.registration, quiet=quiet)
+        found = scree(journal, results.signal, registration=results.registration, client=client, quiet=quiet)
         found.write(folder / "scree.csv")
         rows = [
             {"frames": frames, f"dose, {found.dose_unit}": dose, "significant components": count if count >= 0 else "–"}

@@ -238,6 +238,7 @@ def analyse(
     energy: tuple[float, float] | None = None,
     region: tuple[slice, slice] | None = None,
     registration: Registration | None = None,
+    client: Any = None,
 ) -> Quantification:
     """Quantify chips of a field; `quantify` returns the table of it.
 
@@ -263,6 +264,8 @@ def analyse(
     registration : Registration, optional
         Aligns the frames of a series while they are summed; interpolation correlates neighbouring pixels, so that
         errors hold for chips of several pixels.
+    client : dask.distributed.Client, optional
+        Whose workers decode the frames, and sum them where they are aligned (`mfsi_core.cluster`).
     """
     elements = [str(element) for element in elements]
     if method not in METHODS:
@@ -271,7 +274,7 @@ def analyse(
         raise UsageError(f"fit must be 'poisson' or 'linear', got {fit!r}")
     checked_dose(dose, method)
     rows = read_factors(factors)
-    spectra = spectra_in(source, signal, registration)
+    spectra = spectra_in(source, signal, registration, client)
     beam = spectra.metadata.get("beam_energy")
     beam = float(beam) if beam else None
     parts = make_chips(chips, spectra.shape, region)

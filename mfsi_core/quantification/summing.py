@@ -40,6 +40,8 @@ class Spectra:
         Aligns the frames while they are summed.
     metadata : dict
         Of the journal, else empty.
+    client : dask.distributed.Client or None
+        Whose workers decode the frames, and sum them where they are aligned.
     """
 
     given: Series
@@ -47,23 +49,25 @@ class Spectra:
     shape: tuple[int, int]
     registration: Registration | None
     metadata: dict[str, Any]
+    client: Any = None
 
     def parts(self) -> Iterator[tuple[int, Any]]:
         """First row, and Events or a (rows, X, C) array."""
         rows = max(BAND_BYTES // (8 * self.shape[1] * self.axis.size), 1)
         bands = [slice(top, min(top + rows, self.shape[0])) for top in range(0, self.shape[0], rows)]
+        from ..accumulation.accumulate import accumulate
+        from ..cluster.pieces import decoded
+
         if self.registration is None:
-            for frame in self.given:
+            for frame in self.given if self.client is None else decoded(self.client, self.given):
                 if isinstance(frame, Events):
                     yield 0, frame
                 else:
                     yield from ((band.start, frame[band]) for band in bands)
             return
-        from ..accumulation.accumulate import accumulate
-
         for band in bands:
             part = (band, slice(None))
-            yield band.start, accumulate(self.given.data, self.registration, self.given.signal, region=part)
+            yield band.start, accumulate(self.given, self.registration, region=part, client=self.client)
 
     def sums(self, labels: NDArray[np.int32], chips: int, bin_of: NDArray[np.int32], bins: int) -> Floats:
         """Counts of every chip in every bin: (chips, bins) float64."""
@@ -114,7 +118,7 @@ class Spectra:
         return out.transpose(1, 0, 2).reshape(chips, -1)[:, : weights.shape[1]]
 
 
-def spectra_in(source: Any, signal: Any, registration: Registration | None) -> Spectra:
+def spectra_in(source: Any, signal: Any, registration: Registration | None, client: Any = None) -> Spectra:
     """Spectra of a source, with their energies.
 
     Parameters
@@ -123,6 +127,7 @@ def spectra_in(source: Any, signal: Any, registration: Registration | None) -> S
     signal : str or Signal
         Name of a journal's signal; a Signal gives the energy axis of Events or of a cube.
     registration : Registration, optional
+    client : dask.distributed.Client, optional
 
     Raises
     ------
@@ -148,7 +153,7 @@ def spectra_in(source: Any, signal: Any, registration: Registration | None) -> S
         )
     if axis.size < 16 or not (np.diff(axis) > 0).all():
         raise UsageError(f"quantification needs at least 16 channels of rising energy, got {axis.size}")
-    return Spectra(given, axis, given.shape, registration, metadata)
+    return Spectra(given, axis, given.shape, registration, metadata, client)
 
 
 def _arrays(source: Any, signal: Any) -> Series:

@@ -38,6 +38,7 @@ def register(
     across: bool = False,
     to_field: Any = None,
     method: str | None = None,
+    client: Any = None,
 ) -> Registration:
     """Register a series of images of one scene, every row of every frame for itself.
 
@@ -59,6 +60,8 @@ def register(
         `Signal.to_field` of the images; a journal declares its own.
     method : str, optional
         A registration that another installed package provides (docs/plugins.md), in place of the one described here.
+    client : dask.distributed.Client, optional
+        Whose workers register the areas, one each (`mfsi_core.cluster`).
 
     Returns
     -------
@@ -78,6 +81,8 @@ def register(
         If the frames differ in shape or are not real images, or no package provides `method`.
     PluginError
         If the plugin that `method` names fails.
+    ClusterError
+        If the scheduler or its workers fail.
 
     Notes
     -----
@@ -95,11 +100,14 @@ def register(
     stack, said = prepared(stack)
     usable = usable_frames(stack)
     one_area = register_area if method is None else partial(registrations.register_area, name=method)
-    parts = {}
-    for name in np.unique(area):
-        chosen = usable & (area == name)
-        if chosen.any():
-            parts[int(name)] = one_area(stack if chosen.all() else stack[chosen])
+    members = {int(name): usable & (area == name) for name in np.unique(area)}
+    stacks = {name: stack if one.all() else stack[one] for name, one in members.items() if one.any()}
+    if client is None:
+        parts = {name: one_area(images) for name, images in stacks.items()}
+    else:
+        from ..cluster.areas import register_areas
+
+        parts = register_areas(client, stacks, one_area)
     found = assemble(stack, area, usable, parts, said, across=across, to_field=to_field)
     found.recorded = recorded
     return found

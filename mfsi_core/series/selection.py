@@ -21,7 +21,7 @@ class View:
     """Some frames of a journal; `known` stands in place of its metadata."""
 
     def __init__(self, journal: Any, frames: list[int], known: dict[str, Any] | None = None) -> None:
-        self._journal, self.frames, self.path = journal, frames, journal.path
+        self._journal, self.frames, self.path, self.bytes = journal, frames, journal.path, journal.bytes
         self.signals, self.metadata = journal.signals, {**journal.metadata, **(known or {})}
 
     @property

@@ -85,6 +85,8 @@ def _nearest(data: Any, index: int) -> Any:
 class _Stored:
     """Frames of a journal, shifted as it says."""
 
+    stored = True
+
     def __init__(self, journal: Any, name: str) -> None:
         self.journal, self._shifts = journal, Shifts(journal.signals, name)
 
@@ -100,6 +102,8 @@ class _Stored:
 
 class _Frames:
     """Frames of a journal as they were recorded."""
+
+    stored = False
 
     def __init__(self, journal: Any, signal: Signal) -> None:
         self.journal, self.signal = journal, signal
@@ -145,7 +149,7 @@ def series(source: Any, signal: str | Signal | None = "EDX", energy_shift: Any =
 
     Parameters
     ----------
-    source : journal, its frames, Events, sequence of Events, or dense frames
+    source : journal, its frames, Events, sequence of Events, dense frames, or Series
         Dense: (N, Y, X) or (N, Y, X, C) array, or a sequence of (Y, X) or (Y, X, C) arrays.
     signal : str or Signal
         Name of the signal of a journal; a Signal declares the axes: of other sources, or, where those of a journal's
@@ -160,7 +164,7 @@ def series(source: Any, signal: str | Signal | None = "EDX", energy_shift: Any =
         If the journal lacks the signal, it has more than two navigation axes, frames differ in shape, or the shifts do
         not fit; later, if spectra are to be shifted whose axis is not even and in eV.
     """
-    given = _of_journal(source, signal, stored=energy_shift is None)
+    given = source if isinstance(source, Series) else _of_journal(source, signal, stored=energy_shift is None)
     given = _of_arrays(source, signal) if given is None else given
     return given if energy_shift is None else _shifted(given, energy_shift)
 

@@ -1,0 +1,92 @@
+"""Pieces: frames of a series as a task carries them, by the journal's path or, where there is none, themselves."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import lbj
+from lbj import Signal
+
+from ..series.selection import View
+from ..series.series import Series, series
+from .client import Workers
+
+FEW = 4  # frames that travel together
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some frames of one signal.
+
+    Attributes
+    ----------
+    signal : Signal
+    frames : list
+        Numbers in the journal; else the frames.
+    path : str or None
+        Of the journal, which every task opens for itself.
+    shift : float, (N,) or (N, Y, X) array, or None
+        Energy shifts in place of those stored.
+    """
+
+    signal: Signal
+    frames: list[Any]
+    path: str | None = None
+    shift: Any = None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[Any]:
+        with self.series() as given:
+            yield from given
+
+    @contextmanager
+    def series(self) -> Iterator[Series]:
+        """Give the frames as a series, whose journal is open meanwhile."""
+        if self.path is None:
+            yield series(self.frames, self.signal, self.shift)
+            return
+        with lbj.open(self.path) as journal:
+            yield series(View(journal, self.frames), self.signal, self.shift)
+
+
+def cut(given: Series, number: int) -> list[Piece]:
+    """Cut a series into so many pieces at most, of successive frames."""
+    bounds = np.linspace(0, len(given), min(number, len(given)) + 1).astype(int)
+    return [_piece(given, np.arange(a, b)) for a, b in itertools.pairwise(bounds)]
+
+
+def decoded(client: Any, given: Series) -> Iterator[Any]:
+    """Yield the frames in order, as workers decode them."""
+    workers = Workers(client)
+    futures = [workers.submit(list, piece) for piece in cut(given, max(len(given) // FEW, 1))]
+    while futures:
+        yield from workers.result(futures.pop(0))
+
+
+def _piece(given: Series, frames: NDArray[np.int64]) -> Piece:
+    data, chosen, shift = given.data, frames, None
+    while True:
+        if hasattr(data, "shifts"):
+            told = data.shifts[chosen]
+            shift = told.reshape(-1) if told.shape[1] == 1 else told.reshape(-1, *given.shape)
+            data = data.data
+        elif hasattr(data, "frames"):
+            chosen, data = data.frames[chosen], data.data
+        else:
+            break
+    journal = getattr(data, "journal", None)
+    if journal is None or journal.path is None:
+        return Piece(given.signal, [data[int(n)] for n in chosen], None, shift)
+    if shift is None and not data.stored:
+        shift = 0.0
+    numbers = journal.frames if isinstance(journal, View) else range(len(journal))
+    return Piece(given.signal, [numbers[int(n)] for n in chosen], journal.path, shift)

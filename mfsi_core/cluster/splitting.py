@@ -1,0 +1,41 @@
+"""Splitting: the halves into which `scree` deals counts, by workers; they are whole numbers, joined as a tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..components.count_splitting import Halves
+from ..components.scree import add_frames
+from ..series.series import Series
+from .client import Workers
+from .pieces import Piece, cut
+from .sums import EACH
+
+
+def halves_of(
+    client: Any, given: Series, displacement: NDArray[np.float32], frames: NDArray[np.int64], first: int
+) -> Halves | None:
+    """Return the halves of some frames, from a channel on; None where one holds other than whole counts."""
+    workers = Workers(client)
+    pieces = cut(given.subset(frames), EACH * workers.number)
+    parts, at = [], 0
+    for piece in pieces:
+        numbers = frames[at : at + len(piece)]
+        parts.append(workers.submit(_halves, piece, numbers.tolist(), displacement[numbers], first))
+        at += len(piece)
+    found: Halves | None = workers.result(workers.tree(parts, _joined))
+    return found
+
+
+def _halves(piece: Piece, numbers: list[int], displacement: NDArray[np.float32], first: int) -> Halves | None:
+    with piece.series() as given:
+        halves = Halves((*given.shape, given.signal.channels - first))
+        frames = ((number, given.nearest(n), displacement[n]) for n, number in enumerate(numbers))
+        return add_frames(halves, frames, first)
+
+
+def _joined(one: Halves | None, other: Halves | None) -> Halves | None:
+    return None if one is None or other is None else one.joined(other)
