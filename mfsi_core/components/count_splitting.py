@@ -36,7 +36,7 @@ class Halves:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape = (shape[0], shape[1])
         size = (shape[0] * shape[1], shape[2])
-        self._halves = [sparse.csr_array(size, dtype=np.int64), sparse.csr_array(size, dtype=np.int64)]
+        self.parts = [sparse.csr_array(size, dtype=np.int64), sparse.csr_array(size, dtype=np.int64)]
 
     def add(self, events: Events, displacement: NDArray[np.float32], frame: int) -> None:
         """Add a frame whose pixels sampled the scene displaced by (2, Y, X) px."""
@@ -48,20 +48,20 @@ class Halves:
         inside = (to_y >= 0) & (to_y < rows) & (to_x >= 0) & (to_x < columns)
         place = (to_y * columns + to_x)[inside], events.channel[inside].astype(np.int64)
         for index, part in enumerate((first, count - first)):
-            half = sparse.coo_array((part[inside], place), shape=self._halves[index].shape).tocsr()
-            self._halves[index] = self._halves[index] + half
+            half = sparse.coo_array((part[inside], place), shape=self.parts[index].shape).tocsr()
+            self.parts[index] = self.parts[index] + half
 
     def joined(self, other: Halves) -> Halves:
         """Return the halves of the frames of both."""
         out = copy.copy(self)
-        out._halves = [one + more for one, more in zip(self._halves, other._halves, strict=True)]
+        out.parts = [one + more for one, more in zip(self.parts, other.parts, strict=True)]
         return out
 
     def z_scores(self) -> Floats:
         """Significance of the components: see `z_scores`."""
-        for half in self._halves:
+        for half in self.parts:
             half.sum_duplicates()  # in one order, however the sum was made
-        return z_scores(self._halves[0], self._halves[1], self._shape)
+        return z_scores(self.parts[0], self.parts[1], self._shape)
 
 
 def z_scores(first: Any, second: Any, shape: tuple[int, int]) -> Floats:
