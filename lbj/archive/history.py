@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..format.amendments import FIXED, WHEN, merge
 from . import quantities
 
 LONGEST = 60  # letters of a value
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 AXIS = ("name", "offset", "scale", "units", "values")
 
 
@@ -26,8 +28,8 @@ def history(header: dict[str, Any], patches: Iterable[dict[str, Any]]) -> list[s
     now = copy.deepcopy({"metadata": header.get("metadata", {}), "signals": header["signals"]})
     out = []
     for patch in patches:
-        when = patch.get(WHEN)
-        out += [f"{line}{f', {when}' if isinstance(when, str) else ''}" for line in changes(now, patch)]
+        when = patch.get(WHEN, "")
+        out += [f"{line}, {when}" if INSTANT.fullmatch(when) else line for line in changes(now, patch)]
         apply(now, patch)
     return out
 
@@ -50,12 +52,17 @@ def changes(header: dict[str, Any], patch: dict[str, Any]) -> list[str]:
         if item is None:
             continue
         own = change.get("metadata")
-        out += _differences(f"{name}.", item.get("metadata") or {}, own if isinstance(own, dict) else {})
+        out += _differences(f"{name}.", _as(dict, item.get("metadata")), _as(dict, own))
         if "axes" in change:
-            out += _axes(name, item.get("axes") or [], change["axes"] or [])
+            out += _axes(name, _as(list, item.get("axes")), _as(list, change["axes"]))
         others = {key: value for key, value in change.items() if key not in (*FIXED, "metadata", "axes")}
         out += _differences(f"{name}.", item, others)
     return out
+
+
+def _as(kind: type, value: Any) -> Any:
+    """Return a value of a kind, or an empty one: only what comes out of all amendments need be right."""
+    return value if isinstance(value, kind) else kind()
 
 
 def _differences(prefix: str, before: dict[str, Any], patch: dict[str, Any]) -> list[str]:
@@ -69,8 +76,8 @@ def _differences(prefix: str, before: dict[str, Any], patch: dict[str, Any]) -> 
 
 def _axes(name: str, before: list[Any], after: list[Any]) -> list[str]:
     out = []
-    for number, axis in enumerate(after):
-        old = before[number] if number < len(before) else {}
+    for number, axis in enumerate(_as(dict, one) for one in after):
+        old = _as(dict, before[number]) if number < len(before) else {}
         for key in AXIS:
             if old.get(key) != axis.get(key):
                 units = axis.get("units", "") if key in ("offset", "scale") else ""
@@ -96,5 +103,6 @@ def _text(value: Any, unit: str) -> str:
         return ", ".join(_text(one, unit) for one in value)
     if isinstance(value, float):
         return f"{value:.10g} {unit}".rstrip()
-    found = str(value) if len(str(value)) <= LONGEST else f"{str(value)[:LONGEST]}…"
+    found = str(value) if str(value).isprintable() else repr(value)
+    found = found if len(found) <= LONGEST else f"{found[:LONGEST]}…"
     return f"{found} {unit}".rstrip() if isinstance(value, int) else found

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import outputs
 from ..errors import UsageError
 from ..importing.child import size_of
-from ..outputs import new_files
 from ..progress import track
 from .amend import Settings
 from .jobs import FAILED, Result
@@ -81,6 +81,7 @@ def convert_tree(
     if not found.jobs and not found.unread:
         raise UsageError(f"{str(root)!r} holds no file that could be read")
     out.mkdir(parents=True, exist_ok=True)
+    outputs._check(out, [REPORT], [])
     outcome = Outcome(_results(found, settings, quiet=quiet), found.aside)
     for folder in sorted({job.out.parent for job in found.jobs}, reverse=True):
         with contextlib.suppress(OSError):  # it holds journals
@@ -92,7 +93,7 @@ def convert_tree(
         if result.state != FAILED:
             outcome.before += sum(map(sizes.of, result.files))
             outcome.after += result.bytes
-    with new_files(out / REPORT) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with outputs.new_files(out / REPORT) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(sorted(_rows(outcome, root, out, sizes)))

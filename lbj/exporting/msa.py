@@ -28,7 +28,9 @@ def write(series: Series, path: Path) -> None:
     names = members(signal.name for signal in signals)
     for number, signal in enumerate(signals):
         out = path.with_stem(f"{path.stem}_{names[signal.name]}") if number else path
-        lines = [f"#{key:<12}: {value}".rstrip(" ") for key, value in _header(series, signal)]
+        lines = [
+            f"#{key:<12}: {' '.join(str(value).split())[:64]}".rstrip(" ") for key, value in _header(series, signal)
+        ]
         lines += [*_data(series, signal), f"#{'ENDOFDATA':<12}:"]
         out.write_text("\n".join(lines) + "\n", encoding="ascii", errors="replace", newline="\r\n")
 
@@ -37,7 +39,7 @@ def _header(series: Series, signal: Signal) -> Iterator[tuple[str, Any]]:
     axis, metadata = signal.axes[-1], series.journal.metadata
     yield "FORMAT", "EMSA/MAS Spectral Data File"
     yield "VERSION", "1.0"
-    yield "TITLE", " ".join(str(metadata.get("title") or signal.name).split())[:64]
+    yield "TITLE", metadata.get("title") or signal.name
     day, _, clock = str(
         series.journal[series.numbers[0]].start_time or metadata.get("local_start_time") or ""
     ).partition("T")

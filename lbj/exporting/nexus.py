@@ -47,7 +47,7 @@ def write(series: Series, path: Path) -> None:
         if started is not None:
             entry["start_time"] = started
         if metadata.get("title"):
-            entry["title"] = str(metadata["title"])
+            entry["title"] = _plain(metadata["title"])
         _program(entry)
         _sample(entry, metadata)
         measurement = _group(entry, "measurement", "NXem_measurement", default="event1")
@@ -65,6 +65,11 @@ def _group(parent: Any, name: str, kind: str, **attributes: Any) -> Any:
     return group
 
 
+def _plain(text: Any) -> str:
+    """Return a text that HDF5 takes: no zeros, of a length that attributes have."""
+    return str(text).replace("\0", "")[:1000]
+
+
 def _program(entry: Any) -> None:
     from ..version import __version__
 
@@ -76,16 +81,16 @@ def _program(entry: Any) -> None:
 def _sample(entry: Any, metadata: dict[str, Any]) -> None:
     sample = _group(entry, "sample1", "NXsample")
     if isinstance(metadata.get("specimen"), str):
-        sample["name"] = metadata["specimen"]
+        sample["name"] = _plain(metadata["specimen"])
     if isinstance(metadata.get("elements"), list):
-        sample["atom_types"] = ", ".join(map(str, metadata["elements"]))
+        sample["atom_types"] = _plain(", ".join(map(str, metadata["elements"])))
 
 
 def _instrument(measurement: Any, series: Series, signals: list[Signal]) -> None:
     metadata = series.journal.metadata
     instrument = _group(measurement, "instrument", "NXem_instrument")
     if isinstance(metadata.get("microscope"), str):
-        instrument["name"] = metadata["microscope"]
+        instrument["name"] = _plain(metadata["microscope"])
     if isinstance(metadata.get("beam_energy"), (int, float)):
         source = _group(_group(instrument, "ebeam_column", "NXebeam_column"), "electron_source", "NXsource")
         _number(source, "voltage", metadata["beam_energy"], "V")
@@ -163,9 +168,9 @@ def _axis(data: Any, name: str, axis: Axis) -> None:
     known = "scale" in axis or "values" in axis
     data[name] = axis_values(axis) if known else np.arange(axis["size"], dtype=np.float64)
     unit = axis.get("units", "") if known else ""
-    data[name].attrs["long_name"] = f"{axis['name']}{f' ({unit})' if unit else ', number'}"
+    data[name].attrs["long_name"] = _plain(f"{axis['name']}{f' ({unit})' if unit else ', number'}")
     if unit:
-        data[name].attrs["units"] = unit
+        data[name].attrs["units"] = _plain(unit)
 
 
 def _sums(entry: Any, series: Series) -> None:
@@ -186,7 +191,7 @@ def _sums(entry: Any, series: Series) -> None:
         indexing = _group(method, "indexing", "NXprocess")
         if x_ray:
             if isinstance(metadata.get("elements"), list):
-                indexing["atom_types"] = ", ".join(map(str, metadata["elements"]))
+                indexing["atom_types"] = _plain(", ".join(map(str, metadata["elements"])))
             data = _group(indexing, "summary", "NXdata", signal="intensity")
         else:
             data = _group(_group(indexing, "spectrum1", "NXspectrum"), "spectrum_0d", "NXdata", signal="intensity")

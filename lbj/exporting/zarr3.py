@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,28 +28,30 @@ if TYPE_CHECKING:
 
 LEVEL = 3  # of zstd
 TIMES = (*PER_SIGNAL, *PER_FRAME)
+RESERVED = ("zarr.json", "c", "frame", *TIMES)  # names of members that a signal's array has not
 
 
 def write(series: Series, path: Path) -> None:
     """Write a group for every signal that the frames hold, and for the static ones."""
     described = {"title": series.journal.metadata.get("title", ""), "metadata": series.journal.metadata}
     _group(path, described)
-    names = members(signal.name for signal in series.stored)
+    names = members((signal.name for signal in series.stored), ("zarr.json", "c"))
     found = False
     for signal in series.stored:
         numbers = [] if signal.static else [frame.index for frame in series.frames(signal.name)]
         if numbers or (signal.static and signal.name in series.journal.statics()):
-            _signal(series, signal, numbers, path / names[signal.name], names[signal.name])
+            _signal(series, signal, numbers, path / names[signal.name])
             found = True
     if not found:
         raise UsageError("the selected frames hold no signal")
 
 
-def _signal(series: Series, signal: Signal, numbers: list[int], folder: Path, name: str) -> None:
+def _signal(series: Series, signal: Signal, numbers: list[int], folder: Path) -> None:
     declared = {key: value for key, value in signal.to_json().items() if key not in ("coding", "axes")}
     attributes = [series.journal[number].attributes for number in numbers]
     _group(folder, {"signal": declared, "frames": attributes})
-    dims = _dimensions(signal)
+    name = members([folder.name], RESERVED)[folder.name]
+    dims = _dimensions(signal, name)
     lead = () if signal.static else (len(numbers),)
     dtype = np.dtype(dtype_of(series, signal))
     names = [*(["frame"] if lead else []), *dims]
@@ -69,12 +72,13 @@ def _signal(series: Series, signal: Signal, numbers: list[int], folder: Path, na
             vector(folder, dim, axis_values(axis), dim, {"units": axis.get("units", "")})
 
 
-def _dimensions(signal: Signal) -> list[str]:
-    """Return names of the axes, each once, none that of the frames' axis."""
+def _dimensions(signal: Signal, array: str) -> list[str]:
+    """Return names of the axes that a folder can have, each once, none that of another member."""
     out: list[str] = []
     for number, axis in enumerate(signal.axes):
-        name = str(axis["name"]).replace("/", "_") or f"axis{number}"
-        out.append(name if name not in ("frame", signal.name, *TIMES, *out) else f"{name}_{number}")
+        plain = re.sub(r"[^\w +-]", "_", str(axis["name"]))[:40].strip()
+        taken = {name.casefold() for name in (array, *RESERVED, *out)}
+        out.append(plain if plain and plain.casefold() not in taken else f"{plain}_{number}")
     return out
 
 

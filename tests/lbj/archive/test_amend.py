@@ -172,3 +172,16 @@ def test_at_import_the_source_s_word_stays(tmp_path, capsys):
     with lbj.open(out) as journal:
         assert journal.metadata["beam_energy"] == 80e3
         assert "beam_energy" not in journal.head.json["metadata"]
+
+
+def test_what_amendments_pass_through_need_not_be_right(path, capsys):
+    """Only what comes out at the end keeps the rules; the history is told all the same."""
+    with lbj.open(path) as journal:
+        axes = journal.signals["HAADF"].axes
+    writer = lbj.append(path)
+    for change in (5, {"a": 1}, [1, 2], axes):
+        writer._put(b"aMNd", {"signals": {"HAADF": {"axes": change, "metadata": [] if change == 5 else {}}}})
+    writer._put(b"aMNd", {"metadata": {"title": ["x"] * 99}, "x-lbj-amended": "\x1b[31m"})
+    writer.close()
+    assert main(["info", str(path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out

@@ -186,6 +186,24 @@ def test_wrong_usage(tmp_path, monkeypatch, capsys, arguments, said):
     assert sorted(os.listdir()) == ["empty", "tree"]
 
 
+def test_a_report_that_is_not_ours_is_left_before_the_work(tmp_path, capsys):
+    npz(tmp_path / "tree" / "a.npz")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "convert.csv").write_text("mine")
+    assert main(["convert", str(tmp_path / "tree"), "-o", str(tmp_path / "out")]) == 2
+    assert os.listdir(tmp_path / "out") == ["convert.csv"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+def test_names_that_are_no_text(tmp_path):
+    tree = tmp_path / "tree"
+    npz(tree / "a.npz")
+    os.rename(tree / "a.npz", os.path.join(os.fsencode(tree), b"a\xff\n.npz"))
+    assert main(["convert", str(tree), "-o", str(tmp_path / "out")]) == 0
+    assert b"a\xff\n.lbj" in os.listdir(os.fsencode(tmp_path / "out"))
+    assert list(rows(tmp_path / "out")) == ["a\\xff\n.npz"]
+
+
 def test_pairs_by_number(tmp_path):
     for i in (1, 2):
         for name in ("SI", "HAADF"):

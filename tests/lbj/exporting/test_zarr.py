@@ -123,3 +123,22 @@ def test_what_fails_leaves_nothing(tmp_path, capsys):
     assert main(["export", str(tmp_path / "a.lbj"), "-o", str(tmp_path / "a.zarr")]) == 2
     assert "no signal" in capsys.readouterr().err
     assert os.listdir(tmp_path) == ["a.lbj"]
+
+
+def test_names_that_no_folder_should_have(tmp_path):
+    axes = [{"name": "..", "scale": 1.0}, {"name": "a/b\0", "scale": 1.0}, {"name": "live_time" * 40, "scale": 1.0}]
+    names = ["..", "zarr.json", "c", "live_time", "frame", "a/b"]
+    with lbj.create(
+        tmp_path / "a.lbj", [lbj.Signal(name, "spectra", (1, 2, 3), axes=axes) for name in names]
+    ) as writer:
+        writer.append({name: np.full((1, 2, 3), i, np.float32) for i, name in enumerate(names)}, live_time=1.0)
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        export(journal, tmp_path / "a.zarr")
+        export(journal, tmp_path / "a.nxs")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["a.lbj", "a.nxs", "a.zarr"]
+    groups = [path for path in (tmp_path / "a.zarr").iterdir() if path.is_dir()]
+    assert len(groups) == len(names)
+    found = [read(array)[1] for group in groups for array in group.iterdir() if (array / "c" / "0" / "0").is_dir()]
+    assert {int(data.flat[0]) for data in found if data.ndim == 4} == set(
+        range(1, len(names))
+    )  # of the first all are zero
