@@ -83,7 +83,7 @@ def new_files(path: str | os.PathLike[str], *inputs: Any) -> Iterator[Path]:
     if out.is_dir():
         raise UsageError(f"{str(out)!r} is a folder; a file's name is expected")
     _need_folder(out)
-    _check(out.parent, [out.name], inputs)
+    refuse_overwrite(out.parent, [out.name], inputs)
     with _naming(out), _workshop(out.parent, out.name) as folder:
         yield folder / out.name
         _place(folder, out.parent, inputs, "")
@@ -117,7 +117,7 @@ def new_folder(
     if out.exists() and not out.is_dir():
         raise UsageError(f"the results need a folder, and {str(out)!r} is a file; choose another -o")
     if out.is_dir():
-        _check(out, names, inputs)
+        refuse_overwrite(out, names, inputs)
     with _naming(out), _made(out), _workshop(out, "") as folder:
         yield folder
         _place(folder, out, inputs, by)
@@ -247,7 +247,7 @@ def _plain(name: str) -> bool:
     return name == os.path.basename(name) and "\0" not in name and name not in ("", ".", "..", MANIFEST)
 
 
-def _check(folder: Path, names: Iterable[str], inputs: Iterable[Any]) -> None:
+def refuse_overwrite(folder: Path, names: Iterable[str], inputs: Iterable[Any]) -> None:
     """Refuse names under which something stands that is not this program's, or is an input."""
     listed = _read(folder)
     for name in names:
@@ -276,7 +276,7 @@ def _place(work: Path, folder: Path, inputs: Iterable[Any], by: str) -> None:
     names = sorted(path.name for path in work.iterdir())
     new: Manifest = [{"name": name, "sha256": digest(work / name), "by": by} for name in names]
     with _locked(folder / f"{MANIFEST}.lock", str(folder), wait=True):
-        _check(folder, names, inputs)
+        refuse_overwrite(folder, names, inputs)
         old = [row for row in _read(folder) if os.path.lexists(folder / row["name"])]
         others = [row for row in old if row["name"] not in names]
         stale = [

@@ -81,7 +81,7 @@ def convert_tree(
     if not found.jobs and not found.unread:
         raise UsageError(f"{str(root)!r} holds no file that could be read")
     out.mkdir(parents=True, exist_ok=True)
-    outputs._check(out, [REPORT], [])
+    outputs.refuse_overwrite(out, [REPORT], [])
     outcome = Outcome(_results(found, settings, quiet=quiet), found.aside)
     for folder in sorted({job.out.parent for job in found.jobs}, reverse=True):
         with contextlib.suppress(OSError):  # it holds journals
