@@ -134,7 +134,7 @@ def test_halves_hold_every_count_that_stays_in_the_field():
     displacement[1, 0, 0], displacement[0, 1, 2] = 1.4, 0.6
     halves = Halves(events.shape)
     halves.add(events, displacement, 7)
-    first, second = (half.toarray() for half in halves._halves)
+    first, second = (half.toarray() for half in halves.parts)
     expected = np.zeros((6, 2))
     expected[1] = 1000, 3
     np.testing.assert_array_equal(first + second, expected)
