@@ -219,7 +219,7 @@ class JournalError(Exception):
 def counts_from_list(pixel, channel, shape):
     """Counts for `write_frame` from a list of events: `pixel` (y * X + x) and `channel` of each, `shape` (Y, X, C)."""
     pixel, channel = np.asarray(pixel), np.asarray(channel)
-    pixels = _volume(shape[:-1])
+    pixels = volume(shape[:-1])
     for name, found, size in (("pixel", pixel, pixels), ("channel", channel, shape[-1])):
         right = found.shape == (channel.size,) and (not found.size or found.dtype.kind in "iu")
         _need(right, f"{name}: as many integers as channels", f"{found.dtype} of shape {found.shape}")
@@ -346,17 +346,17 @@ def _coded(signal, value):
     array = None if listed else np.asarray(value)
     found = tuple(value.shape) if listed else array.shape
     _need(found == shape, f"{name}: shape {shape}", found)
-    _need(_volume(shape) <= MOST, f"{name}: at most 2^32-1 voxels a frame", _volume(shape))
+    _need(volume(shape) <= MOST, f"{name}: at most 2^32-1 voxels a frame", volume(shape))
     if kind != "events":
         _need(array.dtype.name == signal["dtype"], f"{name}: dtype {signal['dtype']}", array.dtype.name)
         return 0, 0, array.astype(array.dtype.newbyteorder("<")).tobytes()
-    pixels = _volume(shape[:-1])
+    pixels = volume(shape[:-1])
     if listed:
         voxel, count = np.asarray(value.voxel), np.asarray(value.count)
         right = voxel.ndim == 1 and voxel.shape == count.shape and (not voxel.size or voxel.dtype.kind in "iu")
         right = right and np.unique(voxel).size == voxel.size
-        right = right and (not voxel.size or (voxel.min() >= 0 and voxel.max() < _volume(shape)))
-        _need(right, f"{name}: each voxel once, below {_volume(shape)}, and its count", value)
+        right = right and (not voxel.size or (voxel.min() >= 0 and voxel.max() < volume(shape)))
+        _need(right, f"{name}: each voxel once, below {volume(shape)}, and its count", value)
         voxel = voxel.astype(np.int64)
     else:
         flat = np.ascontiguousarray(array).reshape(-1)
@@ -388,7 +388,8 @@ def _leb128(voxel, count):
     return coded.tobytes()
 
 
-def _volume(sizes):
+def volume(sizes):
+    """Elements of an array of these sizes."""
     product = 1
     for size in sizes:
         product *= int(size)
@@ -517,9 +518,9 @@ def _check_signals(signals):
         _need(kind in list(DTYPES), f"{name}: kind of {', '.join(DTYPES)}", kind)
         _need(signal.get("dtype") in DTYPES[kind], f"{name}: dtype of {', '.join(DTYPES[kind])}", signal.get("dtype"))
         right = isinstance(shape, list) and all(_is(size, int) and 1 <= size <= MOST for size in shape)
-        right = right and (1 if kind == "image" else 2) <= len(shape) <= 8 and _volume(shape) < 2**43
+        right = right and (1 if kind == "image" else 2) <= len(shape) <= 8 and volume(shape) < 2**43
         expected = f"{name}: {'1' if kind == 'image' else '2'} to 8 sizes, less than 2^32 pixels and 2^43 elements"
-        _need(right and _volume(shape if kind == "image" else shape[:-1]) <= MOST, expected, shape)
+        _need(right and volume(shape if kind == "image" else shape[:-1]) <= MOST, expected, shape)
         for member in set(signal) & set(OPTIONAL):
             _need(_is(signal[member], OPTIONAL[member]), f"{name}: {member} as {OPTIONAL[member]}", signal[member])
         if "axes" in signal:
