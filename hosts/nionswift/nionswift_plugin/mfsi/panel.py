@@ -10,7 +10,7 @@ from typing import Any
 
 from lbj import LbjError
 from mfsi_core.acquisition import Recorder
-from mfsi_core.acquisition.calls import calls
+from mfsi_core.host.calls import calls
 from mfsi_core.window.server import WindowServer
 
 from .instrument import NionSwift
