@@ -1,5 +1,6 @@
 """The Nion Swift plugin, for real and headless: Nion Swift with its own simulated microscope."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,8 @@ def test_in_swift(what, tmp_path):
     # In a program of its own: Swift registers its hardware once a process.
     done = subprocess.run(
         [sys.executable, SCRIPT, PLUGIN, what, tmp_path / "session"],
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
+        capture_output=True, text=True, timeout=170, check=False, cwd=tmp_path,  # the simulator leaves files there
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PLUGIN.parents[1]), os.environ.get("PYTHONPATH", "")])},
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "as it should be" in done.stdout
