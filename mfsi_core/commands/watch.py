@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..acquisition import Recorder
 
 LOOK = 0.5  # s
+MAPS = 20.0  # s that the last maps may take
 
 
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
@@ -87,8 +89,21 @@ def _follow(recorder: Recorder) -> int:
                 print(_line(recorder.state()), flush=True)
         outcome = recorder.state()["outcome"]
         if outcome["reason"] != "changed":
+            if outcome["frames"]:
+                print(_last(recorder), flush=True)
             return 1 if outcome["failed"] else 3 if warned else 0
         recorder.new_region()
+
+
+def _last(recorder: Recorder) -> str:
+    """Line on all frames, for which the maps are waited for some while."""
+    end = time.monotonic() + MAPS
+    while True:
+        state = recorder.state()
+        seen = state["analysis"]
+        if seen["status"].get("mapped") == state["region"]["frames"] or time.monotonic() > end or not seen["running"]:
+            return _line(state)
+        time.sleep(LOOK)
 
 
 def _line(state: dict[str, Any]) -> str:

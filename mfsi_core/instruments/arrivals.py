@@ -52,6 +52,7 @@ class Arrivals:
         self._waiting: tuple[Number, float] | None = None  # for which number something is missing, and since when
         self.changed = 0.0  # when files came, changed or went last, s
         self._notes: list[str] = []
+        self._left: set[str] = set()
         self._suffixes = set(readable()) - {*COMPANIONS, *PREVIEWS, *UNFINISHED}
 
     def told(self) -> list[str]:
@@ -97,6 +98,18 @@ class Arrivals:
             return []
         self._tell_gap(number, frames)
         return self._chosen(number, whole[number])
+
+    def tell_left(self) -> None:
+        """Say which files are there and were not taken, and why; each once."""
+        for name, file in sorted(self._files.items()):
+            if name in self._taken or name in self._left:
+                continue
+            self._left.add(name)
+            settled = time.monotonic() - file.since >= self._settle
+            lacking = sorted(self._roles - {_role(file.path)})
+            alone = lacking if _role(file.path) in self._roles else sorted(self._roles)
+            why = f"no {alone[0]!r} came with it" if alone and settled else "it still changes"
+            self.tell(f"{name}: not taken: {why}")
 
     def _first(self, frames: dict[Number, list[File]], whole: dict[Number, list[File]], now: float) -> list[File]:
         """Files of the first frame; with them it is settled which files make one."""

@@ -97,6 +97,9 @@ class Folder:
             if part is not None:
                 break
             if self._ahead is None and not self._next_files(request.stop, request.tell):
+                self._arrivals.tell_left()
+                for note in self._arrivals.told():
+                    request.tell(note)
                 return None
             self._begin_files()
         data, attributes = part

@@ -139,12 +139,15 @@ def test_files_that_are_replaced_or_deleted_are_told(watch, tmp_path):
 
 def test_images_and_spectra_of_one_number_are_one_frame(watch, tmp_path):
     place, recorder = watch()
-    for number in range(4):
+    (place / "BF_5.npz").write_bytes(packed(5))
+    for number in range(5):
         (place / f"HAADF_{number}.npz").write_bytes(packed(number))
-        if number != 2:
+        if number not in (2, 4):
             np.savez(place / f"SI_{number}.npz", EDX=np.full((*SHAPE, 5), number + 1, np.uint8))
     assert recorder.acquire()["frames"] == 3
     assert "HAADF_2.npz: left out: no 'SI_#.npz' came with it" in told(recorder)
+    assert "HAADF_4.npz: not taken: no 'SI_#.npz' came with it" in told(recorder)
+    assert "BF_5.npz: not taken: no 'HAADF_#.npz' came with it" in told(recorder)
     assert same(recorded(tmp_path), [0, 1, 3])
     with lbj.open(tmp_path / "out" / "region-001" / "series.lbj") as journal:
         assert [frame.events("EDX").total for frame in journal] == [210 * n for n in (1, 2, 4)]
