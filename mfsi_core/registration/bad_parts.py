@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .laid import Laid, mean_of, misfit
+from .threads import each
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -87,7 +88,8 @@ def strange_rows(laid: Laid) -> Mask:
     found = np.full((frames, edges.size - 1), np.nan)
     varied = np.ones_like(found)
     place = laid.shift[:, 0] + laid.corner[0]
-    for n in range(frames):
+
+    def compare(n: int) -> None:
         one = laid.frame(n)
         own, others = (laid.smooth(mean_of(part)) for part in (one, laid.all - one))
         square = misfit(own, others)
@@ -97,6 +99,8 @@ def strange_rows(laid: Laid) -> Mask:
             if both[strip].mean() > MOST / 2:
                 found[n, k] = square[strip][both[strip]].mean()
                 varied[n, k] = others[strip][both[strip]].var()
+
+    each(compare, range(frames))
     usual = np.nanmedian(found, axis=0)
     ratio = found / np.maximum(usual, 1e-300)
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))

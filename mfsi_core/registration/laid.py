@@ -12,6 +12,7 @@ from scipy import fft
 
 from .rigid.pairs import noise_filter
 from .rows.kernels import displaced
+from .threads import summed
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -54,9 +55,14 @@ class Laid:
         self.size = tuple(int(fft.next_fast_len(int(n), real=True)) for n in np.array(images.shape[1:]) + high - low)
         self._level = np.array([np.nanmean(image) for image in images])
         self._deviation = np.array([max(float(np.nanstd(image)), 1e-30) for image in images], np.float32)
-        self.halves = np.zeros((2, 2, *self.size))
-        for n in range(len(images)):
-            self.halves[n % 2] += self.frame(n)
+
+        def add(group: NDArray[np.int64]) -> Floats:
+            out = np.zeros((2, 2, *self.size))
+            for n in group:
+                out[n % 2] += self.frame(n)
+            return out
+
+        self.halves: Floats = summed(add, len(images))
         self.all = self.halves.sum(axis=0)
         scene = mean_of(self.all)
         power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from ..threads import each
 from .row_scores import row_scores
 
 Floats = NDArray[np.float64]
@@ -135,29 +137,35 @@ def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> 
     frames, rows, columns = images.shape
     clean, modes, width, noise = _denoised(images)
     grid = clean.shape[1:]
-    window = np.multiply.outer(taper(grid[0], grid[0] / 4), taper(grid[1], grid[1] / 4)).astype(np.float32)
+    tapers = [taper(size, size / 4).astype(np.float32) for size in grid]
+    window = np.multiply.outer(*tapers)
     mask = fft.rfft2(window)
     overlap = fft.irfft2(np.abs(mask) ** 2, grid)
     share = overlap / overlap.flat[0]
     rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
     overlap = np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0])
-    spectra = np.stack([fft.rfft2(image * window) for image in clean])
+    spectra = np.empty((frames, *mask.shape), np.complex64)
+    for image, spectrum in zip(clean, spectra, strict=True):
+        spectrum[:] = fft.rfft2(image * window)
     root = np.sqrt(overlap)
     mean, deviation = np.empty_like(clean), np.empty_like(clean)
     for n, image in enumerate(clean):
         mean[n] = fft.irfft2(np.conj(spectra[n]) * mask, grid) / root
         power = fft.irfft2(np.conj(fft.rfft2(image**2 * window)) * mask, grid)
         deviation[n] = np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
-    white = _whitened(clean, window)
+    white = _whitened(clean, spectra, tapers)
     first, second = compared(frames)
     shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
-    for start in range(0, first.size, BATCH):
+
+    def find(start: int) -> None:
         part = slice(start, start + BATCH)
         surfaces = fft.irfft2(np.conj(spectra[first[part]]) * spectra[second[part]], grid)
         _normalise(surfaces, first[part], second[part], mean, deviation)
         _peaks(surfaces, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
-        surfaces = fft.irfft2(np.conj(white[first[part]]) * white[second[part]], grid)
-        _peaks(surfaces / np.sqrt(overlap), np.sign(rank), shift[part, CANDIDATES:], height[part, CANDIDATES:])
+        surfaces = fft.irfft2(np.conj(white(first[part])) * white(second[part]), grid)
+        _peaks(surfaces / root, np.sign(rank), shift[part, CANDIDATES:], height[part, CANDIDATES:])
+
+    each(find, range(0, first.size, BATCH))
     given = height > 0
     for k in range(1, CANDIDATES + OTHERS):
         away = np.abs(shift[:, :k] - shift[:, k : k + 1]).max(axis=2)
@@ -176,17 +184,18 @@ def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> 
     return Pairs(first, second, shift, score(correlation), width, likeness)
 
 
-def _whitened(clean: Singles, window: Singles) -> NDArray[np.complex64]:
-    """Spectra of images in which all waves are equally strong, so that a lattice does not drown what breaks it."""
-    spectra = np.empty((len(clean), clean.shape[1], clean.shape[2] // 2 + 1), np.complex64)
-    power = np.zeros(spectra.shape[1:])
-    for image, spectrum in zip(clean, spectra, strict=True):
-        level = image - image.mean(axis=1, keepdims=True)
-        spectrum[:] = fft.rfft2((level - level.mean()) * window)
-        power += np.abs(spectrum) ** 2
+def _whitened(clean: Singles, spectra: Any, tapers: list[Singles]) -> Callable[[NDArray[np.int64]], Any]:
+    """Spectra of some images in which all waves are equally strong, so that a lattice does not drown what breaks it.
+
+    They are those of the tapered images, less their rows' means.
+    """
+    rows = fft.fft(clean.mean(axis=2) * tapers[0], axis=1)[:, :, None]
+    across, power = fft.rfft(tapers[1]), np.zeros(spectra.shape[1:])
+    for spectrum, row in zip(spectra, rows, strict=True):
+        power += np.abs(spectrum - row * across) ** 2
     power = ndimage.uniform_filter(power / len(clean), 3, mode="wrap")
-    spectra /= np.sqrt(power + FAINTEST * power.max() + 1e-30).astype(np.float32)
-    return spectra
+    weight = (1 / np.sqrt(power + FAINTEST * power.max() + 1e-30)).astype(np.float32)
+    return lambda chosen: (spectra[chosen] - rows[chosen] * across) * weight
 
 
 def _denoised(images: Singles) -> tuple[Singles, float, float, float]:
@@ -233,7 +242,7 @@ def _grid(size: int, frequency: Floats, power: Floats) -> int:
     order = np.argsort(frequency)
     share = np.cumsum(power[order])
     highest = frequency[order][np.searchsorted(share, (1 - FAINT) * share[-1])] if share[-1] > 0 else 0.0
-    needed = min(max(math.ceil(size * highest / PASSED), COARSEST), FINEST, 2 * size)
+    needed = min(max(math.ceil(size * highest / PASSED), COARSEST), FINEST, 2 * size, max(size, COARSEST))
     return int(fft.next_fast_len(needed, real=True))
 
 

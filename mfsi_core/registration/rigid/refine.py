@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from ..threads import summed
 from .pairs import noise_filter, taper
 
 Floats = NDArray[np.float64]
@@ -102,9 +103,14 @@ class _Stage:
         masks_y = np.clip(fft.ifft(self.windows[0] * ramp_y).real, 0, 1).astype(np.float32)
         masks_x = np.clip(fft.irfft(self.windows[1] * ramp_x, self.size[1]), 0, 1).astype(np.float32)
         ramp_y, ramp_x = ramp_y.astype(np.complex64)[:, :, None], ramp_x.astype(np.complex64)
-        together = np.zeros(self.spectra.shape[1:], complex)
-        for n in range(len(shift)):
-            together += self.spectra[n] * ramp_y[n] * ramp_x[n]
+
+        def add(group: NDArray[np.int64]) -> Any:
+            out = np.zeros(self.power.shape, np.complex64)
+            for n in group:
+                out += self.spectra[n] * ramp_y[n] * ramp_x[n]
+            return out
+
+        together = summed(add, len(shift))
         coherence = self._coherence(np.abs(together / len(shift)) ** 2, len(shift))
         total = fft.irfft2(together, self.size)
         cover = masks_y.T @ masks_x
@@ -112,13 +118,18 @@ class _Stage:
         smooth = fft.irfft2(spectrum * self.passed, self.size).astype(np.float32)
         raw, clean = self._slopes(spectrum), self._slopes(spectrum * self.passed)
         sums, gains = np.zeros((len(shift), 10)), np.ones(len(shift))
-        power, count = np.zeros(self.size, np.float32), np.zeros(self.size, np.float32)
         total = total.astype(np.float32)
-        for n in range(len(shift)):
-            placed = fft.irfft2(self.spectra[n] * ramp_y[n] * ramp_x[n], self.size)
-            own = placed, masks_y[n], masks_x[n], total, cover, self.variance
-            gains[n], offset = _lines(*own, smooth, self.gains[n])
-            sums[n] = _compare(*own, raw, clean, np.float32(self.gains[n]), np.float32(offset), power, count)
+
+        def compare(group: NDArray[np.int64]) -> Singles:
+            squares = np.zeros((2, *self.size), np.float32)
+            for n in group:
+                placed = fft.irfft2(self.spectra[n] * ramp_y[n] * ramp_x[n], self.size)
+                own = placed, masks_y[n], masks_x[n], total, cover, self.variance
+                gains[n], offset = _lines(*own, smooth, self.gains[n])
+                sums[n] = _compare(*own, raw, clean, np.float32(self.gains[n]), np.float32(offset), *squares)
+            return squares
+
+        power, count = summed(compare, len(shift))
         inverse = _inverse(self.gains[:, None, None] * sums[:, :4].reshape(-1, 2, 2), self.free)
         step = (inverse @ sums[:, 8:, None])[:, :, 0]
         noise = inverse @ sums[:, 4:8].reshape(-1, 2, 2) @ np.swapaxes(inverse, 1, 2)

@@ -9,10 +9,12 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from ..threads import each
+
 Floats = NDArray[np.float64]
 
 MARGIN = 4  # grid points left out at the border
-PHASES = 4  # to a grid point, on which shifts are taken
+PHASES = 2  # to a grid point, on which shifts are taken
 FEWEST = 8  # rows and columns that must overlap
 ROWS = 48  # compared at most
 
@@ -57,10 +59,13 @@ def row_scores(
     """
     out = np.zeros(shift.shape[:2])
     place = np.rint(shift * PHASES).astype(np.int64)
-    for frame in np.unique(first):
+
+    def of(frame: int) -> None:
         pairs = np.flatnonzero(first == frame)
         phases, others = _phases(clean[frame]), np.asarray(second)[pairs]
         out[pairs] = _of_frame(phases, clean, seen, frame, others, place[pairs], given[pairs], reach, stiffness)
+
+    each(of, np.unique(first))
     return out
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
@@ -160,23 +161,20 @@ class Jitter:
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
         rows, size = matrix.shape[1:3]
-        inverse = _uncertain(matrix.mean(axis=1) * (rows / self.length), power)
+        inverse = _uncertain(matrix.mean(axis=(0, 1))[None] * (rows / self.length), power)[0]
         twice = np.full((len(power), 1), 2 / self.length)
         twice[0] = 1 / self.length
         if self.length % 2 == 0:
             twice[-1] = 1 / self.length
 
         def times(u: Waves) -> Waves:
-            seen = fft.irfft(u, self.length, axis=2)
-            seen[:, :, rows:] = 0
-            seen[:, :, :rows] = np.einsum("nyab,snyb->snya", matrix, seen[:, :, :rows], optimize=True)
-            return np.asarray(u / power + fft.rfft(seen, axis=2))
+            return np.asarray(u / power + fft.rfft(_weighed(matrix, fft.irfft(u, self.length, axis=2)), axis=2))
 
         def inner(a: Waves, b: Waves) -> Floats:
             return np.asarray(((a.real * b.real + a.imag * b.imag) * twice).sum(axis=(2, 3), keepdims=True))
 
         def conditioned(r: Waves) -> Waves:
-            return np.asarray(np.einsum("nfab,snfb->snfa", inverse, r, optimize=True))
+            return np.asarray(np.matmul(inverse, r[..., None])[..., 0])
 
         u, residual = np.zeros_like(right), right
         direction = z = conditioned(residual)
@@ -228,7 +226,7 @@ class Jitter:
         fisher = np.diagonal(mean, axis1=1, axis2=2).mean(axis=0)
         self._alone = float((self.rows / self.length / fisher[:2]).sum())
         power = np.maximum(self.power, 1e-6 * GONE / fisher)
-        even = np.diagonal(_uncertain(mean, power), axis1=2, axis2=3).mean(axis=0)
+        even = np.mean([np.diagonal(_uncertain(one[None], power)[0], axis1=1, axis2=2) for one in mean], axis=0)
         known = np.maximum(1 - even / power, 1e-12)
         unlike = np.clip((drawn * known).sum(axis=0) / (even * known).sum(axis=0), 0.5, 10.0)
         noise = power * np.maximum(1 - known, 1e-9) / known * np.where(self.power > 0, unlike, 1.0)
@@ -259,6 +257,21 @@ def _uncertain(mean: Floats, power: Floats) -> Floats:
     root = np.sqrt(power)[:, :, None]
     both = root * np.swapaxes(root, 1, 2)
     return np.asarray(both * np.linalg.inv(mean[:, None] * both + np.eye(mean.shape[1])))
+
+
+@njit(cache=True, nogil=True)
+def _weighed(matrix: Any, rows: Any) -> Any:
+    """Products of the rows' matrices (N, Y, M, M) with S times N circles of rows, (S, N, L, M); zero beyond row Y."""
+    out = np.zeros(rows.shape)
+    for s in range(rows.shape[0]):
+        for n in range(rows.shape[1]):
+            for y in range(matrix.shape[1]):
+                for a in range(matrix.shape[2]):
+                    total = 0.0
+                    for b in range(matrix.shape[3]):
+                        total += matrix[n, y, a, b] * rows[s, n, y, b]
+                    out[s, n, y, a] = total
+    return out
 
 
 def _certain(excess: Floats, noise: Floats, caution: Floats) -> Floats:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..threads import each, summed
 from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
 from .unknowns import SHADES, information
@@ -18,7 +17,6 @@ from .unknowns import SHADES, information
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-GROUPS = 8  # of frames, each summed by itself: sums do not depend on the number of threads
 FEW = 4  # frames whose rows are told of at once
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
 CONTRAST, MOST = 0.02, 10.0  # of the scene's variance, a misfit that is none; noise variances that it is at most
@@ -50,13 +48,6 @@ class Stage:
         self.trust = np.ones((frames, rows), np.float32)
         self.misfit = np.zeros((frames, rows), np.float32)
         self.few = np.array_split(np.arange(frames), -(-frames // FEW))
-        self.groups = np.array_split(np.arange(frames), min(GROUPS, len(self.few)))
-
-    @staticmethod
-    def _each(work: Callable[[NDArray[np.int64]], Any], groups: list[NDArray[np.int64]]) -> list[Any]:
-        """Results of the work on each group of frames."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(work, groups))
 
     def fit_scene(self, modes: Singles, caution: float) -> None:
         """Fit the scene to the frames at their displacements."""
@@ -74,10 +65,7 @@ class Stage:
                            weights[n], self.trust[n], out)  # fmt: skip
                 return out
 
-            first, *others = self._each(work, self.groups)
-            for other in others:
-                first += other
-            return np.asarray(first)
+            return np.asarray(summed(work, len(self.images)))
 
         rest = total(self.scene.knots, residual=True)
         self.scene.solve(lambda knots: total(knots, residual=False), rest, float(weight.sum()), caution)
@@ -100,7 +88,7 @@ class Stage:
             self.misfit[group] = sums[:, :, 16, 0] / _likely(sums[:, :, 15, 0])
             return None if work is None else work(group, *information(sums))
 
-        found = self._each(one, self.few)
+        found = each(one, self.few)
         self._fit_noise(statistics.sum(axis=0), len(statistics))
         self._fit_lines(statistics)
         return found

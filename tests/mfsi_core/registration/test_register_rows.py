@@ -180,7 +180,7 @@ def test_results_do_not_depend_on_threads(monkeypatch):
     image = np.random.default_rng(2).poisson(rate)
     found = []
     for threads in (1, 3):
-        monkeypatch.setattr("mfsi_core.registration.rows.stage.os.cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr("mfsi_core.registration.threads.os.cpu_count", lambda threads=threads: threads)
         found.append(fitted(image, np.zeros((9, 2))).modes)
     assert (found[0] == found[1]).all()
 

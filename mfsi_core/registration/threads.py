@@ -1,0 +1,30 @@
+"""Threads: work on parts of a series side by side; results come in the order of the parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+GROUPS = 8  # of frames, each summed by itself
+
+
+def each(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """Results of the work on each part."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, parts))
+
+
+def summed(work: Callable[[NDArray[np.int64]], NDArray[Any]], frames: int) -> Any:
+    """Sum of what the work makes of each group of frames, which does not depend on the number of threads."""
+    first, *others = each(work, np.array_split(np.arange(frames), min(GROUPS, frames)))
+    for other in others:
+        first += other
+    return first
