@@ -45,6 +45,8 @@ def new_journal(path: str | os.PathLike[str], *, replace: bool = False) -> Itera
         If it cannot be written; nothing of it is left.
     """
     out = Path(path)
+    if out.is_dir():
+        raise UsageError(f"{str(out)!r} is a folder; a file's name is expected")
     if not replace:
         _absent(out)
     _need_folder(out)
@@ -55,7 +57,7 @@ def new_journal(path: str | os.PathLike[str], *, replace: bool = False) -> Itera
         if replace and out.exists():
             with out.open("rb") as file:
                 lock(file, str(out))  # nobody is writing what goes
-                os.replace(folder / out.name, out)
+            os.replace(folder / out.name, out)
             return
         _absent(out)
         try:

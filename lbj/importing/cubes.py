@@ -172,7 +172,7 @@ def count(cube: Cube, notes: list[str]) -> None:
     if bad is None:
         cube.kind = "events"
     else:
-        notes.append(f"{cube.name} holds {bad} and is stored as spectra, not as events")
+        notes.append(left_out(f"{cube.name} holds {bad} and is stored as spectra, not as events"))
 
 
 def _laid_out(item: Item, found: Arrangement) -> Cube:

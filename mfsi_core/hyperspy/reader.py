@@ -65,9 +65,10 @@ class _Chosen(Series):
         super().__init__(journal, frames)
         self._detectors = detectors
         grouped = [signal.name for signal in self.stored if signal.group]
-        if isinstance(detectors, str) and detectors not in ("sum", "each"):
+        listed = isinstance(detectors, (list, tuple)) and all(isinstance(name, str) for name in detectors)
+        if not listed and detectors not in ("sum", "each"):
             raise UsageError(f"detectors must be 'sum', 'each' or a list of names, got {detectors!r}")
-        unknown = [] if isinstance(detectors, str) else [name for name in detectors if name not in grouped]
+        unknown = [name for name in detectors if name not in grouped] if listed else []
         if unknown:
             raise UsageError(
                 f"detectors names {unknown[0]!r}; the journal has {', '.join(grouped) or 'no group of detectors'}"

@@ -15,6 +15,7 @@ from lbj.archive.convert import write_source
 from lbj.format.blocks import MAX_BYTES
 from lbj.format.records import MAX_JSON
 from lbj.importing import cubes, hspy_journal
+from lbj.importing.notes import DATA
 from lbj.importing.source import Source
 from lbj.outputs import new_journal
 
@@ -43,7 +44,8 @@ def write(filename: str | os.PathLike[str], signal: dict[str, Any]) -> None:
         with lbj.append(part, sync=False) as writer:
             writer.amend({"signals": {found["signal"].signal.name: {"metadata": {kept.KEY: description}}}})
     for note in notes:
-        WARN("%s: %s", path.name, note)
+        if getattr(note, "rank", DATA) <= DATA:  # what is told of times and descriptions is kept beside
+            WARN("%s: %s", path.name, note)
     unsaid += [name for name in ("learning_results", "models") if _holds(signal.get(name))]
     if unsaid:
         WARN("%s: a journal has no place for %s; .hspy has", path.name, ", ".join(unsaid))

@@ -96,6 +96,7 @@ def test_frames_and_detectors(path, truth):
     [
         ({"detectors": ["EDX-3"]}, "EDX-1, EDX-2"),
         ({"detectors": "all"}, "'sum', 'each'"),
+        ({"detectors": False}, "'sum', 'each'"),
         ({"frames": slice(7, 9)}, "no frame selected"),
         ({"frames": 3}, "must be a slice"),
         ({"aligned": True}, "mfsi register"),

@@ -179,6 +179,12 @@ def test_ragged_data_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_no_place_for_a_journal(tmp_path):
+    (tmp_path / "a.lbj").mkdir()
+    with pytest.raises(lbj.UsageError, match="is a folder"):
+        hs.signals.Signal1D(np.ones(3)).save(tmp_path / "a.lbj", overwrite=True)
+
+
 def test_a_signal_that_fails_while_it_is_computed_leaves_nothing(tmp_path):
     import dask.array as da
 
