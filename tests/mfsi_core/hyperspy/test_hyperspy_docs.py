@@ -9,7 +9,7 @@ import pytest
 import lbj
 import mfsi_core.hyperspy  # noqa: F401  adds the format where the package is not installed
 
-pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed", exc_type=ImportError)
+pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
 pytest.importorskip("exspy", reason="eXSpy is not installed")
 pytest.importorskip("xarray", reason="xarray is not installed")
 

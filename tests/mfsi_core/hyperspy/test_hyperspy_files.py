@@ -12,7 +12,7 @@ from lbj.archive.convert import write_source
 from lbj.format.attributes import PER_SIGNAL
 from lbj.importing import open_source
 
-hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed", exc_type=ImportError)
+hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
 pytest.importorskip("exspy", reason="eXSpy is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of rosettasciio and its libraries
 

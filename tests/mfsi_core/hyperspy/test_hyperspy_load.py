@@ -14,7 +14,7 @@ import lbj
 import mfsi_core
 from mfsi_core.hyperspy import plugin
 
-hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed", exc_type=ImportError)
+hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
 pytest.importorskip("exspy", reason="eXSpy is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::hyperspy.exceptions.VisibleDeprecationWarning")
 

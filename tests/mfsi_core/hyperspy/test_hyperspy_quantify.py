@@ -9,7 +9,7 @@ import lbj
 import mfsi_core
 import mfsi_core.hyperspy  # adds the format where the package is not installed
 
-hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed", exc_type=ImportError)
+hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
 pytest.importorskip("exspy", reason="eXSpy is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of eXSpy's dependencies
 

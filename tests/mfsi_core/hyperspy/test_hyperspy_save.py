@@ -9,7 +9,7 @@ import small_series
 import lbj
 import mfsi_core.hyperspy  # noqa: F401  adds the format where the package is not installed
 
-hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed", exc_type=ImportError)
+hs = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
 exspy = pytest.importorskip("exspy", reason="eXSpy is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::hyperspy.exceptions.VisibleDeprecationWarning")
 
