@@ -24,7 +24,7 @@ STEPS = {  # of a sum of the frames, or of the frames
     "sum of frames": "frames.sum().compute(show_progressbar=False)",
     "sum": "edx.sum().compute(show_progressbar=False)",
     "rebin": "edx.rebin(scale=[4, 4, 4]).compute(show_progressbar=False)",
-    "get_lines_intensity": "[one.compute(show_progressbar=False) for one in edx.get_lines_intensity(['Ti_Ka', 'Al_Ka'])]",
+    "get_lines_intensity": "[one.compute() for one in edx.get_lines_intensity(['Ti_Ka', 'Al_Ka'])]",
     "linear multifit": "edx.create_model().multifit(optimizer='lstsq')",
     "decomposition": "edx.change_dtype('float32'); edx.decomposition(output_dimension=4, print_info=False)",
     "incremental": (
