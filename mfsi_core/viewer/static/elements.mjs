@@ -4,6 +4,7 @@ import { EDGES, LINES } from "./tables.mjs";
 
 const MN_KA = 5895; // eV
 const RESOLUTION = 130; // eV, full width at Mn Ka
+const NARROWEST = 40; // eV
 const HALF_WIDTH = 1.2; // of a window, in full widths at half maximum, as of mfsi maps --maps windows
 const OVERVOLTAGE = 1.5;
 const DETECTOR_LIMIT = 16000; // eV; above it lines are chosen only where nothing else is left
@@ -42,6 +43,9 @@ export function windowOf(element, { xray, low, high, beam = Infinity }) {
   );
   const best = alphas.find(([, , x]) => x <= DETECTOR_LIMIT) ?? alphas[0];
   if (!best) return null;
-  const reach = HALF_WIDTH * Math.sqrt(Math.max(RESOLUTION ** 2 + 2.5 * (best[2] - MN_KA), 1600));
-  return { label: `${element} ${best[0]}α`, window: [Math.max(low, best[2] - reach), Math.min(high, best[2] + reach)] };
+  const pair = LINES[element].filter(([family, name]) => family === best[0] && /^.a[12]$/.test(name));
+  const [energy, share] = pair.reduce(([sum, all], [, , x, , weight]) => [sum + x * weight, all + weight], [0, 0]);
+  const middle = energy / share;
+  const reach = HALF_WIDTH * Math.sqrt(Math.max(RESOLUTION ** 2 + 2.5 * (middle - MN_KA), NARROWEST ** 2));
+  return { label: `${element} ${best[0]}α`, window: [middle - reach, middle + reach] };
 }

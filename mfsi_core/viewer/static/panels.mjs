@@ -11,6 +11,7 @@ import { isStatic } from "./view.mjs";
 const LEAST_COVER = 0.3; // frames that saw a pixel, from which on its mean is shown
 const PARTS = ["image", "map", "spectrum", "area"];
 
+/** What is summed; of a window it holds the background too. */
 const counted = (signal) => (signal.kind === "events" ? "counts" : "intensity");
 const several = (count, word) => `${number(count)} ${word}frame${count === 1 ? "" : "s"}`;
 
@@ -106,8 +107,10 @@ export class Panels {
   drawMap(data, [low, high]) {
     const { view } = this;
     const signal = view.signal(view.spectra);
-    const window = `${number(low)}–${number(high)} ${view.axis.unit}`;
-    this.map.show({ ...view.caption(signal, window, view.shown.frames), data, label: counted(signal) });
+    const { unit } = view.axis;
+    const ends = `${number(low)}–${number(high)}`;
+    const window = unit === "channel" ? `channels ${ends}` : `${ends} ${unit}`;
+    this.map.show({ ...view.caption(signal, window, view.shown.frames), data, label: `gross ${counted(signal)}` });
     this.map.setArea(view.area);
   }
 
@@ -120,7 +123,7 @@ export class Panels {
     const curves = [{ label: "all pixels", y: spectrum, colour: "--accent", print: "#1f5fa8" }];
     if (area && view.area) curves.push(this.areaCurve(spectrum, area));
     this.plot.show({
-      x, curves, marks: view.marks, from: strobe(view.axis), whole: unit === "channel", yLabel: counted(signal),
+      x, curves, marks: view.marks, from: strobe(view.axis), zero: true, whole: unit === "channel", yLabel: counted(signal),
       xLabel: unit === "channel" ? "channel" : `${label} (${unit})`, name: fileName(view.title, view.spectra, "spectrum"),
       title: [view.spectra, frames && !view.single ? `sum of ${frames}` : frames].filter(Boolean).join(", "),
     });

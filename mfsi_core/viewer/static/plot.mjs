@@ -42,12 +42,13 @@ export class Plot extends EventTarget {
    *   missing values NaN; `values` and `column` are saved in place of `y` and `label` where y was scaled to be seen
    * @param marks `[{x, label}]`, lines drawn upright
    * @param from the scale of y fits what lies at this x and beyond
+   * @param zero whether the scale of y begins at 0 where nothing is below
    * @param whole whether x counts something
    */
-  show({ x, curves, marks = [], title, xLabel, yLabel, name, from = -Infinity, whole = false }) {
+  show({ x, curves, marks = [], title, xLabel, yLabel, name, from = -Infinity, zero = false, whole = false }) {
     const key = JSON.stringify([xLabel, yLabel, curves.map(({ label, colour, dots }) => [label, colour, dots])]);
     const same = this.chart && this.key_ === key && this.shown.x.length === x.length && this.shown.x[0] === x[0];
-    this.shown = { x, curves, marks, title, xLabel, yLabel, name, from, whole };
+    this.shown = { x, curves, marks, title, xLabel, yLabel, name, from, zero, whole };
     this.key_ = key;
     this.title.textContent = title;
     this.room.setAttribute("aria-label", `${title}: ${yLabel} against ${xLabel}`);
@@ -78,9 +79,16 @@ export class Plot extends EventTarget {
     this.rebuild();
   }
 
+  /** Curves as uPlot takes them, x rising. */
   data() {
     const shown = ({ y }) => Array.from(y, (v) => (Number.isFinite(v) && (!this.logarithmic || v > 0) ? v : null));
-    return [Array.from(this.shown.x), ...this.shown.curves.map(shown)];
+    const all = [Array.from(this.shown.x), ...this.shown.curves.map(shown)];
+    return this.falling ? all.map((values) => values.reverse()) : all;
+  }
+
+  get falling() {
+    const { x } = this.shown;
+    return x.length > 1 && x[0] > x.at(-1);
   }
 
   /** Fits y to what is seen of x. */
@@ -128,7 +136,7 @@ export class Plot extends EventTarget {
 
   /** Limits of y that fit what is seen of the curves. */
   range({ min, max }) {
-    const { x, curves, from } = this.shown;
+    const { x, curves, from, zero } = this.shown;
     let [low, high] = [Infinity, -Infinity];
     for (const { y } of curves) {
       for (let i = 0; i < x.length; i++) {
@@ -140,7 +148,7 @@ export class Plot extends EventTarget {
     if (low > high) return this.logarithmic ? [0.5, 10] : [0, 1];
     if (this.logarithmic) return [low / 1.5, high * 1.5];
     const spread = high - low || Math.abs(high) || 1;
-    return [low >= 0 && low < spread ? 0 : low - 0.05 * spread, high + 0.08 * spread];
+    return [low >= 0 && (zero || low < spread) ? 0 : low - 0.05 * spread, high + 0.08 * spread];
   }
 
   selected(chart) {
@@ -191,8 +199,9 @@ export class Plot extends EventTarget {
       return;
     }
     const { x, curves, xLabel } = this.shown;
-    const values = curves.map(({ label, y }) => `${label} ${number(y[idx], 5)}`);
-    this.readout.textContent = `${xLabel} ${number(x[idx], 5)}: ${values.join(", ")}`;
+    const at = this.falling ? x.length - 1 - idx : idx;
+    const values = curves.map(({ label, y }) => `${label} ${number(y[at], 5)}`);
+    this.readout.textContent = `${xLabel} ${number(x[at], 5)}: ${values.join(", ")}`;
   }
 
   /** Window, marks and what the curves are, over the curves. */

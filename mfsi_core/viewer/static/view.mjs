@@ -80,7 +80,7 @@ export class View {
   /** Numbers of the frames to be summed of a signal. */
   frames(name) {
     if (isStatic(this.signal(name))) return [0];
-    if (this.single) return [this.frame];
+    if (this.single) return this.info.length ? [this.frame] : [];
     const all = Array.from({ length: this.info.length }, (_, i) => i).filter((i) => this.region === null || this.regionOf(i) === this.region);
     const by = this.aligned && this.laidBy(name);
     if (!by) return all;

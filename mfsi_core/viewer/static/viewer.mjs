@@ -165,7 +165,7 @@ function lines() {
     button.onclick = () => setWindow(found.window.map((value) => value * factor));
     return button;
   });
-  if (unknown.length) chips.push(element("span", { className: "soft", textContent: `not known: ${unknown.join(", ")}` }));
+  if (calibrated && unknown.length) chips.push(element("span", { className: "soft", textContent: `not known: ${unknown.join(", ")}` }));
   $("chips").replaceChildren(...chips);
   plot.setMarks(view.marks);
 }

@@ -12,7 +12,6 @@ import pytest
 from lbj import UsageError
 from mfsi_core.cli import main
 from mfsi_core.planning import plan
-from mfsi_core.viewer import make_tables
 
 SCRIPT = Path(__file__).parents[2] / "js" / "plan.mjs"
 QUANTITIES = {
@@ -85,7 +84,3 @@ def test_what_the_command_refuses_the_page_refuses(pages, tmp_path, name, value)
     given = {key.replace("-", "_"): text for key, text in (right | {name: value}).items()}
     with pytest.raises((UsageError, ValueError)):
         plan(**given | {"frames": int(given["frames"]), "motifs": int(given["motifs"])})
-
-
-def test_the_tables_of_the_pages_are_those_of_the_package():
-    assert make_tables.OUT.read_text() == make_tables.tables()
