@@ -133,6 +133,22 @@ def test_figures_of_the_rationale():
     assert f"{frames} bytes" in RATIONALE
 
 
+def test_figures_of_the_bounds():
+    """Clause 11.4, as far as its figures follow from others."""
+    text = (SPEC / "lbj.md").read_text()
+    frames = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE
+    assert f"a frame of {frames} bytes" in text
+    assert f"65,535 signals make {65535 / frames:.0f} a byte" in text
+    assert 2**22 < 4096 * 4095 // 2 < 2**23
+    assert 4096 * 2**24 == 2**36
+    assert 2**17 // 4 == 2**15
+    assert 8192 * 2**20 == 2**33
+    first_counts = worked_stream.procedures()["first_counts"]
+    sums = [sum(first_counts(kind, phase)) for kind in range(100) for phase in range(4)]
+    least = math.ceil((min(sums) >> 3) / 32)
+    assert f"made anew at most once for {least} symbols" in text
+
+
 # The drawings
 
 
