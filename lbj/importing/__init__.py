@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DamagedError, LbjError, UsageError
+from ..format.urls import is_url
 from .source import Frame, Source
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def open_source(paths: Sequence[str | os.PathLike[str]]) -> Source:
     """
     if any(not str(path) for path in paths):
         raise UsageError("the name of a file to open is empty")
+    for path in paths:
+        if is_url(path):
+            raise UsageError(
+                f"{path}: only files of this system are imported; lbj.open, info, verify and export read URLs"
+            )
     files = [Path(path) for path in paths]
     if not files:
         raise UsageError("no file to open")

@@ -156,6 +156,13 @@ def test_the_command_line_takes_urls(server, capsys, tmp_path):
     assert "404" in capsys.readouterr().err
 
 
+def test_what_writes_or_imports_takes_files_alone(server, tmp_path, capsys):
+    assert main(["convert", server.url, "-o", str(tmp_path / "a.lbj")]) == 1
+    assert "lbj.open" in capsys.readouterr().err
+    assert main(["amend", server.url, "--set", "beam_energy=200keV"]) == 1
+    assert "cannot write" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("fault", ["break", "stall", 503, 429])
 def test_what_passes_is_tried_again(server, monkeypatch, fault):
     monkeypatch.setattr(lbj_http, "TIMEOUT", 0.3)
