@@ -11,7 +11,9 @@ from collections.abc import Callable
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = command("view", "look at a journal in the browser", "mfsi view series.lbj")
-    parser.add_argument("file", nargs="?", help="a journal; without one, the page takes what is dropped on it")
+    parser.add_argument(
+        "file", nargs="?", help="a journal, also by URL; without one, the page takes what is dropped on it"
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     parser.set_defaults(run=_run)
 

@@ -8,14 +8,16 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from lbj import UsageError
+from lbj import StorageError, UsageError
+from lbj.format.urls import is_url, open_url
 
 from .files import TYPES, page_files
 
@@ -33,8 +35,8 @@ class PageServer(ThreadingHTTPServer):
 
     Parameters
     ----------
-    journal : path, optional
-        File that the viewer opens; it may grow meanwhile.
+    journal : path or URL, optional
+        File that the viewer opens; it may grow meanwhile. One elsewhere is read by ranges and handed on.
     port : int
         0 takes a free one.
     token : str, optional
@@ -55,7 +57,9 @@ class PageServer(ThreadingHTTPServer):
         token: str | None = None,
         handler: type[PageHandler] | None = None,
     ) -> None:
-        self.journal = None if journal is None else Path(journal)
+        self.journal = journal
+        self.remote = open_url(str(journal)) if is_url(journal) else None
+        self._one_at_a_time = threading.Lock()  # of those who read it
         self.token = token or secrets.token_urlsafe(16)
         self.files = page_files()
         super().__init__(("127.0.0.1", port), handler or PageHandler)
@@ -72,8 +76,32 @@ class PageServer(ThreadingHTTPServer):
 
     def page(self, name: str = "viewer.html") -> str:
         """Address of a page, the viewer with the journal."""
-        shown = f"?url={quote(JOURNAL + quote(self.journal.name))}" if self.journal and name == "viewer.html" else ""
+        shown = f"?url={quote(JOURNAL + quote(self.name))}" if self.name and name == "viewer.html" else ""
         return self.address + name + shown
+
+    @property
+    def name(self) -> str:
+        """Name of the journal, without its folder; empty without a journal."""
+        if self.journal is None:
+            return ""
+        return unquote(urlsplit(str(self.journal)).path).rpartition("/")[2] if self.remote else Path(self.journal).name
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[tuple[int, Callable[[int, int], bytes]]]:
+        """Give the size of the journal, and a function of offset and length that reads a part of it."""
+        with contextlib.ExitStack() as stack:
+            if self.remote is None:
+                assert self.journal is not None
+                file: BinaryIO = stack.enter_context(open(self.journal, "rb"))
+            else:
+                stack.enter_context(self._one_at_a_time)
+                file = self.remote
+
+            def read(offset: int, length: int) -> bytes:
+                file.seek(offset)
+                return file.read(length)
+
+            yield file.seek(0, os.SEEK_END), read
 
 
 class PageHandler(BaseHTTPRequestHandler):
@@ -106,11 +134,11 @@ class PageHandler(BaseHTTPRequestHandler):
         return None
 
     def _answer(self, *, body: bool) -> None:
-        name, journal = self.asked(), self.server.journal
+        name = self.asked()
         if name is None:
             return
-        if journal is not None and name == JOURNAL + journal.name:
-            self._send_journal(journal, body=body)
+        if self.server.journal is not None and name == JOURNAL + self.server.name:
+            self._send_journal(body=body)
         elif name in self.server.files:
             self._send_file(name, urlsplit(self.path).query, body=body)
         else:
@@ -135,43 +163,38 @@ class PageHandler(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(content)
 
-    def _send_journal(self, path: Path, *, body: bool) -> None:
+    def _send_journal(self, *, body: bool) -> None:
         try:
-            file = path.open("rb")
-        except OSError:
+            with self.server.reading() as (size, read):
+                self._send_range(size, read, body=body)
+        except (OSError, StorageError) as error:
+            if isinstance(error, ConnectionError):
+                raise
             self.refuse(HTTPStatus.NOT_FOUND)
-            return
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-            first, last = (int(found[1]), int(found[2] or size - 1)) if found else (0, size - 1)
-            last = min(last, size - 1)
-            if found and first > last:
-                self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-                self.send_header("Content-Range", f"bytes */{size}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self.send_response(HTTPStatus.PARTIAL_CONTENT if found else HTTPStatus.OK)
-            if found:
-                self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
-            self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Type", "application/octet-stream")
-            self.send_header("Content-Length", str(last + 1 - first))
-            self.send_header("Cache-Control", "no-store")
+
+    def _send_range(self, size: int, read: Callable[[int, int], bytes], *, body: bool) -> None:
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        first, last = (int(found[1]), int(found[2] or size - 1)) if found else (0, size - 1)
+        stop = min(last + 1, size)
+        if found and first >= stop:
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{size}")
+            self.send_header("Content-Length", "0")
             self.end_headers()
-            if body:
-                _copy(file, first, last + 1 - first, self.wfile)
-
-
-def _copy(file: IO[bytes], first: int, length: int, out: Any) -> None:
-    file.seek(first)
-    while length > 0:
-        chunk = file.read(min(CHUNK, length))
-        if not chunk:  # the file has become shorter; the other end sees that bytes are missing
-            break
-        out.write(chunk)
-        length -= len(chunk)
+            return
+        start = read(first, min(CHUNK, stop - first))  # an error of reading is told before the header is sent
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if found else HTTPStatus.OK)
+        if found:
+            self.send_header("Content-Range", f"bytes {first}-{stop - 1}/{size}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(stop - first))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        while body and start:  # nothing where the file has become shorter: the other end sees that bytes are missing
+            self.wfile.write(start)
+            first += len(start)
+            start = read(first, min(CHUNK, stop - first)) if first < stop else b""
 
 
 def _origin(query: str) -> str:
@@ -191,6 +214,8 @@ def check_journal(path: str | os.PathLike[str]) -> None:
     OSError
         If it cannot be read.
     """
+    if is_url(path):
+        return
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise UsageError(f"{os.fspath(path)!r} is no file")
     with open(path, "rb") as file:
@@ -202,8 +227,6 @@ def check_journal(path: str | os.PathLike[str]) -> None:
 @contextlib.contextmanager
 def serving(journal: str | os.PathLike[str] | None = None) -> Iterator[PageServer]:
     """Serve in a thread while the block runs."""
-    import threading
-
     with PageServer(journal) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()

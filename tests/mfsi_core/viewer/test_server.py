@@ -52,6 +52,16 @@ def test_ranges_of_the_journal(journal):
         assert ask(server, place)[0] == 404
 
 
+def test_a_journal_elsewhere_is_handed_on(journal):
+    content = journal.read_bytes()
+    with serving(journal) as there, serving(f"{there.address}{JOURNAL}a%20b.lbj") as here:
+        assert here.page().endswith("viewer.html?url=journal/a%2520b.lbj")
+        place = f"/{here.token}/{JOURNAL}a%20b.lbj"
+        status, headers, body = ask(here, place, Range="bytes=3-9")
+        assert (status, headers["Content-Range"], body) == (206, f"bytes 3-9/{len(content)}", content[3:10])
+        assert ask(here, place)[::2] == (200, content)
+
+
 def test_nothing_without_the_token_and_nothing_else(journal):
     (journal.parent / "secret").write_text("secret")
     with serving(journal) as server:
