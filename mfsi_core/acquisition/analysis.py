@@ -119,7 +119,7 @@ class Analysis:
             self._take_maps(answer)
         there = len(self.following.frames)
         due = there > self.mapped and (quiet or there >= GROWN * self.mapped)
-        if due and not self.mapper.busy and time.monotonic() >= self._rest_until:
+        if due and not self.mapper.busy and (quiet or time.monotonic() >= self._rest_until):
             self._mapping, self._begun = there, time.monotonic()
             self.mapper.start(job_of(self.following.frames, self.running))
 
