@@ -1,7 +1,8 @@
 """Acquisition: one recorder for any instrument; what it shows is described in ``docs/acquisition.md``.
 
 * `settings`: the nine controls, and what they cost in time and dose.
-* `recorder`: surveys, records regions, extends them; `guarded` calls instruments that may hang.
+* `recorder`: surveys, records regions, extends them; `series`: frame after frame; `guarded` calls instruments that may
+  hang.
 * `session_folder`, `log`: numbered sub-folders, and what happened, in files.
 * `checking`: frames that are repeated or skipped. `stopping`: when a series ends. `completion`: what is done then.
 * `state`: what is shown.

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from typing import Any
 
 from lbj import UsageError
 
+from ..instruments.protocol import Abilities
 from .guarded import Guarded
+from .settings import Settings
 
 LONGEST = 60.0  # s
 
@@ -45,14 +48,57 @@ def carry_out(hook: str | Function, instrument: Guarded, outcome: dict[str, Any]
         return "the beam is blanked"
     if what == "command":
         return _run(rest, outcome)
-    module, _, name = rest.partition(":")
-    return _called(getattr(importlib.import_module(module), name), instrument, outcome, rest)
+    return _called(_function(rest), instrument, outcome, rest)
+
+
+def check(settings: Settings, abilities: Abilities) -> None:
+    """Make sure, before anything is exposed, that the instrument can do what is wanted, and the end can be kept.
+
+    Raises
+    ------
+    UsageError
+        Naming what cannot be.
+    """
+    if abilities.exposes:
+        settings.exposure  # noqa: B018 refuses what cannot be
+    if settings.energy_steps and not abilities.energy:
+        raise UsageError(f"{abilities.title} does not step the energy: leave energy_steps empty")
+    for hook in (*settings.on_completion, *settings.on_failure):
+        what, _, rest = (part.strip() for part in hook.partition(":"))
+        if what == "blank" and not abilities.blank:
+            raise UsageError(f"{abilities.title} does not blank the beam: leave 'blank' out")
+        if what == "command":
+            _words(rest)
+        if what == "python":
+            _function(rest)
+
+
+def _words(command: str) -> list[str]:
+    """Program and arguments of a command that can be run."""
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise UsageError(f"the command {command!r} cannot be taken apart: {error}") from error
+    if not words or shutil.which(words[0]) is None:
+        raise UsageError(f"the command to be run at the end is not found: {words[0] if words else 'it is empty'}")
+    return words
+
+
+def _function(name: str) -> Function:
+    """Function of that name, as module:function."""
+    module, _, rest = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), rest)
+    except Exception as error:
+        raise UsageError(f"the function to be called at the end cannot be imported: {error}") from error
+    if not callable(function):
+        raise UsageError(f"{name} is no function")
+    found: Function = function
+    return found
 
 
 def _run(command: str, outcome: dict[str, Any]) -> str:
-    words = shlex.split(command, posix=os.name == "posix")
-    if not words:
-        raise UsageError("the command to be run is empty")
+    words = _words(command)
     text = json.dumps(outcome)
     done = subprocess.run(  # noqa: S603 the user's own command
         words, input=text, capture_output=True, text=True, timeout=LONGEST, check=False,

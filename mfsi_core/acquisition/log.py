@@ -23,14 +23,16 @@ class Log:
     ----------
     path : path
         JSON lines, appended to. A disk that is full costs the line in the file, never an exception.
+    least : int, optional
+        Number that an event is known to have had, though the file may have lost it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, least: Any = None) -> None:
         self.path = path
         self._lock = threading.Lock()
         known = read(path)
         self._events = deque(known, KEPT)
-        self.sequence = known[-1]["sequence"] if known else 0
+        self.sequence = max([event["sequence"] for event in known[-1:]] + [least if isinstance(least, int) else 0])
         self._torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
 
     def add(self, kind: str, text: str, level: str = "info", **data: Any) -> Event:

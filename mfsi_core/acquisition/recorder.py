@@ -18,18 +18,16 @@ from numpy.typing import NDArray
 from lbj import LbjError, UsageError
 
 from ..instruments import find
-from ..instruments.protocol import Changed, Frame, Instrument, Picture, Request
+from ..instruments.protocol import Changed, Instrument, Picture, checked_picture
 from . import session_folder, state
-from .checking import Order
-from .completion import Function, carry_out
+from .completion import Function, carry_out, check
 from .follower import Follower
 from .guarded import Guarded
 from .log import Event, Log
 from .region import Region
+from .series import Host, Series
 from .settings import Settings
-from .stopping import Progress, reached
 
-REPEATS = 5  # times that an instrument may hand out a frame again, one after the other
 EVERY = 0.2  # s between writes of the state while frames come
 READY = 30.0  # s for which an instrument may take to be asked what it can do
 
@@ -79,18 +77,17 @@ class Recorder:
         except BaseException:
             self._held.close()
             raise
-        self.log = Log(self.folder / session_folder.EVENTS)
         before = session_folder.read_json(self.folder / session_folder.STATE) or {}
+        self.log = Log(self.folder / session_folder.EVENTS, before.get("sequence"))
         self._settings = settings or _settings(before, self.log)
         self.surveyed = _kept_picture(self.folder, before)
         self.phase, self._outcome = "idle", before.get("outcome")
         self.region: Region | None = None
         self.follower: Follower | None = None
         self.begins_region = False  # whether a new region is begun with the next frame
+        self.series: Series | None = None  # the present one, or the last
         self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self.begun, self.recorded, self.host, self._written = 0.0, 0, state.Host(), 0.0
-        self._order = Order()
+        self.host, self._written = Host(), 0.0
         self._take_up(before)
 
     def _take_up(self, before: dict[str, Any]) -> None:
@@ -103,8 +100,10 @@ class Recorder:
             except LbjError as error:
                 self.log.add("error", f"region {numbers[-1]} cannot be continued: {error}", "error")
         if before.get("phase") in ("recording", "stopping", "surveying"):
-            frames = f"; region {self.region.number} holds {len(self.region)} frames, all whole" if self.region else ""
-            self.log.add("died", f"the recorder before was ended while it was {before['phase']}{frames}", "warning")
+            text = f"the recorder before was ended while it was {before['phase']}"
+            if self.region is not None:
+                text += f"; region {self.region.number} holds {len(self.region)} frames, all whole"
+            self.log.add("died", text, "warning")
         self._publish(now=True)
 
     # Controls
@@ -136,7 +135,7 @@ class Recorder:
     @property
     def frames(self) -> int:
         """Frames in the journal of the region."""
-        return len(self.region) if self.region else 0
+        return 0 if self.region is None else len(self.region)
 
     def plan(self) -> dict[str, Any]:
         """Times, doses and sizes of the series as set, before anything is exposed; see `state.costs`."""
@@ -155,21 +154,20 @@ class Recorder:
             if not self.abilities.survey:
                 raise UsageError(f"{self.abilities.title} takes no survey image")
             self._enter("surveying")
-            try:
-                found = self._guarded.call("survey", time_out=self._settings.time_out or READY)
-                image = np.asarray(found.image)
-                if image.ndim != 2 or image.dtype.kind not in "biuf" or not found.pixel > 0:
-                    raise UsageError(f"the survey must be an image with the edge of its pixels, got {image.shape}")
-            except Exception as error:
-                self.log.add("error", f"no survey was taken: {_said(error)}", "error")
+        try:
+            picture = checked_picture(self._guarded.call("survey", time_out=self._settings.time_out or READY))
+        except Exception as error:
+            self.log.add("error", f"no survey was taken: {_said(error)}", "error")
+            with self._lock:
                 self._enter("idle")
-                raise
-            self.surveyed = Picture(image, float(found.pixel), found.corner)
+            raise
+        with self._lock:
+            self.surveyed = picture
             with contextlib.suppress(OSError):
-                np.save(self.folder / session_folder.SURVEY, image)
-            self.log.add("survey", f"a survey of {image.shape[0]} x {image.shape[1]} pixels was taken")
+                np.save(self.folder / session_folder.SURVEY, picture.image)
+            self.log.add("survey", "a survey of {} x {} pixels was taken".format(*picture.image.shape))
             self._enter("idle")
-            return self.surveyed
+            return picture
 
     def new_region(self) -> int:
         """Have the next series begin a new region, in the next sub-folder; returns its number.
@@ -218,12 +216,19 @@ class Recorder:
             self._must_rest()
             if frames is not None:
                 self._settings = self._settings.changed({"frames": frames})
-            if self.abilities.exposes:
-                self._settings.exposure  # noqa: B018 refuses what cannot be
-            self._stop.clear()
-            self._outcome, self.recorded, self.begun = None, 0, time.monotonic()
+            check(self._settings, self.abilities)
+            self._outcome = None
+            self.series = Series(
+                self._settings,
+                self._guarded,
+                self.abilities,
+                self.log,
+                self._changed,
+                lambda: self._settings,
+                self.host,
+            )
             self._enter("recording")
-            self._thread = threading.Thread(target=self._record, name="recorder", daemon=True)
+            self._thread = threading.Thread(target=self._record, args=(self.series,), name="recorder", daemon=True)
             self._thread.start()
             thread = self._thread
         if not wait:
@@ -238,8 +243,8 @@ class Recorder:
     def stop(self) -> None:
         """End the series after the frame that is being exposed."""
         with self._lock:
-            if self.phase == "recording":
-                self._stop.set()
+            if self.phase == "recording" and self.series is not None:
+                self.series.stop.set()
                 self._enter("stopping")
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -249,28 +254,32 @@ class Recorder:
             thread.join(seconds)
         return thread is None or not thread.is_alive()
 
-    def _record(self) -> None:
-        settings = self._settings
+    def _record(self, series: Series) -> None:
         try:
-            ready = self._begin(settings)
-            reason, text = self._frames_of(settings) if ready else ("stopped", "it was stopped before the first frame")
+            region = self._begin(series)
+            waited = ("stopped", "it was stopped before the first frame")
+            reason, text = waited if region is None else series.record(region)
         except Changed as error:
             reason, text = "changed", _said(error)
         except Exception as error:  # noqa: BLE001 the outcome says it
             reason, text = "failed", _said(error)
-        self._end(settings, reason, text)
+        self._end(series, reason, text)
 
-    def _begin(self, settings: Settings) -> bool:
+    def _begin(self, series: Series) -> Region | None:
         """Set the instrument up; begin the region's journal, or make sure that the one there can be extended.
 
-        Returns whether frames are to come: not where it was stopped while waiting for the first one.
+        None where it was stopped while it waited for the first frame.
         """
+        settings = series.settings
         exposure = settings.exposure if self.abilities.exposes else None
-        ready = self._guarded.call("prepare", exposure, self._stop, time_out=self._patience(settings))
+        ready = self._guarded.call("prepare", exposure, series.stop, time_out=series.patience)
         if ready is None:
-            return False
+            return None
         signals, metadata = ready
-        self._order = Order()
+        absent = [name for name in settings.signals if name not in {signal.name for signal in signals}]
+        if absent:
+            there = ", ".join(signal.name for signal in signals)
+            raise UsageError(f"the instrument does not record {', '.join(absent)}; it records {there or 'nothing'}")
         with self._lock:
             if self.region is None or self.begins_region:
                 region = Region.begin(
@@ -284,76 +293,17 @@ class Recorder:
                 self.region.extend(settings, signals)
                 self.log.add("extended", f"region {self.region.number} is extended", region=self.region.number)
             self._follow(settings)
+            series.follower = self.follower
             self._publish(now=True)
-        return True
+            return self.region
 
-    def _patience(self, settings: Settings) -> float | None:
-        """S to wait for an answer; without end for an instrument that waits for others."""
-        return settings.patience if self.abilities.exposes else settings.time_out
-
-    def _frames_of(self, settings: Settings) -> tuple[str, str]:
-        """Record frames until there are enough; returns why it ended."""
-        region, patience = self.region, self._patience(settings)
-        assert region is not None
-        self.begun = time.monotonic()
-        repeats, before = 0, time.perf_counter()
-        while True:
-            found = reached(settings, self._progress(region, settings))
-            if found:
-                return found
-            if self._stop.is_set():
-                return "stopped", f"it was stopped after {self.recorded} frames"
-            shift, asked = settings.energy_shift(len(region)), time.time()
-            request = Request(len(region), shift, self._stop, self._tell)
-            self.host.add(time.perf_counter() - before)
-            frame = self._guarded.call("acquire", request, time_out=patience)
-            before = time.perf_counter()
-            if frame is None:
-                if self._stop.is_set():
-                    return "stopped", f"it was stopped after {self.recorded} frames"
-                return "ended", "no more frames come from the instrument"
-            repeated = self._order.repeated(frame)
-            if repeated:
-                repeats += 1
-                self.log.add("repeated", f"{repeated}; it was not stored twice", "warning")
-                if repeats >= REPEATS:
-                    return "failed", f"{repeated}, {repeats} times one after the other"
-                continue
-            repeats = 0
-            self._store(region, settings, frame, shift, asked)
-            del frame
-
-    def _tell(self, note: str) -> None:
-        """Tell what an instrument says while no frame comes."""
-        self.log.add("note", note, "warning")
-        with self._lock:
-            self._publish()
-
-    def _store(self, region: Region, settings: Settings, frame: Frame, shift: float, asked: float) -> None:
-        """Put a frame into the journal; it is durable when this returns, and told to the analysis."""
-        skipped = self._order.skipped(frame)
-        number = region.append(frame, settings if self.abilities.exposes else None, shift, asked)
-        with self._lock:
-            self.recorded += 1
-            self.log.add("frame", f"frame {number} is in the journal", frame=number, region=region.number)
-            for note in [*([skipped] if skipped else []), *frame.notes]:
-                self.log.add("skipped" if note is skipped else "note", note, "warning", frame=number)
-            if self.follower is not None:
-                self.follower.tell(len(region))
-            self._publish()
-
-    def _progress(self, region: Region, settings: Settings) -> Progress:
-        following = dict(self.follower.status()) if self.follower is not None else {}
-        next_dose = settings.plan.dose_per_frame if self.abilities.exposes else 0.0
-        return Progress(self.recorded, time.monotonic() - self.begun, region.dose, next_dose, following)
-
-    def _end(self, settings: Settings, reason: str, text: str) -> None:
+    def _end(self, series: Series, reason: str, text: str) -> None:
         """Say how the series ended, and do what is to be done then."""
-        region, failed = self.region, reason == "failed"
+        region, failed, settings = self.region, reason == "failed", series.settings
         outcome = {
-            "reason": reason, "text": text, "failed": failed, "frames": self.recorded,
-            "total": len(region) if region else 0, "region": region.number if region else None,
-            "journal": str(region.path) if region else None, "folder": str(self.folder),
+            "reason": reason, "text": text, "failed": failed, "frames": series.frames,
+            "total": len(region) if region is not None else 0, "region": region.number if region is not None else None,
+            "journal": str(region.path) if region is not None else None, "folder": str(self.folder),
         }  # fmt: skip
         self.log.add("failed" if failed else "ended", text, "error" if failed else "info", reason=reason)
         hooks: list[str | Function] = [
@@ -415,21 +365,27 @@ class Recorder:
         UsageError
             If there is none of that name.
         """
-        return state.picture(self.folder, name, self.region.number if self.region else None)
+        return state.picture(self.folder, name, None if self.region is None else self.region.number)
 
     def history(self, since: int = 0) -> list[dict[str, Any]]:
         """What the analysis found frame by frame, from frame `since` of the region on."""
-        return state.history(self.folder, self.region.number, since) if self.region else []
+        return [] if self.region is None else state.history(self.folder, self.region.number, since)
 
     def _must_rest(self) -> None:
         if self.phase == "closed":
             raise UsageError("the recorder is closed; open the session again")
         if self._thread is not None and self._thread.is_alive() and self._thread is not threading.current_thread():
             raise UsageError("frames are being recorded; stop first")
+        if self.phase == "surveying":
+            raise UsageError("a survey is being taken; wait for it")
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
         self._publish(now=True)
+
+    def _changed(self, now: bool) -> None:
+        with self._lock:
+            self._publish(now=now)
 
     def _publish(self, *, now: bool = False) -> None:
         """Write the state where others find it; while frames come, not too often."""

@@ -143,15 +143,16 @@ class Region:
         if frame.serial is not None:
             attributes["metadata"] = {**attributes.get("metadata", {}), "serial": frame.serial}
         number = self._writer.append(frame.data, **attributes)
-        self._count(attributes)
+        self._count(attributes, settings.plan.dose_per_frame if settings is not None else None)
         return number
 
-    def _count(self, attributes: dict[str, Any]) -> None:
+    def _count(self, attributes: dict[str, Any], planned: float | None = None) -> None:
+        """Count a frame and its dose, `planned` where it does not tell."""
         self.frames += 1
         current = attributes.get("beam_current", attributes.get("screen_current"))
         dwell = attributes.get("dwell_time")
         dwell = next(iter(dwell.values()), None) if isinstance(dwell, dict) else dwell
-        found = dose(current, dwell, self._pixel)
+        found = dose(current, dwell, self._pixel) or planned
         self.dose = None if found is None or self.dose is None else self.dose + found
 
     def close(self) -> None:

@@ -20,26 +20,10 @@ from . import session_folder
 from .follower import HISTORY, STATUS, Follower
 from .log import Log
 from .region import Region
+from .series import Host, Series
 from .settings import Settings
 
 VERSION = 1
-
-
-class Host:
-    """Time that the recorder takes for a frame, from the instrument's answer to the next question, s."""
-
-    def __init__(self) -> None:
-        self.frames, self.last, self.total, self.worst = 0, 0.0, 0.0, 0.0
-
-    def add(self, seconds: float) -> None:
-        """Add a frame's."""
-        self.frames, self.last, self.total = self.frames + 1, seconds, self.total + seconds
-        self.worst = max(self.worst, seconds)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return last, mean and worst."""
-        mean = self.total / self.frames if self.frames else 0.0
-        return {"last_s": self.last, "mean_s": mean, "worst_s": self.worst}
 
 
 def costs(settings: Settings, abilities: Abilities) -> dict[str, Any]:
@@ -74,8 +58,7 @@ class Recording(Protocol):
     surveyed: Picture | None
     log: Log
     begins_region: bool  # with the next frame
-    begun: float  # monotonic, s
-    recorded: int  # frames of this series
+    series: Series | None  # the present one, or the last
     host: Host
 
     @property
@@ -115,9 +98,9 @@ def snapshot(recorder: Recording) -> dict[str, Any]:
             "shape": list(np.shape(survey.image)), "pixel": survey.pixel, "corner": list(survey.corner),
         },
         "series": {
-            "frames": recorder.recorded,
-            "seconds": time.monotonic() - recorder.begun if running else None,
-            "seconds_left": _left(recorder, plan) if running else None,
+            "frames": recorder.series.frames if recorder.series else 0,
+            "seconds": time.monotonic() - recorder.series.begun if running and recorder.series else None,
+            "seconds_left": _left(recorder.series, settings, plan) if running and recorder.series else None,
         },
         "outcome": recorder.outcome,
         "disk": _disk(recorder.folder, plan),
@@ -187,15 +170,15 @@ def history(folder: Path, region: int, since: int) -> list[dict[str, Any]]:
     return out
 
 
-def _left(recorder: Recording, plan: dict[str, Any]) -> float | None:
+def _left(series: Series, settings: Settings, plan: dict[str, Any]) -> float | None:
     """S until the last frame that is expected, by the pace so far or the plan's."""
     if "error" in plan:
         return None
-    passed = time.monotonic() - recorder.begun
-    pace = passed / recorder.recorded if recorder.recorded else plan["frame_time_with_overheads_s"]
-    left = max(recorder.settings.frames - recorder.recorded, 0) * pace
-    if recorder.settings.max_time is not None:
-        left = min(left, max(recorder.settings.max_time - passed, 0.0))
+    passed = time.monotonic() - series.begun
+    pace = passed / series.frames if series.frames else plan["frame_time_with_overheads_s"]
+    left = max(settings.frames - series.frames, 0) * pace
+    if settings.max_time is not None:
+        left = min(left, max(settings.max_time - passed, 0.0))
     return float(left)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from .settings import Settings
 
+LIMITS = ("frames", "max_dose", "max_time", "snr", "max_error", "components")
+
 
 @dataclass(frozen=True)
 class Progress:

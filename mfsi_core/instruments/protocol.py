@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
@@ -63,6 +65,27 @@ class Picture(NamedTuple):
     image: NDArray[Any]
     pixel: float
     corner: Pair = (0.0, 0.0)
+
+
+def checked_picture(found: Any) -> Picture:
+    """Return what an instrument handed out for a picture.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    try:
+        image, pixel = np.asarray(found.image), float(found.pixel)
+        corner = float(found.corner[0]), float(found.corner[1])
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise UsageError(f"the survey must be a picture, got {type(found).__name__}: {error}") from error
+    if image.ndim != 2 or 0 in image.shape or image.dtype.kind not in "iuf" or not 0 < pixel < math.inf:
+        raise UsageError(
+            f"the survey must be an image of real numbers with the edge of its pixels, got {image.dtype} {image.shape} "
+            f"of {pixel:g} m"
+        )
+    return Picture(image, pixel, corner)
 
 
 @dataclass(frozen=True)

@@ -329,7 +329,7 @@ def test_what_is_to_be_done_at_the_end_is_done(tmp_path):
     out = tmp_path / "told.json"
     settings = SMALL.changed(
         {
-            "on_completion": ["blank", "command: no-such-program", f"command: tee {out}", "python: os.path:nothing"],
+            "on_completion": ["blank", "command: false", f"command: tee {out}", "python: json:loads"],
             "on_failure": ["blank"],
         }
     )
@@ -387,3 +387,108 @@ def test_torn_lines_and_states_do_not_keep_a_session_from_going_on(tmp_path):
     with recorder(tmp_path, Fake()) as third:
         assert third.acquire()["total"] == 6
         assert len(third.events()) == third.state()["sequence"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"on_completion": ["command: no-such-program x"]}, "not found: no-such-program"),
+        ({"on_failure": ["command: "]}, "it is empty"),
+        ({"on_completion": ["command: 'x"]}, "cannot be taken apart"),
+        ({"on_completion": ["python: no.such:thing"]}, "cannot be imported"),
+        ({"on_completion": ["python: os:sep"]}, "is no function"),
+        ({"on_completion": ["blank"]}, "does not blank"),
+        ({"energy_steps": [1.0]}, "does not step the energy"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_exposed(tmp_path, changes, said):
+    class Poor(Fake):
+        def abilities(self):
+            return Abilities("Poor")
+
+    fake = Poor()
+    with recorder(tmp_path, fake, SMALL.changed(changes)) as one:
+        with pytest.raises(UsageError, match=said):
+            one.acquire()
+        assert (one.state()["phase"], fake.asked) == ("idle", [])
+        one.change(on_completion=[], on_failure=[], energy_steps=[], signals=["HAADF", "DF4"])
+        assert "does not record DF4; it records HAADF" in one.acquire()["text"]
+
+
+def test_a_series_is_made_longer_or_shorter_while_it_runs(tmp_path):
+    held = []
+
+    def longer(fake, request):
+        if request.number == 2:
+            held[0].change(frames=5)
+        if request.number == 3:
+            held[0].change(max_dose=4.5 * DOSE, dwell=2e-3)  # the dwell time is that of the next series
+        return fake.frame()
+
+    with recorder(tmp_path, Fake(longer)) as one:
+        held.append(one)
+        outcome = one.acquire()
+        assert (outcome["reason"], outcome["frames"]) == ("dose", 4)
+    with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
+        assert {frame.dwell_time for frame in journal} == {1e-3}
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [None, Picture(np.zeros(4), 1e-9), Picture(np.zeros((4, 4)), -1.0), Picture(np.zeros((4, 4), bool), 1e-9)],
+)
+def test_a_survey_that_is_no_picture_is_refused_and_costs_nothing(tmp_path, picture):
+    fake = Fake()
+    fake.survey = lambda: picture
+    with recorder(tmp_path, fake) as one:
+        with pytest.raises(UsageError, match="the survey must be"):
+            one.survey()
+        assert (one.state()["phase"], one.state()["survey"], one.events()[-1]["level"]) == ("idle", None, "error")
+        assert one.acquire()["frames"] == 3
+
+
+def test_while_a_survey_is_taken_the_state_is_told(tmp_path):
+    fake, begun, free = Fake(), threading.Event(), threading.Event()
+    picture = fake.survey()
+
+    def survey():
+        begun.set()
+        free.wait(30)
+        return picture
+
+    fake.survey = survey
+    with recorder(tmp_path, fake) as one:
+        thread = threading.Thread(target=one.survey)
+        thread.start()
+        assert begun.wait(30)
+        assert one.state()["phase"] == "surveying"
+        with pytest.raises(UsageError, match="a survey is being taken"):
+            one.acquire()
+        free.set()
+        thread.join()
+        assert one.acquire()["frames"] == 3
+
+
+def test_frames_that_do_not_tell_their_dose_are_noted_where_it_is_limited(tmp_path):
+    with recorder(tmp_path, Fake(exposes=False), SMALL.changed({"max_dose": 1.0})) as one:
+        assert one.acquire()["reason"] == "frames"
+        assert "no limit to it kept" in " ".join(e["text"] for e in one.events() if e["level"] == "warning")
+        assert one.state()["region"]["dose"] is None
+
+
+def test_events_that_a_full_disk_lost_keep_their_numbers(tmp_path):
+    with recorder(tmp_path, Fake()) as one:
+        one.acquire()
+        last = one.state()["sequence"]
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    (tmp_path / "events.jsonl").write_text("\n".join(lines[:2]) + "\n")
+    with recorder(tmp_path, Fake()) as again:
+        assert again.events(last)[0]["kind"] == "opened"
+
+
+def test_a_first_frame_that_fails_has_its_region_all_the_same(tmp_path):
+    with recorder(tmp_path, Fake(fails, None)) as one:
+        outcome = one.acquire()
+        assert (outcome["failed"], outcome["region"], outcome["total"]) == (True, 1, 0)
+        assert one.history() == []
+        assert one.acquire()["region"] == 1
