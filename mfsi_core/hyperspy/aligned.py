@@ -66,17 +66,27 @@ class AlignedArray(WindowArray):
         return out if self.lead else out[0]
 
 
-def usable(journal: Journal, numbers: list[int]) -> list[int]:
-    """Those of the frames that can be aligned.
+def usable(journal: Journal, numbers: list[int], *, summed: bool) -> list[int]:
+    """Those of the frames that can be aligned, and `summed`.
 
     Raises
     ------
     UsageError
-        If the journal holds neither displacements nor energy shifts.
+        If the journal holds neither displacements nor energy shifts, or none of the frames could be registered, or the
+        frames show areas that were registered each for itself.
     """
     found = journal.displacement()
     if found is not None:
-        return [n for n in numbers if n < len(found.left_out) and not found.left_out[n]]
+        kept = [n for n in numbers if n < len(found.left_out) and not found.left_out[n]]
+        if not kept:
+            raise UsageError(f"aligned=True: none of the {len(numbers)} frames selected could be registered")
+        areas = {journal[n].region for n in kept}
+        if summed and len(areas) > 1 and not found.modulo_lattice:
+            raise UsageError(
+                f"aligned=True: the frames show {len(areas)} areas, which were registered each for itself; choose "
+                "those of one with frames=slice(…), or give sum_frames=False"
+            )
+        return kept
     if any(shifted(journal, name, numbers) for name, signal in journal.signals.items() if signal.kind != "image"):
         return numbers
     raise UsageError(

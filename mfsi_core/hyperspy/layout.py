@@ -73,7 +73,7 @@ def _numbered(axis: Item, size: int) -> Item:
 
 
 def _undefined(value: Any) -> bool:
-    return value is None or type(value).__name__ == "_Undefined" or str(value) == "<undefined>"
+    return value is None or type(value).__name__ == "_Undefined"
 
 
 def laid_out(item: Item, path: Path, notes: list[str]) -> Cube:

@@ -43,9 +43,11 @@ def read(
         raise UsageError(f"frames must be a slice, as frames=slice(0, 10), got {frames!r}")
     with lbj.open(path, max_bytes) as journal:
         chosen = _Chosen(journal, frames, detectors)
-        if aligned:
-            chosen.numbers = usable(journal, chosen.numbers)
         summed = _summed(journal) if sum_frames is None else bool(sum_frames)
+        if aligned:
+            chosen.numbers = usable(journal, chosen.numbers, summed=summed)
+        elif summed and len(areas := {journal[number].region for number in chosen.numbers}) > 1:
+            WARN("frames of %d areas are added up; frames=slice(…) chooses those of one", len(areas))
         found = [_signal(chosen, signal, summed=summed, aligned=aligned, lazy=lazy) for signal in chosen.signals()]
         signals = [one for one in found if one is not None]
         if not signals:

@@ -12,20 +12,23 @@ import numpy as np
 
 TYPE = "lbj:type"
 MOST = 1 << 16  # entries of an array
+DEEPEST = 20  # levels; a journal's descriptions have 32 at most
 
 
 class Unsaid(Exception):  # noqa: N818  no error that a user sees
     """A value that JSON cannot say."""
 
 
-def encode(value: Any) -> Any:
-    """Return a value as JSON has it.
+def encode(value: Any, depth: int = 0) -> Any:
+    """Return a value as JSON has it, `depth` levels down.
 
     Raises
     ------
     Unsaid
-        If it is a function, an object, a large array, …
+        If it is a function, an object, a large array, deeper than `DEEPEST` …
     """
+    if depth > DEEPEST:
+        raise Unsaid
     if isinstance(value, np.generic):
         value = value.item()
     if value is None:
@@ -35,13 +38,13 @@ def encode(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {TYPE: "float", "value": repr(value)}
     if isinstance(value, list):
-        return [encode(one) for one in value]
+        return [encode(one, depth + 1) for one in value]
     if isinstance(value, tuple):
-        return {TYPE: "tuple", "value": [encode(one) for one in value]}
+        return {TYPE: "tuple", "value": [encode(one, depth + 1) for one in value]}
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufU" and value.size <= MOST:
         return {TYPE: value.dtype.str, "shape": list(value.shape), "value": [encode(one) for one in value.ravel()]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: encode(one) for key, one in value.items()}
+        return {key: encode(one, depth + 1) for key, one in value.items()}
     raise Unsaid
 
 
@@ -69,12 +72,13 @@ def decode(value: Any) -> Any:
 def sayable(tree: dict[str, Any], unsaid: list[str], path: str = "") -> dict[str, Any]:
     """Return a tree as JSON has it; the dotted names of what has no place there are added to `unsaid`."""
     out: dict[str, Any] = {}
+    depth = path.count(".") + 1
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and depth < DEEPEST:
             out[str(key)] = sayable(value, unsaid, f"{path}{key}.")
             continue
         try:
-            out[str(key)] = encode(value)
+            out[str(key)] = encode(value, depth)
         except Unsaid:
             unsaid.append(f"{path}{key}")
     return out

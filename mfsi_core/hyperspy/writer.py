@@ -24,7 +24,7 @@ from .reader import read
 
 WARN = logging.getLogger("mfsi_core.hyperspy").warning
 
-ROOM = MAX_JSON // 2  # for what the vendor's file said, in bytes
+ROOM = MAX_JSON // 2  # bytes
 
 
 def write(filename: str | os.PathLike[str], signal: dict[str, Any]) -> None:
@@ -38,9 +38,10 @@ def write(filename: str | os.PathLike[str], signal: dict[str, Any]) -> None:
         _, notes = write_source(source, part, {"name": path.name, "files": []})
         (found,) = read(part, lazy=True, sum_frames=False, max_bytes=MAX_BYTES, bare=True)
         description, unsaid = kept.description(item, found)
-        if len(json.dumps(description)) > ROOM:
-            unsaid.append("original_metadata")
-            del description["original_metadata"]
+        for name, nothing in (("original_metadata", {}), ("set", {}), ("axes", [])):
+            if len(json.dumps(description)) > ROOM:
+                description[name] = nothing
+                unsaid.append({"set": "metadata"}.get(name, name))
         with lbj.append(part, sync=False) as writer:
             writer.amend({"signals": {found["signal"].signal.name: {"metadata": {kept.KEY: description}}}})
     for note in notes:

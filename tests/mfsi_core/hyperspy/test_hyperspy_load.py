@@ -190,6 +190,35 @@ def test_aligned_applies_energy_shifts_alone(tmp_path, caplog):
     assert "only aligned=True applies" in caplog.text
 
 
+def test_areas_are_not_added_up_without_a_word(tmp_path, caplog):
+    with lbj.create(tmp_path / "a.lbj", [lbj.Signal("EDX", "events", (2, 3, 4))]) as writer:
+        for region in (0, 0, 1):
+            writer.append({"EDX": np.ones((2, 3, 4), int)}, region=region)
+        writer.put_displacement("EDX", coefficients=np.zeros((3, 1, 1, 2)), left_out=[False, True, False])
+    with pytest.raises(lbj.UsageError, match="2 areas"):
+        hs.load(tmp_path / "a.lbj", aligned=True, lazy=True)
+    with pytest.raises(lbj.UsageError, match="could be registered"):
+        hs.load(tmp_path / "a.lbj", aligned=True, frames=slice(1, 2))
+    caplog.clear()
+    assert hs.load(tmp_path / "a.lbj", aligned=True, sum_frames=False).data.shape == (2, 2, 3, 4)
+    assert not caplog.records
+    assert int(hs.load(tmp_path / "a.lbj").data[0, 0, 0]) == 3
+    assert "frames of 2 areas are added up" in caplog.text
+
+
+@pytest.mark.parametrize(("energy", "kind"), [(2e4, "EDS_SEM"), (8e4, "EDS_TEM")])
+def test_the_beam_tells_the_microscope(tmp_path, energy, kind):
+    detector = {"elevation": np.deg2rad(30)}
+    signal = lbj.Signal("EDX", "events", (2, 3, 4), metadata=detector)
+    with lbj.create(tmp_path / "a.lbj", [signal], {"beam_energy": energy, "magnification": 500}) as writer:
+        writer.append({"EDX": np.ones((2, 3, 4), int)}, live_time=2.0)
+    found = hs.load(tmp_path / "a.lbj").metadata
+    assert found.Signal.signal_type == kind
+    instrument = found.Acquisition_instrument.as_dictionary()[kind[4:]]
+    assert (instrument["beam_energy"], instrument["magnification"]) == (energy / 1e3, 500)
+    assert instrument["Detector"]["EDS"]["elevation_angle"] == pytest.approx(30)
+
+
 def test_lazy_blocks_are_frames_read_when_computed(path, truth):
     edx = hs.load(path, lazy=True, sum_frames=False)[0]
     assert edx.data.chunks[0] == (1,) * FRAMES

@@ -306,6 +306,24 @@ def test_what_is_lost_is_told(tmp_path, caplog):
     assert "stored as spectra, not as events" in caplog.text
 
 
+def test_descriptions_too_deep_or_too_large_are_left_out_and_told(tmp_path, caplog):
+    deep, leaf = {}, {}
+    inner = deep
+    for _ in range(60):
+        inner["down"] = inner = {}
+    leaf["list"] = [[[[[[[[[[[[[[[[[[[[[[[[["far"]]]]]]]]]]]]]]]]]]]]]]]]]
+    signal = SIGNALS["image"]()
+    signal.original_metadata.add_dictionary({"deep": deep, "leaf": leaf, "kept": 1})
+    signal.save(tmp_path / "a.lbj")
+    back = hs.load(tmp_path / "a.lbj")
+    assert back.original_metadata.kept == 1
+    assert "original_metadata.leaf.list" in caplog.text
+    signal.original_metadata.add_dictionary({"long": "x" * (9 << 20)})
+    signal.save(tmp_path / "b.lbj")
+    np.testing.assert_array_equal(hs.load(tmp_path / "b.lbj").data, signal.data)
+    assert ", original_metadata; .hspy has" in caplog.text
+
+
 def test_a_series_of_hspy_goes_to_a_journal_and_back(tmp_path):
     small_series.write(tmp_path / "a.lbj")
     for one in hs.load(tmp_path / "a.lbj", sum_frames=False):
