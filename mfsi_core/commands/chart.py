@@ -1,8 +1,10 @@
-"""What `mfsi chart` prints."""
+"""`mfsi chart`: a data-compression chart for EELS spectra, and what is printed of it."""
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,38 @@ from lbj.outputs import new_files
 
 from ..compression.chart import Chart, pick_chart
 from ..compression.drift import LARGEST
+from .arguments import energies, symbols
+
+
+def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = command(
+        "chart",
+        "pick a data-compression chart for EELS spectra",
+        "mfsi chart series.lbj --elements Ti,Ca,O --plot chart.png",
+    )
+    parser.add_argument("file", help="a journal")
+    parser.add_argument("--elements", type=symbols, metavar="Ti,Ca,O", help="whose edges are to be kept")
+    parser.add_argument("--edges", type=energies, metavar="456,532", help="energies of edges to be kept, eV")
+    parser.add_argument("--signal", metavar="NAME", default="EELS", help="the spectra; default EELS")
+    parser.add_argument("--step", type=float, default=0.5, metavar="SIGMA", help="quantisation step; default 0.5")
+    parser.add_argument(
+        "--shifts",
+        metavar="FILE.npy|NAME|0",
+        help="energy shifts in eV, the low-loss signal to measure them on, or 0: the axis is steady",
+    )
+    parser.add_argument("--plot", metavar="OUT.png", help="draw the chart and what it leaves of a spectrum")
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    text = report(
+        args.file, elements=args.elements, edges=args.edges, signal=args.signal, step=args.step, shifts=args.shifts,
+        plot=args.plot, as_json=args.json,
+    )  # fmt: skip
+    print(text)
+    return 0
 
 
 def report(
