@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .planning import Plan, counts_per_nm2, plan, resolvability
     from .quantification.quantify import quantify
     from .quantification.standards import k_from_standard
-    from .registration.incremental import Registrar
+    from .registration.incremental import IncrementalRegistration, Registrar
     from .registration.register import register
     from .simulation.edx import Simulation, simulate
     from .tables.edges import edges_of
@@ -39,6 +39,7 @@ __all__ = [
     "Analysis",
     "Average",
     "Chart",
+    "IncrementalRegistration",
     "Map",
     "Motifs",
     "Plan",
@@ -88,6 +89,7 @@ _HOMES = {
     "Analysis": ".pipeline.plugins",
     "Average": ".motifs.averages",
     "Chart": ".compression.chart",
+    "IncrementalRegistration": ".registration.incremental",
     "Map": ".maps.map",
     "Motifs": ".motifs.finding",
     "Plan": ".planning",

@@ -28,7 +28,7 @@ from ..live.tracking import Following, Seen
 from ..registration.area import register_area
 from ..registration.register import prepared, usable_frames
 from ..series.axis import centres
-from ..series.selection import picture
+from ..series.selection import reference_image
 from .session_folder import write_bytes
 
 SAMPLE = 12  # frames of which the rows are registered, to tell the error
@@ -87,7 +87,7 @@ def _rows(journal: lbj.Journal, following: Following) -> dict[str, float]:
     last = [n for n, frame in enumerate(following.frames) if not frame.reason][-SAMPLE:]
     if guide is None or len(last) < 2 or len({following.frames[n].region for n in last}) > 1:
         return {}
-    stack, _ = prepared(np.array([picture(journal[n], guide, None) for n in last]))
+    stack, _ = prepared(np.array([reference_image(journal[n], guide, None) for n in last]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         area = register_area(stack[usable_frames(stack)])

@@ -107,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
         )
         if results.signal is None:
             raise UsageError("the series holds no spectra to quantify")
-        options |= {"signal": results.signal.name, "registration": results.registration if results.guide else None}
+        options |= {"signal": results.signal.name, "registration": results.registration if results.reference else None}
         if args.standard:
             amounts = numbers(args.standard, "standard", ":")
             write_factors(k_from_standard(view, amounts, **options), folder / "factors.csv")
@@ -150,8 +150,8 @@ def _run(args: argparse.Namespace) -> int:
             values = (judged.summed, judged.normalised, judged.stated, judged.percent_error)
             one, two, three, four = (value[element] for value in values)
             print(f"  {element:<4} {one:>8.2f} {two:>11.2f} {three:>8.2f} {four:>8.2f}")
-    if found.strays:
-        print(f"  peaks of elements that were not named, fitted beside them: {', '.join(found.strays)}")
+    if found.unassigned_peaks:
+        print(f"  peaks of elements that were not named, fitted beside them: {', '.join(found.unassigned_peaks)}")
     for note in [*results.notes, *found.notes]:
         print(f"  note: {note}")
     return 3 if results.registration is not None and results.registration.left_out.any() else 0

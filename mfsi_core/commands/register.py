@@ -37,7 +37,7 @@ def _run(args: argparse.Namespace) -> int:
         _, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, anew=True, method=args.registration
         )
-        by_image = results.guide in journal.signals
+        by_image = results.reference in journal.signals
         if part.suffix.lower() == ".parquet":
             registration_csv(results, part.with_suffix(".csv"))
             to_parquet(part.with_suffix(".csv"), part)
@@ -47,6 +47,6 @@ def _run(args: argparse.Namespace) -> int:
     if args.append:
         if results.registration is None or not by_image:
             raise UsageError("no image was registered: there are no displacements to append")
-        results.registration.save(args.file, results.guide)
+        results.registration.save(args.file, results.reference)
         results.notes.append(f"the displacements were appended to {args.file}")
     return tell(results, args.output)

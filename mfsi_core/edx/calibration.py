@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..tables.lines import MN_KA
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
-from .unassigned import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_stray
+from .unassigned import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_unassigned_peak
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def calibrate(
         held = len(problem.families)
         while len(problem.families) < len(families) + MOST:
             known = problem.result(theta)
-            found = find_stray(
+            found = find_unassigned_peak(
                 problem.counts, problem.mean(theta), edges, problem.families, known.counts, known.detector
             )
             if found is None:

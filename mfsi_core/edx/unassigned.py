@@ -22,12 +22,12 @@ STRONG = 0.2  # share of its family, from which a line is strong
 NO_EXCUSE = 0.5  # share of a stray's counts below which a known line cannot have caused it by being misplaced
 
 
-def stray(energy: float) -> Family:
+def peak_family(energy: float) -> Family:
     """Family of one line at an energy, eV."""
     return Family(ELEMENT, "K", (Line(ELEMENT, "K", "Ka1", energy, 0.0, 1.0),))
 
 
-def find_stray(
+def find_unassigned_peak(
     counts: Floats, fit: Floats, edges: Floats, families: list[Family], amounts: Floats, detector: Detector
 ) -> Family | None:
     """Find the peak that a fit of the sum spectrum misses most.
@@ -74,7 +74,7 @@ def find_stray(
     near = np.abs(centre - centre[best]) < 0.5 * width[best]
     excess = np.maximum(counts - fit, 0)[near]
     place = float((centre[near] * excess).sum() / excess.sum())
-    return stray((place - detector.offset) / detector.gain)
+    return peak_family((place - detector.offset) / detector.gain)
 
 
 def _box(values: Floats, edges: Floats, centre: Floats, width: Floats) -> Floats:

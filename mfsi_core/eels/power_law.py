@@ -11,13 +11,13 @@ from .log_linear import Fit, fit_loglinear, information, noise_variance, product
 
 Floats = NDArray[np.float64]
 
-TYPICAL = 3.0  # exponent where there is nothing to fit
+DEFAULT_EXPONENT = 3.0  # exponent where there is nothing to fit
 LEAST_COUNTS = 3.0  # standard deviations of a pixel's sum below which its own exponent is not fitted
 LARGEST_ERROR = 0.7  # of the logarithm of the extrapolation; beyond, a pixel's own exponent says nothing
-LEAST_FREEDOM = 20  # residuals from which the noise is estimated
+MIN_DEGREES_OF_FREEDOM = 20  # residuals from which the noise is estimated
 OUTLIER = 8.0  # standard deviations; spikes beyond do not enter the noise
 CLASSES = 20  # of equal brightness, for a first guess of the noise
-SEEN = 3.0  # standard deviations from which read noise is told from gain
+READ_NOISE_SIGMA = 3.0  # standard deviations from which read noise is told from gain
 BLOCK = 8192  # pixels fitted at a time
 
 
@@ -72,7 +72,7 @@ def extrapolate(
         return np.stack([np.ones(e.size), (np.log(e) - middle) / scale], axis=1)
 
     before, below = basis(energy), basis(onto)
-    slope = _common_slope(counts, before, -TYPICAL * scale)
+    slope = _common_slope(counts, before, -DEFAULT_EXPONENT * scale)
     if noise is not None:
         found = noise
     else:
@@ -180,7 +180,7 @@ def _noise(
         one = np.ones_like(mean)
         levels.append(np.stack([share[part, :1] * np.maximum(mean, 0.0), share[part, 1:] * one], axis=-1))
     square, level = np.concatenate(squares), np.concatenate([item.reshape(-1, 2) for item in levels])
-    if len(counts) * (len(basis) - 2) < LEAST_FREEDOM or not level[:, 0].max() > 0:
+    if len(counts) * (len(basis) - 2) < MIN_DEGREES_OF_FREEDOM or not level[:, 0].max() > 0:
         return None
     return _two_levels(square, level)
 
@@ -200,7 +200,7 @@ def _two_levels(square: Floats, level: Floats) -> tuple[float, float]:
             break
         design, target = level[kept] / expected[kept, None], square[kept] / expected[kept]
         best, alone, gained = _positive(design, target)
-        found = best if gained > 2 * SEEN**2 else alone  # a squared residual has twice its expectation squared
+        found = best if gained > 2 * READ_NOISE_SIGMA**2 else alone  # a squared residual's variance is 2
     return float(found[0]), float(found[1])
 
 

@@ -11,7 +11,7 @@ from lbj.signal import finite
 from lbj.signal_names import Signals
 
 from ..maps.edges import fitted_channels
-from ..maps.windows import beside, window_weights
+from ..maps.windows import adjacent_background, window_weights
 from ..series.axis import Window, centres
 from ..series.selection import image_signal, spectra_signal
 from ..tables.lines import check_symbols, symbols
@@ -84,7 +84,7 @@ def _window(name: str, given: Any, signal: Signal) -> dict[str, Any]:
             fit_window = _pair(given["fit_window"])
             fitted_channels(axis, window, fit_window, unit)
             return {"window": window, "fit_window": fit_window}
-        below, above = given["background"] if "background" in given else beside(axis, window, unit)
+        below, above = given["background"] if "background" in given else adjacent_background(axis, window, unit)
         background = (_pair(below), _pair(above))
         window_weights(axis, [(window, background)], unit)
     except UsageError as error:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.registration import Registration
-from ..registration.incremental import Registrar
+from ..registration.incremental import IncrementalRegistration
 from ..registration.trust import distrusted
 from ..series.axis import pixel_size
 from ..series.dose import dose_per_frame
 from ..series.scanned import scanned, scanned_of
-from ..series.selection import picture
+from ..series.selection import reference_image
 from .options import Choice
 from .running import RunningRegistration
 
@@ -58,11 +58,13 @@ class Following:
     ----------
     journal : Journal
     choice : Choice
-    registrar : Registrar or RunningRegistration, optional
-        Given the images. Default: a Registrar.
+    registrar : IncrementalRegistration or RunningRegistration, optional
+        Given the images. Default: a IncrementalRegistration.
     """
 
-    def __init__(self, journal: Any, choice: Choice, registrar: Registrar | RunningRegistration | None = None) -> None:
+    def __init__(
+        self, journal: Any, choice: Choice, registrar: IncrementalRegistration | RunningRegistration | None = None
+    ) -> None:
         self.journal, self.choice = journal, choice
         self.frames: list[Seen] = []
         self.failures: list[str] = []
@@ -71,7 +73,7 @@ class Following:
         self.source = source if plane else None
         self._shape = (self.source.shape[0], self.source.shape[1]) if self.source is not None else (1, 1)
         to_field = None if choice.guide is None else choice.guide.to_field
-        self._registrar = Registrar(across=True, to_field=to_field) if registrar is None else registrar
+        self._registrar = IncrementalRegistration(across=True, to_field=to_field) if registrar is None else registrar
         self.image: Floats = np.full(self._shape, np.nan)
         self._stopped = self.source is None
 
@@ -129,7 +131,7 @@ class Following:
         guide = self.choice.guide
         if self.source is None or (guide is None and not spectra):
             return np.full(self._shape, np.nan), ""
-        image = picture(frame, guide, self.choice.spectra)
+        image = reference_image(frame, guide, self.choice.spectra)
         if guide is not None and guide.name not in frame.names:
             return image, "no image"
         mask = scanned(frame, self.source)

@@ -18,7 +18,7 @@ from ..edx.families import Family, families_of
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model, build
 from ..edx.peaks import PILE_UP, Peak
-from ..edx.unassigned import ELEMENT, SIGNIFICANT, stray
+from ..edx.unassigned import ELEMENT, SIGNIFICANT, peak_family
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, centres, width
 from ..series.series import Series
@@ -196,7 +196,7 @@ def _wanted(
         name, guess = f"{peak.energy / 1000:.2f}keV", peak.lines[0] if peak.lines else None
         if guess is not None and add(guess.split("_")[0], name, guess, shown=shown):
             continue
-        families.append(stray(peak.energy))
+        families.append(peak_family(peak.energy))
         if shown:
             lines.append(name)
             owners.append(len(families) - 1)
@@ -231,7 +231,7 @@ def _pile_up(known: Calibration, counts: Floats, energy: Floats) -> list[Family]
             missed, expected = float((counts - fit)[near].sum()), float(fit[near].sum())
             most = PILE_UP * known.counts[one] * known.counts[other] / counts.sum()
             if near.any() and SIGNIFICANT * max(expected, 1.0) ** 0.5 < missed < most:
-                found.append(stray(place))
+                found.append(peak_family(place))
     return found
 
 
@@ -266,12 +266,12 @@ def _flags(owner: int, known: Calibration, model: Model, counts: Floats, energy:
     weight = linear_filter(model.columns, known.counts, model.mean, [owner], [-1] * len(known.families)).weights[0]
     error = float(np.sqrt((model.mean * weight**2).sum()))
     total, found = float(known.counts[owner]), []
-    beside = [
+    neighbours = [
         _title(f)
         for f in known.families
         if f.element not in (known.families[owner].element, ELEMENT) and abs(f.alpha_energy - place) < full
     ]
-    there = f"; {' and '.join(beside)} lies there too" if beside else ""
+    there = f"; {' and '.join(neighbours)} lies there too" if neighbours else ""
     if abs(shift) > MISPLACED and known.families[owner].element != ELEMENT:
         found.append(f"the peak taken for it stands {shift:+.0f} eV from where it should{there}")
     if total < ABSENT * error:

@@ -18,9 +18,9 @@ from ..series.series import Series, is_journal
 from ..tables.lines import best_line, line_energy, lines_of
 from .line_filter import line_filter, shown_lines
 from .map import Map
-from .overlaps import LEAST_WEIGHT, disturbing
+from .overlaps import LEAST_WEIGHT, line_overlaps
 from .window_sums import spectra_of
-from .windows import beside, line_window, net_maps, window_maps
+from .windows import adjacent_background, line_window, net_maps, window_maps
 
 Floats = NDArray[np.float64]
 
@@ -75,12 +75,12 @@ def line_map(
     """
     given, axis = spectra_of(source, signal)
     unit = str(given.signal.axes[-1].get("units", ""))
-    below, above = background or beside(axis, window, unit)
+    below, above = background or adjacent_background(axis, window, unit)
     spectrum = np.zeros(axis.size)
     (line,) = net_maps(given, axis, [(window, (below, above))], registration, frames, spectrum)
     about = source.metadata if is_journal(source) else {}
     named, beam = elements or about.get("elements"), about.get("beam_energy")
-    for text in disturbing(given.signal, spectrum, line.window, line.background, named, beam):
+    for text in line_overlaps(given.signal, spectrum, line.window, line.background, named, beam):
         warnings.warn(text, stacklevel=2)
     return line
 
@@ -135,7 +135,7 @@ def element_maps(
     found = windowed_maps(given, named, registration, beam_energy, frames)
     spectrum = sum_spectrum(given)
     for element, one in found.items():
-        said = disturbing(given.signal, spectrum, one.window, one.background, named, beam_energy)
+        said = line_overlaps(given.signal, spectrum, one.window, one.background, named, beam_energy)
         found[element] = replace(one, flags=tuple(said))
         for text in said:
             warnings.warn(f"{one.line}: {text}", stacklevel=2)

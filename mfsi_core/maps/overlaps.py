@@ -22,7 +22,7 @@ REACH = 0.6  # in full widths to either side, which hold 85 % of its counts
 Place = tuple[str, str, float]  # element, what to call it, energy
 
 
-def disturbing(
+def line_overlaps(
     signal: Signal,
     spectrum: NDArray[Any],
     window: Window,

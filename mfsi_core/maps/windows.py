@@ -53,7 +53,7 @@ def window_maps(
     return dict(zip(wanted, found, strict=True))
 
 
-def beside(axis: Floats, window: Window, unit: str = "") -> tuple[Window, Window]:
+def adjacent_background(axis: Floats, window: Window, unit: str = "") -> tuple[Window, Window]:
     """Background windows half as wide as the window, on either side of it; both on one side at the axis's end."""
     window_channels(axis, window, unit=unit)
     pair = clear(axis, (float(window[0]), float(window[1])), [])

@@ -130,7 +130,7 @@ def _align(
             results.notes.append(doubts)
         else:
             results.notes += [str(item.message) + "." for item in caught if item.category is UserWarning]
-            registration, results.guide = found, results.image_name
+            registration, results.reference = found, results.image_name
             if method:
                 results.notes.append(f"Registered by {named(registrations.GROUP, method)}.")
     usable = np.flatnonzero(np.isfinite(stack).any(axis=(1, 2)))

@@ -21,7 +21,7 @@ from ..maps.halves import halves_of, joined
 from ..maps.line_filter import line_filter
 from ..maps.lines import windowed_maps
 from ..maps.map import Map
-from ..maps.overlaps import disturbing
+from ..maps.overlaps import line_overlaps
 from ..maps.windows import line_window, window_maps
 from ..report.results import Results
 from ..series.axis import STROBE, centres
@@ -70,9 +70,9 @@ def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
                 total += np.where(np.isfinite(frame), frame, 0).sum(axis=(0, 1), dtype=np.float64)
     results.spectrum = total
     if signal.kind == "events":
-        results.figures["counts"] = int(total.sum())
+        results.numbers["counts"] = int(total.sum())
         voxels = signal.pixels * signal.channels * results.frames
-        results.figures["counts_per_voxel"] = int(total.sum()) / voxels
+        results.numbers["counts_per_voxel"] = int(total.sum()) / voxels
 
 
 def check_energies(results: Results, elements: list[str] | None) -> None:
@@ -97,13 +97,13 @@ def check_energies(results: Results, elements: list[str] | None) -> None:
     results.signal = signal = checked.signal(signal)
     results.notes += checked.notes
     errors = np.sqrt(np.diag(checked.covariance))
-    results.figures["energy_axis"] = {
+    results.numbers["energy_axis"] = {
         "offset_eV": checked.offset, "gain": checked.gain, "corrected": checked.moved, "decided": checked.decided,
         "offset_se_eV": float(errors[0]) if np.isfinite(errors[0]) else None,
         "gain_se": float(errors[1]) if np.isfinite(errors[1]) else None,
     }  # fmt: skip
     if signal.kind == "events":
-        results.figures["counts_above_0.15_keV"] = int(spectrum[centres(signal) >= STROBE].sum())
+        results.numbers["counts_above_0.15_keV"] = int(spectrum[centres(signal) >= STROBE].sum())
 
 
 def add_maps(journal: Any, results: Results, elements: list[str] | None, method: str = "filter") -> None:
@@ -202,7 +202,7 @@ def _by_windows(
         lines = {one.line: one for one in half.values()}
         halves.append({**lines, **window_maps(given, windows, blocked, results.registration, part)})
     for name, one in halves[0].items():
-        said = disturbing(signal, results.spectrum, one.window, one.background, named, beam)
+        said = line_overlaps(signal, results.spectrum, one.window, one.background, named, beam)
         halves[0][name] = replace(one, flags=tuple(said))
     return halves
 
@@ -219,7 +219,7 @@ def _tell_lines(results: Results, lines: list[str], high: float) -> None:
 
 def _flag_axis(results: Results) -> None:
     """Flag all maps where the energy axis, of which the notes tell, is not as it was recorded or not certain."""
-    about = results.figures["energy_axis"]
+    about = results.numbers["energy_axis"]
     said = [
         *(["the energy axis was corrected (see the notes)"] if about["corrected"] else []),
         *(["it could not be decided whether the energy axis is right (see the notes)"] if not about["decided"] else []),
@@ -291,7 +291,7 @@ def _at_onsets(results: Results, named: list[str], *, align: bool) -> Signal:
         return signal
     done = "the axis was moved by that" if align else "their maps lose counts: --align-edges moves the axis by that"
     results.notes += [f"{note}; {done}." for note in notes]
-    results.figures["edges_shift_eV"] = shift
+    results.numbers["edges_shift_eV"] = shift
     if not align:
         return signal
     last = dict(signal.axes[-1])

@@ -135,7 +135,7 @@ def run(
         )  # fmt: skip
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, results, path)
-        results.figures["converted"] = None if _is_journal(inputs) else CONVERTED
+        results.numbers["converted"] = None if _is_journal(inputs) else CONVERTED
         add_element_maps(view, results, elements, maps=maps, align_edges=align_edges, quiet=quiet)
         with _section(results, "counts per area"):
             add_counts_section(results)
@@ -169,7 +169,7 @@ def _section(results: Results, name: str) -> Iterator[None]:
     except ClusterError:
         raise
     except (LbjError, np.linalg.LinAlgError) as error:
-        results.figures.setdefault("not_made", []).append(name)
+        results.numbers.setdefault("not_made", []).append(name)
         results.notes.append(f"The report is without {name}: {error}.")
 
 
@@ -191,7 +191,7 @@ def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quie
 
 def _sizes(journal: Any, results: Results, path: Path) -> None:
     """Sizes, times and dose."""
-    figures = results.figures
+    figures = results.numbers
     figures["journal_bytes"] = path.stat().st_size
     dense = stored = counts = 0
     for signal in journal.signals.values():

@@ -66,7 +66,7 @@ def add_quantification(
     if results.signal is None or results.eels or not elements:
         raise UsageError("quantification needs X-ray counts and elements: name all that shows with --elements Fe,Pt")
     with results.timed("quantify"):
-        used = results.registration if results.guide else None
+        used = results.registration if results.reference else None
         name = results.signal.name
         found = analyse(journal, list(elements), chips, factors, signal=name, registration=used, client=client)
         found.table.to_csv(folder / "quantification.csv", index=False)
@@ -84,14 +84,14 @@ def add_analysis(journal: Any, results: Results, folder: Path, name: str) -> Non
 
     with results.timed(name):
         signal = None if results.signal is None else results.signal.name
-        found = analyse(journal, name, results.registration if results.guide else None, signal)
+        found = analyse(journal, name, results.registration if results.reference else None, signal)
         results.files += found.write(folder)
         pictures = {
             f"{name}-{one}": map_picture(values, results.pixel, f"{name}: {one}") for one, values in found.maps.items()
         }
         numbers = "; ".join(f"{key} {value:.6g}" for key, value in found.numbers.items())
         text = [f"By {found.by}.", *found.text, *([f"{numbers}."] if numbers else [])]
-        results.figures.setdefault("analyses", {})[name] = found.numbers
+        results.numbers.setdefault("analyses", {})[name] = found.numbers
         results.sections.append(Section(f"Analysis: {name}", text, found.rows, pictures))
 
 
@@ -133,8 +133,8 @@ def composition_section(result: Quantification, pixel: Pixel | None = None, meth
         text.append(f"{outside:,} of {result.chips.labels.size:,} pixels belong to no chip.")
     if not known.all():
         text.append(f"{int((~known).sum())} chips hold no counts.")
-    if result.strays:
-        text.append(f"Peaks of elements that were not named, fitted beside them: {', '.join(result.strays)}.")
+    if result.unassigned_peaks:
+        text.append(f"Peaks of elements that were not named, fitted beside them: {', '.join(result.unassigned_peaks)}.")
     weight = result.counts.clip(0).sum(axis=1)[known]
     rows = [
         {

@@ -155,7 +155,7 @@ class Quantification:
         return dict(sorted(out.items()))
 
     @property
-    def strays(self) -> list[str]:
+    def unassigned_peaks(self) -> list[str]:
         """The same in words."""
         return [
             f"{place / 1000:.2f} keV" + (f" ({' or '.join(map(greek, lines))}?)" if lines else "")

@@ -13,8 +13,8 @@ from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, find_hops
 from .laid import Laid, mean_of, misfit
 from .rigid.align import align
-from .rows.drift import hum, with_drift
-from .rows.field import Field, row_locked
+from .rows.drift import mains_hum, with_shear
+from .rows.field import Field, register_rows
 from .rows.kernels import displaced
 from .sight import covariance, sight
 
@@ -81,14 +81,14 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if good.size < 2 or min(rows, columns) < SMALLEST:
         return out
     images, place = stack if good.size == frames else stack[good], shift[good]
-    fitted = row_locked(images, place, before)
+    fitted = register_rows(images, place, before)
     for _ in range(ROUNDS):
         laid = Laid(images, fitted.modes)
         hops = find_hops(laid)
         if not hops.shift.any():
             break
         place = laid.shift + hops.shift
-        fitted = row_locked(images, place)
+        fitted = register_rows(images, place)
     bad = strange_rows(laid if not hops.shift.any() else Laid(images, fitted.modes))
     foreign = bad.all(axis=1)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
@@ -97,7 +97,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         images[bad & partly[:, None]] = np.nan
         place = fitted.modes[:, :, 0].mean(axis=1)
         place[partly] = [_where(one, ~rows) for one, rows in zip(fitted.modes[partly], bad[partly], strict=True)]
-        fitted = row_locked(images, place)
+        fitted = register_rows(images, place)
     elif not hops.shift.any() and _keeps_still(fitted.modes):
         fitted = _whole(fitted, place, error[good])
     doubted = (fitted.trust < TRUSTED) & ~bad & np.array([np.isfinite(image).any(axis=1) for image in images])
@@ -120,7 +120,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         modes = _shifted(place, rows)
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
     else:
-        modes = with_drift(fitted.modes)
+        modes = with_shear(fitted.modes)
         _warn_of_hum(fitted)
     if hops.period < SHORT:
         _warn(
@@ -228,7 +228,7 @@ def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:
 
 def _warn_of_hum(fitted: Field) -> None:
     """Warn of a hum that all frames may share."""
-    found = hum(fitted.modes, fitted.error)
+    found = mains_hum(fitted.modes, fitted.error)
     if found is not None:
         _warn(
             f"a scan distortion of {found.cycles:.3g} cycles a frame, as of the mains, turns by only {found.turn:.2f} "

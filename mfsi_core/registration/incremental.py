@@ -1,4 +1,4 @@
-"""Registrar: registration of a series that is still being recorded."""
+"""Incremental: registration of a series that is still being recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 FEWEST = 4  # frames of an area whose registration is refined and not made anew
 
 
-class Registrar:
+class IncrementalRegistration:
     """Registers frames as they come; every frame pushed refines the displacements of all frames of its area.
 
     Parameters
@@ -85,3 +85,6 @@ class Registrar:
             found = register_area(stack, found.fitted if found is not None and count >= FEWEST else None)
             self._areas[name] = len(stack), found
         return found
+
+
+Registrar = IncrementalRegistration

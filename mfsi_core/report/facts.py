@@ -11,7 +11,7 @@ from ..text import current_label, number, size, time_label
 from .results import Results
 
 
-def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
+def summary_rows(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the figures at the head of a report: (name, value)."""
     rows, columns = summary["pixels"]
     out = [("Frames", f"{results.frames}")]
@@ -22,7 +22,7 @@ def facts(results: Results, summary: dict[str, Any]) -> list[tuple[str, str]]:
         one = length_label(wide)
         out.append(("Pixel", one if math.isclose(wide, high) else f"{one} × {length_label(high)} (width × height)"))
     out.insert(1, ("Field (width × height)", field))
-    figures = results.figures
+    figures = results.numbers
     if results.signal is not None:
         out.append(("Spectra", f"{results.signal.name}, {results.signal.channels} channels"))
     if "counts" in figures:

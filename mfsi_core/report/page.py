@@ -20,7 +20,7 @@ from ..drawing import DPI, map_picture
 from ..series.axis import centres
 from ..text import greek, number
 from . import figures
-from .facts import facts
+from .facts import summary_rows
 from .results import Results
 
 
@@ -72,7 +72,7 @@ def _pictures(results: Results) -> dict[str, bytes]:
             out["images"] = figures.before_after(results.before, results.after, results.pixel_image, results.image_name)
         else:
             out["images"] = figures.single_image(results.before, results.pixel_image, results.image_name)
-    if registration is not None and results.guide:
+    if registration is not None and results.reference:
         out["shifts"] = figures.shifts(registration.shift, registration.frame_error, results.pixel_image)
     if results.spectrum is not None and results.signal is not None:
         windows = [one.window for one in results.maps.values()]
@@ -139,7 +139,7 @@ def _summary(results: Results) -> dict[str, Any]:
     registration = results.registration
     assert registration is not None
     shape = registration.shape
-    error = registration.predicted_error if results.guide else math.nan
+    error = registration.predicted_error if results.reference else math.nan
     size = results.pixel or results.pixel_image
     return {
         "title": results.title,
@@ -148,9 +148,9 @@ def _summary(results: Results) -> dict[str, Any]:
         "pixels": list(shape),
         "pixel_m": None if size is None else size[1],
         "pixel_y_m": None if size is None else size[0],
-        **results.figures,
+        **results.numbers,
         "registration": {
-            "guide": results.guide or None,
+            "guide": results.reference or None,
             "predicted_error_px": error if math.isfinite(error) else None,
             "range_px": [float(v) for v in np.ptp(registration.shift, axis=0)],
             "left_out": [int(i) for i in np.flatnonzero(registration.left_out)],
@@ -213,7 +213,7 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
         results=results,
         summary=summary,
         pictures=inlined,
-        facts=facts(results, summary),
+        facts=summary_rows(results, summary),
         map_names=[name for name in pictures if name.startswith("map-")],
         rows=rows,
         flagged=any(row["flags"] for row in rows),

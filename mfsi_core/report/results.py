@@ -52,7 +52,7 @@ class Results:
     image_name, before, after : str, (Y, X) arrays
         Registering image; its mean as recorded and registered.
     registration : Registration
-    guide : str
+    reference : str
         What was registered: an image's name, the X-ray counts or summed spectra, or nothing.
     signal : Signal
         The spectra, if any.
@@ -68,7 +68,7 @@ class Results:
         Titles of the maps of unnamed peaks, by file name.
     snr : dict of float
         Signal-to-noise ratio of each map, from two halves of the series.
-    figures : dict
+    numbers : dict
         Numbers for the summary.
     sections : list of Section
         What else was asked for.
@@ -86,7 +86,7 @@ class Results:
     before: Floats | None = None
     after: Floats | None = None
     registration: Registration | None = None
-    guide: str = ""
+    reference: str = ""
     signal: Signal | None = None
     spectrum: NDArray[Any] | None = None
     fit: tuple[Floats, Floats] | None = None
@@ -94,7 +94,7 @@ class Results:
     maps: dict[str, Map] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     snr: dict[str, float] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)

@@ -72,11 +72,11 @@ def reference_images(journal: Any, guide: Signal | None, signal: Signal | None, 
     assert source is not None
     stack = np.empty((len(journal), source.shape[0], source.shape[1]))
     for i in track(range(len(journal)), "images", quiet=quiet):
-        stack[i] = picture(journal[i], guide, signal)
+        stack[i] = reference_image(journal[i], guide, signal)
     return stack
 
 
-def picture(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
+def reference_image(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
     """Image of one frame; NaN where it has none, or was not scanned."""
     source = guide if guide is not None else signal
     assert source is not None

@@ -33,7 +33,7 @@ class Hum:
     turn: float
 
 
-def with_drift(modes: Floats) -> Floats:
+def with_shear(modes: Floats) -> Floats:
     """Add the shear that all frames share, since a steady drift goes on within each frame.
 
     The drift is taken to be continuous: within a frame it runs at the rate at which the frames around it are shifted.
@@ -64,7 +64,7 @@ def with_drift(modes: Floats) -> Floats:
     return out
 
 
-def hum(modes: Floats, error: Floats) -> Hum | None:
+def mains_hum(modes: Floats, error: Floats) -> Hum | None:
     """Find a periodic displacement whose phase hardly moves from frame to frame; the frames' mean hides a part of it.
 
     It is sought in what the frames do not share, of which a hum leaves enough if it turns by a third of a cycle in all.

@@ -55,7 +55,7 @@ class Field:
     trust: NDArray[np.float32]
 
 
-def row_locked(images: NDArray[np.float32], shift: Floats, before: Field | None = None) -> Field:
+def register_rows(images: NDArray[np.float32], shift: Floats, before: Field | None = None) -> Field:
     """Estimate the displacement of every row.
 
     The scene is a cubic B-spline with a Wiener prior learned from the frames' common power spectrum. Each row of each

@@ -311,9 +311,9 @@ def failing_at(call, number):
 @pytest.mark.parametrize(
     ("where", "name"),
     [
-        (following.Registrar, "push"),
-        (following.Registrar, "registration"),
-        (following, "picture"),
+        (following.IncrementalRegistration, "push"),
+        (following.IncrementalRegistration, "registration"),
+        (following, "reference_image"),
         (following, "pixel_size"),
         (mapping, "add_element_maps"),
         (lbj.Frame, "array"),

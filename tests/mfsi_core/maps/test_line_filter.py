@@ -12,7 +12,7 @@ from mfsi_core import Registration, element_maps
 from mfsi_core.cli import main
 from mfsi_core.edx.peaks import escape_share, find_peaks
 from mfsi_core.maps.line_filter import line_filter
-from mfsi_core.maps.overlaps import disturbing
+from mfsi_core.maps.overlaps import line_overlaps
 from mfsi_core.series.axis import centres
 
 AXES = {
@@ -91,10 +91,10 @@ def test_windows_would_have_been_wrong_and_say_so():
 def test_windows_are_told_of_lines_that_reach_into_them_and_of_one_side():
     signal = signal_of((2, 2), AXES["10 eV"])
     nothing = np.zeros(1024)
-    reach = disturbing(signal, nothing, (4400, 4600), ((4200, 4300), (4980, 5080)), ["Ti"])
+    reach = line_overlaps(signal, nothing, (4400, 4600), ((4200, 4300), (4980, 5080)), ["Ti"])
     assert reach == ["the line Ti_Kb1 at 4932 eV reaches into the background window (4980, 5080) eV"]
-    assert not disturbing(signal, nothing, (4400, 4600), ((4200, 4300), (5100, 5200)), ["Ti"])
-    (sided,) = disturbing(signal, nothing, (4400, 4600), ((4000, 4100), (4200, 4300)), ["Ti"])
+    assert not line_overlaps(signal, nothing, (4400, 4600), ((4200, 4300), (5100, 5200)), ["Ti"])
+    (sided,) = line_overlaps(signal, nothing, (4400, 4600), ((4000, 4100), (4200, 4300)), ["Ti"])
     assert "both background windows lie below" in sided
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from mfsi_core import register, simulate
 from mfsi_core.registration.area import Rows
 from mfsi_core.registration.register import prepared
-from mfsi_core.registration.rows.field import row_locked
+from mfsi_core.registration.rows.field import register_rows
 
 
 def jittered(counts, rows, seed, shape=(72, 72)):
@@ -38,7 +38,7 @@ def bound(series, covariance):
 
 
 def fitted(images, shift):
-    return row_locked(prepared(images)[0], shift)
+    return register_rows(prepared(images)[0], shift)
 
 
 def field_of(found, columns):
