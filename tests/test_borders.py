@@ -25,6 +25,7 @@ FLOORS = {
     "mfsi_core": [
         "text tables",
         "series",
+        "cluster",
         "drawing geometry",
         "accumulation simulation",
         "eels edx",

@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 import lbj
 import mfsi_core
-from mfsi_core.accumulation.accumulate import result_axes
+from mfsi_core.accumulation.output import result_axes
 from mfsi_core.drawing import limits_of, new_figure, picture, png
 from mfsi_core.simulation.edx import BACKGROUND, CELL, Simulation
 

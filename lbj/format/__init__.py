@@ -5,8 +5,11 @@ attributes.py     the times and settings that may differ from frame to frame (sp
 blocks.py         cut the data of one signal of one frame into blocks, and put it together again (spec/lbj.md 5.3)
 contents.py       find the completed frames of a journal by its index or by walking its records (spec/lbj.md 5 and 6)
 displacements.py  where the pixels of each frame sampled the scene (spec/lbj.md 7.5)
+http.py           files on web servers, a range of bytes a request (RFC 9110)
 layout.py         layouts of every record, field by field: the executable form of the tables in spec/lbj.md
 metadata.py       the names that the standard knows, and what they must be (spec/lbj.md 5.1.9)
 plausible.py      ranges of quantities outside which a value is no measurement but a wrong unit
 records.py        the framed, checksummed units of a journal (spec/lbj.md section 4)
+remote.py         files that are read in ranges of bytes, a request for each: by HTTP, or through fsspec
+urls.py           what is read over a network, a range of bytes a request
 """

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj import Signal, UsageError
+from lbj import UsageError
 
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
-from ..series.series import Series, series
-from . import exact, pull, push
+from ..series.series import series
+from .fillers import EXACT, dense, fill_bands, sparse
+from .output import bounds, checked_upsampling, rectangle, registration_on
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
-Filler = Callable[[int, int, Array], float]  # fills rows of the output into an array, returns the largest voxel
-
-EXACT = 2**24  # largest whole number up to which float32 counts
-BAND_BYTES = 2**27
-BLOCK_ROWS = 16
-BLOCK_BYTES = 2**24
-STRIP_BYTES = 2**20  # of float64 sums, which should stay in cache
 
 
 def accumulate(
@@ -101,7 +91,7 @@ def accumulate(
     scale = checked_upsampling(upsampling)
     if method not in ("pull", "push"):
         raise UsageError(f"method must be 'pull' or 'push', got {method!r}")
-    rows, columns = _rectangle(region, registration.shape, scale)
+    rows, columns = rectangle(region, registration.shape, scale)
     window = bounds(channels or slice(None), given.signal.channels, "channels")
     size = (rows[1] - rows[0], columns[1] - columns[0], window[1] - window[0])
     shape = size[:2] if given.signal.kind == "image" else size
@@ -115,220 +105,19 @@ def accumulate(
         result[:] = 0
         return result
     if client is None:
-        filler = (_sparse if given.sparse else _dense)(given, registration, warp, window, method)
+        filler = (sparse if given.sparse else dense)(given, registration, warp, window, method)
     else:
-        from ..cluster.sums import filler_of
+        from .by_workers import filler_of
 
         filler = filler_of(client, given, registration, warp, window, method)
-    largest = _fill(filler, result, size)
+    largest = fill_bands(filler, result, size)
     if largest > EXACT and np.dtype(result.dtype) == np.float32:
         if out is not None:
             warnings.warn(f"a voxel holds {largest:.0f}, beyond 2^24: give out as float64 to keep it", stacklevel=2)
             return result
         result = np.zeros(shape, np.float64)
-        _fill(filler, result, size)
+        fill_bands(filler, result, size)
     return result
-
-
-def result_shape(
-    signal: Signal, upsampling: int = 1, region: tuple[slice, slice] | None = None, channels: slice | None = None
-) -> tuple[int, ...]:
-    """Shape of what `accumulate` returns for a signal."""
-    return tuple(stop - start for start, stop in _part(signal, upsampling, region, channels))
-
-
-def result_axes(
-    signal: Signal, upsampling: int = 1, region: tuple[slice, slice] | None = None, channels: slice | None = None
-) -> list[dict[str, Any]]:
-    """Axes of what `accumulate` returns for a signal, calibrated as `Signal.axes`."""
-    part, axes = _part(signal, upsampling, region, channels), []
-    for number, (axis, (start, stop)) in enumerate(zip(signal.axes, part, strict=True)):
-        scale = checked_upsampling(upsampling) if number < 2 else 1
-        position = (np.arange(start, stop) + 0.5) / scale - 0.5
-        new = {**axis, "size": stop - start}
-        if "values" in axis:
-            new["values"] = np.interp(position, np.arange(axis["size"]), axis["values"]).tolist()
-        elif "scale" in axis:
-            new["offset"] = axis["offset"] + axis["scale"] * ((start + 0.5) / scale - 0.5)
-            new["scale"] = axis["scale"] / scale
-        axes.append(new)
-    return axes
-
-
-def _part(signal: Signal, upsampling: int, region: Any, channels: slice | None) -> list[tuple[int, int]]:
-    """First and past-the-last index of every axis of the result."""
-    ends = _rectangle(region, signal.shape, checked_upsampling(upsampling))
-    if signal.kind != "image":
-        ends.append(bounds(channels or slice(None), signal.channels, "channels"))
-    return ends
-
-
-def registration_on(given: Series, registration: Registration) -> Registration:
-    """Registration in the signal's pixels, one displacement for each frame, with what was scanned of a journal's."""
-    if len(registration) != len(given):
-        raise UsageError(f"the registration has {len(registration)} frames, the source {len(given)}")
-    areas = np.unique(registration.region[~registration.left_out])
-    if areas.size > 1 and not registration.modulo_lattice:
-        raise UsageError(
-            f"the frames show {areas.size} areas, which were registered each for itself: sum the frames of one, or "
-            "register with across=True to lay the areas on one another modulo the lattice"
-        )
-    moved = registration.on(given.signal)
-    if given.recorded is not None:
-        moved = moved.subset(slice(None))
-        moved.recorded = given.recorded
-    return moved
-
-
-def checked_upsampling(upsampling: Any) -> int:
-    """Output pixels per pixel and direction, a whole number from 1 on.
-
-    Raises
-    ------
-    UsageError
-        Naming what was given.
-    """
-    if not hasattr(upsampling, "__index__") or isinstance(upsampling, bool) or int(upsampling) < 1:
-        raise UsageError(f"upsampling must be a whole number from 1 on, got {upsampling!r}")
-    return int(upsampling)
-
-
-def _rectangle(region: Any, shape: tuple[int, ...], scale: int) -> list[tuple[int, int]]:
-    """First and past-the-last row and column of a region of the output."""
-    spans = (slice(None), slice(None)) if region is None else region
-    if not isinstance(spans, (tuple, list)) or len(spans) != 2:
-        raise UsageError(f"region must be two slices (rows, columns), got {region!r}")
-    names = ("region's rows", "region's columns")
-    return [bounds(part, size * scale, name) for part, size, name in zip(spans, shape, names, strict=False)]
-
-
-def bounds(part: Any, size: int, name: str) -> tuple[int, int]:
-    """First and past-the-last index of a slice without steps."""
-    if not isinstance(part, slice) or part.step not in (None, 1):
-        raise UsageError(f"the {name} must be a slice without a step, got {part!r}")
-    try:
-        start, stop, _ = part.indices(size)
-    except TypeError:
-        raise UsageError(f"the {name} must be whole numbers, got {part!r}") from None
-    return start, max(start, stop)
-
-
-def _fill(filler: Filler, result: Any, size: tuple[int, int, int]) -> float:
-    """Fill an array or a dataset band by band."""
-    step = max(1, min(size[0], BAND_BYTES // (size[1] * size[2] * 8)))
-    chunk = (getattr(result, "chunks", None) or (1,))[0]
-    step = max(step - step % chunk, 1)
-    direct = isinstance(result, np.ndarray)
-    largest = 0.0
-    for top in range(0, size[0], step):
-        bottom = min(top + step, size[0])
-        band = result[top:bottom] if direct else np.zeros((bottom - top, *result.shape[1:]), result.dtype)
-        largest = max(largest, filler(top, bottom, band[..., None] if band.ndim == 2 else band))
-        if not direct:
-            result[top:bottom] = band
-    return largest
-
-
-def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: int) -> float:
-    """Deal blocks of rows to threads."""
-    starts = range(top, bottom, rows)
-    with ThreadPoolExecutor(numba.get_num_threads()) as pool:
-        return max(pool.map(lambda start: work(start, min(start + rows, bottom)), starts), default=0.0)
-
-
-def _sparse(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
-    listed = pull.by_pixel(given, window)
-    fill = (_pull if method == "pull" else _push)(listed, registration, warp)
-    ends = np.append(listed.frame[1:], listed.count.size)
-    peaks = [float(listed.count[i:j].max(initial=0)) for i, j in zip(listed.frame, ends, strict=True)]
-    bound = sum(peaks) if method == "pull" else float(listed.count.sum(dtype=np.float64))
-    bound *= 1 if listed.count.dtype.kind == "u" else 2  # two shares of counts may meet in a channel
-    rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (len(registration) * (warp.columns[1] - warp.columns[0]) * 24)))
-
-    def filler(top: int, bottom: int, view: Array) -> float:
-        def work(start: int, stop: int) -> float:
-            part = view[start - top : stop - top]
-            if bound <= EXACT:
-                fill(start, stop, part)
-                return 0.0
-            exact = np.zeros(part.shape)
-            fill(start, stop, exact)
-            part[:] = exact
-            return float(exact.max(initial=0.0))
-
-        return _in_blocks(work, top, bottom, rows)
-
-    return filler
-
-
-def _pull(listed: pull.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
-    everything, width = slice(None), registration.shape[1]
-    if not warp.rigid or warp.recorded is not None:
-        lists = (listed.start, listed.frame, listed.channel, listed.count)
-        return lambda start, stop, part: pull.pull_field(*lists, width, *warp.corners(start, stop, everything), part)
-    whole, fraction, seen = warp.strides()
-    columns = (listed.start, listed.frame, listed.column, listed.channel, listed.count)
-
-    def fill(start: int, stop: int, part: Array) -> None:
-        corners = warp.corners(start, stop, everything)
-        strip = max(1, STRIP_BYTES // 8 // part.shape[2])
-        rows = (np.ascontiguousarray(corners.iy[:, :, 0]), np.ascontiguousarray(corners.fy[:, :, 0]))
-        pull.pull_rigid(*columns, width, *rows, whole, fraction, seen, warp.columns[0], strip, part)
-
-    return fill
-
-
-def _push(listed: pull.Listed, registration: Registration, warp: Warp) -> Callable[[int, int, Array], None]:
-    field = registration.displacement
-    order = push.by_row(field, warp.upsampling, registration.shape[0] * warp.upsampling)
-    lists = (listed.start, listed.frame, listed.channel, listed.count)
-
-    def fill(start: int, _stop: int, part: Array) -> None:
-        strip = max(1, STRIP_BYTES // 8 // part.shape[2])
-        for left in range(0, part.shape[1], strip):
-            corner = (warp.rows[0] + start, warp.columns[0] + left)
-            push.push_events(*lists, field, warp.upsampling, *order, *corner, part[:, left : left + strip])
-
-    return fill
-
-
-def _dense(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
-    step, guess = dense_plan(given, registration, warp, window, method)
-    return exact.filler(partial(dense_totals, given, warp, window, method), guess, step)
-
-
-def dense_plan(
-    given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
-) -> tuple[int, float]:
-    """Rows summed at a time, and the bound of the sums that the first frame lets expect (`exact.filler`)."""
-    step = max(1, 2 * BAND_BYTES // ((warp.columns[1] - warp.columns[0]) * (window[1] - window[0]) * 8))
-    first = exact.peak(np.asarray(given.data[0]).reshape((*registration.shape, -1)))
-    spread = exact.spreads(registration.displacement, warp.upsampling, method)
-    return step, exact.MARGIN * first * float(spread.sum())
-
-
-def dense_totals(
-    given: Iterable[Any], warp: Warp, window: tuple[int, int], method: str, first: int, last: int, rounder: float
-) -> tuple[Array, float]:
-    """Sums of dense frames in rows of the output, (rows, columns, C) float64, and a bound of all (`exact.filler`)."""
-    total = np.zeros((last - first, warp.columns[1] - warp.columns[0], window[1] - window[0]))
-    field, bound = warp.displacement, 0.0
-    spread = exact.spreads(field, warp.upsampling, method)
-    for n, frame in enumerate(given):
-        data = np.asarray(frame).reshape((*field.shape[2:], -1))
-        bound += exact.peak(data) * float(spread[n])
-
-        def work(start: int, stop: int, n: int = n, data: Array = data) -> float:
-            part = total[start - first : stop - first]
-            if method == "pull":
-                pull.pull_dense(data, window[0], *warp.corners_of(start, stop, n), 1, rounder, part)
-            else:
-                corner = (warp.rows[0] + start, warp.columns[0])
-                push.push_dense(data, window[0], field[n], warp.upsampling, *corner, rounder, part)
-            return 0.0
-
-        _in_blocks(work, first, last, max(1, -(-(last - first) // numba.get_num_threads())))
-    return total, bound
 
 
 def coverage(registration: Registration, upsampling: int = 1) -> NDArray[np.uint32]:

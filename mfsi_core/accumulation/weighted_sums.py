@@ -68,7 +68,7 @@ def aligned_sums(
         for n in chosen:
             add(given.data[n], total, square)
         return total, square
-    from .accumulate import registration_on
+    from .output import registration_on
     from .pull import pull_dense
 
     registration = registration_on(given, registration)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lbj import UsageError
 from lbj.events import Events
 
 Floats = NDArray[np.float64]
@@ -153,3 +155,29 @@ def _confirmed(x: Floats, y: Floats, counts: Any) -> Floats:
             for part, shares in zip((x, y), along, strict=True)
         )
     return np.array(taken)
+
+
+def add_frames(
+    halves: Halves, frames: Iterable[tuple[int, Any, NDArray[np.float32]]], first: int
+) -> Halves | None:  # fmt: skip
+    """Add frames, each with its number and displacement; None once one holds other than whole counts."""
+    for number, frame, displacement in frames:
+        events = counted_events(frame, first)
+        if events is None:
+            return None
+        halves.add(events, displacement, number)
+    return halves
+
+
+def counted_events(frame: Any, first: int = 0) -> Events | None:
+    """Frame from a channel on as Events, or None where it holds other than whole counts."""
+    if not isinstance(frame, Events):
+        try:
+            return Events.from_dense(np.asarray(frame)[..., first:])
+        except UsageError:
+            return None
+    if not first:
+        return frame
+    part = slice(int(np.searchsorted(frame.channel, first)), None)
+    shape = (*frame.shape[:-1], frame.channels - first)
+    return Events(frame.pixel[part], frame.channel[part] - first, frame.count[part], shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from lbj.progress import track
 
-from ..accumulation.accumulate import accumulate, registration_on
+from ..accumulation.accumulate import accumulate
+from ..accumulation.output import registration_on
 from ..geometry.registration import Registration
 from ..series.axis import above_strobe
 from ..series.dose import doses
 from ..series.series import Series, is_journal, series
-from .count_splitting import Halves
+from .count_splitting import Halves, add_frames, counted_events
 from .moments import Moments
 from .result import Scree, number_significant
 
@@ -158,7 +158,7 @@ def with_sum(result: Scree, spectra: Any, label: str, dose: float, frames: int, 
         Whose energy axis the sum has: what lies below the strobe of an X-ray detector is left out, as in `scree`.
     """
     first = 0 if signal is None else above_strobe(signal)
-    events, z, number = _counts(spectra, first), np.zeros(0), -1
+    events, z, number = counted_events(spectra, first), np.zeros(0), -1
     ratios = variance_ratios(spectra[..., first:] if events is None else events)
     if events is not None:
         halves = Halves(events.shape)
@@ -201,22 +201,10 @@ def _split(
         return None
     if client is None:
         return add_frames(halves, ((int(n), given.nearest(int(n)), displacement[n]) for n in frames), first)
-    from ..cluster.splitting import halves_of
+    from .by_workers import halves_of
 
     found = halves_of(client, given, displacement, frames, first)
     return None if found is None else halves.joined(found)
-
-
-def add_frames(
-    halves: Halves, frames: Iterable[tuple[int, Any, NDArray[np.float32]]], first: int
-) -> Halves | None:  # fmt: skip
-    """Add frames, each with its number and displacement; None once one holds other than whole counts."""
-    for number, frame, displacement in frames:
-        events = _counts(frame, first)
-        if events is None:
-            return None
-        halves.add(events, displacement, number)
-    return halves
 
 
 def _summed(
@@ -232,17 +220,3 @@ def _ratios(moments: Moments) -> Floats:
     variances = moments.variances()
     total = float(variances.sum())
     return variances / total if total > 0 else variances
-
-
-def _counts(frame: Any, first: int = 0) -> Events | None:
-    """Frame from a channel on as Events, or None where it holds other than whole counts."""
-    if not isinstance(frame, Events):
-        try:
-            return Events.from_dense(np.asarray(frame)[..., first:])
-        except UsageError:
-            return None
-    if not first:
-        return frame
-    part = slice(int(np.searchsorted(frame.channel, first)), None)
-    shape = (*frame.shape[:-1], frame.channels - first)
-    return Events(frame.pixel[part], frame.channel[part] - first, frame.count[part], shape)

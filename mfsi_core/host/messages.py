@@ -16,7 +16,7 @@ from lbj.format.attributes import NAMES
 from lbj.format.records import open_file
 from lbj.signal import DTYPES
 
-from ..accumulation.accumulate import EXACT
+from ..accumulation.fillers import EXACT
 from ..maps.map import Map
 
 Fields = dict[str, Any]  # type, or types, of each

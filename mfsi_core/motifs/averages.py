@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 
 from ..accumulation import pull
-from ..accumulation.accumulate import BAND_BYTES, bounds, checked_upsampling, registration_on, result_axes
+from ..accumulation.fillers import BAND_BYTES
+from ..accumulation.output import bounds, checked_upsampling, registration_on, result_axes
 from ..geometry.points import Frames
 from ..geometry.registration import Registration, affine
 from ..geometry.warp import Corners

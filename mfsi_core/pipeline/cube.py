@@ -15,7 +15,8 @@ from lbj.exporting.series import Series
 from lbj.importing.hspy_journal import LAYOUT
 from lbj.importing.naming import members
 
-from ..accumulation.accumulate import accumulate, result_axes, result_shape
+from ..accumulation.accumulate import accumulate
+from ..accumulation.output import result_axes, result_shape
 from ..report.results import Results
 from ..series.axis import pixel_size
 from ..series.dose import dose

@@ -105,7 +105,7 @@ def register(
     if client is None:
         parts = {name: one_area(images) for name, images in stacks.items()}
     else:
-        from ..cluster.areas import register_areas
+        from .by_workers import register_areas
 
         parts = register_areas(client, stacks, one_area)
     found = assemble(stack, area, usable, parts, said, across=across, to_field=to_field)

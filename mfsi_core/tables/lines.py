@@ -71,7 +71,9 @@ def check_symbols(elements: Iterable[str]) -> None:
     """
     unknown = sorted(set(elements) - set(_table()))
     if unknown:
-        raise UsageError(f"no X-ray lines are known for {', '.join(map(repr, unknown))}; expected symbols from B to U, such as Ti")
+        raise UsageError(
+            f"no X-ray lines are known for {', '.join(map(repr, unknown))}; expected symbols from B to U, such as Ti"
+        )
 
 
 def lines_of(element: str, low: float = 0.0, high: float = math.inf) -> list[Line]:

@@ -11,7 +11,7 @@ from inverse_warp import bilinear, solve_rows, solve_smooth
 
 import lbj
 from mfsi_core import Registration, accumulate, common_region, coverage, shift_spectra, write_shifts
-from mfsi_core.accumulation.accumulate import result_axes
+from mfsi_core.accumulation.output import result_axes
 
 SHAPE = (13, 17, 6)  # of a frame
 
@@ -244,9 +244,7 @@ def test_the_result_does_not_depend_on_threads_or_where_it_goes(tmp_path, make, 
 
 
 def test_a_dataset_is_filled_in_bands(tmp_path, monkeypatch):
-    module = importlib.import_module(
-        "mfsi_core.accumulation.accumulate"
-    )  # the package's attribute of that name is the function
+    module = importlib.import_module("mfsi_core.accumulation.fillers")
     monkeypatch.setattr(module, "BAND_BYTES", 5 * 17 * 2 * 6 * 8)  # five rows
     cubes, registration = counts(), smooth()
     for source in (listed(cubes), cubes):
@@ -260,7 +258,7 @@ def test_a_dataset_is_filled_in_bands(tmp_path, monkeypatch):
 @pytest.mark.parametrize("s", [2, 8])
 @pytest.mark.parametrize("kind", ["events", "dense"])
 def test_memory_is_bounded_at_any_upsampling(tmp_path, monkeypatch, s, kind):
-    module = importlib.import_module("mfsi_core.accumulation.accumulate")
+    module = importlib.import_module("mfsi_core.accumulation.fillers")
     monkeypatch.setattr(module, "BAND_BYTES", 2**20)
     cubes = counts(2, (32, 24, 40), 0.1)
     source, registration = listed(cubes) if kind == "events" else cubes, rigid(2, (32, 24))

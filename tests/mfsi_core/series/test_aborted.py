@@ -7,7 +7,7 @@ import lbj
 import lbj.archive.convert
 import mfsi_core
 from mfsi_core import Registration, accumulate, coverage, scree
-from mfsi_core.accumulation.accumulate import registration_on
+from mfsi_core.accumulation.output import registration_on
 from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session
 from mfsi_core.pipeline.align import register_journal

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..components.count_splitting import Halves
-from ..components.scree import add_frames
+from ..cluster.client import Workers
+from ..cluster.pieces import EACH, Piece, cut
 from ..series.series import Series
-from .client import Workers
-from .pieces import Piece, cut
-from .sums import EACH
+from .count_splitting import Halves, add_frames
 
 
 def halves_of(

@@ -1,4 +1,4 @@
-"""Sums: `accumulate` by workers.
+"""By workers: the sums of `accumulate` on the workers of a cluster.
 
 Counts are decoded where their frames are and travel as lists, a few bytes each, to the worker that sums some rows of
 the output over all frames: what is summed, and in which order, is as in one process. Dense frames stay where they are
@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 
 from lbj.events import Events
 
-from ..accumulation import exact
-from ..accumulation.accumulate import accumulate, dense_plan, dense_totals
+from ..cluster.client import Workers
+from ..cluster.pieces import EACH, Piece, cut
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
-from ..series.series import Series
-from .client import Workers
-from .pieces import Piece, cut
+from ..series.series import Series, series
+from . import exact
+from .fillers import dense_plan, dense_totals, sparse
 
 Array = NDArray[Any]
 
-EACH = 2  # pieces and bands for every worker
 BEYOND = 2  # rows of a frame beyond those that its displacements reach
 
 
@@ -140,6 +139,11 @@ def _band(
     displacement = np.concatenate([one for one, _ in spread])
     recorded = None if spread[0][1] is None else np.concatenate([mask for _, mask in spread])
     frames = [events for part in parts for events in part]
-    out = np.zeros((*(one.stop - one.start for one in (*region, channels)),))
-    accumulate(frames, Registration(displacement, recorded=recorded), None, upsampling, region, channels, method, out)
+    rows, columns, window = ((one.start, one.stop) for one in (*region, channels))
+    registration, warp = (
+        Registration(displacement, recorded=recorded),
+        Warp(displacement, upsampling, rows, columns, recorded),
+    )
+    out = np.zeros((rows[1] - rows[0], columns[1] - columns[0], window[1] - window[0]))
+    sparse(series(frames, None), registration, warp, window, method)(0, len(out), out)
     return float(out.max(initial=0.0)), out.astype(dtype)

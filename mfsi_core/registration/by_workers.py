@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..registration.area import Area
-from .client import Workers
+from ..cluster.client import Workers
+from .area import Area
 
 
 def register_areas(client: Any, stacks: dict[int, Any], one_area: Callable[[Any], Area]) -> dict[int, Area]:
