@@ -1,6 +1,7 @@
 // One signal or group of a journal, frame by frame, for the worker.
 
 import { LbjError, isStatic } from "./reader/lbj.mjs";
+import { scannedOnly } from "./scanned.mjs";
 import { sizes } from "./sizes.mjs";
 
 const MOST_KEPT = 2 ** 28; // bytes of decoded frames that are kept, and of a sum of arrays
@@ -52,7 +53,9 @@ export class Series {
     const frame = this.static ? (await this.journal.static()).get(this.name) : await this.journal.frame(i);
     if (frame instanceof LbjError) throw frame;
     if (!frame || !this.members.some((name) => frame.names.includes(name))) return null;
-    return { part: await this.part(frame), move: this.static ? 0 : await this.move(frame) };
+    const part = await this.part(frame);
+    if (this.signal.kind === "image" && !this.static) part.data = scannedOnly(part.data, frame.attributes, this.name, this.sizes);
+    return { part, move: this.static ? 0 : await this.move(frame) };
   }
 
   async part(frame) {

@@ -1,7 +1,12 @@
 """The viewer in Chromium without a screen, on journals whose content is known."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -14,6 +19,7 @@ from mfsi_core.viewer import server as serve
 from mfsi_core.viewer.bundle import bundle
 from mfsi_core.viewer.server import serving
 
+ROOT = Path(__file__).parents[3]
 CATCH = """
 window.saved = [];
 URL.createObjectURL = (blob) => { saved.push(blob); return "blob:caught"; };
@@ -210,6 +216,20 @@ def test_aligned_by_the_displacements_of_the_journal(saw, tmp_path):
     assert "−2" in said
 
 
+@pytest.mark.parametrize("order", ["raster", "serpentine", [5, 0, 11, 3]])
+def test_what_was_not_scanned_is_in_no_mean(saw, tmp_path, order):
+    path, images = tmp_path / "aborted.lbj", np.arange(1, 25, dtype=np.uint8).reshape(2, 3, 4)
+    listed = {"raster": [*range(6)], "serpentine": [0, 1, 2, 3, 7, 6]}.get(str(order), [5, 0, 11, 3])
+    seen = np.isin(np.arange(12), listed).reshape(3, 4)
+    with lbj.create(path, [lbj.Signal("A", "image", (3, 4), dtype="uint8")]) as writer:
+        writer.append({"A": images[0]})
+        writer.append(
+            {"A": np.where(seen, images[1], 0).astype(np.uint8)}, scanned_pixels=len(listed), scan={"order": order}
+        )
+    page = saw(path)
+    np.testing.assert_allclose(table(page, "image-panel"), np.where(seen, images.mean(axis=0), images[0]))
+
+
 def test_a_damaged_journal_shows_what_survives(saw, known, tmp_path):
     whole = known.path.read_bytes()
     with lbj.open(known.path) as journal:
@@ -383,6 +403,29 @@ def test_the_page_as_one_file_shows_every_kind_of_signal(page, tmp_path):
     np.testing.assert_allclose(spectrum(page), rich.line[:, 0, 0].sum(axis=0))
     put(page, image="survey")
     np.testing.assert_allclose(table(page, "image-panel"), rich.survey)
+    assert page.problems() == []
+
+
+def test_the_planner_tells_the_papers_numbers(page, tmp_path, monkeypatch):
+    """As one file, written as the documentation says, and by keyboard."""
+    monkeypatch.chdir(tmp_path)
+    said = re.findall(r"`python -m (\S+) (\w+\.html)`", (ROOT / "docs" / "viewer.md").read_text("utf-8"))
+    assert [name for _, name in said] == ["viewer.html", "planner.html"]
+    for module, name in said:
+        subprocess.run([sys.executable, "-m", module, name], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    page.open((tmp_path / "planner.html").as_uri())
+    figures = "document.getElementById('figures').textContent"
+    page.until(f"{figures}.includes('344 500 e/Å²')".replace(" ", "\\u202f", 1))
+    assert "200 × 200" in page.run(figures)
+    page.run("document.getElementById('flyback').focus()")
+    page.run("document.getElementById('flyback').select()")
+    page.write("200")
+    assert "takes a time with its unit" in page.run("document.getElementById('flyback-fault').textContent")
+    assert page.run("document.getElementById('flyback').ariaInvalid") == "true"
+    page.write("us")
+    assert page.run("document.getElementById('flyback').ariaInvalid") is None
+    assert "--flyback 200us" in page.run("document.getElementById('command').textContent")
+    assert "40.04 s" in page.run(figures)
     assert page.problems() == []
 
 
