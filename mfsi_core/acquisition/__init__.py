@@ -3,7 +3,7 @@
 * `settings`: the nine controls, and what they cost in time and dose.
 * `recorder`: surveys, records regions, extends them; `series`: frame after frame; `guarded` calls instruments that may
   hang.
-* `session_folder`, `log`: numbered sub-folders, and what happened, in files.
+* `session_folder`, `log`, `surveys`: numbered sub-folders, what happened, and the last survey image, in files.
 * `checking`: frames that are repeated or skipped. `stopping`: when a series ends. `completion`: what is done then.
 * `state`: what is shown.
 * `region`: the journal of a region. `damage`: trends against the dose.

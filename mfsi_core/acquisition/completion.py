@@ -9,13 +9,14 @@ import shlex
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lbj import UsageError
 
 from ..instruments.protocol import Abilities
 from .guarded import Guarded
+from .log import Log, said
 from .settings import Settings
 
 LONGEST = 60.0  # s
@@ -23,23 +24,28 @@ LONGEST = 60.0  # s
 Function = Callable[[Any, dict[str, Any]], Any]
 
 
-def carry_out(hook: str | Function, instrument: Guarded, outcome: dict[str, Any]) -> str:
-    """Do one thing, for a minute at most, and say what came of it.
+def carry_out(hooks: Sequence[str | Function], instrument: Guarded, outcome: dict[str, Any], log: Log) -> None:
+    """Do one thing after the other, each for a minute at most, and log what came of it; one that fails stops no other.
 
     Parameters
     ----------
-    hook : str or function
+    hooks : sequence of str or function
         ``blank``; ``command: PROGRAM ARGUMENTS``, which finds the outcome as JSON on its standard input and in the
         variable ``MFSI_OUTCOME``; ``python: module:function`` or a function, called with the instrument and outcome.
     instrument : Guarded
     outcome : dict
         ``reason`` and ``text``, ``failed``, ``frames``, ``region``, ``journal``, ``folder``.
-
-    Raises
-    ------
-    Exception
-        What went wrong.
+    log : Log
     """
+    for hook in hooks:
+        try:
+            log.add("completion", _carried_out(hook, instrument, outcome))
+        except Exception as error:  # noqa: BLE001 told, and the next one is done
+            log.add("completion", f"what was to be done at the end failed: {said(error)}", "error")
+
+
+def _carried_out(hook: str | Function, instrument: Guarded, outcome: dict[str, Any]) -> str:
+    """Do one thing, and say what came of it."""
     if callable(hook):
         return _called(hook, instrument, outcome, getattr(hook, "__name__", "a function"))
     what, _, rest = (part.strip() for part in hook.partition(":"))

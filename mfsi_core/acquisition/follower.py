@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from .log import Log, said
 from .session_folder import read_json
 
 STATUS, HISTORY = "status.json", "history.jsonl"
@@ -100,6 +101,23 @@ class Follower:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def follow(
+    before: Follower | None, journal: Path, folder: Path, wanted: dict[str, Any], log: Log
+) -> Follower | None:  # fmt: skip
+    """Return what follows a journal: the one that does already, if it runs, or a new one; None where it cannot be."""
+    if before is not None:
+        if before.running and before.wanted == wanted:
+            return before
+        if not before.running:
+            log.add("analysis", f"{before.fault}; it is started again", "warning")
+        before.close()  # two of them would write into one folder
+    try:
+        return Follower(journal, folder, wanted)
+    except OSError as error:
+        log.add("analysis", f"the analysis could not be started: {said(error)}", "warning")
+        return None
 
 
 def _environment() -> dict[str, str]:

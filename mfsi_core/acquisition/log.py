@@ -10,6 +10,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from lbj import LbjError
+
 KEPT = 5000  # events in memory; older ones are read from the file
 LEVELS = ("info", "warning", "error")
 
@@ -70,3 +72,9 @@ def read(path: Path) -> list[Event]:
                 if isinstance(event, dict) and isinstance(event.get("sequence"), int):
                     events.append(event)
     return events
+
+
+def said(error: BaseException) -> str:
+    """Words of an error, with its type where it is none of ours."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, LbjError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import os
 import threading
 import time
@@ -12,18 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lbj import LbjError, UsageError
 
 from ..instruments import find
 from ..instruments.protocol import Changed, Instrument, Picture, checked_picture
-from . import session_folder, state
+from . import session_folder, state, surveys
 from .completion import Function, carry_out, check
-from .follower import Follower
+from .follower import Follower, follow
 from .guarded import Guarded
-from .log import Event, Log
+from .log import Event, Log, said
 from .region import Region
 from .series import Host, Series
 from .settings import Settings
@@ -80,7 +77,7 @@ class Recorder:
         before = session_folder.read_json(self.folder / session_folder.STATE) or {}
         self.log = Log(self.folder / session_folder.EVENTS, before.get("sequence"))
         self._settings = settings or _settings(before, self.log)
-        self.surveyed = _kept_picture(self.folder, before)
+        self.surveyed = surveys.kept(self.folder, before)
         self.phase, self._outcome = "idle", before.get("outcome")
         self.region: Region | None = None
         self.follower: Follower | None = None
@@ -157,14 +154,13 @@ class Recorder:
         try:
             picture = checked_picture(self._guarded.call("survey", time_out=self._settings.time_out or READY))
         except Exception as error:
-            self.log.add("error", f"no survey was taken: {_said(error)}", "error")
+            self.log.add("error", f"no survey was taken: {said(error)}", "error")
             with self._lock:
                 self._enter("idle")
             raise
         with self._lock:
             self.surveyed = picture
-            with contextlib.suppress(OSError):
-                np.save(self.folder / session_folder.SURVEY, picture.image)
+            surveys.keep(self.folder, picture)
             self.log.add("survey", "a survey of {} x {} pixels was taken".format(*picture.image.shape))
             self._enter("idle")
             return picture
@@ -260,9 +256,9 @@ class Recorder:
             waited = ("stopped", "it was stopped before the first frame")
             reason, text = waited if region is None else series.record(region)
         except Changed as error:
-            reason, text = "changed", _said(error)
+            reason, text = "changed", said(error)
         except Exception as error:  # noqa: BLE001 the outcome says it
-            reason, text = "failed", _said(error)
+            reason, text = "failed", said(error)
         self._end(series, reason, text)
 
     def _begin(self, series: Series) -> Region | None:
@@ -306,15 +302,8 @@ class Recorder:
             "journal": str(region.path) if region is not None else None, "folder": str(self.folder),
         }  # fmt: skip
         self.log.add("failed" if failed else "ended", text, "error" if failed else "info", reason=reason)
-        hooks: list[str | Function] = [
-            *(settings.on_failure if failed else settings.on_completion),
-            *self._hooks[failed],
-        ]
-        for hook in hooks:
-            try:
-                self.log.add("completion", carry_out(hook, self._guarded, outcome))
-            except Exception as error:  # noqa: BLE001 told, and the next one is done
-                self.log.add("completion", f"what was to be done at the end failed: {_said(error)}", "error")
+        carry_out(settings.on_failure if failed else settings.on_completion, self._guarded, outcome, self.log)
+        carry_out(self._hooks[failed], self._guarded, outcome, self.log)
         with self._lock:
             self._outcome = outcome
             self._enter("failed" if failed else "idle")
@@ -327,17 +316,9 @@ class Recorder:
         if not self._analysis or region is None:
             return
         wanted = {"elements": settings.elements, "image": settings.image}
+        self.follower = follow(self.follower, region.path, region.live, wanted, self.log)
         if self.follower is not None:
-            if self.follower.running and self.follower.wanted == wanted:
-                return
-            if not self.follower.running:
-                self.log.add("analysis", f"{self.follower.fault}; it is started again", "warning")
-            self.follower.close()  # two of them would write into one folder
-        try:
-            self.follower = Follower(region.path, region.live, wanted)
             self.follower.tell(len(region))
-        except OSError as error:
-            self.log.add("analysis", f"the analysis could not be started: {_said(error)}", "warning")
 
     def _leave_region(self) -> None:
         if self.follower is not None:
@@ -419,11 +400,6 @@ class Recorder:
         self.close()
 
 
-def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, LbjError) and text else f"{type(error).__name__}: {text}".removesuffix(": ")
-
-
 def _settings(before: dict[str, Any], log: Log) -> Settings:
     """Settings of the session that is continued; the usual ones where they cannot be read."""
     try:
@@ -431,18 +407,3 @@ def _settings(before: dict[str, Any], log: Log) -> Settings:
     except (TypeError, UsageError) as error:
         log.add("settings", f"the settings of the session before cannot be read: {error}", "warning")
         return Settings()
-
-
-def _kept_picture(folder: Path, before: dict[str, Any]) -> Picture | None:
-    about: Any = before.get("survey")
-    try:
-        image = np.load(folder / session_folder.SURVEY)
-        return Picture(image, float(about["pixel"]), (float(about["corner"][0]), float(about["corner"][1])))
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
-        return None
-
-
-def utc(seconds: float) -> str:
-    """Time of a clock as RFC 3339."""
-    found = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    return found.isoformat(timespec="microseconds").replace("+00:00", "Z")
