@@ -103,8 +103,6 @@ class Recorder:
             self.log.add("died", text, "warning")
         self._publish(now=True)
 
-    # Controls
-
     @property
     def settings(self) -> Settings:
         """The controls."""
@@ -183,8 +181,6 @@ class Recorder:
         """Number that the next new region will have."""
         return max(session_folder.regions(self.folder), default=0) + 1
 
-    # Recording
-
     def acquire(self, frames: int | None = None, *, wait: bool = True) -> dict[str, Any]:
         """Record a series: begins the region, or extends the journal of the one that is there.
 
@@ -219,7 +215,7 @@ class Recorder:
                 self._guarded,
                 self.abilities,
                 self.log,
-                self._changed,
+                self._publish,
                 lambda: self._settings,
                 self.host,
             )
@@ -308,8 +304,6 @@ class Recorder:
             self._outcome = outcome
             self._enter("failed" if failed else "idle")
 
-    # Analysis
-
     def _follow(self, settings: Settings) -> None:
         """Start the analysis of the region where none runs."""
         region = self.region
@@ -326,8 +320,6 @@ class Recorder:
             self.follower = None
         if self.region is not None:
             self.region.close()
-
-    # What is seen
 
     def state(self) -> dict[str, Any]:
         """All there is to know, as plain JSON values; see ``docs/acquisition.md``."""
@@ -364,16 +356,13 @@ class Recorder:
         self.phase = phase
         self._publish(now=True)
 
-    def _changed(self, now: bool) -> None:
-        with self._lock:
-            self._publish(now=now)
-
     def _publish(self, *, now: bool = False) -> None:
         """Write the state where others find it; while frames come, not too often."""
         moment = time.monotonic()
         if now or moment - self._written >= EVERY:
-            self._written = moment
-            session_folder.write_json(self.folder / session_folder.STATE, self.state())
+            with self._lock:
+                self._written = moment
+                session_folder.write_json(self.folder / session_folder.STATE, self.state())
 
     def close(self) -> None:
         """Stop, and close the journal, the analysis and the instrument."""

@@ -49,7 +49,7 @@ class Series:
         Of the instrument.
     log : Log
     changed : function
-        Called when something has changed; its argument: whether that must be shown at once.
+        Called when something has changed.
     limits : function
         Returns the settings as they are now, by which the series ends.
     host : Host
@@ -67,7 +67,7 @@ class Series:
     guarded: Guarded
     abilities: Abilities
     log: Log
-    changed: Callable[[bool], None]
+    changed: Callable[[], None]
     limits: Callable[[], Settings]
     host: Host
     follower: Follower | None = None
@@ -120,7 +120,7 @@ class Series:
     def _tell(self, note: str) -> None:
         """Tell what an instrument says while no frame comes."""
         self.log.add("note", note, "warning")
-        self.changed(False)
+        self.changed()
 
     def _store(self, region: Region, frame: Frame, skipped: str, shift: float, asked: float) -> None:
         """Put a frame into the journal; it is durable when this returns, and told to the analysis."""
@@ -138,7 +138,7 @@ class Series:
                 "the frames do not tell current, dwell time and pixel: their dose is not known, and no limit to it kept"
             )
             self.log.add("note", text, "warning")
-        self.changed(False)
+        self.changed()
 
     def _progress(self, region: Region) -> Progress:
         status = dict(self.follower.status()) if self.follower is not None else {}
