@@ -106,7 +106,7 @@ def _held(journal: Journal, name: str) -> Iterator[Frame]:
 
 def _encoded(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:
     return blocks.Prepared(
-        list(blocks.write(number, signal, frame.index, frame.member(signal.name), blocks.no_memory()))
+        list(blocks.write(number, signal, frame.index, frame.member(signal.name), blocks.no_memory(), smallest=True))
     )
 
 

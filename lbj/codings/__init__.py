@@ -4,7 +4,8 @@ A coding is a module with ``NAME``, ``NUMBER`` and one or both pairs of function
 
 - ``encode_counts(voxel, count, shape, dtype, events) -> bytes`` and
   ``decode_counts(data, shape, dtype, voxels, events) -> (voxel, count)`` for blocks of kind ``events``, where ``voxel``
-  is sorted and channel-major within the block's window of ``shape``;
+  is sorted and channel-major within the block's window of ``shape``; where there is a smaller form that takes longer,
+  ``encode_smallest`` too, with the arguments of the first;
 - ``encode_array(array, plan) -> bytes`` and ``decode_array(data, shape, dtype) -> array`` for the dense kinds. A lossy
   coding has ``plan(array, parameters, kind)`` too, which sees the whole frame once: its noise, its mean spectrum.
 

@@ -11,6 +11,7 @@ from ..errors import DamagedError
 NAME, NUMBER = "split-rice", 2
 CLAUSE = "8.3"
 VOXELS_PER_CHUNK = 16
+TRIED = 5  # chunk sizes that `encode_smallest` tries, from that one on
 FAULTS = {
     1: "the bits end too early",
     2: "a voxel lies outside the window or a split outside its range",
@@ -21,10 +22,26 @@ FAULTS = {
 
 def encode_counts(voxel: np.ndarray, count: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, events: int) -> bytes:
     """One byte for the chunk size m, then the bits; chunks hold about sixteen voxels."""
+    return _encode(voxel, count, math.prod(shape), _chunk(voxel.size, math.prod(shape)))
+
+
+def encode_smallest(
+    voxel: np.ndarray, count: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, events: int
+) -> bytes:
+    """As `encode_counts`, with the chunk size that makes it smallest: larger ones where counts lie in clusters."""
+    voxels = math.prod(shape)
+    least = _chunk(voxel.size, voxels)
+    most = min(least + TRIED - 1, (voxels - 1).bit_length())
+    return min((_encode(voxel, count, voxels, m) for m in range(least, most + 1)), key=len)
+
+
+def _chunk(occupied: int, voxels: int) -> int:
+    return min(max(1, VOXELS_PER_CHUNK * voxels // max(1, occupied)).bit_length() - 1, (voxels - 1).bit_length())
+
+
+def _encode(voxel: np.ndarray, count: np.ndarray, voxels: int, m: int) -> bytes:
     from .kernels.split_rice import encode
 
-    voxels = math.prod(shape)
-    m = min(max(1, VOXELS_PER_CHUNK * voxels // max(1, voxel.size)).bit_length() - 1, (voxels - 1).bit_length())
     words, bits = encode(voxel, count, voxels, m)
     return bytes([m]) + words.astype("<u4", copy=False).tobytes()[: (bits + 7) // 8]
 

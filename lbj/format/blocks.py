@@ -101,17 +101,21 @@ def no_memory(*, steady: bool = False) -> Memory:
     return defaultdict(partial(Remembered, steady=steady))
 
 
-def write(number: int, signal: Signal, frame: int, value: Any, memory: Memory) -> Iterator[tuple[bytes, int]]:
-    """Yield the BLOK records of one signal of one frame, each with its counts."""
+def write(
+    number: int, signal: Signal, frame: int, value: Any, memory: Memory, *, smallest: bool = False
+) -> Iterator[tuple[bytes, int]]:
+    """Yield the BLOK records of one signal of one frame, each with its counts; `smallest` takes longer."""
     if isinstance(value, Prepared):
         yield from value.records
     elif signal.kind == "events":
-        yield from _write_events(number, signal, frame, value)
+        yield from _write_events(number, signal, frame, value, smallest=smallest)
     else:
         yield from _write_array(number, signal, frame, value, memory)
 
 
-def _write_events(number: int, signal: Signal, frame: int, value: Any) -> Iterator[tuple[bytes, int]]:
+def _write_events(
+    number: int, signal: Signal, frame: int, value: Any, *, smallest: bool
+) -> Iterator[tuple[bytes, int]]:
     events = value if isinstance(value, Events) else Events.from_dense(value)
     _same_shape(signal, events.shape)
     if events.count.size and signal.dtype != "uint32" and int(events.count.max()) > np.iinfo(signal.dtype).max:
@@ -120,6 +124,7 @@ def _write_events(number: int, signal: Signal, frame: int, value: Any) -> Iterat
             "declare a wider dtype"
         )
     coding = codings.module(codings.NAMES[signal.coding])
+    encode = getattr(coding, "encode_smallest", coding.encode_counts) if smallest else coding.encode_counts
     whole = _whole(signal)
     total = events.total
     target = max(EVENTS_PER_BLOCK, total // (MAX_BLOCKS // 4))
@@ -129,7 +134,7 @@ def _write_events(number: int, signal: Signal, frame: int, value: Any) -> Iterat
         pixels = np.uint32(math.prod(shape[:-1]))
         voxel = part.channel * pixels + part.pixel
         counts = (len(part), total if part is events else part.total)
-        data = coding.encode_counts(voxel, part.count, shape, np.dtype(signal.dtype), counts[1])
+        data = encode(voxel, part.count, shape, np.dtype(signal.dtype), counts[1])
         yield _record(number, frame, coding.NUMBER, counts, None if window == whole else window, data), counts[1]
 
 
