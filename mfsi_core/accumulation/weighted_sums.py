@@ -99,16 +99,17 @@ def sum_spectrum(given: Series) -> Floats:
 
 def _add(frame: Any, weights: Floats, total: Floats, square: Floats, spectrum: Floats | None) -> None:
     """Add one frame's weighted counts and their variances."""
+    used = np.flatnonzero(weights.any(axis=1))  # what is not finite in another channel spoils nothing
     if not isinstance(frame, Events):
         cube = np.asarray(frame, np.float64)
-        total += cube @ weights
-        square += np.abs(cube) @ weights**2
+        part = cube[..., used]
+        total += part @ weights[used]
+        square += np.abs(part) @ weights[used] ** 2
         if spectrum is not None:
-            spectrum += cube.sum(axis=(0, 1))
+            spectrum += np.where(np.isfinite(cube), cube, 0.0).sum(axis=(0, 1))
         return
     if spectrum is not None:
         spectrum += frame.spectrum()
-    used = np.flatnonzero(weights.any(axis=1))
     starts, stops = np.searchsorted(frame.channel, np.stack([used, used + 1])).astype(np.int64)
     sums, squares = (out.reshape(-1, weights.shape[1]) for out in (total, square))
     _add_events(frame.pixel, frame.count, used, starts, stops, weights, sums, squares)

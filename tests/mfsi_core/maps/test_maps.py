@@ -51,6 +51,19 @@ def test_a_line_on_a_straight_background_is_found_exactly():
     np.testing.assert_allclose(beside.values, 0, atol=1e-9)
 
 
+def test_what_is_not_finite_spoils_the_maps_of_its_own_channels_alone():
+    mean, _ = rates((6, 7))
+    clean = line_map(mean, WINDOW, (BELOW, ABOVE), declared((6, 7, 300), "spectra"))
+    holed = mean.copy()
+    holed[2, 3, [2, 299]] = np.nan, np.inf  # far from the windows
+    found = line_map(holed, WINDOW, (BELOW, ABOVE), declared((6, 7, 300), "spectra"))
+    np.testing.assert_allclose(found.values, clean.values)
+    np.testing.assert_allclose(found.variance, clean.variance)
+    holed[2, 3, 150] = np.nan  # within
+    found = line_map(holed, WINDOW, (BELOW, ABOVE), declared((6, 7, 300), "spectra"))
+    assert np.argwhere(~np.isfinite(found.values)).tolist() == [[2, 3]]
+
+
 def independent_net(cube):
     """The straight line through the mean counts of both background windows, written out."""
     at = [ENERGY[part(window)].mean() for window in (BELOW, ABOVE)]
