@@ -33,24 +33,18 @@ class Mapper:
         self.busy = True
         try:
             if self._process is None or self._process.poll() is not None:
+                self.close()
+                self._answers = queue.SimpleQueue()  # what the one before may still say is of no use
                 self._process = subprocess.Popen(  # noqa: S603
                     [sys.executable, "-m", "mfsi_core.acquisition.mapping", *self._arguments],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 )  # fmt: skip
-                threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+                threading.Thread(target=_listen, args=(self._process, self._answers), daemon=True).start()
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
             self._answers.put({"error": f"Mapping failed: {error}."})
-
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            with contextlib.suppress(ValueError):
-                self._answers.put(json.loads(line))
-        code = process.wait()
-        self._answers.put({"error": f"The process that makes the maps ended with {code}."})
 
     def result(self) -> dict[str, Any] | None:
         """What came of the job: `mapping.carry_out`, or ``error``; None while it is being done."""
@@ -66,3 +60,16 @@ class Mapper:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+
+def _listen(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[dict[str, Any]]) -> None:
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            with contextlib.suppress(ValueError):
+                answers.put(json.loads(line))
+    code = process.wait()
+    answers.put({"error": f"The process that makes the maps ended with {code}."})

@@ -1,6 +1,8 @@
 """The analysis beside the recorder: what it finds, against the truth of simulations, and what it costs."""
 
+import contextlib
 import json
+import time
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import pytest
 import lbj
 from lbj import Signal
 from mfsi_core.acquisition.analysis import Analysis
-from mfsi_core.acquisition.mapping import carry_out, chosen
+from mfsi_core.acquisition.mapper import Mapper
+from mfsi_core.acquisition.mapping import carry_out, chosen, job_of
 from mfsi_core.acquisition.settings import Settings
 from mfsi_core.acquisition.stopping import Progress, reached
 from mfsi_core.simulation.edx import simulate
@@ -189,3 +192,28 @@ def test_a_scene_that_changes_is_aligned_anew_and_that_is_told(follow):
     assert [line["frame"] for line in history if line["shift_px"] is None] == [6, 7]
     assert np.allclose([line["shift_px"] for line in history if line["shift_px"]], 0, atol=0.1)
     assert any("From frame 8 on" in note for note in status["notes"])
+
+
+def test_a_mapping_process_that_is_killed_is_told_and_another_takes_its_place(follow, tmp_path):
+    series = simulate((16, 16), 3, 64, 2, counts=2e3)
+    analysis, _, _ = follow(series.signals, series.metadata, list(series), Busy)
+    job = job_of(analysis.following.frames, analysis.running)
+    mapper = Mapper([str(tmp_path / "a.lbj"), str(tmp_path), "{}"])
+
+    def result():
+        end = time.monotonic() + 60
+        while (found := mapper.result()) is None:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return found
+
+    with contextlib.closing(mapper):
+        mapper.start(job)
+        mapper._process.kill()
+        assert result() == {"error": "The process that makes the maps ended with -9."}
+        mapper.start({**job, "frames": "nonsense"})
+        assert "Mapping failed" in result()["error"]
+        mapper._process.kill()  # while it has nothing to do
+        mapper._process.wait()
+        mapper.start(job)
+        assert result()["found"]["analysed"] == 3
