@@ -122,9 +122,10 @@ def _signal(scrubber: Scrubber, signal: Signal) -> Signal:
 
 def _source(scrubber: Scrubber, journal: Journal, files: list[dict[str, Any]]) -> dict[str, Any]:
     source = journal.header.get("source")
-    out: dict[str, Any] = scrubber.clean(source, "source") if isinstance(source, dict) else {}
-    if "name" in out:
-        out["name"] = files[0]["name"] if len(files) == 1 else "several files"
+    kept = {key: value for key, value in source.items() if key != "files"} if isinstance(source, dict) else {}
+    if kept.pop("name", None):
+        kept["name"] = files[0]["name"] if len(files) == 1 else "several files"
+    out: dict[str, Any] = scrubber.clean(kept, "source")
     if files:
         out["files"] = files
         scrubber.say(f"names of {len(files)} source file{'s' if len(files) > 1 else ''} left out, their SHA-256 kept")

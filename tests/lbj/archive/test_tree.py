@@ -278,3 +278,19 @@ def test_interrupted_it_leaves_nothing_half_written(tmp_path):
     left = sorted(out.iterdir())
     assert all(path.suffix == ".lbj" for path in left), left
     assert main(["convert", str(tree), "-o", str(out), "--quiet"]) == 0
+
+
+def test_vendors_files(shared_data, tmp_path):
+    """What the files themselves say, as the README of the shared data has it; one is cut in the middle."""
+    for name in ("velox/fei_emd_si.emd", "bruker/test_TEM.bcf", "bruker/4on3.bcf", "eels/EELS_STO.dm3"):
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(shared_data / name, tmp_path / "tree" / name)
+    whole = (shared_data / "bruker/test_TEM.bcf").read_bytes()
+    (tmp_path / "tree" / "bruker" / "cut.bcf").write_bytes(whole[: len(whole) // 2])
+    outcome = convert_tree(tmp_path / "tree", tmp_path / "out")
+    assert [os.path.basename(result.files[0]) for result in outcome.failed] == ["cut.bcf"]
+    counts = {"velox/fei_emd_si": 6564, "bruker/test_TEM": 26005, "bruker/4on3": 4}
+    for name, total in counts.items():
+        with lbj.open(tmp_path / "out" / f"{name}.lbj") as journal:
+            assert sum(frame.events("EDX").total for frame in journal) == total
+    assert outcome.after < outcome.before
