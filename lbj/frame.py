@@ -48,6 +48,7 @@ class Frame:
     def __init__(self, journal: Holder, number: int, group: Group) -> None:
         self.journal, self.index, self._group = journal, number, group
         self._loaded: tuple[dict[str, Any], dict[int, list[Record]]] | None = None
+        self._known: dict[str, Any] | None = None
         self.broken: DamagedError | None = None  # why the whole of it is damaged
 
     def _load(self) -> tuple[dict[str, Any], dict[int, list[Record]]]:
@@ -118,7 +119,9 @@ class Frame:
     @property
     def known(self) -> dict[str, Any]:
         """Attributes that mean something, of the right types (clause 5.4.4); values by signal or group."""
-        return known(self.attributes, self.journal.signals)
+        if self._known is None:
+            self._known = known(self.attributes, self.journal.signals)
+        return self._known
 
     @property
     def region(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import hashlib
 import os
+import threading
 from bisect import bisect, bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -56,6 +58,42 @@ def open(path: str | os.PathLike | BinaryIO, max_bytes: int = MAX_BYTES) -> Jour
     except BaseException:
         file.close()
         raise
+
+
+def reopen(path: str, max_bytes: int) -> Journal:
+    """Open a journal as `open` does; where a file was opened so before and is the same still, without its index."""
+    file = open_file(path)
+    try:
+        key = (path, max_bytes, *_state(file))
+        known = _REOPENED.get(key)
+        if known is not None:
+            again = copy.copy(known)
+            again.read_through(file)
+            return again
+        journal = Journal(file, max_bytes, owns=True)
+    except BaseException:
+        file.close()
+        raise
+    if len(key) > 2:
+        with _REOPENING:
+            _REOPENED[key] = journal
+            while len(_REOPENED) > REOPENED:
+                del _REOPENED[next(iter(_REOPENED))]
+    return journal
+
+
+def _state(file: BinaryIO) -> tuple[int, ...]:
+    """What changes when a file of the system does; nothing where it is none."""
+    try:
+        found = os.fstat(file.fileno())
+    except (AttributeError, OSError):
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+REOPENED = 4  # journals whose contents are remembered; none of their files is open
+_REOPENED: dict[tuple[Any, ...], Journal] = {}
+_REOPENING = threading.Lock()
 
 
 class Journal:
@@ -213,7 +251,12 @@ class Journal:
         """Return a function that opens this journal anew, here or in another process."""
         if self.path is None:
             raise UsageError("a journal that was opened from a file object cannot be opened anew")
-        return partial(open, self.path, self.max_bytes)
+        return partial(reopen, self.path, self.max_bytes)
+
+    def read_through(self, file: BinaryIO) -> None:
+        """Read from another open file of the same content, which is closed with the journal."""
+        self._file, self._owns, self.source = file, True, Bytes(file)
+        self._statics, self._last = [], {}
 
     def to_dask(self, name: str) -> Any:
         """Dense data of a signal or group as a dask array, (N, Y, X, C): read when computed; see `lbj.arrays`."""

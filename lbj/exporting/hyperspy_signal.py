@@ -66,7 +66,7 @@ def described(series: Series, signal: Signal) -> dict[str, Any]:
     frames = []
     members = series.members(signal.name)
     for index, number in enumerate(series.numbers):
-        frame = series.journal[number]
+        frame = series.frame(number)
         if signal.static or not set(members) <= set(frame.names):
             continue
         own = {}
@@ -90,7 +90,7 @@ def described_sum(series: Series, signal: Signal) -> dict[str, Any]:
     for name in ("beam_current", "screen_current"):
         if (current := series.mean(name)) is not None:
             attributes[name] = current
-    if (started := series.journal[series.numbers[0]].start_time) is not None:
+    if (started := series.frame(series.numbers[0]).start_time) is not None:
         attributes["start_time"] = started
     attributes["metadata"] = {"frames_summed": sum(1 for _ in series.frames(signal.name))}
     return _told(series, signal, [{"frame": 0, "attributes": attributes}], 1)
@@ -181,7 +181,7 @@ def metadata(series: Series, signal: Signal, *, summed: bool = False) -> dict[st
 
 def _date(series: Series, out: dict[str, Any]) -> None:
     """Write when the series began: the first frame's instant in UTC, or the source's local time."""
-    started = series.journal[series.numbers[0]].start_time
+    started = series.frame(series.numbers[0]).start_time
     text = str(started or series.journal.metadata.get("local_start_time") or "")
     day, _, clock = text.partition("T")
     if day:

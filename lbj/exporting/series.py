@@ -35,6 +35,11 @@ class Series:
         self.numbers = list(range(len(journal))[frames or slice(None)])
         if not self.numbers:
             raise UsageError(f"no frame selected: the journal has {len(journal)} frames")
+        self._frames: dict[int, Any] = {}
+
+    def frame(self, number: int) -> Any:
+        """Frame of the journal, whose description is read once."""
+        return self._frames.setdefault(number, self.journal[number])
 
     @cached_property
     def stored(self) -> list[Signal]:
@@ -66,7 +71,7 @@ class Series:
         """Yield the selected frames that hold the signal."""
         needed = set(self.members(name))
         for number in self.numbers:
-            frame = self.journal[number]
+            frame = self.frame(number)
             if needed <= set(frame.names):
                 yield frame
 
@@ -87,7 +92,7 @@ class Series:
 
     def mean(self, attribute: str) -> float | None:
         """Mean of a frame's own attribute over the frames that have it."""
-        values = [self.journal[number].known.get(attribute) for number in self.numbers]
+        values = [self.frame(number).known.get(attribute) for number in self.numbers]
         values = [value for value in values if value is not None]
         return sum(values) / len(values) if values else None
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lbj import Journal, Signal, UsageError
 from lbj.arrays.frames import Place
 from lbj.arrays.windows import Window, WindowArray
+from lbj.exporting.series import Series
 
 from ..accumulation.accumulate import accumulate
 from ..geometry.registration import Registration
@@ -66,8 +67,8 @@ class AlignedArray(WindowArray):
         return out if self.lead else out[0]
 
 
-def usable(journal: Journal, numbers: list[int], *, summed: bool) -> list[int]:
-    """Those of the frames that can be aligned, and `summed`.
+def usable(series: Series, *, summed: bool) -> list[int]:
+    """Those of the frames selected that can be aligned, and `summed`.
 
     Raises
     ------
@@ -75,19 +76,20 @@ def usable(journal: Journal, numbers: list[int], *, summed: bool) -> list[int]:
         If the journal holds neither displacements nor energy shifts, or none of the frames could be registered, or the
         frames show areas that were registered each for itself.
     """
+    journal, numbers = series.journal, series.numbers
     found = journal.displacement()
     if found is not None:
         kept = [n for n in numbers if n < len(found.left_out) and not found.left_out[n]]
         if not kept:
             raise UsageError(f"aligned=True: none of the {len(numbers)} frames selected could be registered")
-        areas = {journal[n].region for n in kept}
+        areas = {series.frame(n).region for n in kept}
         if summed and len(areas) > 1 and not found.modulo_lattice:
             raise UsageError(
                 f"aligned=True: the frames show {len(areas)} areas, which were registered each for itself; choose "
                 "those of one with frames=slice(…), or give sum_frames=False"
             )
         return kept
-    if any(shifted(journal, name, numbers) for name, signal in journal.signals.items() if signal.kind != "image"):
+    if any(shifted(series, name) for name, signal in journal.signals.items() if signal.kind != "image"):
         return numbers
     raise UsageError(
         f"aligned=True: {journal.path!r} holds neither displacements nor energy shifts; append them with "
@@ -104,10 +106,10 @@ def fits(journal: Journal, signal: Signal) -> bool:
     return shape == found.shape or signal.to_field is not None or journal.signals[found.signal].to_field is not None
 
 
-def shifted(journal: Journal, name: str, numbers: list[int]) -> bool:
-    """Whether energy shifts are stored with any of the frames for a signal or group."""
-    stored = Shifts(journal.signals, name)
-    return any(stored.stated(journal[number]) for number in numbers)
+def shifted(series: Series, name: str) -> bool:
+    """Whether energy shifts are stored with any of the frames selected for a signal or group."""
+    stored = Shifts(series.journal.signals, name)
+    return any(stored.stated(series.frame(number)) for number in series.numbers)
 
 
 @lru_cache(maxsize=1)

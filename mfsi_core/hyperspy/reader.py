@@ -12,7 +12,7 @@ import numpy as np
 import lbj
 from lbj import Journal, Signal, UsageError
 from lbj.arrays.dask_arrays import to_dask
-from lbj.arrays.frames import FrameArray, holding, stored
+from lbj.arrays.frames import FrameArray, stored
 from lbj.arrays.windows import WindowArray
 from lbj.exporting import hyperspy_signal
 from lbj.exporting.series import Series
@@ -45,8 +45,8 @@ def read(
         chosen = _Chosen(journal, frames, detectors)
         summed = _summed(journal) if sum_frames is None else bool(sum_frames)
         if aligned:
-            chosen.numbers = usable(journal, chosen.numbers, summed=summed)
-        elif summed and len(areas := {journal[number].region for number in chosen.numbers}) > 1:
+            chosen.numbers = usable(chosen, summed=summed)
+        elif summed and len(areas := {chosen.frame(number).region for number in chosen.numbers}) > 1:
             WARN("frames of %d areas are added up; frames=slice(…) chooses those of one", len(areas))
         found = [_signal(chosen, signal, summed=summed, aligned=aligned, lazy=lazy) for signal in chosen.signals()]
         signals = [one for one in found if one is not None]
@@ -99,7 +99,7 @@ def _summed(journal: Journal) -> bool:
 
 def _signal(chosen: _Chosen, signal: Signal, *, summed: bool, aligned: bool, lazy: bool) -> dict[str, Any] | None:
     journal, members = chosen.journal, chosen.members(signal.name)
-    numbers = [] if signal.static else holding(journal, members, chosen.numbers)
+    numbers = [] if signal.static else [frame.index for frame in chosen.frames(signal.name)]
     if not stored(journal, signal, numbers):
         return None
     single = signal.static or len(numbers) == 1
@@ -109,7 +109,7 @@ def _signal(chosen: _Chosen, signal: Signal, *, summed: bool, aligned: bool, laz
     if aligned and not fits(journal, signal):
         WARN("%s left out: the displacements are not known in its pixels", signal.name)
         return None
-    if summed and not aligned and signal.kind != "image" and shifted(journal, signal.name, numbers):
+    if summed and not aligned and signal.kind != "image" and shifted(chosen, signal.name):
         WARN("%s: energies of frames are stored with shifts, which only aligned=True applies", signal.name)
     kind = AlignedArray if aligned else FrameArray
     array = kind(journal, signal, members, numbers, summed=summed or single)

@@ -143,6 +143,23 @@ def test_another_file_under_the_name_is_told(tmp_path, path):
         array.compute()
 
 
+def test_a_journal_that_grew_or_was_amended_is_read_as_it_was(tmp_path, path, truth):
+    """An array holds the frames that were there; what was computed before does not hide what came after."""
+    with lbj.open(path) as journal:
+        array = journal.to_dask("EELS")
+    dense = np.stack([frame["EELS"] for frame in truth])
+    np.testing.assert_array_equal(array.compute(), dense)
+    with lbj.append(path) as writer:
+        writer.append(truth[1])
+        writer.amend({"metadata": {"title": "later"}})
+    np.testing.assert_array_equal(array.compute(), dense)
+    with lbj.open(path) as journal:
+        longer = journal.to_dask("EELS")
+        np.testing.assert_array_equal(longer[4].compute(), truth[1]["EELS"])
+        with journal.opener()() as again:
+            assert again.metadata["title"] == "later"
+
+
 def test_damage_is_named_where_it_is_read(tmp_path, path):
     with lbj.open(path) as journal:
         array = journal.to_dask("EELS")
