@@ -287,8 +287,6 @@ def read_index(source: Bytes, header: Header, size: int) -> Contents | None:
         if record.type != layout.INDX or not record.flags or record.end != at:
             return None
         index = fields(layout.indx, source.payload(record), record)
-    except UnsupportedError:
-        raise
     except LbjError:
         return None
     entries = layout.INDX_SIZE + 16 * (index.signals + index.frames + index.statics + index.others)

@@ -93,18 +93,13 @@ def recover(
                 displaced.append(item)
             elif isinstance(item, Record):
                 _outside(source, item, header, writer, described, lose)
-            elif item.static:
-                found = groups.decode(source, item, header.signals, max_bytes, keep=True)
-                for fault in found.faults:
-                    lose(f"{item}: {fault}")
-                for name, value in found.data.items():
-                    writer.put_static(name, value)
             else:
-                numbers = [number for number in item.stated if number < size // SMALLEST]
-                seen.update(numbers)
-                if numbers and item.records[-1].type == layout.DONE:
-                    completed = max(completed, numbers[-1])
-                if not item.abandoned:
+                numbers = {number for number in item.stated if number < size // SMALLEST}
+                seen |= numbers
+                completed = max(completed, item.completed if item.completed in numbers else 0)
+                if item.static and not item.abandoned:
+                    _statics(source, header, item, writer, lose, max_bytes)
+                elif not item.abandoned:
                     saved = _frame(source, header, item, writer, lose, max_bytes)
                     (kept.append if saved else named.add)(item.number)
         lost = sorted(seen.union(range(completed)).difference(kept))
@@ -117,6 +112,17 @@ def recover(
         if losses or writer.amendments:
             _name(writer, old, described["source"].get("notes"), losses)
         return Recovered([number for number in kept if number is not None], lost, len(losses))
+
+
+def _statics(
+    source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
+) -> None:
+    """Keep the static signals that are whole, each by itself."""
+    found = groups.decode(source, piece, header.signals, max_bytes, keep=True)
+    for fault in found.faults:
+        lose(f"{piece}: {fault}")
+    for name, value in found.data.items():
+        writer.put_static(name, value)
 
 
 def _frame(
@@ -138,7 +144,10 @@ def _frame(
 
 def _skipping(items: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
     """All but HEAD in its place, and its copies."""
-    return (item for item in items if isinstance(item, Fault) or (item.offset != 8 and item.type != layout.COPY))
+    for item in items:
+        own = isinstance(item, Record) and (item.type == layout.COPY or (item.type == layout.HEAD and item.offset == 8))
+        if not own:
+            yield item
 
 
 def _name(writer: Any, old: dict[str, Any], told: Any, losses: list[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import DamagedError, LbjError, TruncatedError
 from ..format import layout
 from ..format.contents import check_length, sound, unknown
-from ..format.records import Bytes, Record, fields, padded
+from ..format.records import Bytes, Record, fields
 
 
 @dataclass
@@ -29,8 +29,9 @@ class Fault:
 class Piece:
     """One frame group as found: its number if a sound record states it, its records, and what is wrong with it.
 
-    `wrong`: of its blocks, the digests that are wrong; `stated`: the numbers that its sound records state; `broken`:
-    bytes that are no record stand in it; `abandoned`: another FRAM ended it, so that it does not exist.
+    `wrong`: of its blocks, the digests that are wrong; `stated`: the numbers that its sound records state, `completed`
+    that of DONE; `broken`: bytes that are no record stand in it; `abandoned`: another FRAM ended it, so that it does
+    not exist.
     """
 
     number: int | None
@@ -38,6 +39,7 @@ class Piece:
     faults: list[LbjError] = field(default_factory=list)
     wrong: list[LbjError] = field(default_factory=list)
     stated: list[int] = field(default_factory=list)
+    completed: int = 0
     broken: bool = False
     abandoned: bool = False
 
@@ -58,43 +60,45 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
 
     Read with `digests.SalvagedBytes` this takes time linear in the file.
     """
+    record = _valid(source, offset, size)
     while offset < size:
         try:
-            record = source.header(offset, size)
+            source.header(offset, size)
         except LbjError as error:
-            end = _end(source, offset, size)
-            if end is None:
+            if record is None:
                 zeros = isinstance(error, TruncatedError) and error.clause == "4.4.2"
                 found = size if zeros else resynchronise(source, offset + 8, size)
-            else:
-                found = end
-            yield Fault(error, offset, found, passed=end is not None)
-            offset = found
-        else:
-            yield record
-            offset = record.end
-            if _end(source, offset, size) is not None or sound(source, record):
+                yield Fault(error, offset, found)
+                offset, record = found, _valid(source, found, size)
                 continue
-            gap = DamagedError(
-                f"{record.type.decode()} is wrong and no record stands where it ends",
-                offset=record.offset,
-                clause="9.3",
-            )
+            yield Fault(error, offset, record.end, passed=True)
+        else:
+            assert record is not None  # what is right is valid
+            yield record
+        following = _valid(source, record.end, size)
+        offset = record.end
+        if following is None and not sound(source, record):
+            what = f"{record.type.decode('latin-1')} is wrong and no record stands where it ends"
             offset = resynchronise(source, record.body, size)
-            yield Fault(gap, record.body, offset)
+            yield Fault(DamagedError(what, offset=record.offset, clause="9.3"), record.body, offset)
+            following = _valid(source, offset, size)
+        record = following
 
 
-def _end(source: Bytes, offset: int, size: int) -> int | None:
-    """Where the record ends whose valid header stands here, None where none does."""
-    return _fits(source.read(offset, layout.RECORD_SIZE), offset, size) if offset + layout.RECORD_SIZE <= size else None
+def _valid(source: Bytes, offset: int, size: int) -> Record | None:
+    """Return the record whose valid header stands here, None where none does."""
+    if offset + layout.RECORD_SIZE > size:
+        return None
+    return _fitting(source.read(offset, layout.RECORD_SIZE), offset, size)
 
 
-def _fits(raw: bytes, offset: int, size: int) -> int | None:
-    """Where a record ends that these bytes are the header of: marker, digest and a length that fits (clause 9.3)."""
+def _fitting(raw: bytes, offset: int, size: int) -> Record | None:
+    """Return the record that these bytes are the header of: marker, digest and a length that fits (clause 9.3)."""
     if raw[:3] != layout.MARKER or zlib.crc32(raw[:20]) != int.from_bytes(raw[20:], "little"):
         return None
-    end = offset + layout.RECORD_SIZE + padded(int.from_bytes(raw[8:16], "little"))
-    return end if end <= size else None
+    header = layout.record.parse(raw)
+    record = Record(offset, bytes(header.type), header.flags, header.length, header.payload_crc)
+    return record if record.end <= size else None
 
 
 def resynchronise(source: Bytes, offset: int, size: int) -> int:
@@ -103,7 +107,7 @@ def resynchronise(source: Bytes, offset: int, size: int) -> int:
         at = data.find(layout.MARKER)
         while at >= 0:
             whole = at % 8 == 0 and at + layout.RECORD_SIZE <= len(data)
-            if whole and _fits(data[at : at + layout.RECORD_SIZE], start + at, size) is not None:
+            if whole and _fitting(data[at : at + layout.RECORD_SIZE], start + at, size) is not None:
                 return start + at
             at = data.find(layout.MARKER, at + 1)
     return size
@@ -156,6 +160,7 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
         piece.stated += [] if stated is None else [stated]
         (piece.wrong if item.type == layout.BLOK else piece.faults).extend([] if fault is None else [fault])
         if item.type == layout.DONE:
+            piece.completed = stated or 0
             yield _finished(source, piece)
             piece = None
     if piece is not None:

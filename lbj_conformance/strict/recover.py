@@ -63,7 +63,7 @@ class Recoverer:
     @property
     def lost(self) -> list[int]:
         """Numbers of frames that the file shows to have existed and that are not kept."""
-        return sorted((self._found | set(range(self._next))) - set(self.kept) - {layouts.STATIC})
+        return sorted((self._found | set(range(self._next))) - set(self.kept))
 
     def run(self) -> None:
         """Walk over the file; end with an amendment that names the losses."""
@@ -147,30 +147,30 @@ class Recoverer:
         if self._pending is not None:
             self._lose(damaged(self._pending.offset, "5.2.1", "a frame that was abandoned"))
         self._pending = Pending(self._source, record)
-        if self._pending.number is not None:
-            self._found.add(self._pending.number)
+        self._find(self._pending.number)
 
     def _stated(self, record: Record) -> int | None:
         """Return the frame number at the beginning of a payload that is whole."""
         payload, intact = read_payload(self._source, record, 8)
         return int.from_bytes(payload, "little") if intact and len(payload) == 8 else None
 
+    def _find(self, number: int | None) -> int | None:
+        """Take note of a frame that existed; a number that no file of this size can hold is none."""
+        if number is None or number >= self._source.size // SMALLEST_FRAME:
+            return None
+        self._found.add(number)
+        return number
+
     def _block(self, record: Record) -> None:
-        number = self._stated(record)
-        if number is not None:
-            self._found.add(number)
+        self._find(self._stated(record))
         if self._pending is None:
             raise damaged(record.offset, "5.3.1", "BLOK outside of a frame that is whole")
         self._pending.add(self._source, record)
 
     def _done(self, record: Record) -> None:
-        number = self._stated(record)
-        least = self._next
+        number = self._find(self._stated(record))
         if number is not None:
-            self._found.add(number)
-            # A number that cannot be right is not counted up to: each frame before takes some bytes.
-            if number * SMALLEST_FRAME <= record.offset:
-                self._next = max(least, number + 1)
+            self._next = max(self._next, number + 1)
         if self._pending is None:
             raise damaged(record.offset, "5.4.2", "DONE outside of a frame that is whole")
         frame = self._pending.complete(self._source, record, self._signals)

@@ -246,6 +246,20 @@ def zeros_indexed() -> Made:
     return _between(file, at)
 
 
+for what, head in {"third-letter": record(b"fOoT", bytes(24)), "flag": record(b"fOOT", bytes(24), flags=3)}.items():
+
+    @vector(
+        f"accept/no-footer-but-a-{what}",
+        "6.3.1",
+        "6.2.1",
+        provokes="the last 48 bytes are refused for what they would be, instead of taken for no footer",
+    )
+    def no_footer(head: bytes = head) -> Made:
+        file = two(small())
+        file.put(b"abCd", head)
+        return right(file, ["6.1"])
+
+
 # Descriptions (5.1.5, 7.1)
 
 

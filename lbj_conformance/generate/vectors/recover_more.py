@@ -7,7 +7,7 @@ import struct
 from ..builder import STATIC, File, compact, draw, image, record, resealed
 from ..catalogue import Made, vector
 from .accept_records import cube
-from .recover import add, saved, series
+from .recover import add, saved, series, wrong_header
 
 
 @vector(
@@ -23,6 +23,23 @@ def bad_letters() -> Made:
     file.frames.pop()
     add(file, 1)
     return saved(file, [0, 1], [])
+
+
+for what, kind in {"letters": b"a1Cd", "third-letter": b"abcd"}.items():
+
+    @vector(
+        f"recover/reserved-{what}-and-wrong-payload",
+        "9.3",
+        "4.3.1",
+        provokes="a header that is not understood is believed about its length though its payload is wrong and ends nowhere",
+    )
+    def reserved_wrong(kind: bytes = kind) -> Made:
+        file = series(1)
+        start = len(file.data)
+        add(file, 1)
+        frame = bytes(file.data[start:])
+        data = file.data[:start] + wrong_header(kind, len(frame) + 8) + frame + b"no record" + bytes([7] * 15)
+        return saved(file, [0, 1], [], data=data)
 
 
 AFTER = {"FRAM": False, "BLOK": False, "DONE": True}
@@ -106,6 +123,37 @@ def signal_by_signal() -> Made:
     file.done()
     file.data[at + 24 + 25] ^= 1
     return saved(file, [], [])
+
+
+@vector(
+    "recover/abandoned-pseudo-frame", "9.5", "5.2.1", provokes="static data of a frame that does not exist are kept"
+)
+def abandoned_pseudo() -> Made:
+    file = series(1)
+    file.fram(STATIC)
+    file.add_signal("survey", draw("ap", (1, 2), "uint8"), None)
+    add(file, 1)
+    return saved(file, [0, 1], [])
+
+
+@vector("recover/head-cut-out", "9.4", "7.2.1", provokes="what stands at 8 in place of HEAD is passed over")
+def head_cut_out() -> Made:
+    file = series(2)
+    file.put(b"hEAD", file.head())
+    size = struct.unpack_from("<Q", file.data, 16)[0]
+    return saved(file, [0, 1], [], data=file.data[:8] + file.data[32 + -(-size // 8) * 8 :])
+
+
+@vector(
+    "recover/numbers-of-other-frames", "9.5", provokes="numbers that stand in a frame that is lost are not looked at"
+)
+def numbers() -> Made:
+    """A pseudo-frame with a block of frame 3 and the DONE of frame 4; the file could hold 11."""
+    file = series(1)
+    file.fram(STATIC)
+    file.blok(2, 0, b"ab", frame=3)
+    file.done(number=4)
+    return saved(file, [0], [1, 2, 3, 4])
 
 
 @vector("recover/attribute-metadata-no-object", "9.5", provokes="the old number is put into what is no object")
