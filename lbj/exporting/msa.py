@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..importing.naming import members
+from .numbers import axis_values
 from .spectrum import sum_spectrum
-from .zarr3 import axis_values
 
 if TYPE_CHECKING:
     from ..signal import Signal

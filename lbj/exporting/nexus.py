@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
-from ..format.attributes import PER_FRAME, PER_SIGNAL
 from .hdf5_file import new_hdf5
+from .numbers import axis_values, frame_values
 from .spectrum import sum_spectrum
 from .stack import write_stack
-from .zarr3 import axis_values, frame_values
 
 if TYPE_CHECKING:
     from ..signal import Axis, Signal
@@ -124,10 +123,10 @@ def _data(event: Any, series: Series, signals: list[Signal]) -> None:
         process["detector_identifier"] = f"detector{number}"
         numbers = [] if signal.static else [frame.index for frame in series.frames(signal.name)]
         name = _stack(group, series, signal, numbers, what)
-        for key, values in frame_values(series, signal, numbers):
+        for key, unit, values in frame_values(series, signal, numbers):
             frames = group.get("frames") or _group(group, "frames", "NXcollection")
             frames[key] = values
-            frames[key].attrs["units"] = {**PER_SIGNAL, **PER_FRAME}[key].split(",")[0]
+            frames[key].attrs["units"] = unit
         if number == 1 or (what == "spectrum" and counts[what] == 1):
             event.attrs["default"] = f"{what}{counts[what]}"
         group.attrs["default"] = name

@@ -7,9 +7,8 @@ frame. Chunks that hold nothing are not stored.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +16,17 @@ import numpy as np
 import zstandard
 
 from ..errors import UsageError
-from ..format.attributes import PER_FRAME, PER_SIGNAL
 from ..importing.naming import members
+from .numbers import OF_FRAMES, axis_values, frame_values
 from .series import dense_rows
 from .stack import chunk_of, dtype_of, values
 
 if TYPE_CHECKING:
-    from ..signal import Axis, Signal
+    from ..signal import Signal
     from .series import Series
 
 LEVEL = 3  # of zstd
-TIMES = (*PER_SIGNAL, *PER_FRAME)
-RESERVED = ("zarr.json", "c", "frame", *TIMES)  # names of members that a signal's array has not
+RESERVED = ("zarr.json", "c", "frame", *OF_FRAMES)  # names of members that a signal's array has not
 
 
 def write(series: Series, path: Path) -> None:
@@ -65,8 +63,8 @@ def _signal(series: Series, signal: Signal, numbers: list[int], folder: Path) ->
             array.put((*place, row), block)
     if lead:
         vector(folder, "frame", np.asarray(numbers, np.int64), "frame", {})
-        for key, stated in frame_values(series, signal, numbers):
-            vector(folder, key, stated, "frame", {"units": {**PER_SIGNAL, **PER_FRAME}[key].split(",")[0]})
+        for key, unit, stated in frame_values(series, signal, numbers):
+            vector(folder, key, stated, "frame", {"units": unit})
     for dim, axis in zip(dims, signal.axes, strict=True):
         if "scale" in axis or "values" in axis:
             vector(folder, dim, axis_values(axis), dim, {"units": axis.get("units", "")})
@@ -80,22 +78,6 @@ def _dimensions(signal: Signal, array: str) -> list[str]:
         taken = {name.casefold() for name in (array, *RESERVED, *out)}
         out.append(plain if plain and plain.casefold() not in taken else f"{plain}_{number}")
     return out
-
-
-def axis_values(axis: Axis) -> np.ndarray:
-    """Values of the indices of a calibrated axis, in its unit."""
-    if "values" in axis:
-        return np.asarray(axis["values"], np.float64)
-    return np.asarray(axis["offset"] + axis["scale"] * np.arange(axis["size"]), np.float64)
-
-
-def frame_values(series: Series, signal: Signal, numbers: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield attributes that any frame has as a number, NaN where one has not."""
-    for key in TIMES:
-        stated = [series.journal[number].known.get(key) for number in numbers]
-        values = [value.get(signal.name) if isinstance(value, dict) else value for value in stated]
-        if any(value is not None for value in values):
-            yield key, np.array([math.nan if value is None else float(value) for value in values])
 
 
 class Array:
