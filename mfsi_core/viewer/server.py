@@ -220,6 +220,8 @@ def check_journal(path: str | os.PathLike[str]) -> None:
         raise UsageError(f"{os.fspath(path)!r} is no file")
     with open(path, "rb") as file:
         start = file.read(8)
+    if not start:
+        raise UsageError(f"{os.fspath(path)!r} is empty")
     if start[:4] != b"\x89LBJ" and not os.fspath(path).endswith(".lbj"):
         raise UsageError(f"{os.fspath(path)!r} is no journal; lbj convert {os.fspath(path)} -o OUT.lbj makes one of it")
 

@@ -89,31 +89,14 @@ function flattened(value, path = "", out = {}) {
   return out;
 }
 
-/** Mean displacement of every frame of a `Displacement`, px: {uy, ux, within} with the rms about it. */
-export function meanMoves(one) {
-  const out = { uy: [], ux: [], within: [] };
-  for (let n = 0; n < one.length; n++) {
-    const field = one.field(n);
-    const pixels = field.length / 2;
-    const mean = [0, 0];
-    for (let i = 0; i < field.length; i++) mean[i < pixels ? 0 : 1] += field[i] / pixels;
-    let squares = 0;
-    for (let i = 0; i < field.length; i++) squares += (field[i] - mean[i < pixels ? 0 : 1]) ** 2;
-    out.uy.push(mean[0]);
-    out.ux.push(mean[1]);
-    out.within.push(Math.sqrt(squares / field.length));
-  }
-  return out;
-}
-
-/** Plot and table of the displacements of every signal that has them. */
-export function displacementsPanel(displacements) {
+/** Plot and table of the displacements of every signal that has them; `moves` are their means (moves.mjs), by signal. */
+export function displacementsPanel(displacements, moves) {
   const panel = element("div");
   if (!displacements.size) {
     panel.append(element("p", { textContent: "This journal has no displacements. mfsi register FILE -o registration.csv --append finds and adds them." }));
   }
   for (const [name, one] of displacements) {
-    const { uy, ux, within } = meanMoves(one);
+    const { uy, ux, within } = moves.get(name);
     const frames = Float64Array.from(uy, (_, i) => i);
     const host = element("section", { className: "panel" });
     panel.append(host);

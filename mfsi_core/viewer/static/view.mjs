@@ -124,7 +124,7 @@ export class View {
     const texts = [...this.notes, ...this.unmoved];
     if (this.recovered) {
       const { kept, lost, error } = this.recovered;
-      const rest = lost.length ? `lost: frame ${ranges(lost)}` : "no completed frame is lost";
+      const rest = lost.length ? `lost, as far as the file shows: frame ${ranges(lost)}` : "no other frame shows in the file";
       texts.push(`The file is damaged (${place(error)}). ${kept.length} frames survive; ${rest}. lbj recover saves what survives.`);
     }
     for (const [name, reasons] of this.lost) {

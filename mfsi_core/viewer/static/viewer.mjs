@@ -49,7 +49,8 @@ async function opened(source, name) {
     $("content").hidden = true;
     $("empty").hidden = false;
     say("");
-    const hint = error.kind === "unsupported" ? "Take a newer viewer." : "Is it a journal? Others: lbj convert SOURCE -o OUT.lbj.";
+    const hints = { unsupported: "Take a newer viewer.", damaged: "Nothing of it can be saved: without its header the frames cannot be read." };
+    const hint = error.clause === "4.1.2" ? "Is it a journal? Others: lbj convert SOURCE -o OUT.lbj." : (hints[error.kind] ?? "");
     $("notices").replaceChildren(element("div", { className: "notice", textContent: `${name} cannot be opened: ${place(error)}. ${hint}` }));
     return;
   }
@@ -58,7 +59,6 @@ async function opened(source, name) {
   $("reload").hidden = false;
   fill();
   await attributes();
-  if (now === view) panels.refresh();
 }
 
 /** Attributes of the frames, for the table and the areas; the first frame is shown meanwhile. */
@@ -78,8 +78,10 @@ async function attributes() {
     view.region = regions[0];
     $("region").value = String(regions[0]);
   }
-  details();
   notices();
+  panels.refresh();
+  const moves = await view.imageReader.ask("moves");
+  if (now === view) details(moves);
 }
 
 /** Fills the choices with what the journal has. */
@@ -196,10 +198,10 @@ async function busy(work) {
   }
 }
 
-function details() {
+function details(moves) {
   const { described, info, attributes: frames, displacements, recovered } = view;
   tabs($("tabs"), $("tabpanels"), [
-    ["Displacements", displacementsPanel(displacements)],
+    ["Displacements", displacementsPanel(displacements, moves)],
     ["Frames", framesPanel(frames, described, recovered?.kept)],
     ["Description", metadataPanel(described, info.version)],
     ["Notes", notesPanel(described)],

@@ -1,6 +1,7 @@
 // Reads a journal and sums it, apart from the page. The page's end is journal.mjs.
 
 import { Journal, LbjError, fromBlob, fromUrl, recover } from "./reader/lbj.mjs";
+import { meanMoves } from "./moves.mjs";
 import { paged } from "./paged.mjs";
 import { Series } from "./series.mjs";
 import { addCube, addMap, addSpectrum, areaWeights, lay } from "./sums.mjs";
@@ -55,6 +56,9 @@ const calls = {
     const { kept, lost } = await recover(await sourceOf(source), (bytes) => void parts.push(bytes.slice()));
     return { blob: new Blob(parts), kept: kept.map(Number), lost: lost.map(Number) };
   },
+
+  /** Means of the displacements, by the name of the signal in whose pixels they are. */
+  moves: async () => new Map([...one.displacements].map(([name, displacement]) => [name, meanMoves(displacement)])),
 
   /** Attributes of all frames: {names, attributes} or {error} each. */
   async attributes(_, __, partial, superseded) {

@@ -251,7 +251,7 @@ def test_a_damaged_journal_shows_what_survives(saw, known, tmp_path):
     assert "frame 3 cannot be read" in told(page)
     np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 2, 4]).sum(axis=(0, 1)), rtol=1e-12)
     page = saw(tmp_path / "lost.lbj")
-    assert "4 frames survive; lost: frame 3" in told(page)
+    assert "4 frames survive; lost, as far as the file shows: frame 3" in told(page)
     np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 2, 4]).sum(axis=(0, 1)), rtol=1e-12)
     page = saw(tmp_path / "cut.lbj")
     assert "The 4 frames completed before are shown" in told(page)
@@ -448,4 +448,7 @@ def test_the_command_refuses_other_files(tmp_path, capsys):
     assert main(["view", "--no-browser", str(tmp_path / "x.emd")]) == 2
     assert "lbj convert" in capsys.readouterr().err
     assert main(["view", "--no-browser", str(tmp_path)]) == 2
+    (tmp_path / "empty.lbj").touch()
+    assert main(["view", "--no-browser", str(tmp_path / "empty.lbj")]) == 2
+    assert "is empty" in capsys.readouterr().err
     assert main(["view", "--no-browser", str(tmp_path / "none.lbj")]) == 1
