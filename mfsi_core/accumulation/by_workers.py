@@ -8,21 +8,20 @@ decoded; partial sums travel, joined as a tree, in numbers whose sums are the sa
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj.events import Events
-
 from ..cluster.client import Workers
 from ..cluster.pieces import EACH, Piece, cut
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
-from ..series.series import Series, series
-from . import exact
-from .fillers import dense_plan, dense_totals, sparse
+from ..series.series import Series
+from . import exact, pull
+from .fillers import dense_plan, dense_totals, listed_filler
 
 Array = NDArray[Any]
 
@@ -57,22 +56,24 @@ def _sparse(
     workers: Workers, pieces: list[Piece], fields: list[Any], registration: Registration, warp: Warp,
     window: tuple[int, int], method: str,
 ) -> Callable[[int, int, Array], float]:  # fmt: skip
-    lists = [workers.submit(list, piece) for piece in pieces]
+    lists = [workers.submit(_listed, piece, window) for piece in pieces]
     ends = np.cumsum([0, *map(len, pieces)])
     moved = registration.displacement[:, 0]
     low, high = moved.min(axis=(1, 2)), moved.max(axis=(1, 2))
+    height, width = registration.shape
+    grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
 
     def band(top: int, bottom: int, dtype: Any) -> Any:
         """Submit the sum of some rows, from the frames' rows that may reach them."""
         a, b = ((row + 0.5) / warp.upsampling - 0.5 for row in (warp.rows[0] + top, warp.rows[0] + bottom - 1))
-        first = np.floor(a - high).astype(int) - BEYOND
-        last = np.ceil(b - low).astype(int) + BEYOND + 1
+        first = np.clip(np.floor(a - high) - BEYOND, 0, height).astype(int) * width
+        last = np.clip(np.ceil(b - low) + BEYOND + 1, 0, height).astype(int) * width
+        last = np.maximum(first, last)
         parts = [
-            workers.submit(_rows, one, first[i:j].tolist(), last[i:j].tolist())
+            workers.submit(_part, one, first[i:j], last[i:j])
             for one, (i, j) in zip(lists, itertools.pairwise(ends), strict=True)
         ]
-        region = (slice(warp.rows[0] + top, warp.rows[0] + bottom), slice(*warp.columns))
-        options = (warp.upsampling, region, slice(*window), method, dtype)
+        options = (grid, window[1] - window[0], method, (top, bottom), dtype)
         return workers.submit(_band, parts, fields, *options)
 
     def fill(top: int, bottom: int, view: Array) -> float:
@@ -120,30 +121,49 @@ def _joined(one: tuple[Array, float], other: tuple[Array, float]) -> tuple[Array
     return one[0] + other[0], one[1] + other[1]
 
 
-def _rows(frames: list[Events], first: list[int], last: list[int]) -> list[Events]:
-    """Events of some rows of each frame."""
-    out = []
-    for events, low, high in zip(frames, first, last, strict=True):
-        width = events.shape[1]
-        kept = (events.pixel >= max(low, 0) * width) & (events.pixel < max(high, 0) * width)
-        parts = (events.pixel[kept], events.channel[kept], events.count[kept])
-        out.append(type(events).unchecked(*parts, events.shape))
-    return out
+def _listed(piece: Piece, window: tuple[int, int]) -> tuple[Array, ...]:
+    """Counts of a piece sorted by pixel, in as few bytes as they need: the arrays of `pull.Listed`."""
+    found = pull.by_pixel(piece, window)
+    count = found.count
+    if count.dtype.kind == "u":
+        count = count.astype(np.min_scalar_type(int(count.max(initial=0))))
+    return found.start, found.frame, found.column, found.channel, count
+
+
+def _part(
+    listed: tuple[Array, ...], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[Array, list[Array], tuple[Array, ...]]:
+    """Counts of the pixels from the first to before the last of each frame: these, where each begins, and the lists."""
+    start, frame, *lists = listed
+    starts = [one[low : high + 1] - one[low] for one, low, high in zip(start, first, last, strict=True)]
+    begin = frame + start[np.arange(len(frame)), first]
+    chosen = np.concatenate([np.arange(at, at + one[-1]) for at, one in zip(begin, starts, strict=True)])
+    return first, starts, tuple(one[chosen] for one in lists)
+
+
+def _whole(parts: list[tuple[Array, list[Array], tuple[Array, ...]]], pixels: int) -> pull.Listed:
+    """Counts of all frames, as if there were none beside those of the parts."""
+    frames = [pair for first, starts, _ in parts for pair in zip(first, starts, strict=True)]
+    start = np.zeros((len(frames), pixels + 1), np.uint32)
+    for out, (low, one) in zip(start, frames, strict=True):
+        out[low : low + len(one)] = one
+        out[low + len(one) :] = one[-1]
+    begin = np.cumsum([0, *(int(one[-1]) for _, one in frames)])[:-1]
+    column, channel, count = (np.concatenate(lists) for lists in zip(*(lists for _, _, lists in parts), strict=True))
+    return pull.Listed(start, begin, column, channel, count if count.dtype.kind == "f" else count.astype(np.uint32))
 
 
 def _band(
-    parts: list[list[Events]], fields: list[Any], upsampling: int, region: Any, channels: slice, method: str, dtype: Any
+    parts: list[Any], fields: list[Any], grid: Any, channels: int, method: str, span: tuple[int, int], dtype: Any,
 ) -> tuple[float, Array]:  # fmt: skip
     """Largest voxel, and rows of the sum over all frames."""
     spread = [_spread(field) for field in fields]
     displacement = np.concatenate([one for one, _ in spread])
     recorded = None if spread[0][1] is None else np.concatenate([mask for _, mask in spread])
-    frames = [events for part in parts for events in part]
-    rows, columns, window = ((one.start, one.stop) for one in (*region, channels))
-    registration, warp = (
-        Registration(displacement, recorded=recorded),
-        Warp(displacement, upsampling, rows, columns, recorded),
-    )
-    out = np.zeros((rows[1] - rows[0], columns[1] - columns[0], window[1] - window[0]))
-    sparse(series(frames, None), registration, warp, window, method)(0, len(out), out)
+    upsampling, rows, columns, rigid = grid
+    registration = Registration(displacement, recorded=recorded)
+    warp = Warp(displacement, upsampling, rows, columns, recorded, rigid)
+    listed = _whole(parts, math.prod(registration.shape))
+    out = np.zeros((span[1] - span[0], columns[1] - columns[0], channels))
+    listed_filler(listed, registration, warp, method)(*span, out)
     return float(out.max(initial=0.0)), out.astype(dtype)

@@ -35,7 +35,11 @@ def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: i
 
 def sparse(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
     """Fill rows with sums of events; one block of rows a thread, in the order of the frames."""
-    listed = pull.by_pixel(given, window)
+    return listed_filler(pull.by_pixel(given, window), registration, warp, method)
+
+
+def listed_filler(listed: pull.Listed, registration: Registration, warp: Warp, method: str) -> Filler:
+    """Return what sums listed counts into rows of the output; it returns the largest voxel where that may pass 2^24."""
     fill = (_pull if method == "pull" else _push)(listed, registration, warp)
     ends = np.append(listed.frame[1:], listed.count.size)
     peaks = [float(listed.count[i:j].max(initial=0)) for i, j in zip(listed.frame, ends, strict=True)]

@@ -70,7 +70,7 @@ class Workers:
         self._client: Any = cast("Any", client)
         with _named():
             self._wait(lambda: bool(self._client.ncores()))
-            self.number = max(len(self._client.ncores()), 1)
+            self.number = max(sum(self._client.ncores().values()), 1)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Have a function carried out; returns its future."""

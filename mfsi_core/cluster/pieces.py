@@ -18,7 +18,7 @@ from ..series.selection import View
 from ..series.series import Series, series
 from .client import Workers
 
-EACH = 2  # pieces and bands for every worker
+EACH = 1  # pieces and bands for every worker
 
 FEW = 4  # frames that travel together
 
