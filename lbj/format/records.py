@@ -186,6 +186,8 @@ class Bytes:
                 found = self.file.read(length)
             except OSError as error:
                 raise StorageError(f"{length} bytes at byte {offset} could not be read: {error}") from error
+            except ValueError as error:  # closed, or a file of text
+                raise UsageError(f"an open binary file is needed; {self.file!r} cannot be read: {error}") from error
         if not isinstance(found, bytes):
             raise UsageError(f"a binary file is needed; {self.file!r} gives {type(found).__name__}")
         return found

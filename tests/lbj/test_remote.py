@@ -303,11 +303,19 @@ class Stream(io.RawIOBase):
         return True
 
 
-def test_objects_that_are_no_seekable_binary_files(journal_bytes):
+def test_objects_that_are_no_seekable_binary_files(journal_bytes, tmp_path):
     with pytest.raises(lbj.UsageError, match="cannot seek"):
         lbj.open(Stream())
     with pytest.raises(lbj.UsageError, match="binary"):
         lbj.open(io.StringIO("text that is long enough to be one"))
+    (tmp_path / "a.lbj").write_bytes(journal_bytes)
+    with open(tmp_path / "a.lbj", encoding="utf-8") as text, pytest.raises(lbj.UsageError, match="binary"):
+        lbj.open(text)
+    file = io.BytesIO(journal_bytes)
+    journal = lbj.open(file)
+    file.close()
+    with pytest.raises(lbj.UsageError, match="open binary file"):
+        journal[0].events("EDX")
     reader, writer = os.pipe()
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe, pytest.raises(lbj.UsageError, match="cannot seek"):
