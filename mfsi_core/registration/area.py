@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
-from .hops import SHORT, find_hops
+from .hops import SHORT, Hops, find_hops, steadied
 from .laid import Laid, mean_of, misfit
 from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
@@ -29,6 +29,7 @@ APART = "lies far from the frames before and after"
 STILL = 1e-3  # px
 STEADY = 0.2  # share of the frames that may go on as before where most go to and fro
 TRUSTED = 0.5  # trust in a row, below which that is said
+CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
 RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
 LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
 
@@ -89,7 +90,12 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
             break
         place = laid.shift + hops.shift
         fitted = register_rows(images, place)
-    bad = strange_rows(laid if not hops.shift.any() else Laid(images, fitted.modes))
+    even = _steady(images, fitted, hops)
+    if even is not None:
+        fitted, place = even, even.modes[:, :, 0].mean(axis=1)
+    if even is not None or hops.shift.any():
+        laid = Laid(images, fitted.modes)
+    bad = strange_rows(laid)
     foreign = bad.all(axis=1)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
     if partly.any():
@@ -167,6 +173,16 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     out.error[good[foreign]] = np.inf
     out.fitted = fitted if good.size == frames and not foreign.any() else None
     return out
+
+
+def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
+    """A field whose frames step more evenly over a lattice, if there is one that leaves no more of the images."""
+    place = fitted.modes[:, :, 0].mean(axis=1)
+    even = steadied(place, hops.vectors)
+    if np.array_equal(even, place):
+        return None
+    other = register_rows(images, even)
+    return other if other.residual < (1 + CHANCE / np.sqrt(images.size)) * fitted.residual else None
 
 
 def _keeps_still(modes: Floats) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ FEWEST = 24  # blocks
 ROUND = 8  # px of zeros beyond a shift, from which splines are interpolated
 EVEN = 0.05  # of the misfit, within which two places are alike
 SHORTEST = 2.0  # px
+FEW_STEPS = 4  # frames, from which on most steps are alike
+UNLIKE, NEARER = 0.4, 0.25  # of its distance from the usual step, and of a period, within which another step is usual
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,15 @@ class Hops:
         Length of the shortest lattice vector, px. Where it is under `SHORT`, nothing is asked.
     resembling : float
         Shortest distance, px, at which parts of the scene repeat.
+    vectors : (L, 2)
+        Lattice vectors (y, x), px, one of each pair of opposite ones, the shortest first.
     """
 
     shift: Floats
     tied: list[tuple[int, tuple[float, float]]]
     period: float = np.inf
     resembling: float = np.inf
+    vectors: Floats = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 def find_hops(laid: Laid) -> Hops:
@@ -95,7 +100,27 @@ def find_hops(laid: Laid) -> Hops:
         own = coming.popleft()
         total += _moved(own, offset[cut])
         rest -= own
-    return Hops(offset - np.median(offset, axis=0), tied, period, resembling)
+    return Hops(offset - np.median(offset, axis=0), tied, period, resembling, vectors)
+
+
+def steadied(place: Floats, vectors: Floats) -> Floats:
+    """Shifts (N, 2) with steps that are lattice vectors away from those given, where these are unlike most.
+
+    A series that drifts steadily and then steps by a whole lattice period or so has probably not done so.
+    """
+    if not len(vectors) or len(place) < FEW_STEPS:
+        return place
+    steps = np.diff(place, axis=0)
+    usual = np.median(steps, axis=0)
+    either = np.concatenate([np.zeros((1, 2)), vectors, -vectors])
+    away = np.hypot(*np.moveaxis(steps[:, None] + either - usual, 2, 0))
+    best = np.argmin(away, axis=1)
+    near = away[np.arange(len(steps)), best] < np.minimum(UNLIKE * away[:, 0], NEARER * np.hypot(*vectors[0]))
+    if not near.any():
+        return place
+    steps += np.where(near[:, None], either[best], 0)
+    out = np.concatenate([place[:1], place[0] + np.cumsum(steps, axis=0)])
+    return np.asarray(out - out.mean(axis=0))
 
 
 def _moved(image: Singles, shift: Floats) -> Singles:

@@ -45,6 +45,8 @@ class Field:
         Error of one component expected from the noise and from the jitter not seen, px rms.
     prior : Jitter
         Learned.
+    residual : float
+        Mean square of what is left of the images.
     trust : (N, Y)
         In each row, 0 to 1; less than 1 where it misfits the scene of all frames by more than noise would.
     """
@@ -52,6 +54,7 @@ class Field:
     modes: Floats
     error: Floats
     prior: Jitter
+    residual: float
     trust: NDArray[np.float32]
 
 
@@ -115,8 +118,8 @@ def register_rows(images: NDArray[np.float32], shift: Floats, before: Field | No
                 break
             doubted = True
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
-    left = np.sqrt(LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis))
-    return Field(modes, np.hypot(error, left), prior, stage.trust)
+    left = LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis)
+    return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust)
 
 
 def _variance(draw: NDArray[np.float32], basis: Any) -> Floats:

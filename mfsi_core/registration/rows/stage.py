@@ -44,7 +44,7 @@ class Stage:
                 mean[n], square[n] = values.mean(dtype=np.float64), np.square(values).mean(dtype=np.float64)
         self.lines = np.stack([np.ones(frames), mean], axis=1)
         self.noise = np.array([float(square.mean()) or 1.0, 0.0, 0.0])
-        self.contrast = 0.0
+        self.contrast, self.level = 0.0, 0.0
         self.trust = np.ones((frames, rows), np.float32)
         self.misfit = np.zeros((frames, rows), np.float32)
         self.few = np.array_split(np.arange(frames), -(-frames // FEW))
@@ -107,7 +107,8 @@ class Stage:
         """Straight line of the squared residuals against the intensity, about its mean."""
         count = max(float(s[5]), 1e-300)
         mean = s[6] / count
-        level, spread_ = s[8] / count, s[7] / count - mean**2
+        self.level = level = float(s[8] / count)
+        spread_ = s[7] / count - mean**2
         slope = (s[9] / count - mean * level) / spread_ if spread_ > 0 else 0.0
         self.contrast = max(spread_, 0.0) / max(level, 1e-300)
         lowest = mean - 2 * math.sqrt(max(spread_, 0.0))

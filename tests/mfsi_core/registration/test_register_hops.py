@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mfsi_core import simulate
+from mfsi_core import register, simulate
+from mfsi_core.registration.hops import steadied
 from mfsi_core.registration.rigid.align import align
 from mfsi_core.simulation.scan import Hum, Jitter, Serpentine
 
@@ -26,3 +27,24 @@ def test_no_frame_hops_a_lattice_period(scan):
         series = simulate((96, 96), 8, 1, 400 + seed, image_counts=40.0, walk=0.3, **SCANS[scan])
         error = align(series.images.astype(float))[0] - series.displacement.mean(axis=(2, 3))
         assert np.hypot(*(error - np.median(error, axis=0)).T).max() < 1.5
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_perfect_lattice_that_drifts_steadily_is_not_taken_to_hop(seed):
+    """Nothing but the evenness of the drift tells by how many periods frames are apart."""
+    drift, scene = (2.0, 1.1), "perfect crystal"
+    series = simulate((72, 72), 9, 1, seed, image_counts=40.0, jitter=RMS, drift=drift, walk=0.0, scene=scene)
+    with pytest.warns(UserWarning, match="by a lattice vector fits as well"):
+        found = register(series.images)
+    off = found.shift - series.displacement.mean(axis=(2, 3))
+    assert np.abs(off - off.mean(axis=0)).max() < 0.2
+
+
+def test_steps_are_made_even_by_lattice_vectors_alone():
+    steps, vectors = np.tile([2.0, 1.0], (7, 1)), np.array([[9.0, 0.0], [1.0, 9.0]])
+    even = np.concatenate([np.zeros((1, 2)), steps.cumsum(axis=0)])
+    hopped, other = even.copy(), even.copy()
+    hopped[3:] -= vectors[0]
+    other[3:] += (4.0, -4.0)
+    np.testing.assert_allclose(steadied(hopped, vectors), even - even.mean(axis=0), atol=1e-12)
+    np.testing.assert_array_equal(steadied(other, vectors), other)
