@@ -133,7 +133,11 @@ export class View {
       }
     }
     const regions = new Set((this.attributes ?? []).map((_, i) => this.regionOf(i)));
-    if (regions.size > 1 && this.region === null && !this.single) {
+    const laid = this.image ? this.layingOf(this.image) : null;
+    for (const name of this.aligned && !this.single ? [this.image, this.spectra] : []) {
+      if (name && !this.layingOf(name)) texts.push(`${name} is shown as recorded: the displacements are in pixels of another grid.`);
+    }
+    if (regions.size > 1 && this.region === null && !this.single && !this.displacements.get(laid)?.moduloLattice) {
       texts.push(`Frames of ${regions.size} areas are summed: pictures show them on one another. Choose one above.`);
     }
     return texts;

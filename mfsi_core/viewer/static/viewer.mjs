@@ -251,11 +251,13 @@ function listen() {
   };
   $("image").onchange = () => {
     view.image = $("image").value;
+    notices();
     panels.refresh("image");
   };
   $("spectra").onchange = () => {
     chooseSpectra();
     setArea(null);
+    notices();
     panels.refresh("map", "spectrum");
   };
   $("elements").oninput = lines;

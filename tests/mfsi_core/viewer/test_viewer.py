@@ -196,13 +196,16 @@ def test_aligned_by_the_displacements_of_the_journal(saw, tmp_path):
     signals = [
         lbj.Signal("EDX", "events", (8, 8, 6), dtype="uint16"),
         lbj.Signal("HAADF", "image", (8, 8), dtype="uint16"),
+        lbj.Signal("coarse", "image", (4, 4), dtype="uint16"),
     ]
     with lbj.create(path, signals) as writer:
         for uy, ux in moves:
             seen = scene[2 + uy : 10 + uy, 2 + ux : 10 + ux]
-            writer.append({"EDX": seen.astype(np.uint16), "HAADF": seen.sum(axis=2).astype(np.uint16)})
-        fields = np.broadcast_to(np.array(moves, float)[:, :, None, None], (3, 2, 8, 8))
-        writer.put_displacement("HAADF", fields, left_out=[False, False, False])
+            images = {"HAADF": seen.sum(axis=2).astype(np.uint16), "coarse": np.ones((4, 4), np.uint16)}
+            writer.append({"EDX": seen.astype(np.uint16), **images})
+        writer.append({"EDX": np.ones((8, 8, 6), np.uint16), "HAADF": np.ones((8, 8), np.uint16)})
+        fields = np.broadcast_to(np.array([*moves, (0, 0)], float)[:, :, None, None], (4, 2, 8, 8))
+        writer.put_displacement("HAADF", fields, left_out=[False, False, False, True])
     page = saw(path)
     page.run("document.getElementById('aligned').click()")
     settled(page)
@@ -214,6 +217,10 @@ def test_aligned_by_the_displacements_of_the_journal(saw, tmp_path):
     said = page.run("document.getElementById('tabpanels').textContent")
     assert "mean displacement" in page.run("document.querySelector('#tabpanels .room').ariaLabel")
     assert "−2" in said
+    assert "left out" in said
+    assert told(page) == ""
+    put(page, image="coarse")
+    assert "coarse is shown as recorded" in told(page)
 
 
 @pytest.mark.parametrize("order", ["raster", "serpentine", [5, 0, 11, 3]])
