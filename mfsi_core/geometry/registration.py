@@ -73,10 +73,11 @@ class Registration:
         field = np.asarray(displacement)
         if field.ndim != 4 or field.shape[1] != 2 or 0 in field.shape or field.dtype.kind not in "iuf":
             raise UsageError(f"displacement must be numbers of shape (N, 2, Y, X), got {field.dtype} {field.shape}")
-        if not np.isfinite(field).all():
+        stored = _stored(field)
+        if not np.isfinite(stored).all():
             raise UsageError("displacement must be finite; mark frames that could not be registered in left_out")
         self.displacement: NDArray[np.float32] = field.astype(np.float32, copy=False)
-        self.shift: NDArray[np.float64] = field.mean(axis=(2, 3), dtype=np.float64)
+        self.shift: NDArray[np.float64] = stored.mean(axis=(2, 3), dtype=np.float64)
         self.predicted_error = float(predicted_error)
         frames = len(field)
         self.frame_error = np.full(frames, np.nan) if frame_error is None else np.asarray(frame_error, float)
@@ -167,8 +168,9 @@ class Registration:
 
     def subset(self, frames: Any) -> Registration:
         """Return the registration of some of the frames, an index array or slice."""
+        some = _stored(self.displacement)[frames]
         return Registration(
-            self.displacement[frames],
+            np.broadcast_to(some, (len(some), 2, *self.shape)),
             recorded=None if self.recorded is None else self.recorded[frames],
             predicted_error=self.predicted_error,
             frame_error=self.frame_error[frames],
@@ -250,3 +252,8 @@ def _turned(covariance: NDArray[np.float64], turn: Affine) -> NDArray[np.float64
 def affine(matrix: Any) -> Affine:
     """Matrix (2, 3) of a map of coordinates; the identity where there is none."""
     return np.eye(2, 3) if matrix is None else np.asarray(matrix, float)
+
+
+def _stored(field: NDArray[Any]) -> NDArray[Any]:
+    """The numbers that a field (N, 2, Y, X) holds: one a frame and direction where frames moved as a whole."""
+    return field[:, :, :1, :1] if field.strides[2:] == (0, 0) else field
