@@ -1,0 +1,23 @@
+"""What docs/api-policy.md promises of public names: they are described and typed."""
+
+import inspect
+from importlib import resources
+
+import pytest
+
+import lbj
+import mfsi_core
+
+
+@pytest.mark.parametrize("package", [lbj, mfsi_core], ids=lambda package: package.__name__)
+def test_public_names_are_described_and_typed(package):
+    assert resources.files(package).joinpath("py.typed").is_file()
+    for name in package.__all__:
+        found = getattr(package, name)
+        assert found.__doc__, name
+        assert not found.__doc__.startswith(f"{name}("), f"{name}: the docstring of a dataclass that has none"
+        if inspect.isfunction(found):
+            signature = inspect.signature(found)
+            untyped = [one for one, what in signature.parameters.items() if what.annotation is inspect.Parameter.empty]
+            assert not untyped, f"{name}: {untyped}"
+            assert signature.return_annotation is not inspect.Signature.empty, name
