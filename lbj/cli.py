@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from .archive.commands import add_commands, add_settings, convert_folders, is_tree, settings
+from .archive.commands import add_commands, add_settings, convert_folders, is_tree, journals_name, settings
 from .command import run
 from .errors import LbjError, UsageError
 from .format.records import open_file
@@ -212,8 +212,7 @@ def _convert(args: argparse.Namespace) -> int:
         source = open_apart(args.source)
     except UsageError as error:
         raise LbjError(str(error)) from error
-    if not args.output.endswith(".lbj"):
-        raise UsageError(f"a journal's name ends in .lbj, got {args.output!r}; 'lbj export' writes other formats")
+    journals_name(args.output)
     frames, notes = store(source, args.source, args.output, dict(args.coding), settings(args), quiet=args.quiet)
     if not args.quiet:
         size = os.path.getsize(args.output)

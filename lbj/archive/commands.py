@@ -98,10 +98,19 @@ def _amend(args: argparse.Namespace) -> int:
     return 0
 
 
+def journals_name(path: str) -> str:
+    """Return the name of a journal to be made; UsageError where it is that of another file."""
+    from ..errors import UsageError
+
+    if not path.endswith(".lbj"):
+        raise UsageError(f"a journal's name ends in .lbj, got {path!r}; 'lbj export' writes other formats")
+    return path
+
+
 def _pack(args: argparse.Namespace) -> int:
     from .pack import pack
 
-    found = pack(args.file, args.output)
+    found = pack(args.file, journals_name(args.output))
     saved = found.before - found.after
     told = f"{saved / found.before:.1%} saved" if saved > 0 else "no smaller: it was packed as well before"
     print(f"{args.output}: {found.after:,} bytes of {found.before:,}, {told}; content digest {found.digest}")
@@ -113,7 +122,7 @@ def _pack(args: argparse.Namespace) -> int:
 def _strip(args: argparse.Namespace) -> int:
     from .strip import strip
 
-    found = strip(args.file, args.output)
+    found = strip(args.file, journals_name(args.output))
     print(f"{args.output}: content digest {found.digest}")
     for line in found.removed or ["nothing personal was found"]:
         print(f"  {line}")

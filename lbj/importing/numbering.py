@@ -87,7 +87,8 @@ def _split(masked: Masked) -> Groups:
             group = out.setdefault(rest, {})
             number = None if at is None else values[at]
             if number in group:
-                raise UsageError(f"{path} and {group[number]} are both frame {number:g} of {rest!r}")
+                which = "named" if number is None else f"frame {number:g} of"
+                raise UsageError(f"{path} and {group[number]} are both {which} {rest!r}")
             group[number] = path
     return {pattern: dict(sorted(group.items(), key=lambda item: item[0] or 0)) for pattern, group in out.items()}
 

@@ -155,6 +155,13 @@ def test_nothing_is_replaced(path, capsys, command):
 
 
 @pytest.mark.parametrize("command", ["pack", "strip"])
+def test_a_journal_has_a_journals_name(path, tmp_path, capsys, command):
+    assert main([command, str(path), "-o", str(tmp_path / "out.hspy")]) == 2
+    assert "ends in .lbj" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["plain.lbj"]
+
+
+@pytest.mark.parametrize("command", ["pack", "strip"])
 @pytest.mark.parametrize("frames", [0, 1])
 def test_little(tmp_path, command, frames):
     path, out = tmp_path / "a.lbj", tmp_path / "b.lbj"

@@ -186,6 +186,12 @@ def test_wrong_usage(tmp_path, monkeypatch, capsys, arguments, said):
     assert sorted(os.listdir()) == ["empty", "tree"]
 
 
+def test_the_same_file_twice_is_named(tmp_path, capsys):
+    name = str(npz(tmp_path / "map.npz"))
+    assert main(["convert", name, name, "-o", str(tmp_path / "a.lbj")]) == 1
+    assert "both named" in capsys.readouterr().err
+
+
 def test_a_report_that_is_not_ours_is_left_before_the_work(tmp_path, capsys):
     npz(tmp_path / "tree" / "a.npz")
     (tmp_path / "out").mkdir()
