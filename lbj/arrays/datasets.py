@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import UsageError
 from ..format.attributes import PER_FRAME
 from .dask_arrays import to_dask
-from .frames import FrameArray, holding, stored
+from .frames import FrameArray, stored
 
 if TYPE_CHECKING:
     from ..frame import JournalLike
@@ -24,7 +24,7 @@ def to_xarray(journal: JournalLike) -> Any:
     Returns
     -------
     xarray.Dataset
-        A variable for every declared signal that a frame holds, each detector for itself, and for the static ones:
+        A variable for every signal that a frame holds, each detector and the sum of a group, and for the static ones:
         dask arrays of (frame, y, x, energy) or (frame, y, x), read when computed. Dimensions bear the names of the
         axes, with ``_SIGNAL`` added where an earlier signal has another axis of that name; coordinates are in the
         journal's units (eV, m, s, rad), which their attribute ``units`` names. ``frame`` counts the journal's frames;
@@ -41,14 +41,18 @@ def to_xarray(journal: JournalLike) -> Any:
         import xarray
     except ImportError as error:
         raise UsageError(f"datasets need xarray ({error}): pip install mfsi[arrays]") from error
-    everything = list(range(len(journal)))
-    taken = {*journal.signals, "frame"}
+    frames = list(journal)
+    held = [set(one.names) for one in frames]
+    everything = list(range(len(frames)))
+    names = [name for signal in journal.signals.values() for name in (signal.group, signal.name) if name]
+    taken = {*names, "frame"}
     axes: dict[str, Axis] = {}
     variables: dict[str, Any] = {}
-    frame = "frame" if "frame" not in journal.signals else "frame_number"
+    frame = "frame" if "frame" not in names else "frame_number"
     coords: dict[str, Any] = {frame: (frame, everything, {"long_name": "number of the frame"})}
-    for name, signal in journal.signals.items():
-        numbers = [] if signal.static else holding(journal, [name], everything)
+    for name in dict.fromkeys(names):
+        signal, members = journal.signals[name], journal.signals.group(name)
+        numbers = [] if signal.static else [n for n in everything if held[n].issuperset(members)]
         if not stored(journal, signal, numbers):
             continue
         dims: list[str] = []
@@ -58,14 +62,14 @@ def to_xarray(journal: JournalLike) -> Any:
             own = frame if numbers == everything else f"{frame}_{name}"
             coords[own] = (own, numbers, {"long_name": "number of the frame"})
             dims.insert(0, own)
-        data = to_dask(FrameArray(journal, signal, [name], numbers))
+        data = to_dask(FrameArray(journal, signal, members, numbers))
         variables[name] = (dims, data, {"kind": signal.kind, **_plain(signal.metadata)})
     for dimension, axis in axes.items():
         values = axis.get("values")
         if values is None:
             values = axis.get("offset", 0.0) + axis.get("scale", 1.0) * np.arange(axis["size"])
         coords[dimension] = (dimension, values, {"units": axis.get("units", "")})
-    coords.update(_of_frames(journal, frame))
+    coords.update({name: value for name, value in _of_frames(frames, frame).items() if name not in names})
     return xarray.Dataset(variables, coords, _plain(journal.metadata))
 
 
@@ -77,8 +81,8 @@ def _dimension(axis: Axis, signal: str, known: dict[str, Axis], taken: set[str])
     return name
 
 
-def _of_frames(journal: JournalLike, dimension: str) -> dict[str, Any]:
-    known = [frame.known for frame in journal]
+def _of_frames(frames: list[Any], dimension: str) -> dict[str, Any]:
+    known = [frame.known for frame in frames]
     out: dict[str, Any] = {}
     if any(one.get("region") for one in known):
         out["region"] = (dimension, [int(one.get("region", 0)) for one in known])
@@ -86,7 +90,7 @@ def _of_frames(journal: JournalLike, dimension: str) -> dict[str, Any]:
         values = [one.get(name) for one in known]
         if values and None not in values:
             out[name] = (dimension, values, {"units": UNITS[name]})
-    return {name: value for name, value in out.items() if name not in journal.signals}
+    return out
 
 
 def _plain(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -53,9 +53,14 @@ def _axis(axis: Axis, signal: Signal, place: str) -> dict[str, Any]:
         "is_binned": place == "channel",
     }
     if "values" in axis:
-        return {**out, "_type": "DataAxis", "axis": [value * factor for value in axis["values"]]}
-    linear = {"offset": axis.get("offset", 0.0) * factor, "scale": axis.get("scale", 1.0) * factor}
+        return {**out, "_type": "DataAxis", "axis": [_clean(value * factor) for value in axis["values"]]}
+    linear = {key: _clean(axis.get(key, default) * factor) for key, default in (("offset", 0.0), ("scale", 1.0))}
     return {**out, "_type": "UniformDataAxis", "size": axis["size"], **linear}
+
+
+def _clean(value: float) -> float:
+    """Return a number without what a change of its unit added in the last places: 0.1, not 0.09999999999999999."""
+    return float(f"{value:.14g}")
 
 
 def described(series: Series, signal: Signal) -> dict[str, Any]:
@@ -142,15 +147,15 @@ def metadata(series: Series, signal: Signal, *, summed: bool = False) -> dict[st
         microscope["microscope"] = known["microscope"]
     for path, name, factor in hs.SERIES:
         if isinstance(known.get(name), (int, float)) and (".EELS." not in path or kind == "EELS"):
-            hs.put(microscope, path, known[name] / factor)
+            hs.put(microscope, path, _clean(known[name] / factor))
     tilt = known.get("stage_tilt")
     for path, angle in zip(hs.TILTS, tilt if isinstance(tilt, list) else [tilt], strict=False):
         if isinstance(angle, (int, float)):
-            hs.put(microscope, path, angle / hs.DEGREE)
+            hs.put(microscope, path, _clean(angle / hs.DEGREE))
     place = known.get("stage_position")
     for path, value in zip(hs.STAGE, place if isinstance(place, list) else (), strict=False):
         if isinstance(value, (int, float)):
-            hs.put(microscope, path, value * 1e3)
+            hs.put(microscope, path, _clean(value * 1e3))
     if isinstance(known.get("acquisition_mode"), str):
         microscope["acquisition_mode"] = known["acquisition_mode"]
     if isinstance(known.get("specimen"), str):
@@ -158,22 +163,22 @@ def metadata(series: Series, signal: Signal, *, summed: bool = False) -> dict[st
     if kind == "EELS":
         for path, name, factor in hs.SPECTROMETER:
             if isinstance(signal.metadata.get(name), (int, float)):
-                hs.put(microscope, path, signal.metadata[name] / factor)
+                hs.put(microscope, path, _clean(signal.metadata[name] / factor))
         if isinstance(signal.metadata.get("spectrometer"), str):
             hs.put(microscope, "Detector.EELS.spectrometer", signal.metadata["spectrometer"])
     path, name, factor = hs.BEAM_CURRENT
     if (current := series.mean(name)) is not None:
-        hs.put(microscope, path, current / factor)
+        hs.put(microscope, path, _clean(current / factor))
     if kind.startswith("EDS"):
         detector = series.detector(signal.name)
         for path, name, factor in hs.DETECTOR:
             if isinstance(detector.get(name), (int, float)):
-                hs.put(microscope, path, detector[name] / factor)
+                hs.put(microscope, path, _clean(detector[name] / factor))
     own = "Detector.EDS." if kind.startswith("EDS") else "Detector.EELS." if kind == "EELS" else ""
     for path, name, factor in hs.TIMES:
         here = path.startswith(own) if own else not path.startswith("Detector.")
         if (here or path == name) and not signal.static and (time := _time(series, signal, name, summed)) is not None:
-            hs.put(microscope, path, time / factor)
+            hs.put(microscope, path, _clean(time / factor))
     if microscope:
         hs.put(out, f"Acquisition_instrument.{mode}", microscope)
     return out

@@ -202,6 +202,8 @@ def test_datasets_have_coordinates_and_units(path, truth):
     assert data["EDX-1"].attrs["energy_resolution"] == 130
     np.testing.assert_array_equal(data["EELS"].sel(energy_EELS=401, frame=2), truth[2]["EELS"][:, :, 2])
     np.testing.assert_array_equal(data["EDX-2"].compute(), np.stack([frame["EDX-2"] for frame in truth]))
+    np.testing.assert_array_equal(data["EDX"], np.stack([frame["EDX-1"] + frame["EDX-2"] for frame in truth]))
+    assert list(data.data_vars) == ["EDX", "EDX-1", "EDX-2", "EELS", "HAADF", "survey"]
 
 
 def test_datasets_of_odd_journals(tmp_path):
