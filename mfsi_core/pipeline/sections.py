@@ -12,7 +12,7 @@ from lbj import UsageError
 
 from ..quantification.compare import against_stoichiometry, difference, phase_composition
 from ..quantification.figures import at_map, difference_maps, fitted_spectrum
-from ..quantification.quantify import Quantification
+from ..quantification.result import Quantification
 from ..report.results import Results, Section
 from ..series.axis import Pixel
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 
-from .quantify import Quantification
+from .result import Quantification
 from .summing import spectra_in
 
 ENDINGS = (".npz", ".csv", ".parquet")

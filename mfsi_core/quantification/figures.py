@@ -24,7 +24,7 @@ from ..drawing import (
 from ..edx.unassigned import ELEMENT
 from ..series.axis import Pixel
 from ..text import greek
-from .quantify import Quantification
+from .result import Quantification
 
 Floats = NDArray[np.float64]
 

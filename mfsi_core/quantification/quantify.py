@@ -1,9 +1,9 @@
-"""The table: from a source of spectra to the composition of every chip."""
+"""Quantify: from a source of spectra to the composition of every chip."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,159 +14,23 @@ from lbj import UsageError
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
 from ..edx.families import Family, check_families, families_of
-from ..edx.linear_filter import linear_filter
 from ..edx.model import Model, build
-from ..edx.peaks import explained
-from ..edx.unassigned import ELEMENT
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, window_channels
-from ..tables.constants import atomic_weight, mass_attenuation
-from ..tables.lines import candidates, symbols
-from ..text import greek
+from ..tables.constants import atomic_weight
+from ..tables.lines import symbols
+from .absorption import absorber_of
 from .chips import Chips, make_chips
 from .factors import Factor, check_shown, choose, read_factors
-from .methods import BATCH, METHODS, Absorber, Composition, checked_dose, composition
-from .poisson_fit import poisson_fit
+from .intensities import Intensities, by_filter, by_likelihood
+from .methods import METHODS, Absorber, Composition, checked_dose, composition
+from .result import Quantification
 from .summing import Spectra, spectra_in
 
 Floats = NDArray[np.float64]
 
 FITS = ("poisson", "linear")
 PREFERRED = (1000.0, 16000.0)  # eV; alpha lines between them are the first choice
-ABSORPTION = ("thickness_nm", "density", "take_off_deg", "pixel_area_nm2")
-NEAR = 25.0  # eV, of a stray peak to the line that may explain it
-FEW = 20.0  # counts below which an intensity is flagged
-BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
-MISPLACED = 10.0  # eV, of a family's lines from where they should stand
-
-
-@dataclass(frozen=True, eq=False)
-class Quantification:
-    """Composition of every chip, and how it came about.
-
-    Attributes
-    ----------
-    elements : list of str
-    factors : list of Factor
-        One an element.
-    families : list of Family
-        Whose intensity each factor takes.
-    chips : Chips
-    counts, counts_se : (N, m) float64
-        Net counts of the lines that each factor speaks of, and their standard errors; where the fit misses the
-        spectrum these are multiplied by the root of the deviance per degree of freedom, and so are those of the
-        composition (R. T. Birge, Phys. Rev. 40 (1932) 207).
-    composition : Composition
-    deviance_dof : (N,) float64
-        Goodness of fit; NaN for the linear filter.
-    misfit : (N,) bool
-        Whether it is worse than noise explains; False for the linear filter.
-    bound : (N, m) bool
-        Intensities held at zero.
-    converged : (N,) bool
-    calibration : Calibration
-        Its detector is that of the axis as it was recorded.
-    model : Model
-    energy, spectrum : (C',) float64
-        Centres of the channels that were fitted, eV; the sum of all chips' counts in them.
-    axis : AxisCheck
-        How far the energy axis was found to be off; `energy` is corrected by it.
-    beam_energy : float or None
-        eV.
-    """
-
-    elements: list[str]
-    factors: list[Factor]
-    families: list[Family]
-    chips: Chips
-    counts: Floats
-    counts_se: Floats
-    composition: Composition
-    deviance_dof: Floats
-    misfit: NDArray[np.bool_]
-    bound: NDArray[np.bool_]
-    converged: NDArray[np.bool_]
-    calibration: Calibration
-    model: Model
-    energy: Floats
-    spectrum: Floats
-    axis: AxisCheck
-    beam_energy: float | None = None
-
-    @property
-    def bulk(self) -> bool:
-        """Whether the beam is one of a scanning microscope, whose specimens are bulk."""
-        return self.beam_energy is not None and self.beam_energy <= BULK
-
-    @property
-    def _of_bulk(self) -> str:
-        return (
-            f"The beam energy is {(self.beam_energy or 0) / 1000:g} keV: in the bulk specimens of scanning microscopes "
-            "X-rays are absorbed and excited at depth, which a composition of a thin film, as this one is, leaves out."
-        )
-
-    @property
-    def _of_misfit(self) -> str:
-        worst = self.deviance_dof[self.misfit].max()
-        return (
-            f"The fit misses the spectra of {int(self.misfit.sum())} of {self.misfit.size} chips by more than noise "
-            f"(deviance up to {worst:.1f} per degree of freedom): their errors are enlarged by its root, and lines "
-            "that overlap may be further off."
-        )
-
-    @property
-    def shifts(self) -> Floats:
-        """How far the lines of every element's family stand from where they should, eV: (m,)."""
-        names = [family.name for family in self.calibration.families]
-        return np.array([float(self.calibration.shifts[names.index(family.name)]) for family in self.families])
-
-    @property
-    def notes(self) -> list[str]:
-        """What makes the result one to be distrusted, in sentences."""
-        away = [
-            f"{family.name.replace('_', ' ')} {shift:+.0f} eV"
-            for family, shift in zip(self.families, self.shifts, strict=True)
-            if abs(shift) > MISPLACED
-        ]
-        text = "Peaks taken for lines of the elements named stand elsewhere: {}; other elements may have made them."
-        return [
-            *self.axis.notes,
-            *([self._of_bulk] if self.bulk else []),
-            *([text.format(", ".join(away))] if away else []),
-            *([self._of_misfit] if self.misfit.any() else []),
-        ]
-
-    @property
-    def table(self) -> Any:
-        """The tidy table: see `quantify`."""
-        return _table(self)
-
-    @property
-    def guesses(self) -> dict[float, list[str]]:
-        """Peaks of elements that nobody named: energy in eV, and one or two lines that may explain it, by energy."""
-        calibration, out = self.calibration, {}
-        known = list(self.elements)
-        for index in np.argsort(-calibration.counts):
-            family = calibration.families[index]
-            if family.element == ELEMENT:
-                place = family.alpha_energy + float(calibration.shifts[index])
-                out[place] = (explained(place, NEAR, known) or candidates(place, NEAR))[:2]
-                known += [line.split("_")[0] for line in out[place][:1]]
-        return dict(sorted(out.items()))
-
-    @property
-    def unassigned_peaks(self) -> list[str]:
-        """The same in words."""
-        return [
-            f"{place / 1000:.2f} keV" + (f" ({' or '.join(map(greek, lines))}?)" if lines else "")
-            for place, lines in self.guesses.items()
-        ]
-
-    def grid(self, values: Floats) -> Floats:
-        """Picture of a value per chip: of the grid of chips, or of the field where chips form none."""
-        if self.chips.grid is not None:
-            return np.asarray(values, float).reshape(self.chips.grid)
-        return np.where(self.chips.labels >= 0, np.append(values, np.nan)[self.chips.labels], np.nan)
 
 
 def quantify(
@@ -290,7 +154,7 @@ def analyse(
     check_families(elements, float(axis[0]), float(axis[-1]), beam)
     families = [family for element in elements for family in families_of(element, axis[0], axis[-1], beam)]
     chosen = choose(rows, elements, {element: _preferred(families, element) for element in elements}, method)
-    absorber = _absorber(absorption, method, parts, spectra, chosen, families)
+    absorber = absorber_of(absorption, method, parts, spectra, chosen, families)
 
     total = spectrum[channels]
     calibration, model = _learn(spectra, total, families, channels, checked)
@@ -302,44 +166,33 @@ def analyse(
     wanted = [names.index(f"{factor.element}_{factor.family}") for factor in chosen]
     scope = np.array([_scope(calibration, index, factor) for index, factor in zip(wanted, chosen, strict=True)])
     if fit == "poisson":
-        sums = spectra.sums(parts.labels, parts.ids.size, model.bin_of, model.mean.size)
-        found = poisson_fit(sums, model.columns)
-        counts, totals = found.counts[:, wanted] * scope, sums.sum(axis=1)
-        bound, converged = found.bound[:, wanted], found.converged
-        deviance, misfit = found.deviance_dof, found.misfit
-        covariances = found.covariance[:, wanted][:, :, wanted] * np.outer(scope, scope)
-        covariances[misfit] *= deviance[misfit, None, None]
+        found = by_likelihood(spectra, parts, model, wanted, scope)
     else:
-        owner = [elements.index(f.element) if f.element in elements else -1 for f in calibration.families]
-        tool = linear_filter(model.columns, calibration.counts, model.mean, wanted, owner).scaled(scope)
-        weights = np.zeros((model.bin_of.size, len(wanted) + 1))
-        weights[channels, :-1] = tool.weights.T[model.bin_of[channels]]
-        weights[channels, -1] = 1.0
-        sums = spectra.filtered(parts.labels, parts.ids.size, weights)
-        counts, totals = np.ascontiguousarray(sums[:, :-1]), sums[:, -1]
-        bound, converged = np.zeros(counts.shape, bool), np.ones(len(counts), bool)
-        deviance, misfit = np.full(len(counts), np.nan), np.zeros(len(counts), bool)
+        found = by_filter(spectra, parts, model, calibration, elements, wanted, scope, channels)
+    made, errors = _composed(found, chosen, parts, method, dose, absorber)
+    return Quantification(
+        elements, chosen, [families[index] for index in wanted], parts, found.counts, errors, made, found.deviance_dof,
+        found.misfit, found.bound, found.converged, calibration, model, axis, total, checked, beam,
+    )  # fmt: skip
 
+
+def _composed(
+    found: Intensities, chosen: list[Factor], parts: Chips, method: str, dose: float | None, absorber: Absorber | None
+) -> tuple[Composition, Floats]:
+    """Composition of every chip, and the errors of the counts that it is made of."""
     k, rel_sd = (np.array([getattr(factor, name) for factor in chosen]) for name in ("k", "rel_sd"))
     masses = np.array([atomic_weight(factor.element) for factor in chosen])
     basis = next(factor.basis for factor in chosen if factor.k > 0)
-    errors, work = np.empty(counts.shape), np.empty((BATCH, *counts.shape[1:], counts.shape[1]))
+    errors = np.empty(found.counts.shape)
 
     def covariance(part: slice) -> Floats:
         """Of the counts of some chips, whose errors are kept."""
-        if fit == "poisson":
-            out = covariances[part]
-        else:
-            out = tool.covariance(counts[part], totals[part], work[: len(counts[part])])
+        out = found.covariance(part)
         errors[part] = np.sqrt(np.maximum(np.einsum("cjj->cj", out), 0))
         return out
 
     share = dose * parts.pixels if method == "zeta" and dose is not None else dose
-    made = composition(counts, k, masses, method, basis, covariance, rel_sd, share, absorber)
-    return Quantification(
-        elements, chosen, [families[index] for index in wanted], parts, counts, errors, made, deviance,
-        misfit, bound, converged, calibration, model, axis, total, checked, beam,
-    )  # fmt: skip
+    return composition(found.counts, k, masses, method, basis, covariance, rel_sd, share, absorber), errors
 
 
 def _range(axis: Floats, energy: tuple[float, float] | None) -> slice:
@@ -383,100 +236,3 @@ def _scope(calibration: Calibration, index: int, factor: Factor) -> float:
         return 1.0
     lines, weights = calibration.families[index].lines, calibration.strengths[index]
     return float(sum(w for line, w in zip(lines, weights, strict=True) if line.name[1] == "a"))
-
-
-def _absorber(
-    given: dict[str, float] | None,
-    method: str,
-    parts: Chips,
-    spectra: Spectra,
-    factors: list[Factor],
-    families: list[Family],
-) -> Absorber | None:
-    if given is None:
-        return None
-    unknown = sorted(set(given) - set(ABSORPTION))
-    if unknown:
-        raise UsageError(f"absorption takes {', '.join(ABSORPTION)}, got {', '.join(unknown)}")
-    for name, value in given.items():
-        if not np.isfinite(value) or value <= 0:
-            raise UsageError(f"absorption's {name} must be above zero, got {value!r}")
-    thickness, density, angle = (given.get(name) for name in ABSORPTION[:3])
-    if angle is None:
-        angle = spectra.metadata.get("take_off_angle")
-        if angle is None:
-            raise UsageError("absorption needs take_off_deg, the detector's take-off angle in degrees")
-    if (thickness is None) != (density is None):
-        raise UsageError("absorption needs both thickness_nm and density (g/cm³)")
-    told = method == "zeta" or (method == "cross-section" and "pixel_area_nm2" in given)
-    if thickness is None and not told:
-        what = " or pixel_area_nm2" if method == "cross-section" else ""
-        raise UsageError(f"absorption with method {method!r} needs thickness_nm and density (g/cm³){what}")
-    by_name = {family.name: family for family in families}
-    energies = np.array([by_name[f"{factor.element}_{factor.family}"].alpha_energy for factor in factors])
-    attenuation = np.stack([mass_attenuation(factor.element, energies) for factor in factors], axis=1) * 0.1
-    mass = None if thickness is None or density is None else thickness * density * 1e-6
-    area = given.get("pixel_area_nm2")
-    return Absorber(attenuation, float(angle), mass, None if area is None else area * parts.pixels)
-
-
-def _table(result: Quantification) -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise UsageError("the table needs pandas: pip install mfsi[report]") from error
-    chips, m = result.chips, len(result.elements)
-    n = chips.ids.size
-
-    def by_chip(values: Any) -> Any:
-        return np.repeat(values, m)
-
-    def by_element(values: list[Any]) -> Any:
-        kinds = list(dict.fromkeys(values))
-        codes = np.array([kinds.index(value) for value in values], np.int8)
-        return pd.Categorical.from_codes(np.tile(codes, n), kinds) if isinstance(values[0], str) else np.tile(values, n)
-
-    codes, kinds = _flags(result)
-    made = result.composition
-    columns: dict[str, Any] = {"chip_id": by_chip(chips.ids)}
-    columns |= dict(zip(("y0", "x0", "y1", "x1"), np.repeat(chips.boxes, m, axis=0).T, strict=True))
-    columns |= {
-        "n_px": by_chip(chips.pixels),
-        "element": by_element(result.elements),
-        "family": by_element([factor.family for factor in result.factors]),
-        "counts": result.counts.ravel(),
-        "counts_se": result.counts_se.ravel(),
-        "k": by_element([factor.k for factor in result.factors]),
-        "k_basis": by_element([factor.basis for factor in result.factors]),
-        "at_pct": 100 * made.at.ravel(),
-        "at_se": 100 * made.at_se.ravel(),
-        "wt_pct": 100 * made.wt.ravel(),
-        "wt_se": 100 * made.wt_se.ravel(),
-        "deviance_dof": by_chip(result.deviance_dof),
-        "flags": pd.Categorical.from_codes(codes, kinds),
-    }
-    return pd.DataFrame(columns, copy=False)
-
-
-def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
-    """Flags of every row, as codes and the texts they stand for; several are joined by semicolons."""
-    empty = ~np.isfinite(result.composition.wt[:, 0])
-    tests = {
-        "empty": np.broadcast_to(empty[:, None], result.counts.shape),
-        "zero": result.bound & ~empty[:, None],
-        "few": (result.counts < FEW) & ~result.bound & ~empty[:, None],
-        "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
-        "misfit": np.broadcast_to(result.misfit[:, None], result.counts.shape),
-        "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
-        "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
-        "bulk": np.broadcast_to(result.bulk, result.counts.shape),
-        "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
-    }
-    bits = np.zeros(result.counts.shape, np.uint16)
-    for bit, test in enumerate(tests.values()):
-        if test.any():
-            bits |= test.astype(np.uint16) << np.uint16(bit)
-    held = np.flatnonzero(np.bincount(bits.ravel(), minlength=1 << len(tests)))
-    codes = np.zeros(1 << len(tests), np.int8)
-    codes[held] = np.arange(held.size)
-    return codes[bits].ravel(), [";".join(name for bit, name in enumerate(tests) if value >> bit & 1) for value in held]

@@ -11,6 +11,6 @@ register.py     from a series of images to the displacement of every pixel
 rigid/          one shift per frame, from the cross-correlations of all pairs
 rows/           every row of every frame has its own displacement, smooth along the row
 sight.py        the directions in which a scene shows that it was displaced
-threads.py      work on parts of a series side by side
+threads.py      work on parts of a series side by side; results come in the order of the parts
 trust.py        whether images are too noisy for their frames to be laid on one another
 """

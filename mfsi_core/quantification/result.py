@@ -1,0 +1,221 @@
+"""Result: what a quantification found, its table, and what makes it one to be distrusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbj import UsageError
+
+from ..edx.axis_check import AxisCheck
+from ..edx.calibration import Calibration
+from ..edx.families import Family
+from ..edx.model import Model
+from ..edx.peaks import explained
+from ..edx.unassigned import ELEMENT
+from ..tables.lines import candidates
+from ..text import greek
+from .chips import Chips
+from .factors import Factor
+from .methods import Composition
+
+Floats = NDArray[np.float64]
+
+NEAR = 25.0  # eV, of a stray peak to the line that may explain it
+FEW = 20.0  # counts below which an intensity is flagged
+BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
+MISPLACED = 10.0  # eV, of a family's lines from where they should stand
+
+
+@dataclass(frozen=True, eq=False)
+class Quantification:
+    """Composition of every chip, and how it came about.
+
+    Attributes
+    ----------
+    elements : list of str
+    factors : list of Factor
+        One an element.
+    families : list of Family
+        Whose intensity each factor takes.
+    chips : Chips
+    counts, counts_se : (N, m) float64
+        Net counts of the lines that each factor speaks of, and their standard errors; where the fit misses the
+        spectrum these are multiplied by the root of the deviance per degree of freedom, and so are those of the
+        composition (R. T. Birge, Phys. Rev. 40 (1932) 207).
+    composition : Composition
+    deviance_dof : (N,) float64
+        Goodness of fit; NaN for the linear filter.
+    misfit : (N,) bool
+        Whether it is worse than noise explains; False for the linear filter.
+    bound : (N, m) bool
+        Intensities held at zero.
+    converged : (N,) bool
+    calibration : Calibration
+        Its detector is that of the axis as it was recorded.
+    model : Model
+    energy, spectrum : (C',) float64
+        Centres of the channels that were fitted, eV; the sum of all chips' counts in them.
+    axis : AxisCheck
+        How far the energy axis was found to be off; `energy` is corrected by it.
+    beam_energy : float or None
+        eV.
+    """
+
+    elements: list[str]
+    factors: list[Factor]
+    families: list[Family]
+    chips: Chips
+    counts: Floats
+    counts_se: Floats
+    composition: Composition
+    deviance_dof: Floats
+    misfit: NDArray[np.bool_]
+    bound: NDArray[np.bool_]
+    converged: NDArray[np.bool_]
+    calibration: Calibration
+    model: Model
+    energy: Floats
+    spectrum: Floats
+    axis: AxisCheck
+    beam_energy: float | None = None
+
+    @property
+    def bulk(self) -> bool:
+        """Whether the beam is one of a scanning microscope, whose specimens are bulk."""
+        return self.beam_energy is not None and self.beam_energy <= BULK
+
+    @property
+    def _of_bulk(self) -> str:
+        return (
+            f"The beam energy is {(self.beam_energy or 0) / 1000:g} keV: in the bulk specimens of scanning microscopes "
+            "X-rays are absorbed and excited at depth, which a composition of a thin film, as this one is, leaves out."
+        )
+
+    @property
+    def _of_misfit(self) -> str:
+        worst = self.deviance_dof[self.misfit].max()
+        return (
+            f"The fit misses the spectra of {int(self.misfit.sum())} of {self.misfit.size} chips by more than noise "
+            f"(deviance up to {worst:.1f} per degree of freedom): their errors are enlarged by its root, and lines "
+            "that overlap may be further off."
+        )
+
+    @property
+    def shifts(self) -> Floats:
+        """How far the lines of every element's family stand from where they should, eV: (m,)."""
+        names = [family.name for family in self.calibration.families]
+        return np.array([float(self.calibration.shifts[names.index(family.name)]) for family in self.families])
+
+    @property
+    def notes(self) -> list[str]:
+        """What makes the result one to be distrusted, in sentences."""
+        away = [
+            f"{family.name.replace('_', ' ')} {shift:+.0f} eV"
+            for family, shift in zip(self.families, self.shifts, strict=True)
+            if abs(shift) > MISPLACED
+        ]
+        text = "Peaks taken for lines of the elements named stand elsewhere: {}; other elements may have made them."
+        return [
+            *self.axis.notes,
+            *([self._of_bulk] if self.bulk else []),
+            *([text.format(", ".join(away))] if away else []),
+            *([self._of_misfit] if self.misfit.any() else []),
+        ]
+
+    @property
+    def table(self) -> Any:
+        """The tidy table: see `quantify`."""
+        return _table(self)
+
+    @property
+    def guesses(self) -> dict[float, list[str]]:
+        """Peaks of elements that nobody named: energy in eV, and one or two lines that may explain it, by energy."""
+        calibration, out = self.calibration, {}
+        known = list(self.elements)
+        for index in np.argsort(-calibration.counts):
+            family = calibration.families[index]
+            if family.element == ELEMENT:
+                place = family.alpha_energy + float(calibration.shifts[index])
+                out[place] = (explained(place, NEAR, known) or candidates(place, NEAR))[:2]
+                known += [line.split("_")[0] for line in out[place][:1]]
+        return dict(sorted(out.items()))
+
+    @property
+    def unassigned_peaks(self) -> list[str]:
+        """The same in words."""
+        return [
+            f"{place / 1000:.2f} keV" + (f" ({' or '.join(map(greek, lines))}?)" if lines else "")
+            for place, lines in self.guesses.items()
+        ]
+
+    def grid(self, values: Floats) -> Floats:
+        """Picture of a value per chip: of the grid of chips, or of the field where chips form none."""
+        if self.chips.grid is not None:
+            return np.asarray(values, float).reshape(self.chips.grid)
+        return np.where(self.chips.labels >= 0, np.append(values, np.nan)[self.chips.labels], np.nan)
+
+
+def _table(result: Quantification) -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise UsageError("the table needs pandas: pip install mfsi[report]") from error
+    chips, m = result.chips, len(result.elements)
+    n = chips.ids.size
+
+    def by_chip(values: Any) -> Any:
+        return np.repeat(values, m)
+
+    def by_element(values: list[Any]) -> Any:
+        kinds = list(dict.fromkeys(values))
+        codes = np.array([kinds.index(value) for value in values], np.int8)
+        return pd.Categorical.from_codes(np.tile(codes, n), kinds) if isinstance(values[0], str) else np.tile(values, n)
+
+    codes, kinds = _flags(result)
+    made = result.composition
+    columns: dict[str, Any] = {"chip_id": by_chip(chips.ids)}
+    columns |= dict(zip(("y0", "x0", "y1", "x1"), np.repeat(chips.boxes, m, axis=0).T, strict=True))
+    columns |= {
+        "n_px": by_chip(chips.pixels),
+        "element": by_element(result.elements),
+        "family": by_element([factor.family for factor in result.factors]),
+        "counts": result.counts.ravel(),
+        "counts_se": result.counts_se.ravel(),
+        "k": by_element([factor.k for factor in result.factors]),
+        "k_basis": by_element([factor.basis for factor in result.factors]),
+        "at_pct": 100 * made.at.ravel(),
+        "at_se": 100 * made.at_se.ravel(),
+        "wt_pct": 100 * made.wt.ravel(),
+        "wt_se": 100 * made.wt_se.ravel(),
+        "deviance_dof": by_chip(result.deviance_dof),
+        "flags": pd.Categorical.from_codes(codes, kinds),
+    }
+    return pd.DataFrame(columns, copy=False)
+
+
+def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
+    """Flags of every row, as codes and the texts they stand for; several are joined by semicolons."""
+    empty = ~np.isfinite(result.composition.wt[:, 0])
+    tests = {
+        "empty": np.broadcast_to(empty[:, None], result.counts.shape),
+        "zero": result.bound & ~empty[:, None],
+        "few": (result.counts < FEW) & ~result.bound & ~empty[:, None],
+        "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
+        "misfit": np.broadcast_to(result.misfit[:, None], result.counts.shape),
+        "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
+        "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
+        "bulk": np.broadcast_to(result.bulk, result.counts.shape),
+        "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
+    }
+    bits = np.zeros(result.counts.shape, np.uint16)
+    for bit, test in enumerate(tests.values()):
+        if test.any():
+            bits |= test.astype(np.uint16) << np.uint16(bit)
+    held = np.flatnonzero(np.bincount(bits.ravel(), minlength=1 << len(tests)))
+    codes = np.zeros(1 << len(tests), np.int8)
+    codes[held] = np.arange(held.size)
+    return codes[bits].ravel(), [";".join(name for bit, name in enumerate(tests) if value >> bit & 1) for value in held]
