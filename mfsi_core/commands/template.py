@@ -8,7 +8,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from lbj.importing.naming import members
 from lbj.outputs import new_folder
 
 from .quantify import BEAM
+
+if TYPE_CHECKING:
+    from ..report.results import Results
+    from ..series.recording import Recording
 
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 
@@ -150,11 +154,12 @@ def _areas(stack: contextlib.ExitStack, path: str, args: argparse.Namespace) -> 
     return areas
 
 
-def _followed(view: Any, results: Any, motifs: Any) -> Any:
+def _followed(view: Recording, results: Results, motifs: Any) -> Any:
     from ..motifs import follow_motif
 
     if results.image_name not in view.signals:
         raise UsageError("--every-frame needs an image in every frame; X-ray counts are too few")
+    assert results.registration is not None
     return follow_motif(view, results.registration, motifs, results.image_name)
 
 
@@ -195,7 +200,7 @@ def _averages(
     return files
 
 
-def _maps(average: Any, elements: list[str], results: Any, folder: Path) -> list[str]:
+def _maps(average: Any, elements: list[str], results: Results, folder: Path) -> list[str]:
     """Map elements in the average, as if every pixel had been sampled as often as the best."""
     from ..drawing import map_picture
     from ..maps.lines import element_maps

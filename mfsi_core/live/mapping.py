@@ -13,12 +13,13 @@ from ..maps.halves import halves_of, joined
 from ..maps.lines import line_map
 from ..pipeline.maps import add_element_maps
 from ..report.results import Results
+from ..series.recording import Recording
 from ..series.selection import View
 from .options import Choice
 from .tracking import failed
 
 
-def map_frames(journal: Any, choice: Choice, frames: list[int], registration: Registration) -> Results:
+def map_frames(journal: Recording, choice: Choice, frames: list[int], registration: Registration) -> Results:
     """Map what was chosen, summed over some frames of the journal; what fails becomes a note.
 
     Parameters

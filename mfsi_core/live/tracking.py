@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.reader import Journal
+
 from ..geometry.registration import Registration
 from ..registration.incremental import IncrementalRegistration
 from ..registration.trust import distrusted
@@ -63,7 +65,7 @@ class Following:
     """
 
     def __init__(
-        self, journal: Any, choice: Choice, registrar: IncrementalRegistration | RunningRegistration | None = None
+        self, journal: Journal, choice: Choice, registrar: IncrementalRegistration | RunningRegistration | None = None
     ) -> None:
         self.journal, self.choice = journal, choice
         self.frames: list[Seen] = []

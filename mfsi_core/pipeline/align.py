@@ -15,6 +15,7 @@ from lbj.archive.convert import base_name
 from lbj.format.metadata import faults
 from lbj.loss import losses
 from lbj.plugins.found import named
+from lbj.reader import Journal
 
 from ..accumulation.mean import aligned_mean, mean_of_known
 from ..geometry.registration import Registration
@@ -23,6 +24,7 @@ from ..registration.register import register
 from ..registration.trust import distrusted
 from ..report.results import Results
 from ..series.axis import pixel_size
+from ..series.recording import Recording
 from ..series.scanned import scanned_of
 from ..series.selection import View, image_signal, reference_images, spectra_signal
 
@@ -33,7 +35,7 @@ MANY = 12  # frames that a note names
 
 
 def register_journal(
-    journal: Any,
+    journal: Journal,
     inputs: list[str],
     *,
     image: str | None = None,
@@ -44,7 +46,7 @@ def register_journal(
     method: str | None = None,
     client: Any = None,
     quiet: bool = False,
-) -> tuple[Any, Results]:
+) -> tuple[Recording, Results]:
     """Choose frames and signals and register; returns the chosen frames of the journal and the results so far.
 
     Displacements that were appended to the journal are used, unless all is to be done `anew` or by a plugin, `method`;
@@ -54,7 +56,7 @@ def register_journal(
     if not frames:
         raise UsageError(f"the series holds no frame of region {region}" if len(journal) else "it holds no frame")
     known = {} if beam_energy is None else {"beam_energy": beam_energy}
-    view = journal if len(frames) == len(journal) and not known else View(journal, frames, known)
+    view: Recording = journal if len(frames) == len(journal) and not known else View(journal, frames, known)
     wrong = faults(journal.metadata)
     if wrong:
         raise UsageError(f"the journal's metadata: {'; '.join(wrong)} (lbj.append(path).amend mends it)")
@@ -82,7 +84,7 @@ def register_journal(
     return view, results
 
 
-def _strange_units(journal: Any) -> list[str]:
+def _strange_units(journal: Recording) -> list[str]:
     """Sentences on units and energies that are probably meant otherwise."""
     out = [
         f"{signal.name}: its {axis.get('name') or 'axis'} is in {axis['units']!r}; lengths are expected in m, so that "
@@ -98,7 +100,7 @@ def _strange_units(journal: Any) -> list[str]:
 
 
 def _align(
-    journal: Any, results: Results, name: str | None, *, anew: bool, method: str | None, client: Any, quiet: bool
+    journal: Recording, results: Results, name: str | None, *, anew: bool, method: str | None, client: Any, quiet: bool
 ) -> None:
     """Register by the image, or by the X-ray counts where there is none."""
     guide, signal = image_signal(journal, name), results.signal
@@ -147,7 +149,7 @@ def _align(
             results.registration = Registration.rigid(np.zeros((len(stack), 2)), (signal.shape[0], signal.shape[1]))
 
 
-def aborted_frames(journal: Any, signal: Signal | None) -> list[str]:
+def aborted_frames(journal: Recording, signal: Signal | None) -> list[str]:
     """Sentence on frames whose scan was aborted."""
     mask = None if signal is None else scanned_of(journal, signal)
     if mask is None:
@@ -157,12 +159,12 @@ def aborted_frames(journal: Any, signal: Signal | None) -> list[str]:
     return [f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."]
 
 
-def _stored(journal: Any, guide: Signal | None) -> Registration | None:
+def _stored(journal: Recording, guide: Signal | None) -> Registration | None:
     """Displacements of all frames that were appended to the journal for this image, if any."""
-    journal = journal.whole if isinstance(journal, View) else journal
-    if guide is None or journal is None:
+    whole = journal.whole if isinstance(journal, View) else journal
+    if guide is None or not isinstance(whole, Journal):
         return None
-    found = journal.displacement(guide.name)
-    if found is None or len(found.error) != len(journal) or found.shape != guide.shape:
+    found = whole.displacement(guide.name)
+    if found is None or len(found.error) != len(whole) or found.shape != guide.shape:
         return None
-    return Registration.load(journal, guide.name)
+    return Registration.load(whole, guide.name)

@@ -20,11 +20,12 @@ from ..accumulation.output import result_axes, result_shape
 from ..report.results import Results
 from ..series.axis import pixel_size
 from ..series.dose import dose
+from ..series.recording import Recording
 from ..series.scanned import scanned_of
 
 
 def write_cube(
-    journal: Any,
+    journal: Recording,
     results: Results,
     path: Path,
     *,

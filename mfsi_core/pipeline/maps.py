@@ -25,6 +25,7 @@ from ..maps.overlaps import line_overlaps
 from ..maps.windows import line_window, window_maps
 from ..report.results import Results
 from ..series.axis import STROBE, centres
+from ..series.recording import Recording
 from ..series.series import Series, series
 from ..tables.edges import edges_of
 from ..tables.lines import beam_decides, best_line, check_symbols, line_energy, lines_of, symbols
@@ -35,7 +36,7 @@ MANY = 12
 
 
 def add_element_maps(
-    journal: Any,
+    journal: Recording,
     results: Results,
     elements: list[str] | None,
     *,
@@ -56,7 +57,7 @@ def add_element_maps(
         add_maps(journal, results, elements, maps)
 
 
-def add_spectrum(journal: Any, results: Results, *, quiet: bool) -> None:
+def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
     """Sum the spectra of all frames and pixels."""
     signal = results.signal
     assert signal is not None
@@ -106,7 +107,7 @@ def check_energies(results: Results, elements: list[str] | None) -> None:
         results.numbers["counts_above_0.15_keV"] = int(spectrum[centres(signal) >= STROBE].sum())
 
 
-def add_maps(journal: Any, results: Results, elements: list[str] | None, method: str = "filter") -> None:
+def add_maps(journal: Recording, results: Results, elements: list[str] | None, method: str = "filter") -> None:
     """Map the elements named, those the series names, or the peaks of the sum spectrum."""
     signal, spectrum = results.signal, results.spectrum
     assert signal is not None
@@ -236,7 +237,7 @@ def _tell_flags(results: Results) -> None:
             results.notes.append(f"Map of {title}: {flag}.")
 
 
-def add_edge_maps(journal: Any, results: Results, elements: list[str] | None, *, align: bool = False) -> None:
+def add_edge_maps(journal: Recording, results: Results, elements: list[str] | None, *, align: bool = False) -> None:
     """Map the edges of the elements named, or of those the series names.
 
     Onsets that lie elsewhere than the table says are noted; with `align` the axis is moved by what they agree on.

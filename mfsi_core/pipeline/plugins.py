@@ -18,6 +18,7 @@ from lbj.importing.apart import call
 from lbj.plugins.found import Plugin, kind, named
 
 from ..geometry.registration import Registration
+from ..series.recording import Recording
 from ..series.selection import View
 
 GROUP = "mfsi.analyses"
@@ -71,7 +72,9 @@ class Analysis:
         return out
 
 
-def analyse(journal: Any, name: str, registration: Registration | None = None, signal: str | None = None) -> Analysis:
+def analyse(
+    journal: Recording, name: str, registration: Registration | None = None, signal: str | None = None
+) -> Analysis:
     """Analyse a journal with a plugin of another package, in a process of its own.
 
     Parameters

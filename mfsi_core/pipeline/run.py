@@ -17,6 +17,7 @@ import lbj
 from lbj import LbjError, UsageError
 from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
+from lbj.reader import Journal
 
 from ..cluster.client import ClusterError, connected
 from ..registration import plugins as registrations
@@ -189,7 +190,7 @@ def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quie
     return path
 
 
-def _sizes(journal: Any, results: Results, path: Path) -> None:
+def _sizes(journal: Journal, results: Results, path: Path) -> None:
     """Sizes, times and dose."""
     figures = results.numbers
     figures["journal_bytes"] = path.stat().st_size
@@ -205,9 +206,9 @@ def _sizes(journal: Any, results: Results, path: Path) -> None:
     attributes = journal[0].known
     figures["dwell_time_s"] = dwell_time(attributes)
     current, source = beam_current(attributes)
-    size = results.pixel or results.pixel_image
-    if current and figures["dwell_time_s"] and size:
-        found = dose_per_frame(attributes, size)
+    pixel = results.pixel or results.pixel_image
+    if current and figures["dwell_time_s"] and pixel:
+        found = dose_per_frame(attributes, pixel)
         mask = scanned_of(journal, results.signal or next(iter(journal.signals.values())))
         whole = results.frames if mask is None else results.frames * float(mask.mean())
         total = None if found is None else found * whole

@@ -15,6 +15,7 @@ from ..quantification.figures import at_map, difference_maps, fitted_spectrum
 from ..quantification.result import Quantification
 from ..report.results import Results, Section
 from ..series.axis import Pixel
+from ..series.recording import Recording
 
 FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 
@@ -49,7 +50,7 @@ def add_counts_section(results: Results) -> None:
 
 
 def add_quantification(
-    journal: Any,
+    journal: Recording,
     results: Results,
     folder: Path,
     elements: list[str] | None,
@@ -77,7 +78,7 @@ def add_quantification(
     results.files.append("quantification.csv")
 
 
-def add_analysis(journal: Any, results: Results, folder: Path, name: str) -> None:
+def add_analysis(journal: Recording, results: Results, folder: Path, name: str) -> None:
     """Add what a plugin of another package finds."""
     from ..drawing import map_picture
     from .plugins import analyse
@@ -95,7 +96,7 @@ def add_analysis(journal: Any, results: Results, folder: Path, name: str) -> Non
         results.sections.append(Section(f"Analysis: {name}", text, found.rows, pictures))
 
 
-def add_scree(journal: Any, results: Results, folder: Path, client: Any = None, *, quiet: bool) -> None:
+def add_scree(journal: Recording, results: Results, folder: Path, client: Any = None, *, quiet: bool) -> None:
     """Weigh the components against dose."""
     from ..components.figure import scree_figure
     from ..components.scree import scree

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.reader import Journal
+
+from ..series.recording import Recording
 
 Floats = NDArray[np.float64]
 
 
-def counts_per_nm2(journal: Any, elements: list[str], signal: str = "EDX") -> dict[str, float]:
+def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX") -> dict[str, float]:
     """Net X-ray counts of elements per nm² and frame, the mean over the journal's frames.
 
     Parameters
@@ -59,7 +61,7 @@ def pixel_area(signal: Signal) -> float | None:
     return abs(math.prod(edges)) or None
 
 
-def measured_size(journal: Any, signal: str = "EDX", image: str | None = None) -> tuple[Floats, float]:
+def measured_size(journal: Journal, signal: str = "EDX", image: str | None = None) -> tuple[Floats, float]:
     """Mean spectrum and bits of the image, for `journal_bytes`.
 
     Parameters

@@ -13,6 +13,7 @@ from lbj import UsageError
 
 from ..accumulation.mean import aligned_mean
 from ..geometry.registration import Registration
+from ..series.recording import Recording
 from ..series.scanned import Mask, scanned_of
 from ..series.selection import image_signal, reference_images, spectra_signal
 from ..series.series import is_journal
@@ -205,7 +206,7 @@ def _share(
     return np.asarray((member[:, None] * mean)[:, :, None, None], np.float32)
 
 
-def _of_journal(journal: Any, signal: str | None, regions: Any) -> tuple[Floats, Any, Any, Mask | None]:
+def _of_journal(journal: Recording, signal: str | None, regions: Any) -> tuple[Floats, Any, Any, Mask | None]:
     guide = image_signal(journal, signal)
     spectra = None
     if guide is None:

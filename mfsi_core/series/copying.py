@@ -12,11 +12,12 @@ from lbj import Signal
 from lbj.archive.convert import base_name
 from lbj.codings import LOSSY, split
 from lbj.outputs import digest, new_journal
+from lbj.reader import Journal
 from lbj.signal import DEFAULT_CODING
 from lbj.writer import begin
 
 
-def origin(journal: Any, path: str | os.PathLike, notes: list[str]) -> dict[str, Any]:
+def origin(journal: Journal, path: str | os.PathLike, notes: list[str]) -> dict[str, Any]:
     """``source`` of a journal made from another: its name, SHA-256 and UUID, its own notes and new ones."""
     told = journal.header.get("source", {}).get("notes", [])
     name = base_name(os.path.abspath(path))
@@ -29,7 +30,9 @@ def origin(journal: Any, path: str | os.PathLike, notes: list[str]) -> dict[str,
 
 
 @contextlib.contextmanager
-def copied(journal: Any, out: str | os.PathLike, signals: list[Signal], source: dict[str, Any]) -> Iterator[lbj.Writer]:
+def copied(
+    journal: Journal, out: str | os.PathLike, signals: list[Signal], source: dict[str, Any]
+) -> Iterator[lbj.Writer]:
     """Begin the journal `out` with the metadata and static signals of another; nothing is left of it if the work fails.
 
     What a lossy coding had stored is kept losslessly, so that it does not lose twice.
@@ -43,7 +46,7 @@ def copied(journal: Any, out: str | os.PathLike, signals: list[Signal], source: 
         yield writer
 
 
-def stored(journal: Any, frame: Any, names: list[str]) -> dict[str, Any]:
+def stored(journal: Journal, frame: Any, names: list[str]) -> dict[str, Any]:
     """Data of a frame's signals, as `lbj.Writer.append` takes them."""
     events = {name for name in names if journal.signals[name].kind == "events"}
     return {name: frame.events(name) if name in events else frame.array(name) for name in names}

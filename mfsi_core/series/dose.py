@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .axis import Pixel, above_strobe, pixel_size
+from .recording import Recording
 from .series import Series, is_journal
 
 Floats = NDArray[np.float64]
@@ -67,6 +68,6 @@ def dwell_time(attributes: Mapping[str, Any]) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _pixel(journal: Any, given: Series) -> Pixel | None:
+def _pixel(journal: Recording, given: Series) -> Pixel | None:
     sizes = [pixel_size(signal) for signal in (given.signal, *journal.signals.values()) if not signal.static]
     return next((size for size in sizes if size), None)

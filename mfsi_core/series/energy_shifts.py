@@ -11,6 +11,7 @@ from lbj import Signal, UsageError
 
 from .axis import even_axis, width
 from .moving import move
+from .recording import Recording
 
 Floats = NDArray[np.float64]
 
@@ -87,7 +88,7 @@ class Shifts:
         return _number(value)
 
 
-def energy_shifts(journal: Any, name: str) -> Floats | None:
+def energy_shifts(journal: Recording, name: str) -> Floats | None:
     """Return the energy shifts stored with a journal's frames for a signal or group, eV.
 
     Returns

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 
+from .recording import Recording
+
 Mask = NDArray[np.bool_]
 
 
@@ -38,7 +40,7 @@ def scanned(frame: Any, signal: Signal) -> Mask | None:
     return mask.reshape(shape)
 
 
-def scanned_of(journal: Any, signal: Signal) -> Mask | None:
+def scanned_of(journal: Recording, signal: Signal) -> Mask | None:
     """Pixels scanned in every frame of a journal, (N, Y, X); None where all were in all."""
     masks = [scanned(journal[index], signal) for index in range(len(journal))]
     if all(mask is None for mask in masks):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj import Signal, UsageError
+from lbj import Frame, Signal, UsageError
 from lbj.progress import track
 
 from .axis import above_strobe
 from .energy_shifts import Shifts
+from .recording import Recording
 from .scanned import scanned
 
 Floats = NDArray[np.float64]
@@ -20,23 +22,26 @@ Floats = NDArray[np.float64]
 class View:
     """Some frames of a journal; `known` stands in place of its metadata."""
 
-    def __init__(self, journal: Any, frames: list[int], known: dict[str, Any] | None = None) -> None:
+    def __init__(self, journal: Recording, frames: list[int], known: dict[str, Any] | None = None) -> None:
         self._journal, self.frames, self.path, self.bytes = journal, frames, journal.path, journal.bytes
         self.signals, self.metadata = journal.signals, {**journal.metadata, **(known or {})}
 
     @property
-    def whole(self) -> Any:
+    def whole(self) -> Recording | None:
         """The journal itself, where all its frames are there."""
         return self._journal if len(self.frames) == len(self._journal) else None
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int, /) -> Frame:
         return self._journal[self.frames[index]]
 
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[index] for index in range(len(self)))
 
-def spectra_signal(journal: Any, name: str | None) -> Signal | None:
+
+def spectra_signal(journal: Recording, name: str | None) -> Signal | None:
     """Return the signal to accumulate: the one named, EDX, or the first of counts or spectra."""
     if name is not None:
         chosen: Signal = journal.signals[name]
@@ -44,15 +49,15 @@ def spectra_signal(journal: Any, name: str | None) -> Signal | None:
             raise UsageError(f"signal {name!r} is an image; --signal names X-ray counts or spectra")
         return chosen
     if "EDX" in journal.signals:
-        return journal.signals["EDX"]  # type: ignore[no-any-return]
+        return journal.signals["EDX"]
     for kind in ("events", "spectra"):
         for item in journal.signals.values():
             if item.kind == kind and not item.static:
-                return item  # type: ignore[no-any-return]
+                return item
     return None
 
 
-def image_signal(journal: Any, name: str | None) -> Signal | None:
+def image_signal(journal: Recording, name: str | None) -> Signal | None:
     """Return the image to register: the one named, HAADF, or the first; none that has a role, as times or shifts do."""
     if name is not None:
         chosen: Signal = journal.signals[name]
@@ -66,7 +71,7 @@ def image_signal(journal: Any, name: str | None) -> Signal | None:
     return next((item for item in images if item.name == "HAADF"), images[0] if images else None)
 
 
-def reference_images(journal: Any, guide: Signal | None, signal: Signal | None, *, quiet: bool = True) -> Floats:
+def reference_images(journal: Recording, guide: Signal | None, signal: Signal | None, *, quiet: bool = True) -> Floats:
     """Images (N, Y, X) to register the frames by: those of `guide`, else the sums of the spectra of `signal`."""
     source = guide or signal
     assert source is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from lbj.events import Events
 from lbj.frame import Frame
 
 from .energy_shifts import Shifts, moved
+from .recording import Recording
 from .scanned import Mask, scanned_of
 from .selection import View
 
@@ -87,7 +88,7 @@ class _Stored:
 
     stored = True
 
-    def __init__(self, journal: Any, name: str) -> None:
+    def __init__(self, journal: Recording, name: str) -> None:
         self.journal, self._shifts = journal, Shifts(journal.signals, name)
 
     def __len__(self) -> int:
@@ -105,7 +106,7 @@ class _Frames:
 
     stored = False
 
-    def __init__(self, journal: Any, signal: Signal) -> None:
+    def __init__(self, journal: Recording, signal: Signal) -> None:
         self.journal, self.signal = journal, signal
 
     def __len__(self) -> int:
@@ -173,7 +174,7 @@ def _of_journal(source: Any, signal: str | Signal | None, *, stored: bool) -> Se
     """Signal of a journal or of some of its frames; None where the source is something else."""
     frames = [source] if isinstance(source, Frame) else source
     if isinstance(frames, list) and frames and isinstance(frames[0], Frame):
-        source = View(frames[0].journal, [frame.index for frame in frames])
+        source = View(cast("Recording", frames[0].journal), [frame.index for frame in frames])
     if not is_journal(source):
         return None
     name = signal.name if isinstance(signal, Signal) else str(signal)
