@@ -68,8 +68,8 @@ class Plugin:
             box.append(error)
 
     @contextlib.contextmanager
-    def blamed(self, where: str) -> Iterator[None]:
-        """Name the plugin in what is raised inside, but for errors of `lbj`, which name what they are about.
+    def blamed(self, where: str, spared: type[LbjError] = PluginError) -> Iterator[None]:
+        """Name the plugin in what is raised inside, but for errors that are `spared`.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Plugin:
         """
         try:
             yield
-        except LbjError:
+        except spared:
             raise
         except Exception as error:
             raise PluginError(f"{self} failed on {where}: {said(error)}") from error

@@ -14,10 +14,11 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 def _run(_args: argparse.Namespace) -> int:
     from lbj.errors import PluginError
+    from lbj.exporting import WRITABLE
     from lbj.exporting.plugin import GROUP as EXPORTERS
     from lbj.importing.apart import call
     from lbj.importing.plugin import GROUP as IMPORTERS
-    from lbj.plugins.found import installed
+    from lbj.plugins.found import as_suffix, installed
 
     from ..instruments.finding import GROUP as INSTRUMENTS
     from ..pipeline import plugins as analyses
@@ -29,6 +30,8 @@ def _run(_args: argparse.Namespace) -> int:
         print(f"{group}: {'' if found else 'none'}".rstrip())
         for one in found:
             print(f"  {one.name:<16} {one.package} {one.version}")
+            if group == EXPORTERS and as_suffix(one.name) in WRITABLE:
+                print(f"  {'':<16} is never asked: lbj export writes such files itself")
             try:
                 call(f"{__name__}:try_here", {"group": group, "name": one.name}, 0, str(one))
             except PluginError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lbj import LbjError
 from lbj.plugins.found import installed, named
 
 from .protocol import Instrument
@@ -35,6 +36,6 @@ def find(name: str, **options: Any) -> Instrument:
     """
     plugin = named(GROUP, name)
     make = plugin.load()
-    with plugin.blamed("connecting"):
+    with plugin.blamed("connecting", spared=LbjError):
         instrument: Instrument = make(**options)
     return instrument

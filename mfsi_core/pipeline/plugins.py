@@ -100,6 +100,10 @@ def analyse(
         If the plugin fails, takes more time than the import of such a file may, or returns something else.
     """
     plugin = named(GROUP, name)
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            f"{plugin}: its name is to be that of files, and {name!r} cannot be; its package must change that"
+        )
     view = journal if isinstance(journal, View) else View(journal, list(range(len(journal))))
     if view.path is None:
         raise UsageError("an analysis by a plugin needs a journal that is a file of this system")

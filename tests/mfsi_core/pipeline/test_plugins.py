@@ -147,6 +147,10 @@ def test_packages_whose_lists_are_broken_are_passed_over(acme, site):
 
 
 FAILS = {
+    "says that it is damaged": (
+        "import lbj\ndef work(path): raise lbj.DamagedError('no header', offset=3)",
+        "DamagedError: no header at byte 3",
+    ),
     "raises": ("def work(path): raise KeyError('tag 7')", "failed on .*KeyError: 'tag 7'"),
     "import fails": ("import nothing_of_this_name", "cannot be imported: ModuleNotFoundError"),
     "import exits": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
@@ -176,7 +180,7 @@ def test_an_importer_that_fails_is_named(site, tmp_path, monkeypatch, how):
         open_apart([tmp_path / "a.acme"])
 
 
-@pytest.mark.parametrize("how", ["raises", "hangs", "exits", "import exits"])
+@pytest.mark.parametrize("how", ["raises", "says that it is damaged", "hangs", "exits", "import exits"])
 def test_a_file_is_read_without_a_plugin_that_fails(site, tmp_path, monkeypatch, how):
     bad(site, "lbj.importers", ".npz", FAILS[how][0])
     monkeypatch.setattr(apart, "WALL", 0.3)
@@ -332,3 +336,16 @@ def test_a_plugin_that_does_not_come_up_is_listed_with_its_fault(site, acme, cap
     assert "noise" not in out
     with pytest.raises(PluginError, match="no driver"):
         named("mfsi.instruments", "bad").load()
+
+
+def test_an_analysis_whose_name_is_no_files_name_writes_nothing(site, series, tmp_path):
+    bad(site, "mfsi.analyses", "../away", "def work(journal, registration, signal): return {'table': {'a': [1]}}")
+    summary = mfsi_core.run([str(series[0])], tmp_path / "out", analyses=["../away"], quiet=True)
+    assert summary["not_made"] == ["the analysis ../away"]
+    assert not list(tmp_path.rglob("away*"))
+
+
+def test_an_exporter_of_files_that_are_written_here_is_told(site, capsys):
+    bad(site, "lbj.exporters", ".npz", "def work(journal, path, numbers): pass")
+    mfsi_main(["plugins"])
+    assert "is never asked: lbj export writes such files itself" in capsys.readouterr().out
