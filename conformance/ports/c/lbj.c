@@ -1706,9 +1706,13 @@ uint64_t lbj_signal_bytes(const lbj_reader *r, unsigned signal)
 static lbj_status begin_frame(lbj_reader *r, const record_header *h)
 {
     uint8_t *payload;
-    if (h->length != 16)
+    int intact;
+    if (h->length != 16) { /* after whether the record is whole (4.2.7) */
+        if (skip_payload(r, h, &intact) != LBJ_OK)
+            return r->error.status;
         return STOP(r, LBJ_DAMAGED, h->offset, "4.3.4", "FRAM of %llu bytes, expected 16",
                     (unsigned long long)h->length);
+    }
     if (read_payload(r, h, 16, &payload, &r->fram_intact) != LBJ_OK)
         return r->error.status;
     drop_frame(r);

@@ -117,8 +117,9 @@ class Salvage {
   /** Keeps the descriptions that waited: they stand outside of frames. */
   async keepWaiting() {
     for (const record of this.waiting) {
-      if (record.type === "pERs") this.personal.push(record);
-      else if (this.amendments.length < MOST_AMENDMENTS && (await this.mayAmend(record))) this.amendments.push(record);
+      if (record.type === "pERs") {
+        if (await this.isJson(record)) this.personal.push(record);
+      } else if (this.amendments.length < MOST_AMENDMENTS && (await this.mayAmend(record))) this.amendments.push(record);
     }
     this.waiting = [];
   }
@@ -209,6 +210,16 @@ class Salvage {
     for (const [signal, own] of bySignal) if (!(await this.isDecodable(signal, own))) return;
     const renumbered = number !== BigInt(this.frames.length);
     this.frames.push({ number, blocks: [...bySignal.values()].flat(), json: renumbered ? renamed(attributes, number) : json });
+  }
+
+  async isJson(record) {
+    try {
+      parseJson(await this.file.bytes(record.at + 24, record.length));
+      return true;
+    } catch (error) {
+      if (!(error instanceof LbjError)) throw error;
+      return false;
+    }
   }
 
   /** Whether an amendment is right and leaves the header right. */

@@ -101,6 +101,13 @@ def head_inside() -> Made:
     return wrong(file, "damaged", at, frames=2)
 
 
+@vector("reject/long-FRAM-cut-off", "4.2.7", "4.3.4", provokes="the length of FRAM is asked before it is whole")
+def long_fram() -> Made:
+    file = two(small())
+    at = file.put(b"FRAM", bytes(64))
+    return wrong(file, "truncated", at, frames=2, data=bytes(file.data[:-8]))
+
+
 # Fields of a block, and limits (5.3.2 to 5.3.7, 11.1)
 
 

@@ -156,6 +156,14 @@ def numbers() -> Made:
     return saved(file, [0], [1, 2, 3, 4])
 
 
+@vector("recover/personal-data-not-json", "9.6", "7.4.1", provokes="personal data are copied unread")
+def personal_text() -> Made:
+    file = series(1)
+    file.put(b"pERs", b"Marie Curie")
+    file.put(b"pERs", compact({"operator": "Marie Curie"}))
+    return saved(file, [0], [], personal=1)
+
+
 @vector("recover/attribute-metadata-no-object", "9.5", provokes="the old number is put into what is no object")
 def metadata_number() -> Made:
     file = series(1)
