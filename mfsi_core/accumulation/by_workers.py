@@ -118,7 +118,8 @@ def _totals(
 
 
 def _joined(one: tuple[Array, float], other: tuple[Array, float]) -> tuple[Array, float]:
-    return one[0] + other[0], one[1] + other[1]
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        return one[0] + other[0], one[1] + other[1]
 
 
 def _listed(piece: Piece, window: tuple[int, int]) -> tuple[Array, ...]:

@@ -52,7 +52,7 @@ def peak(data: Any) -> float:
     for y in range(data.shape[0]):
         for x in range(data.shape[1]):
             for c in range(data.shape[2]):
-                value = abs(float(data[y, x, c]))
+                value = abs(1.0 * data[y, x, c])
                 if found < value < math.inf:
                     found = value
     return found

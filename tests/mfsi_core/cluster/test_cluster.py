@@ -106,6 +106,11 @@ def test_whatever_the_series_is_given_as(client, journal):
     same(accumulate(in_memory, registration, client=client), accumulate(in_memory, registration))
     cube = np.array([frame.array("EELS") for frame in journal])
     same(accumulate(cube, registration, client=client), accumulate(cube, registration))
+    for odd in (cube[..., 0] > 0, np.where(np.abs(cube) > 1, np.nan, cube), np.where(cube > 1, np.inf, cube)):
+        same(accumulate(odd, registration, client=client), accumulate(odd, registration))
+    np.testing.assert_array_equal(
+        accumulate(cube[..., 0] > 0, registration), accumulate((cube[..., 0] > 0).astype(np.uint8), registration)
+    )
     with pytest.raises(UsageError, match="the registration has 7 frames, the source 3"):
         accumulate(some, registration, client=client)
 
