@@ -32,7 +32,7 @@ class Ready:
         series = simulate((size, size), READY, 2048, 1, counts=counts, jitter=(0.1, 0.15))
         self.signals, self.metadata = series.signals, series.metadata
         self.frames = [series.frame(n) for n in range(READY)]
-        self.pace, self.begun, self.late, self.asked = pace, 0.0, [], []
+        self.pace, self.begun, self.late = pace, 0.0, []
 
     def abilities(self):
         return Abilities("Frames drawn beforehand")
@@ -44,7 +44,6 @@ class Ready:
         now = time.perf_counter()
         self.begun = self.begun or now
         due = self.begun + (request.number + 1) / self.pace
-        self.asked.append(now)
         self.late.append(max(now - (due - 1 / self.pace), 0.0))
         time.sleep(max(due - now, 0.0))
         data, attributes = self.frames[request.number % READY]

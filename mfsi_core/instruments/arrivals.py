@@ -82,6 +82,8 @@ class Arrivals:
             return []
         frames = self._numbered()
         now = time.monotonic()
+        if any(now - file.since < self._settle for file in new):
+            self.changed = now
         whole = {
             number: files for number, files in frames.items()
             if all(now - file.since >= self._settle for file in files)

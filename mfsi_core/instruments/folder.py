@@ -130,8 +130,6 @@ class Folder:
         """Wait for the next files that can be read; whether there are any. Without `tell`, notes are kept."""
         begun = time.monotonic()
         while not stop.is_set():
-            if self._idle is not None and time.monotonic() - max(begun, self._arrivals.changed) > self._idle:
-                return False
             files = self._arrivals.next()
             opened = bool(files) and self._open(files)
             if tell is not None:
@@ -140,6 +138,8 @@ class Folder:
             if opened:
                 return True
             if not files:
+                if self._idle is not None and time.monotonic() - max(begun, self._arrivals.changed) > self._idle:
+                    return False
                 stop.wait(POLL)
         return False
 
