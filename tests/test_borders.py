@@ -1,6 +1,7 @@
 """Borders: who may import whom. Knowledge flows from the floors below to those above; floors are listed from below."""
 
 import ast
+import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -163,4 +164,15 @@ def test_no_private_name_crosses_a_file():
         for source, name in imports(module)
         if any(part.startswith("_") and part not in ("__main__", "__version__") for part in (*source.split("."), name))
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_face_of_a_folder_names_its_files():
+    wrong = []
+    for path in FILES.values():
+        if path.name in ("__init__.py", "__main__.py"):
+            continue
+        face = ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text(encoding="utf-8"))) or ""
+        if not re.search(rf"\b{re.escape(path.stem)}\b", face):
+            wrong.append(f"{path.relative_to(ROOT)} has no line in {path.parent.relative_to(ROOT)}/__init__.py")
     assert not wrong, "\n".join(wrong)

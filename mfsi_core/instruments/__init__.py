@@ -4,6 +4,8 @@
 * `finding`: instruments by name, through the entry points ``mfsi.instruments``.
 * `simulated`: a microscope with drift, hum, jitter, damage and dead time.
 * `folder`: any vendor's program that saves numbered files; `arrivals`: which of them are whole, and come next.
+
+specimen.py  specimen of the simulated microscope: a crystal that drifts and is damaged where it was exposed
 """
 
 from .finding import find, names

@@ -1,4 +1,4 @@
-"""Disturbing lines: what else lies in the windows of a line map."""
+"""Line overlaps: what else lies in the windows of a line map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wording: figures of a run as a reader wants them."""
+"""Summary rows: the figures at the head of a report, as a reader wants them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Energy: channels of an axis that lie in a window."""
+"""Axis: energies of channels, windows on them, and sizes of pixels, as a signal's axes state them."""
 
 from __future__ import annotations
 
