@@ -38,6 +38,8 @@ def connected(address: str | None) -> Iterator[Any]:
     except ImportError as error:
         raise UsageError("a cluster needs dask.distributed: pip install mfsi[cluster]") from error
     try:
+        if not address:  # which would start one
+            raise ValueError("the address is empty")
         client: Any = Client(address, timeout=CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
     except Exception as error:
         word = " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -265,6 +265,8 @@ def test_what_is_no_client_or_no_scheduler_is_named(journal, tmp_path, monkeypat
     assert "no scheduler answers at 'tcp://127.0.0.1:9'" in capsys.readouterr().err
     assert main(["run", journal.path, "-o", str(out), "--scheduler", "nowhere"]) == 1
     assert "no scheduler answers at 'nowhere'" in capsys.readouterr().err
+    assert main(["run", journal.path, "-o", str(out), "--scheduler", ""]) == 1
+    assert "no scheduler answers at ''" in capsys.readouterr().err
     assert not out.exists()
 
 
