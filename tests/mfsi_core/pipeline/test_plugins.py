@@ -19,6 +19,7 @@ from lbj.importing import apart, detect
 from lbj.importing.apart import open_apart
 from lbj.plugins.found import installed, named
 from mfsi_core.cli import main as mfsi_main
+from mfsi_core.instruments import find
 from mfsi_core.pipeline.plugins import analyse
 
 DOCS = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text()
@@ -114,7 +115,7 @@ def test_an_analysis_is_found(acme, series, tmp_path):
 
 def test_an_instrument_is_found(acme, capsys):
     with pytest.raises(lbj.UsageError, match="nothing is connected"):
-        named("mfsi.instruments", "acme").load()()
+        find("acme", volts=3)
     mfsi_main(["plugins"])
     listed = capsys.readouterr().out
     assert all(f"  {name:<16} acme-mfsi 1.0" in listed for name in (".acme", ".sum", "brightest", "hot-pixels", "acme"))
