@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .compression.chart import Chart, pick_chart
     from .eels.denoising import denoise
     from .eels.descan import descan_plane
-    from .eels.energy_shift import shift_spectra, write_shifts
+    from .eels.shift_spectra import shift_spectra, write_shifts
     from .eels.gain_averaging import gain_average
     from .eels.zero_loss import zero_loss_shift
     from .geometry.registration import Registration
@@ -156,11 +156,11 @@ _HOMES = {
     "resolvability": ".planning",
     "run": ".pipeline.run",
     "scree": ".components.scree",
-    "shift_spectra": ".eels.energy_shift",
+    "shift_spectra": ".eels.shift_spectra",
     "simulate": ".simulation.edx",
     "variance_ratios": ".components.scree",
     "with_sum": ".components.scree",
-    "write_shifts": ".eels.energy_shift",
+    "write_shifts": ".eels.shift_spectra",
     "zero_loss_shift": ".eels.zero_loss",
 }
 

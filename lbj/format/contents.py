@@ -1,4 +1,4 @@
-"""Scan: find the completed frames of a journal by its index or by walking its records (spec/lbj.md 5 and 6)."""
+"""Contents: the header is read and checked, completed frames are found, by the index or from record to record."""
 
 from __future__ import annotations
 

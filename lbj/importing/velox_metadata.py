@@ -1,4 +1,4 @@
-"""Velox metadata: the JSON beside each image and stream, in the journal's names and units."""
+"""Velox metadata: beam, detectors and live times from the JSON beside each image and stream."""
 
 from __future__ import annotations
 

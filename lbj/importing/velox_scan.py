@@ -1,4 +1,4 @@
-"""Velox scans: which part of the field a stream or an image shows, and whether two were scanned together."""
+"""Velox scans: field, pixels and dwell time of a stream or an image, and whether two were scanned together."""
 
 from __future__ import annotations
 

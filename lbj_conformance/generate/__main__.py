@@ -43,7 +43,7 @@ NOT_BY_A_FILE = {
     "10.6": "needs a file that grows: tests/lbj/recovery/test_faults.py::test_a_reader_follows",
     "11.2": "nothing to observe in a file",
     "11.3": "a statement on digests",
-    "11.4": "bounds: tests/lbj/recovery/test_hostile.py::test_memory, tests/lbj/recovery/test_salvage.py::test_work",
+    "11.4": "bounds: tests/lbj/recovery/test_hostile.py::test_memory, tests/lbj/recovery/test_recovery_cost.py::test_work",
     "11.5": "words",
     "11.6": "see 11.1",
     "11.7": "the reject vectors under sanitizers: tests/conformance/test_conformance.py::test_the_c_implementation_pass",

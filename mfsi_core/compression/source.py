@@ -97,7 +97,7 @@ def summed(given: Series, axis: Floats, onsets: list[float], shifts: Any, source
     step = float(axis[1] - axis[0])
 
     def frames() -> Iterator[NDArray]:
-        from ..eels.energy_shift import shift_spectra
+        from ..eels.shift_spectra import shift_spectra
 
         for index in range(len(given)):
             cube = np.asarray(given.data[index])

@@ -1,4 +1,4 @@
-"""Peaks: lines that stand out of a sum spectrum whose elements nobody named."""
+"""Peaks: lines that stand out of a sum spectrum, and which of them are escape or sum peaks of others."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ denoise_changes.py  how much denoising has changed where, in units of the noise
 denoise_figure.py   figure of what denoising has changed where
 denoising.py        spectra rebuilt from a few principal components, an explicit step that stays on record
 descan.py           the plane of energy shifts that a moving beam leaves in a spectrum image
-energy_shift.py     energy shifts applied to spectra, and kept in a journal
+shift_spectra.py    energy shifts applied to spectra, and kept in a journal
 gain_averaging.py   frames at several energy offsets, so that the pattern of the detector averages out
 log_linear.py       exponentials of a linear model to noisy counts, all pixels at once
 noise.py            noise of a spectrum image, measured on itself

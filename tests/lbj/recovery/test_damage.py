@@ -1,4 +1,4 @@
-"""Every prefix and every flipped bit of a small journal gives the result that clause 9.1 states."""
+"""Cut at every byte, and with every bit flipped, a small journal gives the result that clause 9.1 states."""
 
 import io
 import struct
