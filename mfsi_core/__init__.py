@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from .compression.chart import Chart, pick_chart
     from .eels.denoising import denoise
     from .eels.descan import descan_plane
-    from .eels.shift_spectra import shift_spectra, write_shifts
     from .eels.gain_averaging import gain_average
+    from .eels.shift_spectra import shift_spectra, write_shifts
     from .eels.zero_loss import zero_loss_shift
     from .geometry.registration import Registration
     from .live.session import Session
