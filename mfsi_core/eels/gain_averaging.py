@@ -13,7 +13,7 @@ from lbj.progress import track
 
 from ..series.axis import even_axis, width
 from ..series.series import is_journal, series
-from .energy_shift import shift_spectra
+from .shift_spectra import shift_spectra
 
 Floats = NDArray[np.float64]
 
