@@ -84,6 +84,9 @@ class Recorder:
         self.begins_region = False  # whether a new region is begun with the next frame
         self.series: Series | None = None  # the present one, or the last
         self._thread: threading.Thread | None = None
+        # A thread whose join Ctrl-C interrupts is taken for ended by Python before 3.13: it is not asked.
+        self._rests = threading.Event()
+        self._rests.set()
         self.host, self._written = Host(), 0.0
         self._take_up(before)
 
@@ -221,15 +224,15 @@ class Recorder:
             )
             self._enter("recording")
             self._thread = threading.Thread(target=self._record, args=(self.series,), name="recorder", daemon=True)
+            self._rests.clear()
             self._thread.start()
-            thread = self._thread
         if not wait:
             return {}
         try:
-            thread.join()
+            self._rests.wait()
         except KeyboardInterrupt:
             self.stop()
-            thread.join()
+            self._rests.wait()
         return dict(self.outcome or {})
 
     def stop(self) -> None:
@@ -241,10 +244,7 @@ class Recorder:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being recorded; whether that is so now."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
-        return thread is None or not thread.is_alive()
+        return self._rests.wait(seconds)
 
     def _record(self, series: Series) -> None:
         try:
@@ -255,7 +255,10 @@ class Recorder:
             reason, text = "changed", said(error)
         except Exception as error:  # noqa: BLE001 the outcome says it
             reason, text = "failed", said(error)
-        self._end(series, reason, text)
+        try:
+            self._end(series, reason, text)
+        finally:
+            self._rests.set()
 
     def _begin(self, series: Series) -> Region | None:
         """Set the instrument up; begin the region's journal, or make sure that the one there can be extended.
@@ -347,7 +350,7 @@ class Recorder:
     def _must_rest(self) -> None:
         if self.phase == "closed":
             raise UsageError("the recorder is closed; open the session again")
-        if self._thread is not None and self._thread.is_alive() and self._thread is not threading.current_thread():
+        if not self._rests.is_set() and self._thread is not threading.current_thread():
             raise UsageError("frames are being recorded; stop first")
         if self.phase == "surveying":
             raise UsageError("a survey is being taken; wait for it")

@@ -20,7 +20,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
-from lbj import StorageError, UsageError
+from lbj import LbjError, StorageError, UsageError
 
 from ..acquisition.session_folder import read_json, recorded_now
 
@@ -43,7 +43,7 @@ class Service:
         self._path = Path(folder) / WHERE
         secret = secrets.token_hex(32)
         self._listener = Listener((LOOPBACK, 0), authkey=secret.encode())
-        where = {"port": self._listener.address[1], "secret": secret, "process": os.getpid()}
+        where = {"port": self._listener.address[1], "secret": secret, "process": os.getpid(), "instrument": instrument, "options": options}
         part = self._path.with_name(f"{WHERE}.{os.getpid()}")
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             json.dump(where, file)
@@ -143,18 +143,27 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
     Raises
     ------
     UsageError
-        If it could not be started, with what it said; or a recorder works there that does not listen.
+        If it could not be started, with what it said; or a recorder works there that does not listen, is of another
+        instrument, or has other options than those given.
+    StorageError
+        If the folder cannot be made or written to.
     """
-    with contextlib.suppress(StorageError):
-        return Remote(folder)
     where = Path(folder).absolute()
+    with contextlib.suppress(StorageError):
+        remote = Remote(where)
+        _same(where, instrument, options or {})
+        return remote
     if where.is_dir() and recorded_now(where):
         raise UsageError(f"another recorder works in {str(where)!r}; end it, or choose another folder")
-    where.mkdir(parents=True, exist_ok=True)
+    errors = where / "service.txt"
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        said = errors.open("wb")
+    except OSError as error:
+        raise StorageError(f"cannot use {str(where)!r} as the session's folder: {error.strerror}") from error
     with contextlib.suppress(OSError):
         (where / WHERE).unlink()
-    errors = where / "service.txt"
-    with errors.open("wb") as said:
+    with said:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", __name__, str(where), instrument, json.dumps(options or {})],
             stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
@@ -171,12 +180,22 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
     raise UsageError(f"the recorder could not be started: {lines[-1]}")
 
 
+def _same(folder: Path, instrument: str, options: dict[str, Any]) -> None:
+    """Make sure that the recorder that works in the folder is of that instrument and has the options that are given."""
+    there = read_json(folder / WHERE) or {}
+    name, has = there.get("instrument", instrument), there.get("options", {})
+    wrong = [f"{key}={has.get(key)!r}, not {value!r}" for key, value in options.items() if has.get(key) != value]
+    if name != instrument or wrong:
+        what = f"is of {name!r}, not of {instrument!r}" if name != instrument else f"has {'; '.join(wrong)}"
+        raise UsageError(f"the recorder that works in {str(folder)!r} {what}; end it first, or choose another folder")
+
+
 def main(arguments: list[str]) -> int:
     """Serve one session."""
     folder, instrument, options = arguments
     try:
         Service(folder, instrument, json.loads(options)).run()
-    except (UsageError, StorageError) as error:
+    except LbjError as error:
         print(error)
         return 1
     return 0

@@ -25,7 +25,7 @@ const progress = new Progress({ image: $("image"), plots: $("plots"), drift: $("
 let state = null;
 let shown = { survey: null, sequence: null };
 let seen = 0; // number of the last event that is listed
-let latest = 0; // of the last one that was seen on this page before, today or earlier
+let latest = 0; // of the last one that was seen before this page was opened, or the server was lost; else 0
 
 function showPlan(plan) {
   const made = plan.error ? null : plan;
@@ -103,7 +103,7 @@ function show() {
   $("region").textContent = extends_ ? `Region ${state.region.number}: ${number(state.region.frames)} frames` : `The next is region ${state.next_region}`;
   $("acquire").textContent = extends_ ? "Acquire again" : "Acquire";
   showPlan(state.plan);
-  showPace(busy);
+  showPace();
   const warnings = [state.analysis.fault, ...(state.analysis.status.failures ?? []), ...(state.analysis.status.damage_notes ?? []), ...(state.analysis.status.notes ?? [])].filter(Boolean);
   $("warnings").hidden = !warnings.length;
   const key = warnings.join("\n");
@@ -113,7 +113,7 @@ function show() {
   }
 }
 
-function showPace(busy) {
+function showPace() {
   const { series, settings, disk, analysis, region } = state;
   const recording = ["recording", "stopping"].includes(state.phase);
   Object.assign($("progress"), { max: settings.frames, value: recording ? series.frames : 0, hidden: !recording });
@@ -123,7 +123,7 @@ function showPace(busy) {
   if (!recording && state.outcome) parts.push(state.outcome.text);
   if (region?.dose) parts.push(`${number(region.dose, 3)} e/Å²`);
   if (disk.free_bytes !== null) parts.push(`disk ${bytes(disk.free_bytes)} free${disk.frames_left === null ? "" : `, ${number(disk.frames_left)} frames`}`);
-  if (busy && analysis.behind > 1) parts.push(`analysis ${number(analysis.behind)} frames behind`);
+  if (analysis.running && analysis.behind > 1) parts.push(`analysis ${number(analysis.behind)} frames behind`);
   $("pace").textContent = parts.join(" · ");
 }
 
@@ -170,6 +170,7 @@ async function once() {
       memory.set(seen);
       shown.sequence = state.sequence;
     }
+    latest = 0; // what comes from now on is seen as it happens
     await showSurvey();
     await progress.show(state);
     document.body.dataset.shown = String(state.sequence);

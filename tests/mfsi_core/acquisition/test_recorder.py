@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import threading
 import time
 import weakref
@@ -492,3 +493,35 @@ def test_a_first_frame_that_fails_has_its_region_all_the_same(tmp_path):
         assert (outcome["failed"], outcome["region"], outcome["total"]) == (True, 1, 0)
         assert one.history() == []
         assert one.acquire()["region"] == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs the signals of POSIX")
+def test_ctrl_c_while_one_waits_does_not_make_it_look_at_rest(tmp_path):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(fake, _request):
+        asked.set()
+        assert go_on.wait(30)
+        return fake.frame()
+
+    def interrupt():
+        asked.wait(30)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with recorder(tmp_path, Fake(slow)) as one:
+            one.acquire(wait=False)
+            threading.Thread(target=interrupt).start()
+            with pytest.raises(KeyboardInterrupt):
+                one.wait()
+            assert not one.wait(0.01)
+            with pytest.raises(UsageError, match="stop first"):
+                one.new_region()
+            one.stop()
+            go_on.set()
+            assert one.wait(30)
+            assert (one.outcome["reason"], one.outcome["total"]) == ("stopped", 1)
+    finally:
+        go_on.set()
+        signal.signal(signal.SIGINT, before)

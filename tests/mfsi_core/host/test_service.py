@@ -1,0 +1,31 @@
+"""Sessions whose recorder works in a process of its own, and what is said where it cannot."""
+
+import pytest
+
+from lbj import StorageError, UsageError
+from mfsi_core.host.service import connect
+
+
+def test_a_recorder_that_works_is_not_taken_for_another(tmp_path):
+    with connect(tmp_path, "simulated", {"seed": 4, "drift": [0, 0]}) as remote:
+        for options in ({}, {"seed": 4}, {"drift": [0, 0]}):
+            connect(tmp_path, "simulated", options).close()
+        with pytest.raises(UsageError, match="is of 'simulated', not of 'folder'"):
+            connect(tmp_path, "folder", {"path": str(tmp_path)})
+        with pytest.raises(UsageError, match="has seed=4, not 5; end it first"):
+            connect(tmp_path, "simulated", {"seed": 5})
+        with pytest.raises(UsageError, match="has hum=None, not 0"):
+            connect(tmp_path, "simulated", {"hum": 0})
+        remote.call("close")
+
+
+@pytest.mark.parametrize("below", ["", "session"])
+def test_a_folder_that_cannot_be_made_is_said(tmp_path, below):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(StorageError, match="as the session's folder: (File exists|Not a directory)"):
+        connect(tmp_path / "notes.txt" / below, "simulated")
+
+
+def test_an_option_that_an_instrument_does_not_take_is_said_in_its_words(tmp_path):
+    with pytest.raises(UsageError, match=r"could not be started: plugin 'simulated' of .*argument 'colour'"):
+        connect(tmp_path, "simulated", {"colour": 1})
