@@ -67,6 +67,10 @@ def check(settings: Settings, abilities: Abilities) -> None:
     """
     if abilities.exposes:
         settings.exposure  # noqa: B018 refuses what cannot be
+    unknown = [name for name in settings.signals if name not in abilities.signals]
+    if unknown and abilities.signals:
+        there = ", ".join(abilities.signals)
+        raise UsageError(f"{abilities.title} does not record {', '.join(unknown)}; it records {there}")
     if settings.energy_steps and not abilities.energy:
         raise UsageError(f"{abilities.title} does not step the energy: leave energy_steps empty")
     for hook in (*settings.on_completion, *settings.on_failure):

@@ -65,7 +65,7 @@ class Guarded:
             self._late = None
         call = _Call(getattr(self.instrument, name), arguments)
         self._calls.put(call)
-        if not call.done.wait(time_out):
+        if not call.done.wait(time_out if time_out is None else min(time_out, threading.TIMEOUT_MAX)):
             self._late = call
             raise NoAnswerError(f"the instrument did not answer within {time_out:g} s ({name})")
         if call.error is not None:

@@ -84,8 +84,7 @@ class Recorder:
         self.begins_region = False  # whether a new region is begun with the next frame
         self.series: Series | None = None  # the present one, or the last
         self._thread: threading.Thread | None = None
-        # A thread whose join Ctrl-C interrupts is taken for ended by Python before 3.13: it is not asked.
-        self._rests = threading.Event()
+        self._rests = threading.Event()  # before 3.13, a thread whose join Ctrl-C interrupts says that it has ended
         self._rests.set()
         self.host, self._written = Host(), 0.0
         self._take_up(before)
@@ -244,7 +243,7 @@ class Recorder:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being recorded; whether that is so now."""
-        return self._rests.wait(seconds)
+        return self._rests.wait(seconds if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
     def _record(self, series: Series) -> None:
         try:

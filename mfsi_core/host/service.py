@@ -158,12 +158,12 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
     errors = where / "service.txt"
     try:
         where.mkdir(parents=True, exist_ok=True)
-        said = errors.open("wb")
+        errors.write_bytes(b"")
     except OSError as error:
         raise StorageError(f"cannot use {str(where)!r} as the session's folder: {error.strerror}") from error
     with contextlib.suppress(OSError):
         (where / WHERE).unlink()
-    with said:
+    with errors.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", __name__, str(where), instrument, json.dumps(options or {})],
             stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,

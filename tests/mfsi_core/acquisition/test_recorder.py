@@ -414,6 +414,12 @@ def test_what_cannot_be_done_is_refused_before_anything_is_exposed(tmp_path, cha
         assert (one.state()["phase"], fake.asked) == ("idle", [])
         one.change(on_completion=[], on_failure=[], energy_steps=[], signals=["HAADF", "DF4"])
         assert "does not record DF4; it records HAADF" in one.acquire()["text"]
+    with recorder(tmp_path / "told", Fake(), SMALL.changed({"signals": ["DF4"]})) as one:
+        with pytest.raises(UsageError, match="Fake does not record DF4; it records HAADF"):
+            one.acquire()
+        one.change(signals=[], dwell="1e9 s", frames=1)  # longer than a computer can wait
+        assert one.acquire()["reason"] == "frames"
+        assert one.wait(1e30)
 
 
 def test_a_series_is_made_longer_or_shorter_while_it_runs(tmp_path):

@@ -22,7 +22,7 @@ def test_a_recorder_that_works_is_not_taken_for_another(tmp_path):
 @pytest.mark.parametrize("below", ["", "session"])
 def test_a_folder_that_cannot_be_made_is_said(tmp_path, below):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(StorageError, match="as the session's folder: (File exists|Not a directory)"):
+    with pytest.raises(StorageError, match=r"as the session's folder: (File exists|Not a directory)"):
         connect(tmp_path / "notes.txt" / below, "simulated")
 
 
