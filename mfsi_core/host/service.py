@@ -43,7 +43,10 @@ class Service:
         self._path = Path(folder) / WHERE
         secret = secrets.token_hex(32)
         self._listener = Listener((LOOPBACK, 0), authkey=secret.encode())
-        where = {"port": self._listener.address[1], "secret": secret, "process": os.getpid(), "instrument": instrument, "options": options}
+        where = {
+            "port": self._listener.address[1], "secret": secret, "process": os.getpid(),
+            "instrument": instrument, "options": options,
+        }  # fmt: skip
         part = self._path.with_name(f"{WHERE}.{os.getpid()}")
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             json.dump(where, file)
