@@ -184,8 +184,9 @@ def main(arguments: list[str]) -> int:
     news, ended = threading.Event(), threading.Event()
 
     def listen() -> None:
-        while sys.stdin.buffer.readline():
-            news.set()
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as told:  # a buffer's lock aborts the exit
+            while told.readline():
+                news.set()
         ended.set()
         news.set()
 
@@ -209,4 +210,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except lbj.LbjError as error:
+        sys.exit(str(error))

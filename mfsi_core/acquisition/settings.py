@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from lbj import Signal, UsageError, codings
+from lbj.format.plausible import implausible
 from lbj.signal import finite
 
 from ..instruments.protocol import Exposure
 from ..planning import Plan, plan, quantity
+from ..tables.lines import check_symbols
 
 UNCOMPRESSED = {"events": "leb128", "spectra": "raw", "image": "raw"}
 QUANTITIES = {
@@ -107,10 +109,14 @@ class Settings:
             value = getattr(self, name)
             if value is not None:
                 self._set(name, quantity(_number(value, name), kind, name, zero=name in MAY_BE_ZERO))
+        for name, attribute in (("current", "beam_current"), ("dwell", "dwell_time")):
+            if wrong := implausible(attribute, getattr(self, name)):  # which no frame could keep
+                raise UsageError(f"{name}: {wrong}")
         for name in ("corner", "field"):
             self._set(name, _lengths(getattr(self, name), name))
         for name in ("signals", "on_completion", "on_failure", "elements"):
             self._set(name, _list(getattr(self, name), name, str, "text"))
+        check_symbols(self.elements)
         self._set("energy_steps", [finite("energy_steps", v) for v in _list(self.energy_steps, "energy_steps")])
         for name in ("title", "image"):
             if not isinstance(getattr(self, name), str):

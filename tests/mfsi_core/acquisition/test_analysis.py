@@ -10,6 +10,7 @@ import pytest
 import lbj
 from lbj import Signal
 from mfsi_core.acquisition.analysis import Analysis
+from mfsi_core.acquisition.follower import Follower
 from mfsi_core.acquisition.mapper import Mapper
 from mfsi_core.acquisition.mapping import carry_out, chosen, job_of
 from mfsi_core.acquisition.settings import Settings
@@ -217,3 +218,12 @@ def test_a_mapping_process_that_is_killed_is_told_and_another_takes_its_place(fo
         mapper._process.wait()
         mapper.start(job)
         assert result()["found"]["analysed"] == 3
+
+
+def test_an_analysis_that_cannot_begin_says_why(follow, tmp_path):
+    series = simulate((16, 16), 1, 64, 2, counts=2e3)
+    follow(series.signals, series.metadata, list(series))
+    follower = Follower(tmp_path / "a.lbj", tmp_path / "live", {"elements": [], "image": "Nope"})
+    follower.process.wait(60)
+    follower.close()
+    assert "ended with 1: the journal has no signal 'Nope'; it has" in follower.fault

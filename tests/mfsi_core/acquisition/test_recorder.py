@@ -154,6 +154,9 @@ def test_the_papers_settings_give_its_numbers(tmp_path):
         ({"max_dose": 0}, "above zero"),
         ({"on_completion": ["rm -rf"]}, "begins with one of"),
         ({"elements": "Ti"}, "list of text"),
+        ({"elements": ["Ti", "Xx"]}, "no X-ray lines are known for 'Xx'"),
+        ({"dwell": "1e9 s"}, "dwell_time of 1e\\+09 s per pixel is impossible"),
+        ({"current": "17 A"}, "beam_current of 17 A is impossible"),
     ],
 )
 def test_a_control_that_is_wrong_is_named_and_changes_nothing(tmp_path, changes, said):
@@ -417,7 +420,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_exposed(tmp_path, cha
     with recorder(tmp_path / "told", Fake(), SMALL.changed({"signals": ["DF4"]})) as one:
         with pytest.raises(UsageError, match="Fake does not record DF4; it records HAADF"):
             one.acquire()
-        one.change(signals=[], dwell="1e9 s", frames=1)  # longer than a computer can wait
+        one.change(signals=[], time_out="1e12 s")  # longer than a computer can wait
         assert one.acquire()["reason"] == "frames"
         assert one.wait(1e30)
 
