@@ -18,7 +18,7 @@ def test_in_swift(what, tmp_path):
     # In a program of its own: Swift registers its hardware once a process.
     done = subprocess.run(
         [sys.executable, SCRIPT, PLUGIN, what, tmp_path / "session"],
-        capture_output=True, text=True, timeout=170, check=False, cwd=tmp_path,  # the simulator leaves files there
+        capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path,  # the simulator leaves files there
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PLUGIN.parents[1]), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

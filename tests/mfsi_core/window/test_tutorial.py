@@ -24,7 +24,7 @@ def session(tmp_path):
     link = Link(folder, "simulated", {"seed": 3})
     yield folder, link
     link("stop")
-    link("wait", seconds=20)
+    link("wait", seconds=60)
     link("close")
 
 
