@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import csgraph
+from scipy.sparse import csc_matrix, csgraph
 from scipy.sparse.linalg import splu
 
 from .pairs import NEAR, Pairs, graph
@@ -117,7 +117,7 @@ def _solve(pairs: Pairs, position: Floats, tolerance: float) -> None:
     """Iteratively reweighted least squares; updates the positions in place."""
     frames = len(position)
     first, second = pairs.first, pairs.second
-    pair = np.arange(first.size)
+    pair, every = np.arange(first.size), np.arange(frames)
     for _ in range(ROUNDS):
         misfit = pairs.shift - (position[first] - position[second])[:, None]
         support = pairs.score / (1 + (misfit**2).sum(axis=2) / tolerance**2)
@@ -126,10 +126,11 @@ def _solve(pairs: Pairs, position: Floats, tolerance: float) -> None:
         pull = np.zeros((frames, 2))
         np.add.at(pull, first, weight[:, None] * misfit[pair, best])
         np.add.at(pull, second, -weight[:, None] * misfit[pair, best])
-        link = graph(weight, first, second, frames)
-        matrix = csgraph.laplacian(link + link.T).tocsc()
-        matrix.setdiag(matrix.diagonal() + HELD * max(float(weight.max()), HELD))
-        step = splu(matrix).solve(pull)
+        held = HELD * max(float(weight.max()), HELD)
+        diagonal = np.bincount(first, weight, frames) + np.bincount(second, weight, frames) + held
+        values = np.concatenate([-weight, -weight, diagonal])
+        places = (np.concatenate([first, second, every]), np.concatenate([second, first, every]))
+        step = splu(csc_matrix((values, places), (frames, frames))).solve(pull)
         position += step
         if np.abs(step).max() < 1e-3:
             return
