@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lbj import LbjError, UsageError
 
 from ..instruments import find
-from ..instruments.protocol import Changed, Instrument, Picture, checked_picture
+from ..instruments.protocol import Changed, Instrument, Picture, checked_abilities, checked_picture
 from . import session_folder, state, surveys
 from .completion import Function, carry_out, check
 from .follower import Follower, follow
@@ -70,7 +70,7 @@ class Recorder:
         self._hooks = {False: list(completed), True: list(failed)}
         try:
             self._guarded = Guarded(find(instrument) if isinstance(instrument, str) else instrument)
-            self.abilities = self._guarded.call("abilities", time_out=READY)
+            self.abilities = checked_abilities(self._guarded.call("abilities", time_out=READY))
         except BaseException:
             self._held.close()
             raise

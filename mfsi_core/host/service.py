@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from lbj import LbjError, StorageError, UsageError
 
+from ..acquisition.log import said
 from ..acquisition.session_folder import read_json, recorded_now
 
 WHERE = "service.json"
@@ -166,10 +168,10 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
         raise StorageError(f"cannot use {str(where)!r} as the session's folder: {error.strerror}") from error
     with contextlib.suppress(OSError):
         (where / WHERE).unlink()
-    with errors.open("wb") as said:
+    with errors.open("wb") as words:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", __name__, str(where), instrument, json.dumps(options or {})],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )  # fmt: skip
     threading.Thread(target=process.wait, daemon=True).start()  # its end is taken notice of
@@ -178,8 +180,10 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
         with contextlib.suppress(StorageError):
             return Remote(where)
         time.sleep(0.05)
+    code = process.poll()
     process.kill()
-    lines = errors.read_text(errors="replace").strip().splitlines() or ["it did not start"]
+    ended = f"it was not ready within {STARTS:g} s" if code is None else f"it ended with {code} and said nothing"
+    lines = errors.read_text(errors="replace").strip().splitlines() or [ended]
     raise UsageError(f"the recorder could not be started: {lines[-1]}")
 
 
@@ -198,8 +202,10 @@ def main(arguments: list[str]) -> int:
     folder, instrument, options = arguments
     try:
         Service(folder, instrument, json.loads(options)).run()
-    except LbjError as error:
-        print(error)
+    except Exception as error:  # noqa: BLE001 what an instrument raises may be anything
+        if not isinstance(error, LbjError):
+            traceback.print_exc()
+        print(said(error), file=sys.stderr)
         return 1
     return 0
 

@@ -48,6 +48,19 @@ class Abilities:
     blank: bool = False
 
 
+def checked_abilities(found: Any) -> Abilities:
+    """Return what an instrument said that it can do.
+
+    Raises
+    ------
+    UsageError
+        If that are no `Abilities`.
+    """
+    if not isinstance(found, Abilities):
+        raise UsageError(f"the instrument's abilities() must return Abilities, got {type(found).__name__}")
+    return found
+
+
 class Picture(NamedTuple):
     """Picture of the surroundings.
 

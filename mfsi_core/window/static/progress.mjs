@@ -62,7 +62,7 @@ export class Progress {
     });
   }
 
-  showPlots({ damage }) {
+  showPlots({ damage, mapped, maps: ratios }) {
     const { lines } = this;
     this.hosts.plots.hidden = lines.length < 2;
     if (lines.length < 2) return;
@@ -72,9 +72,10 @@ export class Progress {
       x, title: "Drift", xLabel: "frame", yLabel: "shift against the first, px", name: "drift",
       curves: [curve("y", of(({ shift_px }) => shift_px?.[0]), 0), curve("x", of(({ shift_px }) => shift_px?.[1]), 1)],
     });
-    const maps = [...new Set(lines.flatMap(({ snr }) => Object.keys(snr ?? {})))];
-    this.hosts.ratio.hidden = !maps.length;
     const known = lines.filter(({ snr }) => snr);
+    if (mapped > (known.at(-1)?.mapped ?? 0)) known.push({ mapped, snr: ratios }); // no frame has come since
+    const maps = [...new Set(known.flatMap(({ snr }) => Object.keys(snr)))];
+    this.hosts.ratio.hidden = !maps.length;
     if (known.length) {
       this.plots.ratio.show({
         x: known.map(({ mapped }) => mapped), title: "Signal-to-noise", xLabel: "frames", yLabel: "ratio", name: "signal-to-noise",

@@ -1,6 +1,7 @@
 """Sessions whose recorder works in a process of its own, and what is said where it cannot."""
 
 import pytest
+from plugin_package import install
 
 from lbj import StorageError, UsageError
 from mfsi_core.host.service import connect
@@ -29,3 +30,27 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path, below):
 def test_an_option_that_an_instrument_does_not_take_is_said_in_its_words(tmp_path):
     with pytest.raises(UsageError, match=r"could not be started: plugin 'simulated' of .*argument 'colour'"):
         connect(tmp_path, "simulated", {"colour": 1})
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("raise OSError('no licence')", "plugin 'scope' of bad-scope 1.0 failed on connecting: OSError: no licence"),
+        ("raise SystemExit(7)", "it ended with 7 and said nothing"),
+        ("return Scope()", r"abilities\(\) must return Abilities, got dict"),
+        ("return object()", "AttributeError: 'object' object has no attribute 'abilities'"),
+    ],
+)
+def test_an_instrument_that_fails_to_begin_is_named(tmp_path, monkeypatch, made, said):
+    module = f"""
+    class Scope:
+        def abilities(self):
+            return {{"title": "scope"}}
+
+    def make():
+        {made}
+    """
+    install(tmp_path / "site", "bad-scope", "1.0", {"mfsi.instruments": {"scope": "scope:make"}}, scope=module)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    with pytest.raises(UsageError, match=f"could not be started: .*{said}"):
+        connect(tmp_path / "session", "scope")
