@@ -43,7 +43,7 @@ class Folder:
     Raises
     ------
     UsageError
-        If there is no such folder.
+        If there is no such folder, or a time is below zero.
     """
 
     def __init__(
@@ -52,6 +52,9 @@ class Folder:
     ) -> None:  # fmt: skip
         if not Path(path).is_dir():
             raise UsageError(f"there is no folder {os.fspath(path)!r} to watch")
+        for name, seconds in (("settle", settle), ("patience", patience), ("idle", idle)):
+            if seconds is not None and not seconds >= 0:
+                raise UsageError(f"{name} takes seconds, not below zero, got {seconds:g}")
         self._arrivals = Arrivals(Path(path), settle, patience, taken)
         self._signals: list[Signal] = []
         self._frames: Iterator[tuple[Any, dict[str, Any]]] = iter(())

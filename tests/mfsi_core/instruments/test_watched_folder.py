@@ -201,6 +201,10 @@ def test_what_cannot_be_watched_is_said(tmp_path, capsys):
     assert "there is no folder" in capsys.readouterr().err
     assert main(["watch", str(tmp_path), "--snr", "Ti"]) == 2
     assert "as Ti_Ka:10" in capsys.readouterr().err
+    for option in ("--settle", "--idle"):
+        for seconds in ("-1", "nan"):
+            assert main(["watch", str(tmp_path), "-o", str(tmp_path / "s"), option, seconds]) == 2
+            assert f"{option[2:]} takes seconds, not below zero" in capsys.readouterr().err
 
 
 def test_it_is_stopped_while_it_waits_for_the_first_file(watch):
