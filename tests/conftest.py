@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,10 @@ from hypothesis import HealthCheck, settings
 # Kernels compile on first use and disks differ: no test depends on the time it takes.
 settings.register_profile("lbj", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lbj")
+
+# Programs in the background of a shell that has no job control ignore it, and so would those that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(os.environ.get("MFSI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -112,7 +112,7 @@ def _open(names: list[str], without: list[str], said: list[str]) -> Source:
         one = Child()
     seconds = WALL * child.allowed(names)[0]
     with _kept(one):
-        one.begin({"open": names, "without": without})
+        one.begin({"open": names, "folder": _here(), "without": without})
         answer = _answered(one, names, seconds)
     source = Source(
         [Signal.from_json(item) for item in answer["signals"]],
@@ -152,6 +152,13 @@ def _kept(one: Child) -> Iterator[None]:
     except BaseException:
         _release(one)
         raise
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it has been deleted: no relative name leads anywhere
+        return os.sep
 
 
 def _release(one: Child) -> None:

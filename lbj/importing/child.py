@@ -39,6 +39,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
             return
         try:
             if "open" in asked:
+                os.chdir(asked["folder"])  # to which the names relate; the caller may have gone elsewhere since
                 limit(asked["open"])
                 plugin.avoided = set(asked["without"])
                 source = open_source(asked["open"])

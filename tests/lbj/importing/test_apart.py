@@ -304,3 +304,12 @@ def test_nothing_is_left_of_a_process(tmp_path):
 def _image(tmp_path):
     np.savez(tmp_path / "i.npz", HAADF=np.ones((2, 3), np.uint8))
     return tmp_path / "i.npz"
+
+
+def test_relative_names_relate_to_where_the_caller_is_now(tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "a.npz", HAADF=np.full((1, 2, 3), len(name), np.uint8))
+        monkeypatch.chdir(tmp_path / name)
+        source = apart.open_apart(["a.npz"])
+        assert [int(data["HAADF"][0, 0]) for data, _ in source.frames] == [len(name)]

@@ -20,9 +20,17 @@ SMALL = {"field": "1nm", "corner": "3nm", "pixel": "0.0555nm", "frames": 3}
 
 
 @pytest.fixture(scope="module")
-def page():
-    with chromium() as browser:
-        yield browser.page()
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser):
+    """A page of its own, which asks nothing any more when the test is over."""
+    page = browser.page()
+    yield page
+    page.open("about:blank")
 
 
 @pytest.fixture
