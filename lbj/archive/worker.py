@@ -7,16 +7,15 @@ import os
 import sys
 
 from ..command import terminable
+from ..plugins.output import kept_output
 from .amend import Settings
 from .jobs import carry_out
 
 
 def main() -> None:
     """Answer until the input ends; what libraries print goes to the standard error."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
     try:
-        with terminable():
+        with kept_output() as answers, terminable():
             for line in sys.stdin:
                 job = json.loads(line)
                 settings = Settings(*map(tuple, job["settings"])) if job["settings"] else None

@@ -58,12 +58,11 @@ def _run(args: argparse.Namespace) -> int:
     with Recorder(output, instrument, settings) as recorder, contextlib.ExitStack() as stack:
         print(f"watching {folder}; the journals are in {output}; end with Ctrl-C", flush=True)
         if not args.no_page:
-            from ..host.calls import calls
+            from ..host.calls import caller
             from ..window.server import window
             from .acquire import open_page
 
-            mine = calls(recorder)
-            server = stack.enter_context(window(lambda do, **fields: mine[do](**fields), output))
+            server = stack.enter_context(window(caller(recorder), output))
             open_page(server.page("acquire.html"), browser=True)
         return _follow(recorder)
 

@@ -80,3 +80,13 @@ def calls(recorder: Recorder) -> dict[str, Callable[..., Answer]]:
         "history": lambda since=0: {"history": recorder.history(since)},
         "picture": picture,
     }
+
+
+def caller(recorder: Recorder) -> Callable[..., Answer]:
+    """Return a function that makes a call by its name, with its fields, as `service.Remote.call` does."""
+    mine = calls(recorder)
+
+    def call(do: str, **fields: Any) -> Answer:
+        return mine[do](**fields)
+
+    return call

@@ -18,6 +18,5 @@ const TYPES = { float32: Float32Array, float64: Float64Array, uint8: Uint8Array,
 export async function picture(name) {
   const { dtype, shape: [rows, columns], base64 } = await call("picture", { name });
   const packed = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const Type = TYPES[dtype.replace(/^[<|]/, "")] ?? TYPES[{ f4: "float32", f8: "float64", u1: "uint8", u2: "uint16", i2: "int16", u4: "uint32", i4: "int32" }[dtype.replace(/^[<|]/, "")]];
-  return { data: Float64Array.from(new Type(packed.buffer)), rows, columns };
+  return { data: Float64Array.from(new TYPES[dtype](packed.buffer)), rows, columns };
 }

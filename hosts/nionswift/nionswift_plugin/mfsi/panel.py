@@ -10,7 +10,7 @@ from typing import Any
 
 from lbj import LbjError
 from mfsi_core.acquisition import Recorder
-from mfsi_core.host.calls import calls
+from mfsi_core.host.calls import caller
 from mfsi_core.window.server import WindowServer
 
 from .instrument import NionSwift
@@ -147,8 +147,7 @@ class SeriesPanel:
         """Open the acquisition window in the browser, on the same recorder."""
         if self._server is None:
             recorder = self._recorder()
-            mine = calls(recorder)
-            self._server = WindowServer(lambda do, **fields: mine[do](**fields), recorder.folder)
+            self._server = WindowServer(caller(recorder), recorder.folder)
             threading.Thread(target=self._server.serve_forever, daemon=True).start()
         address = self._server.page("acquire.html")
         if not webbrowser.open(address):
