@@ -48,6 +48,7 @@ class Frame:
     def __init__(self, journal: Holder, number: int, group: Group) -> None:
         self.journal, self.index, self._group = journal, number, group
         self._loaded: tuple[dict[str, Any], dict[int, list[Record]]] | None = None
+        self._beside: list[Record] = []
         self._known: dict[str, Any] | None = None
         self.broken: DamagedError | None = None  # why the whole of it is damaged
 
@@ -62,6 +63,7 @@ class Frame:
         if begin.type != layout.FRAM or fields(layout.fram, source.payload(begin), begin).frame != self.index:
             raise DamagedError(f"no frame {self.index} begins here", offset=group.fram, clause="6.3.3")
         found: dict[int, list[Record]] = {}
+        beside: list[Record] = []
         count = 0
         for record in self._between(begin.end):
             if record.type == layout.BLOK:
@@ -73,11 +75,13 @@ class Frame:
                 break
             elif record.critical:
                 raise unknown(record.type, record.offset)
+            else:
+                beside.append(record)
         done = fields(layout.done, source.payload(record), record) if record.type == layout.DONE else None
         if done is None or record.offset != group.done or done.frame != self.index or done.blocks != count:
             raise DamagedError(f"frame {self.index} is not completed here", offset=record.offset, clause="5.4.2")
         attributes = parse_json(done.json, record) if done.json and self.index != layout.STATIC else {}
-        self._loaded = attributes, found
+        self._loaded, self._beside = (attributes, found), beside
         return self._loaded
 
     def _between(self, place: int) -> Iterator[Record]:
@@ -212,6 +216,11 @@ class Frame:
     def records(self, name: str) -> list[Record]:
         """Records of a declared signal's blocks; none where the frame does not hold it."""
         return self._load()[1].get(self.journal.numbers[name], [])
+
+    def ancillary(self) -> list[Record]:
+        """Ancillary records that stand inside the frame, which readers ignore there (clause 5.2.1)."""
+        self._load()
+        return self._beside
 
     def offset(self, name: str) -> int:
         """Offset of the signal's first block."""

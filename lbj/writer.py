@@ -8,6 +8,7 @@ import datetime
 import os
 import threading
 import uuid
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -322,8 +323,14 @@ class Writer:
             self._store(build(kind, payload))
             self.contents.others.append((kind, offset))
 
-    def put_frame(self, number: int, data: dict[str, Any], stored: dict[str, Any], *, static: bool) -> None:
-        """Append a frame group whose attributes are as they are to be stored; `append` and `put_static` check them."""
+    def put_frame(
+        self, number: int, data: dict[str, Any], stored: dict[str, Any],
+        records: Iterable[tuple[bytes, bytes]] = (), *, static: bool,
+    ) -> None:  # fmt: skip
+        """Append a frame group whose attributes are as they are to be stored; `append` and `put_static` check them.
+
+        `records` are types and payloads of ancillary records that stand in it, after its blocks.
+        """
         parts = [build(layout.FRAM, layout.pack_fram(number, 0))]
         totals = [[0, 0] for _ in self._signals]
         for name, value in data.items():
@@ -343,6 +350,7 @@ class Writer:
             text = dump_json(stored) if stored else b""
         except (TypeError, ValueError) as error:
             raise UsageError(f"attributes must be plain JSON values: {error}") from error
+        parts += [build(kind, payload) for kind, payload in records]
         start = self.contents.end
         done_at = start + sum(map(len, parts))
         parts.append(build(layout.DONE, done + text))

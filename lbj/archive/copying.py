@@ -35,7 +35,9 @@ class Form(NamedTuple):
     attributes : callable
         Gives the attributes of a frame from those that were stored.
     records : iterable of (type, payload)
-        Ancillary records.
+        Ancillary records outside of frames.
+    inside : callable
+        Gives type and payload of those to stand in a frame.
     """
 
     signals: list[Signal]
@@ -45,6 +47,7 @@ class Form(NamedTuple):
     blocks: Callable[[Frame, str], Prepared]
     attributes: Callable[[dict[str, Any]], dict[str, Any]]
     records: Iterable[tuple[bytes, bytes]]
+    inside: Callable[[Frame], list[tuple[bytes, bytes]]]
 
 
 def refuse_broken(journal: Journal) -> None:
@@ -74,11 +77,14 @@ def write(journal: Journal, out: str | os.PathLike[str], form: Form) -> str:
     digest = journal.content_digest()
     with new_journal(out) as part:
         with begin(part, form.signals, form.metadata, source=form.source, others=form.others, sync=False) as writer:
+            whole: list[Frame] = []
             for name, frame in journal.statics().items():
-                writer.put_frame(layout.STATIC, {name: form.blocks(frame, name)}, {}, static=True)
+                inside = [] if frame in whole else form.inside(frame)
+                writer.put_frame(layout.STATIC, {name: form.blocks(frame, name)}, {}, inside, static=True)
+                whole.append(frame)
             for frame in journal:
                 data = {name: form.blocks(frame, name) for name in frame.names}
-                writer.put_frame(frame.index, data, form.attributes(frame.attributes), static=False)
+                writer.put_frame(frame.index, data, form.attributes(frame.attributes), form.inside(frame), static=False)
             for kind, payload in form.records:
                 writer.put_record(kind, payload)
             writer.put_content_digest(digest)
@@ -104,6 +110,11 @@ def ancillary(journal: Journal) -> list[tuple[bytes, bytes]]:
         for kind, offset in journal.contents.others
         if kind not in OWN
     ]
+
+
+def ancillary_inside(journal: Journal, frame: Frame) -> list[tuple[bytes, bytes]]:
+    """Return type and payload of the records that stand in a frame, as `ancillary` those outside."""
+    return [(one.type, journal.source.payload(one)) for one in frame.ancillary() if one.type not in OWN]
 
 
 def header_members(journal: Journal) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from .. import codings
@@ -46,7 +47,7 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Packed:
     """Write a journal with the smallest lossless coding of each signal, every frame addressable as before.
 
     Signals that are stored with loss are copied block by block. Amendments, displacements, personal data and records
-    that this version does not know come along as they are; static data that were replaced do not.
+    that this version does not know come along as they are, those inside frames too; static data that were replaced do not.
 
     Raises
     ------
@@ -68,6 +69,7 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Packed:
             lambda frame, name: smallest(frame, *by_name[name]),
             dict,
             copying.ancillary(journal),
+            partial(copying.ancillary_inside, journal),
         )
         digest = copying.write(journal, out, form)
         changed = {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..errors import DamagedError
 from ..format import blocks, layout
 from ..format.records import Record, parse_json
 from ..frame import Frame
@@ -56,10 +59,12 @@ def strip(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Stripped
     with open_journal(path) as journal:
         copying.refuse_broken(journal)
         records = copying.ancillary(journal)
-        files, names = _names(journal, records)
+        inside = [one for frame in _all(journal) for one in copying.ancillary_inside(journal, frame)]
+        files, names = _names(journal, records, inside)
         scrubber = Scrubber(names)
         kept = [(kind, payload) for kind, payload in records if kind in KEPT]
         _say_records(scrubber, records)
+        _say_inside(scrubber, inside)
         signals = [_signal(scrubber, signal) for signal in journal.signals.values()]
         numbers = {signal.name: (number, signal) for number, signal in enumerate(signals)}
 
@@ -75,13 +80,21 @@ def strip(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Stripped
             stored,
             lambda attributes: _attributes(scrubber, attributes),
             kept,
+            lambda frame: [],
         )
         digest = copying.write(journal, out, form)
         texts = [f"{name} {form.metadata[name]!r}" for name in FREE if form.metadata.get(name)]
         return Stripped(scrubber.removed, texts, digest)
 
 
-def _names(journal: Journal, records: list[tuple[bytes, bytes]]) -> tuple[list[dict[str, Any]], set[str]]:
+def _all(journal: Journal) -> Iterator[Frame]:
+    yield from {id(frame): frame for frame in journal.statics().values()}.values()
+    yield from journal
+
+
+def _names(
+    journal: Journal, records: list[tuple[bytes, bytes]], inside: list[tuple[bytes, bytes]]
+) -> tuple[list[dict[str, Any]], set[str]]:
     """Return the source's files under other names, and all texts that are to be found nowhere in the copy."""
     source = journal.header.get("source")
     source = source if isinstance(source, dict) else {}
@@ -94,6 +107,10 @@ def _names(journal: Journal, records: list[tuple[bytes, bytes]]) -> tuple[list[d
         if kind in (layout.PERS, layout.AMND):
             said = parse_json(payload, _UNPLACED)
             persons |= personal_texts(said, inside=kind == layout.PERS)
+    for kind, payload in inside:  # which mean nothing there, and may hold anything
+        if kind in (layout.PERS, layout.AMND):
+            with contextlib.suppress(DamagedError):
+                persons |= personal_texts(parse_json(payload, _UNPLACED), inside=kind == layout.PERS)
     for part in (journal.head.json, journal.header, *(frame.attributes for frame in journal)):
         persons |= personal_texts(part)
     return files, names | names_in(persons)
@@ -111,6 +128,12 @@ def _say_records(scrubber: Scrubber, records: list[tuple[bytes, bytes]]) -> None
             scrubber.say(f"{several} of amendments applied, and what they replaced left out")
         elif kind not in KEPT:
             scrubber.say(f"{several} {kind.decode()} left out, which this version does not know")
+
+
+def _say_inside(scrubber: Scrubber, inside: list[tuple[bytes, bytes]]) -> None:
+    for kind in sorted({kind for kind, _ in inside}):
+        number = sum(kind == one for one, _ in inside)
+        scrubber.say(f"{number} record{'s' if number > 1 else ''} {kind.decode()} inside frames left out")
 
 
 def _signal(scrubber: Scrubber, signal: Signal) -> Signal:

@@ -184,3 +184,31 @@ def test_a_coding_that_is_declared_and_unknown(tmp_path):
     path.write_bytes(path.read_bytes()[:8] + build(b"HEAD", payload))
     pack(path, out)
     strip(path, tmp_path / "c.lbj")
+
+
+def test_records_inside_frames(tmp_path, capsys):
+    """They mean nothing to this version (clause 5.2.1): a packed journal has them in the same frames, a stripped one not."""
+    path, packed, stripped = tmp_path / "a.lbj", tmp_path / "b.lbj", tmp_path / "c.lbj"
+    image = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    inside = [
+        [(b"xYZw", b"drift of frame 0"), (b"vEND", b"")],
+        [],
+        [(b"xYZw", b"seen by jane"), (b"pERs", b'{"operator":"Rosalind"}'), (b"aMNd", b"no JSON")],
+    ]
+    survey = lbj.Signal("survey", "image", (3, 4), role="survey")
+    with lbj.create(path, [lbj.Signal("HAADF", "image", (3, 4)), survey], {"title": "by Rosalind"}) as writer:
+        writer.put_frame(2**64 - 1, {"survey": image}, {}, [(b"sURv", b"17")], static=True)
+        for number, records in enumerate(inside):
+            writer.put_frame(number, {"HAADF": image}, {}, records, static=False)
+    pack(path, packed)
+    with lbj.open(packed) as journal:
+        for frame, records in zip(journal, inside, strict=True):
+            assert [(one.type, journal.source.payload(one)) for one in frame.ancillary()] == records
+            assert np.array_equal(frame.array("HAADF"), image)
+        assert [one.type for one in journal.statics()["survey"].ancillary()] == [b"sURv"]
+        assert journal.metadata == {"title": "by Rosalind"}
+    assert main(["verify", str(packed)]) == 0
+    assert main(["strip", str(path), "-o", str(stripped)]) == 0
+    assert "2 records xYZw inside frames left out" in capsys.readouterr().out
+    data = stripped.read_bytes()
+    assert not [what for what in (b"jane", b"Rosalind", b"xYZw", b"vEND", b"sURv") if what in data]
