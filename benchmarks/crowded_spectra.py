@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import lbj
+from lbj.array_types import Floats
 from mfsi_core import element_maps
 from mfsi_core.cli import main
 from mfsi_core.drawing import new_figure, png, scale_bar
@@ -28,8 +28,6 @@ PIXEL = 5e-9  # m
 ZIRCON = {("Zr", "L"): 60.0, ("Si", "K"): 45.0, ("O", "K"): 60.0, ("Cu", "K"): 25.0}  # photons a pixel, all frames
 APATITE = {("Ca", "K"): 80.0, ("P", "K"): 45.0, ("O", "K"): 60.0, ("Cu", "K"): 25.0}
 ELEMENTS = ["Zr", "P", "Si", "Ca", "O"]
-
-Floats = NDArray[np.float64]
 
 
 def spectrum(photons: dict[tuple[str, str], float], shift: float = 0.0) -> Floats:

@@ -1,6 +1,7 @@
 """lbj: reference library of the listed-bin journal, a format for multi-frame spectrum images.
 
 archive/         journals made of other files and kept, and what is done to them
+array_types.py   names for the arrays that stand in most signatures, by what they hold
 arrays/          a journal's signals as arrays that are read when they are computed
 cli.py           the `lbj` command
 codings/         how the voxels of one block become bytes

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 from lbj.describe import length_label
 
 from .series.axis import Pixel
-
-Floats = NDArray[np.float64]
 
 INK = "#1f2933"
 BLUE, ORANGE, GREY = "#1f5fa8", "#c8641b", "#8a949e"

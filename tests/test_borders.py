@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("lbj", "mfsi_core", "lbj_conformance")
 FLOORS = {
     "lbj": [
-        "version errors progress describe command",
+        "version errors progress describe command array_types",
         "signal events codings",
         "signal_names format locking",
         "outputs frame",
@@ -175,4 +175,16 @@ def test_the_face_of_a_folder_names_its_files():
         face = ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text(encoding="utf-8"))) or ""
         if not re.search(rf"\b{re.escape(path.stem)}\b", face):
             wrong.append(f"{path.relative_to(ROOT)} has no line in {path.parent.relative_to(ROOT)}/__init__.py")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_names_of_arrays_have_one_place():
+    names = re.findall(r"^(\w+) = ", FILES["lbj.array_types"].read_text(encoding="utf-8"), re.MULTILINE)
+    again = re.compile(rf"^({'|'.join(names)}) = ", re.MULTILINE)
+    wrong = [
+        f"{path.relative_to(ROOT)} names arrays for itself: take {match[1]} of lbj/array_types.py"
+        for module, path in FILES.items()
+        if module != "lbj.array_types" and (match := again.search(path.read_text(encoding="utf-8")))
+    ]
+    assert names
     assert not wrong, "\n".join(wrong)

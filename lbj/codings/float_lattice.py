@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..array_types import Floats
 from ..errors import DamagedError, UnsupportedError, UsageError
 from .shared import exceptions, integers
 from .shared.integer_fit import Model
@@ -23,8 +24,6 @@ LOOKED_AT = 4096  # values of a column
 RARE = 128  # elements to an exception, at least
 FAR = 15  # median deviations beyond which a value does not guide the fit
 DIVISORS = (1, 2, 3, 4, 5, 6)
-
-Floats = NDArray[np.float64]
 
 
 class Plan(NamedTuple):

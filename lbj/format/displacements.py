@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..array_types import Floats, Singles
 from ..errors import DamagedError, UsageError
 from ..signal import Signal
 from . import layout
@@ -16,8 +17,6 @@ from .records import Record, fields
 
 MOST_TERMS = 16
 LARGEST = 2.0**32
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class Displacement:
     signal: str
     shape: tuple[int, int]
     terms: int
-    values: Floats
-    error: Floats
+    values: Singles
+    error: Singles
     left_out: NDArray[np.bool_]
     modulo_lattice: bool
     max_bytes: int
 
-    def field(self) -> Floats:
+    def field(self) -> Singles:
         """Displacement (uy, ux) of every pixel, px: frame pixel q sampled the scene at q + u(q).
 
         Returns
@@ -79,7 +78,7 @@ class Displacement:
         return out
 
 
-def by_rows(field: Floats, within: float = 1e-4, most: int = 4) -> Floats | None:
+def by_rows(field: Singles, within: float = 1e-4, most: int = 4) -> Singles | None:
     """Coefficients of the row form with the fewest terms that gives every value of `field` within `within` px.
 
     Parameters
@@ -197,6 +196,6 @@ def _grid(signal: Signal) -> tuple[int, int]:
     return (axes[0], axes[1]) if len(axes) == 2 else (0, 0)
 
 
-def _basis(columns: int, terms: int) -> NDArray[np.float64]:
+def _basis(columns: int, terms: int) -> Floats:
     """Legendre polynomials (columns, terms) at the columns' middles."""
     return np.asarray(np.polynomial.legendre.legvander((2 * np.arange(columns) + 1) / columns - 1, terms - 1), float)

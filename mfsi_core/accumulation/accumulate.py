@@ -16,9 +16,6 @@ from ..series.series import series
 from .fillers import EXACT, dense, fill_bands, sparse
 from .output import bounds, checked_upsampling, rectangle, registration_on
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-
 
 def accumulate(
     source: Any,

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Array
+
 from ..cluster.client import Workers
 from ..cluster.pieces import EACH, Piece, cut
 from ..geometry.registration import Registration
@@ -22,8 +24,6 @@ from ..geometry.warp import Warp
 from ..series.series import Series
 from . import exact, pull
 from .fillers import dense_plan, dense_totals, listed_filler
-
-Array = NDArray[Any]
 
 BEYOND = 2  # rows of a frame beyond those that its displacements reach
 

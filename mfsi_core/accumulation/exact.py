@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from lbj.array_types import Array, Floats, Singles
 
 from .push import push_dense
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Totals = Callable[[int, int, float], tuple[Array, float]]
 
 MARGIN = 256  # times the first frame's largest value, which few series pass
@@ -33,7 +32,7 @@ def rounder(bound: float) -> float:
     return 1.5 * 2.0**exponent if exponent < LARGEST_EXPONENT else 0.0
 
 
-def spreads(displacement: NDArray[np.float32], upsampling: int, method: str) -> Floats:
+def spreads(displacement: Singles, upsampling: int, method: str) -> Floats:
     """Return how much of a frame's largest value one output pixel may receive: (N,)."""
     out = np.ones(len(displacement))
     if method == "push":

@@ -9,14 +9,13 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Array
 
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
 from ..series.series import Series
 from . import exact, pull, push
-
-Array = NDArray[Any]
 
 Filler = Callable[[int, int, Array], float]  # fills rows of the output into an array, returns the largest voxel
 EXACT = 2**24  # largest whole number up to which float32 counts

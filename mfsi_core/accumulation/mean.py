@@ -5,12 +5,11 @@ from __future__ import annotations
 from copy import copy
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..geometry.registration import Registration
 from .accumulate import accumulate, coverage
-
-Floats = NDArray[np.float64]
 
 
 def mean_of_known(stack: Floats) -> Floats:

@@ -9,8 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lbj.array_types import Singles
 
-def by_row(displacement: NDArray[np.float32], upsampling: int, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+
+def by_row(displacement: Singles, upsampling: int, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Sort the pixels of every frame by the output row at or above the place they sampled.
 
     Returns

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from lbj.array_types import Floats
 from lbj.events import Events
 
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
 from ..series.series import Series
-
-Floats = NDArray[np.float64]
 
 
 def weighted_sums(

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Singles
+
 from ..cluster.client import Workers
 from ..cluster.pieces import EACH, Piece, cut
 from ..series.series import Series
@@ -14,7 +16,7 @@ from .count_splitting import Halves, add_frames
 
 
 def halves_of(
-    client: Any, given: Series, displacement: NDArray[np.float32], frames: NDArray[np.int64], first: int
+    client: Any, given: Series, displacement: Singles, frames: NDArray[np.int64], first: int
 ) -> Halves | None:
     """Return the halves of some frames, from a channel on; None where one holds other than whole counts."""
     workers = Workers(client)
@@ -28,7 +30,7 @@ def halves_of(
     return found
 
 
-def _halves(piece: Piece, numbers: list[int], displacement: NDArray[np.float32], first: int) -> Halves | None:
+def _halves(piece: Piece, numbers: list[int], displacement: Singles, first: int) -> Halves | None:
     with piece.series() as given:
         halves = Halves((*given.shape, given.signal.channels - first))
         frames = ((number, given.nearest(n), displacement[n]) for n, number in enumerate(numbers))

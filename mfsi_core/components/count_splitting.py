@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lbj import UsageError
+from lbj.array_types import Floats, Singles
 from lbj.events import Events
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 BLOCKS = (8, 3, 1)  # px, edges of the squares whose counts are taken together to find components
@@ -40,7 +40,7 @@ class Halves:
         size = (shape[0] * shape[1], shape[2])
         self.parts = [sparse.csr_array(size, dtype=np.int64), sparse.csr_array(size, dtype=np.int64)]
 
-    def add(self, events: Events, displacement: NDArray[np.float32], frame: int) -> None:
+    def add(self, events: Events, displacement: Singles, frame: int) -> None:
         """Add a frame whose pixels sampled the scene displaced by (2, Y, X) px."""
         count = events.count.astype(np.int64)
         first = np.random.default_rng(frame).binomial(count, 0.5)
@@ -158,7 +158,7 @@ def _confirmed(x: Floats, y: Floats, counts: Any) -> Floats:
 
 
 def add_frames(
-    halves: Halves, frames: Iterable[tuple[int, Any, NDArray[np.float32]]], first: int
+    halves: Halves, frames: Iterable[tuple[int, Any, Singles]], first: int
 ) -> Halves | None:  # fmt: skip
     """Add frames, each with its number and displacement; None once one holds other than whole counts."""
     for number, frame, displacement in frames:

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 DENSE = 6  # one voxel in so many filled, from which on a dense product is quicker
 

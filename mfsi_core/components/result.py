@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .count_splitting import LEAST_Z
+from lbj.array_types import Floats
 
-Floats = NDArray[np.float64]
+from .count_splitting import LEAST_Z
 
 COLUMNS = ["frames", "dose", "component", "variance_ratio", "z", "significant", "dose_unit", "sum"]
 WRITTEN = 64  # components written to the table

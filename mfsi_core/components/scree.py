@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats, Singles
 from lbj.events import Events
 from lbj.progress import track
 
@@ -22,8 +23,6 @@ from ..series.series import Series, is_journal, series
 from .count_splitting import Halves, add_frames, counted_events
 from .moments import Moments
 from .result import Scree, number_significant
-
-Floats = NDArray[np.float64]
 
 BAND = 2**24  # voxels looked at together
 
@@ -193,7 +192,7 @@ def _numbers(frames: Any, available: int) -> list[int]:
 
 
 def _split(
-    halves: Halves | None, given: Series, displacement: NDArray[np.float32], frames: NDArray[np.int64], first: int,
+    halves: Halves | None, given: Series, displacement: Singles, frames: NDArray[np.int64], first: int,
     client: Any,
 ) -> Halves | None:  # fmt: skip
     """Add the counts of some frames to the halves; None once one holds other than whole counts."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.codings.chart import WIDE
 
 from ..eels.noise import Noise
@@ -19,7 +20,6 @@ from .check import Patterns, boxes, components, graded, halve, refine
 from .drift import Drift
 from .source import Spectra, spectrum_image, summed
 
-Floats = NDArray[np.float64]
 Starts = NDArray[np.int64]
 
 COARSEST, COARSEST_EV = 64, 32.0  # channels, eV

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from ..eels.noise import Noise, second_difference
 
-Floats = NDArray[np.float64]
 Starts = NDArray[np.int64]
 
 COMPONENT = "principal component"

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..eels.noise import Noise
-
-Floats = NDArray[np.float64]
 
 LARGEST = 0.25  # channels
 BEFORE, AFTER = 12.0, 20.0  # eV, of the windows about the edges

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..drawing import BLUE, GREY, INK, ORANGE, new_figure, png, without_frame
 from .chart import Chart
 from .check import reconstruct
-
-Floats = NDArray[np.float64]
 
 ROOM = 0.016  # of the axis, that a label needs
 SEED = 1

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 from ..eels.noise import Noise, measure_noise, without_spikes
 from ..series.axis import centres
 from ..series.energy_shifts import energy_shifts
 from ..series.series import Series, is_journal, series
 from .drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
-
-Floats = NDArray[np.float64]
 
 LEAST_CHANNELS, LEAST_PIXELS = 16, 4
 LOW_LOSS = "EELS-LL"

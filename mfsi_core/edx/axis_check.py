@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal
+from lbj.array_types import Floats
 
 from ..series.axis import STROBE
 from ..tables.lines import best_line, fwhm, line_energy
@@ -18,8 +18,6 @@ from .detector import FWHM, Detector
 from .families import Family, families_of
 from .peaks import find_peaks
 from .unassigned import ELEMENT
-
-Floats = NDArray[np.float64]
 
 LEAST_COUNTS = 300  # above the strobe, by which an axis can be checked
 LEAST_CHANNELS = 16

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..series.axis import STROBE
 from .detector import FWHM, Detector, efficiency, respond
 from .families import Family
-
-Floats = NDArray[np.float64]
 
 REACH = 200.0  # eV, of offsets
 STRETCH = 0.02  # of gains

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from ..tables.lines import MN_KA
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
 from .unassigned import BESIDE, ELEMENT, MOST, SIGNIFICANT, STRONG, find_unassigned_peak
-
-Floats = NDArray[np.float64]
 
 # Standard deviations of what is known beforehand; the spectrum decides wherever it says more.
 AXIS = (20.0, 2e-3)

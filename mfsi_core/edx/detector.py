@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..tables.constants import mass_attenuation
 from ..tables.lines import MN_KA
-
-Floats = NDArray[np.float64]
 
 FWHM = 2 * math.sqrt(2 * math.log(2))  # of a Gaussian, in standard deviations
 LEAST_WIDTH = 25.0  # eV, full width

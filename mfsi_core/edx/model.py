@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .calibration import Calibration
+from lbj.array_types import Floats
 
-Floats = NDArray[np.float64]
+from .calibration import Calibration
 
 NODES = (400.0, 2000.0, 10000.0)  # eV; between them the background of a chip may tilt against the mean
 LOSS = 3e-5  # share of a column's information that one bin may lose

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from ..series.axis import width
 from ..tables.constants import mass_attenuation
 from ..tables.lines import candidates, fwhm, lines_of
 from .detector import efficiency
-
-Floats = NDArray[np.float64]
 
 LEAST_SIGNIFICANCE = 8.0  # standard deviations above the local background
 TOLERANCE = 0.25  # full widths from a peak to the line that explains it; 1.5 channels at least

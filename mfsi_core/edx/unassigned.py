@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..tables.lines import Line
 from .detector import FWHM, Detector
 from .families import Family
-
-Floats = NDArray[np.float64]
 
 ELEMENT = "?"
 MOST = 12

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 from ..series.axis import centres
 from .noise import Noise, measure_noise
-
-Floats = NDArray[np.float64]
 
 LOST = 5.0  # standard deviations of a pixel's or channel's chi-square from which the components miss something
 MUCH = 1.3  # and the rms change, in units of the noise, that it must reach

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.format.attributes import known
 from lbj.loss import losses
 from lbj.progress import track
@@ -20,8 +21,6 @@ from ..series.copying import copied, origin, stored
 from ..series.series import series
 from .denoise_changes import Changes
 from .outliers import remove_outliers
-
-Floats = NDArray[np.float64]
 
 LEAST_MEAN = 0.01  # of the mean of all; darker pixels and channels are weighted as if they held this
 SIGMAS = 8.0

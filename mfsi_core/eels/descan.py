@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 ROUNDS = 30
 REACH = 4.685  # standard deviations; 95 % efficient for normal errors (Tukey's biweight)

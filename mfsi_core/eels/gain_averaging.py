@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.progress import track
 
 from ..series.axis import even_axis, width
 from ..series.series import is_journal, series
 from .shift_spectra import shift_spectra
-
-Floats = NDArray[np.float64]
 
 ROUNDS = 100
 LARGEST = 4.0  # times more or less sensitive than the mean; beyond, a channel is taken for dead

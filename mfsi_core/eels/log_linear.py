@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 ROUNDS = 40
 LARGEST_STEP = 1.0  # change of ln(mu) in one round, in any channel

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 GROUPS = 32
 SPIKE = 8.0  # standard deviations

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..tables.edges import Edge
-
-Floats = NDArray[np.float64]
 
 SHARP = ("K", "L3")  # shells whose edges rise at once
 REACH = 15.0  # eV, within which an onset is looked for

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from lbj.array_types import Floats, Mask
 
 SPECTRAL = 7  # channels of the median along the energy; a spike may fill 3
 SPATIAL = 3  # pixels of the median in the plane

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .log_linear import Fit, fit_loglinear, information, noise_variance, products
+from lbj.array_types import Floats
 
-Floats = NDArray[np.float64]
+from .log_linear import Fit, fit_loglinear, information, noise_variance, products
 
 DEFAULT_EXPONENT = 3.0  # exponent where there is nothing to fit
 LEAST_COUNTS = 3.0  # standard deviations of a pixel's sum below which its own exponent is not fitted

@@ -6,17 +6,15 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import lbj
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.format.attributes import known
 from lbj.progress import track
 
 from ..series.axis import even_axis, width
 from ..series.copying import copied, origin, stored
-
-Floats = NDArray[np.float64]
 
 SUFFIX = " energy shift"
 BLOCK = 4096  # spectra at a time

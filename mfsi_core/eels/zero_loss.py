@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.progress import track
 
 from ..series.axis import even_axis, width
 from ..series.series import is_journal, series
 from .log_linear import fit_loglinear
-
-Floats = NDArray[np.float64]
 
 SMOOTHING = 3  # channels, of the search for the peak
 LEVEL = 0.25  # of the height; the peak is fitted where it is higher

@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .warp import EDGE, Corners, among, is_rigid, solve_bilinear, whole_and_fraction
+from lbj.array_types import Floats, Singles
 
-Floats = NDArray[np.float64]
+from .warp import EDGE, Corners, among, is_rigid, solve_bilinear, whole_and_fraction
 
 
 class Frames:
@@ -29,7 +29,7 @@ class Frames:
     of the scan, the first solution kept.
     """
 
-    def __init__(self, displacement: NDArray[np.float32], recorded: NDArray[np.bool_] | None = None) -> None:
+    def __init__(self, displacement: Singles, recorded: NDArray[np.bool_] | None = None) -> None:
         self.displacement, self.recorded = displacement, recorded
         self.rigid = is_rigid(displacement)
         if not self.rigid:

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Journal, Signal, UsageError, append
+from lbj.array_types import Floats, Singles
 from lbj.format.displacements import by_rows
 
 from ..series.scanned import scanned_of
 
-Affine = NDArray[np.float64]
+Affine = Floats
 
 
 class Registration:
@@ -76,8 +77,8 @@ class Registration:
         stored = _stored(field)
         if not np.isfinite(stored).all():
             raise UsageError("displacement must be finite; mark frames that could not be registered in left_out")
-        self.displacement: NDArray[np.float32] = field.astype(np.float32, copy=False)
-        self.shift: NDArray[np.float64] = stored.mean(axis=(2, 3), dtype=np.float64)
+        self.displacement: Singles = field.astype(np.float32, copy=False)
+        self.shift: Floats = stored.mean(axis=(2, 3), dtype=np.float64)
         self.predicted_error = float(predicted_error)
         frames = len(field)
         self.frame_error = np.full(frames, np.nan) if frame_error is None else np.asarray(frame_error, float)
@@ -240,7 +241,7 @@ class Registration:
         )
 
 
-def _turned(covariance: NDArray[np.float64], turn: Affine) -> NDArray[np.float64]:
+def _turned(covariance: Floats, turn: Affine) -> Floats:
     """Covariance (N, 2, 2) in other pixels; infinite where an infinite part enters."""
     finite = np.where(np.isfinite(covariance), covariance, 0)
     out = turn @ finite @ turn.T

@@ -9,12 +9,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats, Singles
 
 EDGE = 1e-9  # a solution this far outside a cell still counts as on its border
 
 
-def is_rigid(displacement: NDArray[np.float32]) -> bool:
+def is_rigid(displacement: Singles) -> bool:
     """Whether every frame moves as a whole."""
     if displacement.strides[2:] == (0, 0):
         return True
@@ -26,7 +26,7 @@ def scene_positions(start: int, stop: int, upsampling: int) -> Floats:
     return (np.arange(start, stop) + 0.5) / upsampling - 0.5
 
 
-def row_spans(displacement: NDArray[np.float32]) -> Floats:
+def row_spans(displacement: Singles) -> Floats:
     """Lowest and highest scene row that each row of each frame sampled: (N, Y, 2)."""
     field = displacement[:, 0]
     spans = np.stack([field.min(axis=2), field.max(axis=2)], axis=-1).astype(np.float64)
@@ -152,7 +152,7 @@ class Warp:
 
     def __init__(
         self,
-        displacement: NDArray[np.float32],
+        displacement: Singles,
         upsampling: int,
         rows: tuple[int, int],
         columns: tuple[int, int],

@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats, Singles
 from lbj.events import Events
 
 from ..simulation.edx import AXIS_END, BACKGROUND, BEAM_ENERGY, bremsstrahlung, element_spectrum
 from ..simulation.eels import EDGES, edge_shape
 from .protocol import Abilities, Exposure, Frame, Picture, Request
 from .specimen import FIELD, GRID, Specimen, scan_displacement
-
-Floats = NDArray[np.float64]
 
 ELECTRON = 1.602176634e-19  # C
 MAINS = 50.0  # Hz
@@ -181,7 +179,7 @@ class Simulated:
         shape = (*parts[0].shape, len(self._spectra[0]))
         return Events.from_list(np.concatenate(pixels), np.minimum(np.concatenate(channels), shape[2] - 1), shape)
 
-    def _losses(self, density: dict[str, Floats], electrons: float, shift: float) -> NDArray[np.float32]:
+    def _losses(self, density: dict[str, Floats], electrons: float, shift: float) -> Singles:
         """Spectra (Y, X, C) of losses; channel c holds those of energy offset + c * scale + shift."""
         axis: Floats = EELS_START + EELS_STEP * np.arange(EELS_CHANNELS, dtype=float) + shift
         background = (axis / EELS_START) ** -3.0

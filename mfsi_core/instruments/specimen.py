@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from ..simulation.edx import CELL
 from ..simulation.scene import Scene
-
-Floats = NDArray[np.float64]
 
 FIELD = 20e-9  # m
 GRID = 1.25e-10  # m, in which doses are counted

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
+
+from lbj.array_types import Floats
 
 from ..geometry.registration import Registration
 from ..registration.register import LEAST_SEEN, prepared
 from ..registration.rigid.align import align
-
-Floats = NDArray[np.float64]
 
 FEW = 0.5  # frames that must have seen a pixel for the mean to be known there
 UNLIKE = 3  # frames, one after the other, that show something else than the mean, after which it is begun anew

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal
+from lbj.array_types import Floats
 
 from ..geometry.registration import Registration
 from ..maps.map import Map
@@ -134,7 +135,7 @@ class State:
         return drift(known, registration.shift[known], self.following.source)
 
 
-def drift(frames: NDArray[np.int64], shift: NDArray[np.float64], source: Signal | None) -> dict[str, Any] | None:
+def drift(frames: NDArray[np.int64], shift: Floats, source: Signal | None) -> dict[str, Any] | None:
     """Drift of some frames of one region: of the last against the first, and per frame; None of fewer than two.
 
     Parameters

@@ -6,8 +6,8 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lbj.array_types import Floats
 from lbj.reader import Journal
 
 from ..geometry.registration import Registration
@@ -19,8 +19,6 @@ from ..series.scanned import scanned, scanned_of
 from ..series.selection import reference_image
 from .options import Choice
 from .running import RunningRegistration
-
-Floats = NDArray[np.float64]
 
 FULL_SCALE = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # of the converters of image detectors
 SATURATED = 1e-3  # share of the pixels at full scale

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from lbj.array_types import Floats
 
 from ..series.axis import Window, width
 from ..tables.edges import Edge, edges_of
-
-Floats = NDArray[np.float64]
 
 MAJOR = ("K", "L3", "M5", "N5", "N7", "O5", "M3")  # edges to map by, those of a kind by energy
 SOFT = 100.0  # eV; edges below, on the tail of the plasmons, only where there is no other

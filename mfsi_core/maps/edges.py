@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 from ..eels.power_law import extrapolate
 from ..geometry.registration import Registration
@@ -15,8 +15,6 @@ from ..series.axis import Window, window_channels
 from ..series.series import Series
 from .map import Map
 from .window_sums import spectra_of, window_sums
-
-Floats = NDArray[np.float64]
 
 LEAST_CHANNELS = 3
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 from ..accumulation.weighted_sums import weighted_sums
 from ..edx.calibration import Calibration, calibrate
@@ -25,8 +25,6 @@ from ..series.series import Series
 from ..tables.lines import beam_decides, best_line
 from .map import Map
 from .windows import line_window
-
-Floats = NDArray[np.float64]
 
 LEAST_CHANNELS = 16
 SHADOW = 0.1  # of the counts of other lines within a line's width; a line weaker than that stands in their shadow

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 
@@ -21,8 +20,6 @@ from .map import Map
 from .overlaps import LEAST_WEIGHT, line_overlaps
 from .window_sums import spectra_of
 from .windows import adjacent_background, line_window, net_maps, window_maps
-
-Floats = NDArray[np.float64]
 
 METHODS = ("filter", "windows")
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..series.axis import Window
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.events import Events
 
 from ..accumulation.weighted_sums import aligned_sums
 from ..geometry.registration import Registration
 from ..series.axis import centres
 from ..series.series import Series, is_journal, series
-
-Floats = NDArray[np.float64]
 
 
 def spectra_of(source: Any, signal: str | Signal) -> tuple[Series, Floats]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..accumulation.weighted_sums import weighted_sums
 from ..geometry.registration import Registration
@@ -13,8 +13,6 @@ from ..series.axis import Window, centres, width, window_channels
 from ..series.series import Series
 from ..tables.lines import fwhm
 from .map import Map
-
-Floats = NDArray[np.float64]
 
 LINE_HALF_WIDTH = 1.2  # of an element's window, in full widths at half maximum
 FARTHEST = 4  # widths of the window to its background; beyond, a straight line is no guide

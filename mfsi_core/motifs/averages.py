@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 from ..accumulation import pull
 from ..accumulation.fillers import BAND_BYTES
@@ -23,8 +24,6 @@ from ..geometry.warp import Corners
 from ..series.axis import pixel_size
 from ..series.series import Series, series
 from .finding import Motifs
-
-Floats = NDArray[np.float64]
 
 BLOCK_BYTES = 2**24  # of the corners of a block of pixels
 LEAST_BLOCKS = 8

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .lattice import Lattice, grown
+from lbj.array_types import Floats
 
-Floats = NDArray[np.float64]
+from .lattice import Lattice, grown
 
 LEVELS = 4.0  # standard deviations that part two levels of scores
 EQUAL = 0.01  # of the score, within which two transforms are as good

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 RIM = 2  # px beyond the border at which the score is known too
 STEP = 0.25  # px, of the differences from which a maximum is found

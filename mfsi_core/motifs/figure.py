@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..drawing import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
 from ..series.axis import Pixel
 from .finding import Motifs
-
-Floats = NDArray[np.float64]
 
 EDGE = 4.6  # inches, of the mean image's longer side
 SMALL = 2.6  # and of the average's

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..geometry.registration import Registration
 from .choosing import between_levels, joined, on_lattice, within
@@ -16,8 +17,6 @@ from .correlate import Smooth, summits
 from .lattice import Lattice, find_lattice
 from .scores import Scores
 from .symmetry import transforms_of
-
-Floats = NDArray[np.float64]
 
 NOISE = 1.5  # standard deviation of the score of noise, times the root of the motif's pixels (neighbours correlate)
 LEAST_SCORE = 2.0  # standard deviations of noise, where the lattice says that there is a repeat

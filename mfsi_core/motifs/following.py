@@ -6,17 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..accumulation.accumulate import accumulate, coverage
 from ..geometry.registration import Registration
 from ..series.series import series
 from .finding import Motifs
 from .scores import Scores
-
-Floats = NDArray[np.float64]
 
 FARTHEST = 2.0  # px from the place in the mean image, that a repeat is sought
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .correlate import Smooth, summits
+from lbj.array_types import Floats
 
-Floats = NDArray[np.float64]
+from .correlate import Smooth, summits
 
 LEAST_OVERLAP = 0.3  # of the image, for a translation to be looked at
 LEAST_LIKENESS = 0.1  # of an image to its translated self

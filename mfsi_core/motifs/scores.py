@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from .correlate import RIM, Smooth, correlation
 from .symmetry import turned
-
-Floats = NDArray[np.float64]
 
 OVER = 0.25  # px that a repeat may reach over the border
 

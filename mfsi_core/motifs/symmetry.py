@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 FLAT = 0.5  # of the motif's height and width, that weighs 1
 GROUPS = ("1", "2", "3", "4", "6", "m", "2mm", "3m", "4mm", "6mm")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
 from lbj.archive.convert import base_name
@@ -27,8 +26,6 @@ from ..series.axis import pixel_size
 from ..series.recording import Recording
 from ..series.scanned import scanned_of
 from ..series.selection import View, image_signal, reference_images, spectra_signal
-
-Floats = NDArray[np.float64]
 
 LEAST_ENERGY = 1000.0  # eV, of a beam
 MANY = 12  # frames that a note names

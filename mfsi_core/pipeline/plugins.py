@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import lbj
 from lbj import UsageError
+from lbj.array_types import Floats
 from lbj.errors import PluginError
 from lbj.importing.apart import call
 from lbj.plugins.found import Plugin, kind, named
@@ -50,7 +50,7 @@ class Analysis:
     text: list[str] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
     table: dict[str, list[Any]] = field(default_factory=dict)
-    maps: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    maps: dict[str, Floats] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[dict[str, Any]]:

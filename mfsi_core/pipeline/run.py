@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import lbj
 from lbj import LbjError, UsageError
@@ -30,8 +29,6 @@ from .cube import write_cube
 from .maps import add_element_maps
 from .plugins import GROUP
 from .sections import add_analysis, add_counts_section, add_quantification, add_scree
-
-Floats = NDArray[np.float64]
 
 CONVERTED = "series.lbj"  # what is no journal becomes this one
 MADE = ("report.html", "summary.json", "registration.csv", "accumulated.h5")  # by every run with spectra

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..drawing import BLUE, GREY, INK, new_figure, png, without_frame
 from .resolvability import CLEAR, MARGINAL, PAPER, PAPER_FRAMES, PAPER_MOTIFS, Column, column_snr, column_table
@@ -72,7 +73,7 @@ def _points(axes: Any, columns: list[Column], colour: str, face: str, size: floa
             )  # fmt: skip
 
 
-def _labels(axes: Any, columns: list[Column], colour: str, side: int, levels: NDArray[np.float64]) -> None:
+def _labels(axes: Any, columns: list[Column], colour: str, side: int, levels: Floats) -> None:
     """Write elements above (1) or below (-1) their points, farther off where a label or a line is already."""
     from matplotlib.patheffects import withStroke
 

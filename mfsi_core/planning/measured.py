@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.reader import Journal
 
 from ..series.recording import Recording
-
-Floats = NDArray[np.float64]
 
 
 def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX") -> dict[str, float]:

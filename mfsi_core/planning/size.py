@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 ELEMENTS = ("Ag", "Se", "Sn", "Zn")
 CHANNELS = 2048

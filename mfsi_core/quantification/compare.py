@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from .result import Quantification
 from .summing import spectra_in
@@ -17,9 +18,7 @@ from .summing import spectra_in
 ENDINGS = (".npz", ".csv", ".parquet")
 
 
-def chip_spectra(
-    source: Any, result: Quantification, signal: Any = "EDX", registration: Any = None
-) -> NDArray[np.float64]:
+def chip_spectra(source: Any, result: Quantification, signal: Any = "EDX", registration: Any = None) -> Floats:
     """Raw spectrum of every chip: (N, C), all channels of the signal, counts."""
     spectra = spectra_in(source, signal, registration)
     channels = np.arange(spectra.axis.size, dtype=np.int32)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from ..drawing import (
     BLUE,
@@ -25,8 +26,6 @@ from ..edx.unassigned import ELEMENT
 from ..series.axis import Pixel
 from ..text import greek
 from .result import Quantification
-
-Floats = NDArray[np.float64]
 
 
 def at_map(result: Quantification, element: str, pixel: Pixel | None = None) -> bytes:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from ..edx.calibration import Calibration
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model
@@ -15,8 +17,6 @@ from .chips import Chips
 from .methods import BATCH
 from .poisson_fit import poisson_fit
 from .summing import Spectra
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from lbj import UsageError
-
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 METHODS = ("cliff-lorimer", "zeta", "cross-section")
 AVOGADRO = 6.02214076e23

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 ROUNDS = 100
 ENOUGH = 1e-8  # log-likelihood still to be gained

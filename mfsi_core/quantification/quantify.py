@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
@@ -26,8 +26,6 @@ from .intensities import Intensities, by_filter, by_likelihood
 from .methods import METHODS, Absorber, Composition, checked_dose, composition
 from .result import Quantification
 from .summing import Spectra, spectra_in
-
-Floats = NDArray[np.float64]
 
 FITS = ("poisson", "linear")
 PREFERRED = (1000.0, 16000.0)  # eV; alpha lines between them are the first choice

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..edx.axis_check import AxisCheck
 from ..edx.calibration import Calibration
@@ -21,8 +22,6 @@ from ..text import greek
 from .chips import Chips
 from .factors import Factor
 from .methods import Composition
-
-Floats = NDArray[np.float64]
 
 NEAR = 25.0  # eV, of a stray peak to the line that may explain it
 FEW = 20.0  # counts below which an intensity is flagged

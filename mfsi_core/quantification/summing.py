@@ -11,14 +11,13 @@ from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.events import Events
 from lbj.frame import Frame
 
 from ..geometry.registration import Registration
 from ..series.axis import centres
 from ..series.series import Series, is_journal, series
-
-Floats = NDArray[np.float64]
 
 BAND_BYTES = 2**27  # of a cube that is held at a time
 TILE = 16384  # pixels whose filtered counts stay in cache

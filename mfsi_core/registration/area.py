@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats, Singles
+
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, Hops, find_hops, steadied
 from .laid import Laid, mean_of, misfit
@@ -17,9 +19,6 @@ from .rows.drift import mains_hum, with_shear
 from .rows.field import Field, register_rows
 from .rows.kernels import displaced
 from .sight import covariance, sight
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 WINDOW = 6  # known frames that new ones are aligned with
 SMALLEST = 8  # rows and columns from which on rows are registered for themselves

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats, Mask, Singles
+
 from .laid import Laid, mean_of, misfit
 from .threads import each
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 ELSEWHERE = "shows something else than the other frames"
 OTHER, UNRECORDED, ABSURD = "show something else than the other frames", "not recorded", "of absurd value"

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from .laid import Laid, mean_of, misfit
+from lbj.array_types import Floats, Singles
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+from .laid import Laid, mean_of, misfit
 
 ALIKE = 0.6  # of the scene's correlation with itself, from which on a shift may be a lattice period
 RESEMBLING = 0.3  # the same, from which on a part of the scene may have one

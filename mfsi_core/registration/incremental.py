@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats, Singles
 
 from ..geometry.registration import Registration
 from .area import Area, register_area
 from .register import assemble, prepared, usable_frames
-
-Floats = NDArray[np.float64]
 
 FEWEST = 4  # frames of an area whose registration is refined and not made anew
 
@@ -79,7 +77,7 @@ class IncrementalRegistration:
             self._registration = assemble(stack, area, usable, parts, said, across=self.across, to_field=self.to_field)
         return self._registration
 
-    def _area(self, name: int, stack: NDArray[np.float32]) -> Area:
+    def _area(self, name: int, stack: Singles) -> Area:
         count, found = self._areas.get(name, (0, None))
         if found is None or count != len(stack):
             found = register_area(stack, found.fitted if found is not None and count >= FEWEST else None)

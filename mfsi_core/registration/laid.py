@@ -10,12 +10,11 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from lbj.array_types import Floats, Singles
+
 from .rigid.pairs import noise_filter
 from .rows.kernels import displaced
 from .threads import summed
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 SEEN = 0.3  # of a frame's weight on a pixel of the scene, from which on it has seen it
 PAD = 2  # px of the scene beyond the displaced frames

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats, Singles
 from lbj.errors import PluginError
 from lbj.importing.apart import call
 from lbj.plugins.found import kind, named
@@ -15,10 +15,9 @@ from lbj.plugins.found import kind, named
 from .area import Area
 
 GROUP = "mfsi.registrations"
-Floats = NDArray[np.float64]
 
 
-def register_area(stack: NDArray[np.float32], name: str) -> Area:
+def register_area(stack: Singles, name: str) -> Area:
     """Register the frames of one area, (N, Y, X), NaN where a pixel is missing, with a plugin.
 
     Raises

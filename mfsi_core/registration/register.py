@@ -10,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats, Mask, Singles
 
 from ..accumulation.mean import aligned_mean
 from ..geometry.registration import Registration
 from ..series.recording import Recording
-from ..series.scanned import Mask, scanned_of
+from ..series.scanned import scanned_of
 from ..series.selection import image_signal, reference_images, spectra_signal
 from ..series.series import is_journal
 from . import plugins as registrations
 from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing, sample
 from .rigid.align import align
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 CLIPPED = 0.05  # share of a frame's pixels at the highest value, above that of most frames
 LEAST_SEEN = 0.25  # of a frame's pixels
@@ -177,7 +175,7 @@ def assemble(
     )
 
 
-def _offsets(stack: Singles, field: NDArray[np.float32], area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
+def _offsets(stack: Singles, field: Singles, area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
     """Shift (N, 2) that lays each area's aligned mean on the others', modulo the lattice."""
     out, means, of = np.zeros((len(stack), 2)), [], []
     for name in np.unique(area):
@@ -195,9 +193,7 @@ def _offsets(stack: Singles, field: NDArray[np.float32], area: NDArray[Any], kno
     return out
 
 
-def _share(
-    area: NDArray[Any], name: int | None, known: NDArray[np.bool_], field: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _share(area: NDArray[Any], name: int | None, known: NDArray[np.bool_], field: Singles) -> Singles:
     """Mean displacement of the frames of one area (of all: None), laid on these frames: (N, 2, 1, 1)."""
     member = np.ones_like(known) if name is None else area == name
     chosen = member & known

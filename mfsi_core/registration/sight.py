@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from .laid import Laid, mean_of
-
-Floats = NDArray[np.float64]
 
 CERTAIN = 5.0  # standard deviations by which what two half series show alike must exceed noise
 LEAST = 0.1  # of the clearest direction's squared slope: rows misplaced in all frames alike leave as much

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
+
 from ..drawing import BLUE, GREY, ORANGE, image_panels, label_lines, limits_of, new_figure, picture, png, without_frame
 from ..series.axis import Pixel
-
-Floats = NDArray[np.float64]
 
 STROBE = 0.15  # keV; below it a detector's zero-strobe peak lies
 

@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal
+from lbj.array_types import Floats
 
 from ..geometry.registration import Registration
 from ..maps.map import Map
 from ..series.axis import Pixel
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 Pixel = tuple[float, float]  # edges of a pixel along y and x, m
 LEAST_PIXEL, LARGEST_PIXEL = 1e-15, 1.0  # m; what is stated beyond is no size
 
-Floats = NDArray[np.float64]
 Window = tuple[float, float]
 
 STROBE = 150.0  # eV; below it lies the zero-strobe peak of a detector

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats
 
 from .axis import Pixel, above_strobe, pixel_size
 from .recording import Recording
 from .series import Series, is_journal
-
-Floats = NDArray[np.float64]
 
 ELECTRON = 1.602176634e-19  # C
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 
 from .axis import even_axis, width
 from .moving import move
 from .recording import Recording
-
-Floats = NDArray[np.float64]
 
 WHOLE = 1e-7  # a move this near to a whole number of channels is one
 

@@ -8,9 +8,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats
 from lbj.events import Events
-
-Floats = NDArray[np.float64]
 
 
 class SharedEvents(Events):

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal
+from lbj.array_types import Mask
 
 from .recording import Recording
-
-Mask = NDArray[np.bool_]
 
 
 def scanned(frame: Any, signal: Signal) -> Mask | None:

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Frame, Signal, UsageError
+from lbj.array_types import Floats
 from lbj.progress import track
 
 from .axis import above_strobe
 from .energy_shifts import Shifts
 from .recording import Recording
 from .scanned import scanned
-
-Floats = NDArray[np.float64]
 
 
 class View:

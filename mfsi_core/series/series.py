@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats, Mask
 from lbj.events import Events
 from lbj.frame import Frame
 
 from .energy_shifts import Shifts, moved
 from .recording import Recording
-from .scanned import Mask, scanned_of
+from .scanned import scanned_of
 from .selection import View
 
 
@@ -120,7 +121,7 @@ class _Frames:
 class _Shifted:
     """Frames shifted as told."""
 
-    def __init__(self, data: Any, shifts: NDArray[np.float64], signal: Signal) -> None:
+    def __init__(self, data: Any, shifts: Floats, signal: Signal) -> None:
         self.data, self.shifts, self.signal = data, shifts, signal
 
     def __len__(self) -> int:
@@ -132,8 +133,8 @@ class _Shifted:
     def nearest(self, index: int) -> Any:
         return moved(self.data[index], self._of(index), self.signal, nearest=True)
 
-    def _of(self, index: int) -> NDArray[np.float64]:
-        shift: NDArray[np.float64] = self.shifts[index]
+    def _of(self, index: int) -> Floats:
+        shift: Floats = self.shifts[index]
         known = np.isfinite(shift)
         if not known.any():
             raise UsageError(f"energy_shift of frame {index} is not finite")

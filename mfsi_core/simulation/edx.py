@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.events import Events
 
 from ..tables.lines import fwhm, lines_of
 from .image import Disturbance, Draw
 from .scan import Distortion
 from .scene import Scene
-
-Floats = NDArray[np.float64]
 
 BEAM_ENERGY = 200e3  # eV
 AXIS_END = 20480.0  # eV

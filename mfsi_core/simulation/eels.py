@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import Signal
+from lbj.array_types import Floats, Singles
 
 from .scene import Scene
-
-Floats = NDArray[np.float64]
 
 EDGES = {"Ca": (346.0, 0.10), "Ti": (456.0, 0.12), "O": (532.0, 0.08), "Mn": (640.0, 0.08)}
 CELL = 3.9e-10  # m
@@ -144,7 +142,7 @@ class EelsSimulation:
         data["HAADF"] = np.minimum(rng.poisson(self._seen(index).haadf), 65535).astype(np.uint16)
         return data, {"dwell_time": DWELL}
 
-    def _detect(self, rng: np.random.Generator, mean: Floats) -> NDArray[np.float32]:
+    def _detect(self, rng: np.random.Generator, mean: Floats) -> Singles:
         counts = self.gain * rng.poisson(mean / self.gain) + rng.normal(0, self.read_noise, mean.shape)
         return np.rint(counts).astype(np.float32)
 

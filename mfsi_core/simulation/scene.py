@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..tables.lines import symbols
-
-Floats = NDArray[np.float64]
 
 SITES = (((0.0, 0.0),), ((0.5, 0.5),), ((0.5, 0.0), (0.0, 0.5)))
 WIDTH = 0.13  # standard deviation of a column, in cell edges

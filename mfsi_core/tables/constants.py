@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from .rows import table_rows
-
-Floats = NDArray[np.float64]
 
 
 @lru_cache(maxsize=1)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...array_types import Floats
 from ..kernels import fit as fit_kernels
 from ..kernels import integers as kernels
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Tap = tuple[int, int, int, int]  # plane (0 values, 1 means), dy, dx, dc
 

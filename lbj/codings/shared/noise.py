@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...array_types import Floats
 from ...errors import UsageError
 from .declared import Noise
-
-Floats = NDArray[np.float64]
 
 PIXELS, CHANNELS = 256, 1024  # looked at
 COMPONENTS = 10

@@ -14,8 +14,6 @@ from .declared import Noise
 from .integers import Cursor, number, signed
 from .noise import variance
 
-Floats = NDArray[np.float64]
-
 CLAUSE = "8.8.2"
 MOST_A, MOST_L, MOST_B = 2**11, 2**35, 2**60
 MOST_S, MOST_F = 62, 24

@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
+
+from lbj.array_types import Floats, Singles
 
 from .consensus import consensus
 from .pairs import candidate_shifts, graph
 from .refine import refine
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 FADE = 2  # rows over which a frame fades out towards missing ones
 SPIKE = 3.0  # times the range of all but the highest pixels, by which a spike exceeds its neighbours more than these

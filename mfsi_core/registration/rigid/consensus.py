@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csgraph
 from scipy.sparse.linalg import splu
 
-from .pairs import NEAR, Pairs, graph
+from lbj.array_types import Floats
 
-Floats = NDArray[np.float64]
+from .pairs import NEAR, Pairs, graph
 
 TOLERANCE = 0.5  # misfit, in widths of the correlation peaks, at which a candidate's support falls to one half
 SPAN = 15.0  # loss of log-likelihood that lets a candidate's weight fall to 1/e

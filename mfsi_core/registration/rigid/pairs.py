@@ -12,11 +12,10 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from lbj.array_types import Floats, Singles
+
 from ..threads import each
 from .row_scores import row_scores
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 FEW = 40  # frames, up to which every pair is compared
 NEAR = 15  # frames; of more, all pairs not farther apart are, which decide which lattice period is meant

@@ -10,11 +10,10 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from lbj.array_types import Floats, Singles
+
 from ..threads import summed
 from .pairs import noise_filter, taper
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 EDGE = 4.0  # px over which a frame fades out at its border
 ROUNDS = 15

@@ -9,9 +9,9 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..threads import each
+from lbj.array_types import Floats, Singles
 
-Floats = NDArray[np.float64]
+from ..threads import each
 
 MARGIN = 4  # grid points left out at the border
 PHASES = 2  # to a grid point, on which shifts are taken
@@ -20,7 +20,7 @@ ROWS = 48  # compared at most
 
 
 def row_scores(
-    clean: NDArray[np.float32],
+    clean: Singles,
     seen: NDArray[np.bool_],
     first: Any,
     second: Any,
@@ -86,7 +86,7 @@ def _of_frame(
     return out
 
 
-def _phases(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def _phases(image: Singles) -> Singles:
     """The image moved on by fractions of a grid point: (PHASES, PHASES, Y, X), pixel q + f of it at q."""
     spectrum = fft.rfft2(image)
     waves = [2j * np.pi * w for w in (fft.fftfreq(image.shape[0]), fft.rfftfreq(image.shape[1]))]

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 FEWEST = 4  # frames that show a steady drift or a hum
 CERTAIN = 3.0  # standard errors of a steady drift

@@ -9,14 +9,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lbj.array_types import Floats, Singles
 
 from .jitter import Jitter, gather
 from .scene import SceneFit
 from .stage import Stage
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
-
-Floats = NDArray[np.float64]
 
 ROUNDS = 15
 SETTLED = 0.2  # of the predicted error, the change at which rounds end
@@ -55,10 +54,10 @@ class Field:
     error: Floats
     prior: Jitter
     residual: float
-    trust: NDArray[np.float32]
+    trust: Singles
 
 
-def register_rows(images: NDArray[np.float32], shift: Floats, before: Field | None = None) -> Field:
+def register_rows(images: Singles, shift: Floats, before: Field | None = None) -> Field:
     """Estimate the displacement of every row.
 
     The scene is a cubic B-spline with a Wiener prior learned from the frames' common power spectrum. Each row of each
@@ -122,7 +121,7 @@ def register_rows(images: NDArray[np.float32], shift: Floats, before: Field | No
     return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust)
 
 
-def _variance(draw: NDArray[np.float32], basis: Any) -> Floats:
+def _variance(draw: Singles, basis: Any) -> Floats:
     """Mean variance of one component of each frame's displacement, px²: (N,), from a posterior draw (N, Y, 2K)."""
     square = (draw.reshape(*draw.shape[:2], -1, 2) ** 2).mean(axis=(1, 3))
     return np.asarray((square * (basis[: square.shape[1]] ** 2).mean(axis=1)).sum(axis=-1))

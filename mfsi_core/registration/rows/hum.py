@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 SHORT = 32  # rows, in fewer of which a hum is not sought
 SLOWEST = 2  # cycles a frame, below which nothing is a hum

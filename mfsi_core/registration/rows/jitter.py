@@ -11,11 +11,11 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from lbj.array_types import Floats, Singles
+
 from .hum import apart, frequency, waves
 from .unknowns import SHIFTS
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 Waves = NDArray[np.complex128]
 
 ROUNDS = 60

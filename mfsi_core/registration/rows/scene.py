@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from ..rigid.pairs import taper
+from lbj.array_types import Singles
 
-Singles = NDArray[np.float32]
+from ..rigid.pairs import taper
 
 ROUNDS = 2
 CAUTION = 1.5  # noise powers that never count as the scene's

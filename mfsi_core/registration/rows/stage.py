@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lbj.array_types import Floats, Singles
+
 from ..threads import each, summed
 from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
 from .unknowns import SHADES, information
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 FEW = 4  # frames whose rows are told of at once
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less

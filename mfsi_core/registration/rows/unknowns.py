@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 MODES = 4  # of the displacement: Legendre polynomials up to the third degree, (y, x) of each in turn
 SHADES = 3  # of the brightness that is added: up to the second degree; a gain of the row comes last
