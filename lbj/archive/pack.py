@@ -47,7 +47,8 @@ def pack(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Packed:
     """Write a journal with the smallest lossless coding of each signal, every frame addressable as before.
 
     Signals that are stored with loss are copied block by block. Amendments, displacements, personal data and records
-    that this version does not know come along as they are, those inside frames too; static data that were replaced do not.
+    that this version does not know come along as they are, those inside frames too; static data that were replaced do
+    not.
 
     Raises
     ------

@@ -80,7 +80,7 @@ def strip(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Stripped
             stored,
             lambda attributes: _attributes(scrubber, attributes),
             kept,
-            lambda frame: [],
+            lambda _: [],
         )
         digest = copying.write(journal, out, form)
         texts = [f"{name} {form.metadata[name]!r}" for name in FREE if form.metadata.get(name)]
