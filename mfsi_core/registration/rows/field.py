@@ -109,8 +109,6 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         prior.learn(told)
         if 0 < turn < FEWEST:
             prior.tune(modes[:, :, 0])
-        if 0 < turn < FEWEST:
-            prior.tune(modes[:, :, 0])
         settled = change < max(SETTLED * float(error.mean()), LEAST_CHANGE) and error.mean() > STEADY * before_error
         if turn + 1 >= (FEWEST if before is None else 2) and settled:
             if doubted or not stage.doubt():

@@ -26,6 +26,11 @@ class SceneFit:
         Of a frame.
     room : (int, int)
         Largest displacement to be held, px.
+
+    Attributes
+    ----------
+    noise_slope : (2,)
+        Mean square slope (y, x) of the noise left in the scene, in noise variances of the frames' mean, px⁻².
     """
 
     def __init__(self, shape: tuple[int, int], room: tuple[int, int]) -> None:
@@ -42,6 +47,8 @@ class SceneFit:
         fy, fx = fft.fftfreq(self.size[0])[:, None], fft.rfftfreq(self.size[1])[None]
         response = ((2 + np.cos(2 * np.pi * fy)) * (2 + np.cos(2 * np.pi * fx)) / 9) ** 2
         self.response = response.astype(np.float32)
+        self.square = tuple((2 * np.pi * f).astype(np.float32) ** 2 for f in (fy, fx))
+        self.noise_slope = np.zeros(2)
         twice = np.full(self.size[1] // 2 + 1, 2.0, np.float32)
         twice[0] = 1
         if self.size[1] % 2 == 0:
@@ -72,6 +79,8 @@ class SceneFit:
         signal.flat[0] = max(signal.flat[0], power.flat[0])
         prior = weight * self.response / signal
         inverse = 1 / (weight * self.response + prior)
+        passed = (weight * self.response * inverse) ** 2 * self.twice
+        self.noise_slope = np.array([float((passed * square).sum(dtype=np.float64)) for square in self.square])
 
         def inner(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> float:
             return float(((a.real * b.real + a.imag * b.imag).sum(axis=0, dtype=np.float64) * self.twice).sum())

@@ -14,7 +14,7 @@ from lbj.array_types import Floats, Singles
 from ..threads import each, summed
 from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
-from .unknowns import SHADES, information
+from .unknowns import SHADES, SHIFTS, information
 
 FEW = 4  # frames whose rows are told of at once
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
@@ -85,12 +85,27 @@ class Stage:
                 look(self.scene.knots, self.scene.corner, modes[n], self.bright[n], self.basis, self.images[n],
                      lines[n], noise, self.trust[n], sums[k], statistics[n])  # fmt: skip
             self.misfit[group] = sums[:, :, 16, 0] / _likely(sums[:, :, 15, 0])
-            return None if work is None else work(group, *information(sums))
+            return None if work is None else work(group, *self._attenuated(sums))
 
         found = each(one, self.few)
         self._fit_noise(statistics.sum(axis=0), len(statistics))
         self._fit_lines(statistics)
         return found
+
+    def _attenuated(self, sums: Singles) -> tuple[Floats, Floats]:
+        """Information and pull of rows, less what the noise in the scene's own slopes feigns.
+
+        With the information F of the slopes seen and N of their noise, the pull says of a displacement d only (F - N) d
+        with the variance F: as much as (F - N)² / F would without noise in the slopes.
+        """
+        matrix, pull = information(sums)
+        feigned = sums[:, :, 15, 0] * float(self.scene.noise_slope.sum()) / len(self.images)
+        seen = np.maximum(matrix[..., 0, 0] + matrix[..., 1, 1], 1e-30)
+        share = np.clip(1 - feigned / seen, 0, 1)[..., None]
+        matrix[..., :SHIFTS, :] *= share[..., None]
+        matrix[..., :, :SHIFTS] *= share[..., None]
+        pull[..., :SHIFTS] *= share
+        return matrix, pull
 
     def doubt(self) -> bool:
         """Trust rows less the more they misfit: not at all from twice what is likely, or than their frame's best do.
