@@ -26,6 +26,7 @@ ROUNDS = 2  # of hops found and rows fitted again
 FAR = 5.0  # times the usual step, and px, beyond which a frame stands apart from its neighbours
 APART = "lies far from the frames before and after"
 STILL = 1e-3  # px
+UNKNOWN = 0.3  # px, displacement of rows that is thought likely where they cannot be placed
 STEADY = 0.2  # share of the frames that may go on as before where most go to and fro
 TRUSTED = 0.5  # trust in a row, below which that is said
 CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
@@ -123,6 +124,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
     if _rows_are_worse(laid, place):
         modes = _shifted(place, rows)
+        out.error[good] = np.hypot(fitted.error, np.maximum(_own(fitted.modes), UNKNOWN))
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
     else:
         modes = with_shear(fitted.modes)
@@ -182,6 +184,12 @@ def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
         return None
     other = register_rows(images, even)
     return other if other.residual < (1 + CHANCE / np.sqrt(images.size)) * fitted.residual else None
+
+
+def _own(modes: Floats) -> Floats:
+    """Displacement of each frame's rows from the frame's, a component, px rms: (N,)."""
+    place = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
+    return np.asarray(np.sqrt((place**2).mean(axis=(1, 2))))
 
 
 def _keeps_still(modes: Floats) -> bool:

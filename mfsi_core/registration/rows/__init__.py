@@ -7,5 +7,6 @@ jitter.py    prior of the rows' displacements, learned from the rows, and their 
 kernels.py   the scene as a cubic B-spline, seen from the displaced pixels of one frame, in single precision
 scene.py     the scene that all frames sampled, freed of noise, as knots of a cubic B-spline
 stage.py     the frames, the scene they show, and what is fitted beside it; kernels run over the frames in threads
+taken.py     how much of the rows' displacements the scene may have taken on
 unknowns.py  unknowns of a row, its displacement and brightness, as polynomials along it; what the pixels tell of them
 """

@@ -12,9 +12,11 @@ import numpy as np
 
 from lbj.array_types import Floats, Singles
 
+from .hum import left_in_scene, moving
 from .jitter import Jitter, gather
 from .scene import SceneFit
 from .stage import Stage
+from .taken import taken_on
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 
 ROUNDS = 15
@@ -95,8 +97,9 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
         stage.look(modes.astype(np.float32))
+    begun, of_hum = 0, 0.0  # the round in which the scene begins to be kept smooth; variance
     for turn in range(ROUNDS):
-        stage.fit_scene(modes.astype(np.float32), rough * FALL**turn)
+        stage.fit_scene(modes.astype(np.float32), rough * FALL ** (turn - begun))
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
         told = gather(stage.look(modes.astype(np.float32), partial(prior.posterior, unknown)))
         before_error = float(error.mean())
@@ -104,18 +107,25 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - modes
         new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         new -= _unseen(new, error, stage.basis)
+        if prior.line and turn > 1:
+            shift = new[:, :, 0, 0].mean(axis=1)
+            wave, of_hum = left_in_scene(told.line[:, :, 0], prior.line, shift)
+            if wave.any():
+                new[:, :, 0] += moving(wave, prior.line, shift, rows)
+                begun = begun or turn + 1
         change = float(np.sqrt(np.mean((new - modes) ** 2)))
         modes, stage.bright = new, told.unknown[:, :, SHIFTS:].astype(np.float32)
         prior.learn(told)
         if 0 < turn < FEWEST:
             prior.tune(modes[:, :, 0])
         settled = change < max(SETTLED * float(error.mean()), LEAST_CHANGE) and error.mean() > STEADY * before_error
-        if turn + 1 >= (FEWEST if before is None else 2) and settled:
+        if turn - begun + 1 >= (FEWEST if before is None else 2) and settled:
             if doubted or not stage.doubt():
                 break
             doubted = True
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     left = LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis)
+    left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
     return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft, ndimage, optimize
 
 from lbj.array_types import Floats
 
@@ -14,6 +14,11 @@ SHORT = 32  # rows, in fewer of which a hum is not sought
 SLOWEST = 2  # cycles a frame, below which nothing is a hum
 FINER = 8  # points on the frequency axis for each cycle a frame
 STANDS_OUT = 8.0  # times the power around it, a line
+EVEN = 20.0  # the same, of a line whose phase advances alike from frame to frame
+FEWEST = 5  # frames that show a hum to have one amplitude and an even phase
+ONE_HUM = 0.1  # of the hum's power, what may be left of it then
+TURNS = 16  # phases tried, times the frames
+CERTAIN = 3.0  # standard errors of a hum in the scene
 FEW = 4  # frames, below which what is fixed to the scene is not told from what is fixed to the frame
 
 
@@ -27,12 +32,15 @@ def frequency(place: Floats, noise: float) -> float:
         return 0.0
     window = np.hanning(rows)
     wave = fft.rfft((place - place.mean(axis=1, keepdims=True)) * window[:, None], FINER * rows, axis=1)
-    power = apart(wave, place[:, :, 0].mean(axis=1)).sum(axis=1)
+    wave, free = _apart(wave, place[:, :, 0].mean(axis=1))
+    power = ((np.abs(wave) ** 2).sum(axis=0) / free).sum(axis=1)
     around = ndimage.median_filter(power, 6 * FINER + 1, mode="nearest")
     around = np.maximum(around, noise * (window**2).sum())
+    even = (np.abs(fft.fft(wave, 2 * len(wave), axis=0)) ** 2).sum(axis=2).max(axis=0) / free[:, 0]
     first = SLOWEST * FINER
-    peak = first + int(np.argmax(power[first:-1] / around[first:-1]))
-    if power[peak] < STANDS_OUT * around[peak] or not power[peak - 1] <= power[peak] >= power[peak + 1]:
+    clear = np.maximum(power / STANDS_OUT, even / EVEN) / around
+    peak = first + int(np.argmax(clear[first:-1]))
+    if clear[peak] < 1 or not power[peak - 1] <= power[peak] >= power[peak + 1]:
         return 0.0
     below, at, above = np.log(np.maximum(power[peak - 1 : peak + 2], 1e-300))
     return float((peak + 0.5 * (below - above) / min(below - 2 * at + above, -1e-9)) / (FINER * rows))
@@ -49,19 +57,74 @@ def waves(line: float, rows: int) -> tuple[Floats, Floats]:
     return both[0][:, : 2 if line else 0], both[1][:, : 2 if line else 0]
 
 
+def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, float]:
+    """Hum that the scene has taken on, as coefficients (4,) of `waves`, and what a component varies by for it, px².
+
+    A scene distorted by a wave, and all frames less that wave, show the same: of the hum of frame n, a wave c_n, the
+    scene takes on what moves with the frames' shifts. A hum has one amplitude and its phase advances alike from frame
+    to frame, so that c_n = a exp(2πi n t) - m exp(2πi cycles shift_n), and m is what the scene has. It is zero where
+    the frames do not follow this, or hardly, or their shifts advance as the phase does.
+
+    Parameters
+    ----------
+    line : (N, 4)
+        Coefficients of the waves found in each frame: cosine (y, x) and sine.
+    cycles : float
+        A row.
+    shift : (N,)
+        Of the frames along the rows' normal, px.
+    """
+    frames = len(line)
+    found = line[:, :2] - 1j * line[:, 2:]
+    number, scene = np.arange(frames), -np.exp(2j * np.pi * cycles * shift)
+    alone = (np.abs(found) ** 2).mean(axis=0) / frames
+    apart = (1 - float(np.abs(scene.mean())) ** 2) / 4  # of what frames show alike nothing is known, nor does it count
+    if frames < FEWEST:
+        return np.zeros(4), float(alone.sum()) * apart
+
+    def fit(turn: float) -> tuple[float, Floats, Floats]:
+        waves = np.stack([np.exp(2j * np.pi * turn * number), scene], axis=1)
+        both = waves.conj().T @ waves + 1e-9 * np.eye(2)
+        inverse = np.linalg.inv(both)
+        fitted = inverse @ (waves.conj().T @ found)
+        rest = (np.abs(found - waves @ fitted) ** 2).sum(axis=0)
+        return float(rest.sum()), fitted[1], rest / (frames - 2.5) * inverse[1, 1].real
+
+    turns = np.arange(0, 1, 1 / (TURNS * frames))
+    best = turns[int(np.argmin([fit(turn)[0] for turn in turns]))]
+    width = 1 / (TURNS * frames)
+    best = float(optimize.minimize_scalar(lambda t: fit(t)[0], bounds=(best - width, best + width), method="bounded").x)
+    rest, taken, variance = fit(best)
+    if rest > ONE_HUM * float((np.abs(found) ** 2).sum()) or (variance > alone).all():
+        return np.zeros(4), float(alone.sum()) * apart
+    taken = np.where(np.abs(taken) ** 2 > CERTAIN**2 * variance, taken, 0)
+    return np.concatenate([taken.real, -taken.imag]), float(np.minimum(variance, alone).sum()) * apart
+
+
+def moving(wave: Floats, cycles: float, shift: Floats, rows: int) -> Floats:
+    """Displacement (N, Y, 2) of rows by a wave of the scene, coefficients (4,) as of `waves`, at the frames' shifts."""
+    turn = 2 * np.pi * cycles * (np.arange(rows) - (rows - 1) / 2 + shift[:, None])[..., None]
+    return np.asarray(wave[:2] * np.cos(turn) + wave[2:] * np.sin(turn))
+
+
 def apart(waves: NDArray[Any], shift: NDArray[Any]) -> Floats:
     """Variance of the waves (N, F, M) over the frames: less what is fixed to the frame, and what is fixed to the scene.
 
     The latter moves with the frames' shift (N,) along the rows' normal, px; it is what the scene fitted lacks.
     """
+    waves, free = _apart(waves, shift)
+    return np.asarray((np.abs(waves) ** 2).sum(axis=0, dtype=float) / free)
+
+
+def _apart(waves: NDArray[Any], shift: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
+    """Waves less that, and of how many frames they are still free, (F, 1)."""
     frames, number = waves.shape[:2]
     waves = waves - waves.mean(axis=0)
     if frames < FEW:
-        return np.asarray((np.abs(waves) ** 2).sum(axis=0, dtype=float) / max(frames - 1, 1))
+        return waves, np.full((number, 1), max(frames - 1.0, 1.0))
     turn = np.exp(1j * np.pi / (number - 1) * np.arange(number) * shift[:, None])
     turn -= turn.mean(axis=0)
     size = (np.abs(turn) ** 2).sum(axis=0)
     turn *= np.where(size > frames / FEW, 1 / np.sqrt(np.maximum(size, 1e-9)), 0)
     waves -= (turn[:, :, None] * np.einsum("nf,nfm->fm", turn.conj(), waves)).astype(waves.dtype)
-    free = frames - 1 - (np.abs(turn) ** 2).sum(axis=0)
-    return np.asarray((np.abs(waves) ** 2).sum(axis=0, dtype=float) / free[:, None])
+    return waves, np.asarray(frames - 1 - (np.abs(turn) ** 2).sum(axis=0))[:, None]

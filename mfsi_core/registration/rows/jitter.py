@@ -28,6 +28,7 @@ RETURN = 2.0  # times that, until power given up is believed again
 LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
 LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
 APART = 2.0  # cycles a frame, within which power is a hum's
+JITTERS = np.concatenate([[0.0], np.geomspace(0.02, 2.0, 30) ** 2])  # px², powers a row may have that are not seen
 GONE = 0.01  # of the noise, the power that is nothing
 
 
@@ -246,10 +247,17 @@ class Jitter:
         self._free()
 
     def given_up(self, basis: Any) -> float:
-        """Variance of a component of displacements in power given up: what is seen, and its standard error, px²."""
-        each = self._given_up[:, :SHIFTS].reshape(2, -1, 2) / 2
-        seen, unsure = each * (basis[: each.shape[1]] ** 2).mean(axis=1)[:, None]
-        return max(float(seen.sum()), 0.0) + float(np.sqrt((unsure**2).sum()))
+        """Expected variance of a component of displacements whose power was given up, px².
+
+        Rows either do not move for themselves or by any of `JITTERS`, and what is seen of it has a standard error.
+        """
+        seen, unsure = self._given_up[:, :SHIFTS]
+        unlike = ((seen - JITTERS[:, None]) / np.where(unsure > 0, unsure, 1.0)) ** 2 / 2
+        likely = np.exp(unlike.min(axis=0) - unlike)
+        likely[0] *= len(JITTERS) - 1
+        power = (likely * JITTERS[:, None]).sum(axis=0) / likely.sum(axis=0)
+        each = np.where(unsure > 0, power, 0.0).reshape(-1, 2).mean(axis=1)
+        return float((each * (basis[: each.size] ** 2).mean(axis=1)).sum())
 
 
 def _uncertain(mean: Floats, power: Floats) -> Floats:

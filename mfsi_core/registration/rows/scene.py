@@ -31,6 +31,10 @@ class SceneFit:
     ----------
     noise_slope : (2,)
         Mean square slope (y, x) of the noise left in the scene, in noise variances of the frames' mean, px⁻².
+    taken : float
+        Share of that noise that residuals lack, since the scene has taken it on.
+    signal : (H, W//2+1)
+        Power of the scene, in powers of that noise.
     """
 
     def __init__(self, shape: tuple[int, int], room: tuple[int, int]) -> None:
@@ -48,7 +52,7 @@ class SceneFit:
         response = ((2 + np.cos(2 * np.pi * fy)) * (2 + np.cos(2 * np.pi * fx)) / 9) ** 2
         self.response = response.astype(np.float32)
         self.square = tuple((2 * np.pi * f).astype(np.float32) ** 2 for f in (fy, fx))
-        self.noise_slope = np.zeros(2)
+        self.noise_slope, self.taken, self.signal = np.zeros(2), 1.0, response
         twice = np.full(self.size[1] // 2 + 1, 2.0, np.float32)
         twice[0] = 1
         if self.size[1] % 2 == 0:
@@ -77,9 +81,12 @@ class SceneFit:
         smooth = ndimage.uniform_filter(power, 3, mode="wrap")
         signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6)
         signal.flat[0] = max(signal.flat[0], power.flat[0])
+        self.signal = signal
         prior = weight * self.response / signal
         inverse = 1 / (weight * self.response + prior)
-        passed = (weight * self.response * inverse) ** 2 * self.twice
+        passed = weight * self.response * inverse
+        self.taken = float(((2 - passed) * passed * self.twice).sum(dtype=np.float64))
+        passed = passed**2 * self.twice
         self.noise_slope = np.array([float((passed * square).sum(dtype=np.float64)) for square in self.square])
 
         def inner(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> float:

@@ -127,7 +127,7 @@ class Stage:
         self.contrast = max(spread_, 0.0) / max(level, 1e-300)
         lowest = mean - 2 * math.sqrt(max(spread_, 0.0))
         slope = float(np.clip(slope, 0.0, (1 - LEAST_VARIANCE) * level / max(mean - lowest, 1e-300)))
-        free = frames / max(frames - 1, 1)
+        free = frames / (frames - min(self.scene.taken, 1.0))
         self.noise = np.array([level - slope * mean, slope, LEAST_VARIANCE * level]) * free
 
     def _fit_lines(self, s: Floats) -> None:
