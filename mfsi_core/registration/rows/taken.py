@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-Floats = NDArray[np.float64]
+from lbj.array_types import Floats
 
 SMOOTHED = 9  # waves over which the scene's power was averaged
 
