@@ -31,6 +31,7 @@ from ..live.options import Choice
 from ..live.running import RunningRegistration
 from ..live.status import drift
 from ..live.tracking import Following
+from ..series.scanned import blanked, scanned
 from .damage import Trend, told
 from .follower import HISTORY, STATUS
 from .mapper import Mapper
@@ -104,10 +105,10 @@ class Analysis:
             out[f"{guide.name} mean"] = float(np.nanmean(image))
         if spectra is not None and any(name in frame.names for name in self.journal.signals.group(spectra.name)):
             if spectra.kind == "events":
-                sums = frame.events(spectra.name).spectrum()
+                sums = blanked(frame.events(spectra.name), scanned(frame, spectra)).spectrum()
                 self.counts += int(sums.sum())
             else:
-                sums = np.nansum(frame.array(spectra.name), axis=(0, 1), dtype=float)
+                sums = np.nansum(blanked(frame.array(spectra.name), scanned(frame, spectra)), axis=(0, 1), dtype=float)
             out[f"{spectra.name} counts"] = float(sums.sum())
             out.update({f"{name} counts": float(sums[part].sum()) for name, part in self.windows.items()})
         return out

@@ -121,7 +121,8 @@ class State:
         spectra = self.choice.spectra
         if spectra is None or spectra.kind != "events":
             return None
-        return sum(int(self.journal.totals(name)[0]) for name in self.journal.signals.group(spectra.name))
+        stored = sum(int(self.journal.totals(name)[0]) for name in self.journal.signals.group(spectra.name))
+        return stored - sum(frame.left_out for frame in self.frames)
 
     def _drift(self) -> dict[str, Any] | None:
         """Drift within the region of the last frame that was registered."""

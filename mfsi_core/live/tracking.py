@@ -15,7 +15,7 @@ from ..registration.incremental import IncrementalRegistration
 from ..registration.trust import distrusted
 from ..series.axis import pixel_size
 from ..series.dose import dose_per_frame
-from ..series.scanned import scanned, scanned_of
+from ..series.scanned import left_out, scanned, scanned_of
 from ..series.selection import reference_image
 from .options import Choice
 from .running import RunningRegistration
@@ -36,12 +36,15 @@ class Seen(NamedTuple):
     dose : float or None
         e/Å², mean over the field: what was not scanned got none.
     region : int
+    left_out : int
+        X-rays stored in pixels that were not scanned.
     """
 
     reason: str
     spectra: bool
     dose: float | None
     region: int
+    left_out: int = 0
 
 
 class Following:
@@ -107,6 +110,8 @@ class Following:
         try:
             spectra = self._holds_spectra(frame)
             seen = seen._replace(spectra=spectra, dose=self._dose(frame), region=frame.region)
+            if self.choice.spectra is not None and self.choice.spectra.kind == "events" and spectra:
+                seen = seen._replace(left_out=int(left_out(frame, self.choice.spectra)))
             image, reason = self._look(frame, spectra=spectra)
             missing = "" if spectra or self.choice.spectra is None else "no spectra"
             seen = seen._replace(reason=reason or missing)

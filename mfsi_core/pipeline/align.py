@@ -24,7 +24,7 @@ from ..registration.trust import distrusted
 from ..report.results import Results
 from ..series.axis import pixel_size
 from ..series.recording import Recording
-from ..series.scanned import scanned_of
+from ..series.scanned import left_out, scanned_of
 from ..series.selection import View, image_signal, reference_images, spectra_signal
 
 LEAST_ENERGY = 1000.0  # eV, of a beam
@@ -151,9 +151,16 @@ def aborted_frames(journal: Recording, signal: Signal | None) -> list[str]:
     mask = None if signal is None else scanned_of(journal, signal)
     if mask is None:
         return []
+    assert signal is not None
     share = mask.reshape(len(mask), -1).mean(axis=1)
-    cut = [f"{index} ({share[index]:.0%})" for index in np.flatnonzero(share < 1)[:MANY]]
-    return [f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."]
+    aborted = np.flatnonzero(share < 1)
+    cut = [f"{index} ({share[index]:.0%})" for index in aborted[:MANY]]
+    text = f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."
+    stray = sum(left_out(journal[int(index)], signal) for index in aborted)
+    if stray:
+        what = "counts" if signal.kind == "events" else "in values"
+        text += f" {stray:.0f} {what} of {signal.name} that are stored there nevertheless were left out."
+    return [text]
 
 
 def _stored(journal: Recording, guide: Signal | None) -> Registration | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lbj import Signal
 from lbj.array_types import Mask
+from lbj.events import Events
 
 from .recording import Recording
 
@@ -46,6 +47,27 @@ def scanned_of(journal: Recording, signal: Signal) -> Mask | None:
         return None
     shape = signal.shape if signal.kind == "image" else signal.shape[:-1]
     return np.stack([np.ones(shape, bool) if mask is None else mask for mask in masks])
+
+
+def blanked(data: Any, mask: Mask | None) -> Any:
+    """Events or array of a frame with nothing in the pixels that were not scanned, whatever is stored there."""
+    if mask is None:
+        return data
+    if isinstance(data, Events):
+        kept = mask.ravel()[data.pixel]
+        return Events.unchecked(data.pixel[kept], data.channel[kept], data.count[kept], data.shape)
+    return np.where(mask if data.ndim == mask.ndim else mask[..., None], data, data.dtype.type(0))
+
+
+def left_out(frame: Any, signal: Signal) -> float:
+    """Sum of what a frame stores in pixels that were not scanned: counts, or the magnitudes of other values."""
+    mask = scanned(frame, signal)
+    if mask is None:
+        return 0.0
+    if signal.kind == "events":
+        events = frame.events(signal.name)
+        return float(events.count[~mask.ravel()[events.pixel]].sum())
+    return float(np.nansum(np.abs(frame.array(signal.name)[~mask])))
 
 
 def _number(frame: Any, name: str) -> int | None:

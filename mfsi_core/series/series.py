@@ -17,7 +17,7 @@ from lbj.frame import Frame
 
 from .energy_shifts import Shifts, moved
 from .recording import Recording
-from .scanned import scanned_of
+from .scanned import blanked, scanned, scanned_of
 from .selection import View
 
 
@@ -28,8 +28,8 @@ class Series:
     Attributes
     ----------
     data : sequence
-        Events or arrays, moved onto the signal's axis where energies are shifted (`shifts.moved`); a journal reads its
-        frames when they are asked for.
+        Events or arrays, moved onto the signal's axis where energies are shifted (`shifts.moved`), without what stands
+        in pixels that were not scanned; a journal reads its frames when they are asked for.
     signal : Signal
         Declaration; made up from the data's shape where the source has none.
     recorded : (N, Y, X) array of bool, or None
@@ -90,16 +90,20 @@ class _Stored:
     stored = True
 
     def __init__(self, journal: Recording, name: str) -> None:
-        self.journal, self._shifts = journal, Shifts(journal.signals, name)
+        self.journal, self._shifts, self._signal = journal, Shifts(journal.signals, name), journal.signals[name]
 
     def __len__(self) -> int:
         return len(self.journal)
 
     def __getitem__(self, index: int) -> Any:
-        return self._shifts.moved(self.journal[index])
+        return self._moved(index, nearest=False)
 
     def nearest(self, index: int) -> Any:
-        return self._shifts.moved(self.journal[index], nearest=True)
+        return self._moved(index, nearest=True)
+
+    def _moved(self, index: int, *, nearest: bool) -> Any:
+        frame = self.journal[index]
+        return blanked(self._shifts.moved(frame, nearest=nearest), scanned(frame, self._signal))
 
 
 class _Frames:
@@ -114,8 +118,9 @@ class _Frames:
         return len(self.journal)
 
     def __getitem__(self, index: int) -> Any:
-        frame = self.journal[index]
-        return frame.events(self.signal.name) if self.signal.kind == "events" else frame.array(self.signal.name)
+        frame, name = self.journal[index], self.signal.name
+        data = frame.events(name) if self.signal.kind == "events" else frame.array(name)
+        return blanked(data, scanned(frame, self.signal))
 
 
 class _Shifted:

@@ -132,3 +132,34 @@ def test_a_session_goes_on(tmp_path, stale):
         true = SERIES.displacement.mean(axis=(2, 3))
         off = session.registration.shift - true
         assert np.abs(off - off.mean(axis=0)).max() < 0.4
+
+
+@pytest.mark.parametrize("kind", ["events", "spectra"])
+@pytest.mark.parametrize("method", ["pull", "push"])
+def test_what_stands_where_nothing_was_scanned_is_left_out(tmp_path, kind, method):
+    """Of an aborted frame that holds stale values, all sums are those of the frame without them, and it is told."""
+    dense = np.random.default_rng(5).poisson(0.6, (2, 6, 7, 40)).astype(np.uint16)
+    signals = [lbj.Signal("EDX", kind, (6, 7, 40), dtype="uint16"), lbj.Signal("HAADF", "image", (6, 7))]
+    image = np.arange(42, dtype=np.uint16).reshape(6, 7)
+    seen = np.zeros((6, 7), bool)
+    seen[:3] = True
+    seen[3, 3:] = True
+    truth = dense * np.stack([np.ones((6, 7), bool), seen])[..., None]
+    scan = {"scanned_pixels": 25, "scan": {"order": "serpentine"}}
+    with Session(tmp_path / "a.lbj", signals) as session:
+        session.push({"EDX": dense[0], "HAADF": image})
+        session.push({"EDX": dense[1], "HAADF": image}, **scan)
+        status = session.status()
+    left = int(dense[1][~seen].sum())
+    assert any(f"{left} " in note and "not scanned" in note for note in status["notes"])
+    assert status["counts"] == (truth.sum() if kind == "events" else None)
+    still = Registration(np.zeros((2, 2, 6, 7)))
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        assert accumulate(journal, still, method=method) == pytest.approx(truth.sum(axis=0))
+        found = mfsi_core.line_map(journal, (5, 15), ((0, 4), (20, 30)), registration=None)
+        again = mfsi_core.line_map(truth, (5, 15), ((0, 4), (20, 30)))
+        np.testing.assert_allclose(found.values, again.values)
+    summary = mfsi_core.run([str(tmp_path / "a.lbj")], tmp_path / "out", quiet=True)
+    assert any(f"{left} " in note and "left out" in note for note in summary["notes"])
+    if kind == "events":
+        assert summary["counts"] == truth.sum()
