@@ -14,7 +14,7 @@ from lbj.progress import track
 
 from ..edx.axis_check import check_axis, resolution_of
 from ..edx.peaks import Peak, find_peaks
-from ..eels.onsets import find_onsets, tell
+from ..eels.onsets import Onset, doubts, find_onsets, tell
 from ..maps.edge_windows import edge_windows
 from ..maps.edges import net_edges
 from ..maps.halves import halves_of, joined
@@ -24,7 +24,7 @@ from ..maps.map import Map
 from ..maps.overlaps import line_overlaps
 from ..maps.windows import line_window, window_maps
 from ..report.results import Results
-from ..series.axis import STROBE, centres
+from ..series.axis import STROBE, centres, width
 from ..series.recording import Recording
 from ..series.series import Series, series
 from ..tables.edges import edges_of
@@ -252,8 +252,9 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     if not named:
         results.notes.append("No elements were named, neither with --elements nor in the series: no edge was mapped.")
         return
-    results.signal = signal = _at_onsets(results, named, align=align)
-    axis = centres(signal)
+    onsets = _onsets(results, named)
+    results.signal = signal = _at_onsets(results, onsets, align=align)
+    aligned, axis = align and results.numbers.get("edges_shift_eV") is not None, centres(signal)
     chosen = edge_windows(named, axis)
     without = [e for e in dict.fromkeys(named) if e not in chosen]
     if without:
@@ -269,24 +270,33 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
         halves = [net_edges(given, axis, wanted, results.registration, part) for part in halves_of(results.frames)]
     for number, one in enumerate(chosen.values()):
         name = f"map-{one.edge.name}"
-        total, snr = joined([half[number] for half in halves], line=one.edge.name)
+        said = tuple(doubts(onsets, one.edge, abs(width(axis)), aligned=aligned))
+        total, snr = joined([half[number] for half in halves], line=one.edge.name, flags=said)
         if np.isfinite(total.values).any():
             results.maps[name], results.snr[name] = total, snr
         else:
             results.notes.append(
                 f"Every spectrum of {one.edge.name} holds a voxel that is not finite: no map was made."
             )
+    _tell_flags(results)
     results.labels = [(one.edge.energy, greek(one.edge.name)) for one in chosen.values()]
 
 
-def _at_onsets(results: Results, named: list[str], *, align: bool) -> Signal:
-    """Signal on whose axis edges begin where they should, if that is wanted and can be; what is off is noted."""
+def _onsets(results: Results, named: list[str]) -> list[Onset]:
+    """Where the edges of the elements begin."""
     signal, spectrum = results.signal, results.spectrum
     assert signal is not None
     assert spectrum is not None
     axis = centres(signal)
     edges = [edge for element in dict.fromkeys(named) for edge in edges_of(element, float(axis[0]), float(axis[-1]))]
-    notes, shift = tell(find_onsets(np.asarray(spectrum, float), axis, edges))
+    return find_onsets(np.asarray(spectrum, float), axis, edges)
+
+
+def _at_onsets(results: Results, onsets: list[Onset], *, align: bool) -> Signal:
+    """Signal on whose axis edges begin where they should, if that is wanted and can be; what is off is noted."""
+    signal = results.signal
+    assert signal is not None
+    notes, shift = tell(onsets, abs(width(centres(signal))))
     if shift is None:
         results.notes += notes
         return signal
