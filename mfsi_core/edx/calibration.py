@@ -26,6 +26,7 @@ ALONE = 1.5  # full widths from the alpha line of a family to lines of others, b
 GROUP_STRENGTH = 0.2  # natural logarithm of the strength of one group of lines to the alpha lines
 KNOTS_PER_OCTAVE = 1.0
 BEND = 3.0  # of the logarithm of the background from one knot to the next but one
+PILED = 2e-3  # share of the counts at which the fit of pile-up begins
 ROUNDS = 40
 ENOUGH = 1e-4  # change of the penalised log-likelihood at which the fit ends
 ROUGHLY = 1.0  # the same, while strays are sought
@@ -38,12 +39,16 @@ class Calibration:
     Attributes
     ----------
     detector : Detector
+    centres : (C,) float64
+        Centres of the channels, eV.
     families : list of Family
         Those given, then peaks that nobody named (element ``?``).
     templates : (F, C) float64
         Share of a family's photons in every channel.
     background : (C,) float64
-        Background of the sum spectrum, counts per channel.
+        Background of the sum spectrum, counts per channel, with `pile_up`.
+    pile_up : (C,) float64
+        Pairs of photons that the detector took for one, counts per channel; 0 where there are none to be seen.
     counts : (F,) float64
         Photons of each family in the sum spectrum.
     shifts : (F,) float64
@@ -54,17 +59,31 @@ class Calibration:
         Deviance of the sum spectrum per degree of freedom.
     axis_covariance : (2, 2) float64
         Of the detector's offset (eV) and gain, by the counts and what was known beforehand.
+    pile_up_error : float
+        Standard error of the sum of `pile_up`, counts.
     """
 
     detector: Detector
+    centres: Floats
     families: list[Family]
     templates: Floats
     background: Floats
+    pile_up: Floats
     counts: Floats
     shifts: Floats
     strengths: list[Floats] = field(default_factory=list)
     deviance_dof: float = float("nan")
     axis_covariance: Floats = field(default_factory=lambda: np.full((2, 2), np.nan))
+    pile_up_error: float = 0.0
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentence on pile-up, where there is any."""
+        if not self.pile_up.any():
+            return []
+        share = self.pile_up.sum() / (self.counts @ self.templates + self.background).sum()
+        text = f"Pile-up: {share:.1%} of the counts are pairs of photons that the detector took for one"
+        return [f"{text}, fitted as the spectrum folded with itself."]
 
 
 def calibrate(
@@ -91,37 +110,82 @@ def calibrate(
         The penalised Poisson maximum likelihood, by Fisher scoring: intensities, smooth background (the exponential of
         a cubic B-spline in the logarithm of energy, times the efficiency), offset, gain, resolution and its slope,
         tail, and small corrections of each family's energy and of the strength of its groups of lines, held near their
-        table's values by a Gaussian prior.
+        table's values by a Gaussian prior. Where it shows, pile-up within the resolving time of the detector is allowed
+        for: the spectrum folded with itself (P. J. Statham, Microchim. Acta 155 (2006) 289), its amount fitted.
     """
-    problem = _Problem(np.asarray(spectrum, float), edges, families, detector, axis)
+    counts = np.asarray(spectrum, float)
+    known = _fit(counts, edges, families, detector, axis, _folded(counts, edges))
+    scatter = max(known.deviance_dof, 1.0) ** 0.5
+    if known.pile_up.any() and known.pile_up.sum() < SIGNIFICANT * scatter * known.pile_up_error:
+        known = _fit(counts, edges, families, detector, axis, None)
+    return known
+
+
+def _fit(
+    counts: Floats,
+    edges: Floats,
+    families: list[Family],
+    detector: Detector,
+    axis: tuple[float, float],
+    folded: Floats | None,
+) -> Calibration:
+    """Fit with pile-up where it explains something, and find strays."""
+    problem = _Problem(counts, edges, families, detector, axis)
     theta = problem.descend(problem.start(), response=False)
     places = problem.places(theta)
     if places.any():
-        problem = _Problem(problem.counts, edges, families, detector, axis, places)
+        problem = _Problem(counts, edges, families, detector, axis, places)
         theta = problem.descend(problem.start(), response=False)
+    if folded is not None:
+        other = _Problem(counts, edges, families, detector, axis, places, folded)
+        trial = other.descend(np.append(theta, other.start()[-1]), response=False)
+        if problem.objective(theta) - other.objective(trial) > SIGNIFICANT**2 / 2:
+            folded = _folded(counts, edges, other.pile_up(trial))
+            problem, theta = _Problem(counts, edges, families, detector, axis, places, folded), trial
+        else:
+            folded = None
     for calibrated in (False, True):
         held = len(problem.families)
         while len(problem.families) < len(families) + MOST:
             known = problem.result(theta)
             found = find_unassigned_peak(
-                problem.counts, problem.mean(theta), edges, problem.families, known.counts, known.detector
+                counts, problem.mean(theta), edges, problem.families, known.counts, known.detector
             )
             if found is None:
                 break
             response = theta[:6]
-            problem = _Problem(problem.counts, edges, [*problem.families, found], detector, axis, places)
+            problem = _Problem(counts, edges, [*problem.families, found], detector, axis, places, folded)
             theta = problem.start()
             theta[:6] = response
             theta = problem.descend(theta, response=False)
         if calibrated and len(problem.families) == held:
             break
         theta = problem.descend(theta)
-    covariance = np.linalg.inv(problem.derivatives(theta)[1])[:2, :2]
-    return replace(problem.result(theta), axis_covariance=np.asarray(covariance))
+    covariance = np.linalg.inv(problem.derivatives(theta)[1])
+    error = float(np.sqrt(covariance[-1, -1])) if folded is not None else 0.0
+    return replace(problem.result(theta), axis_covariance=np.asarray(covariance[:2, :2]), pile_up_error=error)
+
+
+def _folded(counts: Floats, edges: Floats, piled: Floats | float = 0.0) -> Floats | None:
+    """Spectrum folded with itself, of sum 1, on the same channels; None where these are not even.
+
+    With S single photons and r the number of others within the resolving time, S + r S*S + r² S*S*S + … is recorded:
+    that, folded with what of it is not `piled` up, gives pairs and threes as they are to one another.
+    """
+    steps = np.diff(edges)
+    if np.ptp(steps) > 1e-3 * steps.mean() or not counts.sum() > 0:
+        return None
+    from scipy.signal import fftconvolve
+
+    sums = np.maximum(fftconvolve(counts, counts - piled), 0.0)
+    centre = (edges[:-1] + edges[1:]) / 2
+    places = 2 * centre[0] + steps.mean() * np.arange(sums.size)
+    out = np.interp(centre, places, sums, left=0.0)
+    return out / out.sum() if out.sum() > 0 else None
 
 
 class _Problem:
-    """Parameters, in order: detector (6), shift of each family, strengths of groups, intensities, spline."""
+    """Parameters: detector (6), shifts of families, strengths of groups, intensities, spline, pile-up (0 or 1)."""
 
     def __init__(
         self,
@@ -131,8 +195,10 @@ class _Problem:
         detector: Detector,
         axis: tuple[float, float] = AXIS,
         places: Floats | None = None,
+        folded: Floats | None = None,
     ) -> None:
         self.axis = axis
+        self.folded = np.zeros((0, counts.size)) if folded is None else folded[None]
         self.placed = np.zeros(len(families))
         if places is not None:
             self.placed[: places.size] = places
@@ -156,7 +222,8 @@ class _Problem:
         centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
         self.seen = np.maximum(efficiency(centre), 1e-6)
         self.basis = _spline(np.log(centre))
-        self.parts = np.cumsum([0, 6, len(families), self.groups, len(families), self.basis.shape[0]])
+        sizes = [6, len(families), self.groups, len(families), self.basis.shape[0], len(self.folded)]
+        self.parts = np.cumsum([0, *sizes])
         self.prior, self.precision = self._prior()
         strays = np.array([family.element == ELEMENT for family in families])
         self.reach = np.where(strays, STRAY_REACH, LARGEST_SHIFTS) / np.sqrt(self.precision[self._of(1)])
@@ -211,6 +278,7 @@ class _Problem:
         total = max(self.counts.sum(), 1.0)
         smooth = np.log(np.maximum(0.2 * total / self.counts.size, 1e-3) / self.seen.mean())
         theta[self._of(4)] = smooth
+        theta[self._of(5)] = PILED * total
         for f, family in enumerate(self.families):
             near = np.abs(centre - family.alpha_energy) < 80.0
             theta[self.parts[3] + f] = max(0.5 * self.counts[near].sum(), 1.0)
@@ -243,7 +311,7 @@ class _Problem:
 
     def mean(self, theta: Floats) -> Floats:
         """Expected counts."""
-        mean = theta[self._of(3)] @ self._templates(theta) + self._background(theta)
+        mean = theta[self._of(3)] @ self._templates(theta) + self._background(theta) + self.pile_up(theta)
         return np.asarray(np.maximum(mean, 1e-300))
 
     def clamp(self, theta: Floats) -> Floats:
@@ -254,7 +322,8 @@ class _Problem:
         out[2] = max(out[2], 60.0)
         out[4] = min(max(out[4], 0.0), LARGEST_TAIL)
         out[5] = min(max(out[5], 30.0), 1000.0)
-        out[self._of(3)] = np.maximum(out[self._of(3)], 0.0)
+        for part in (self._of(3), self._of(5)):
+            out[part] = np.maximum(out[part], 0.0)
         return out
 
     def _strengths(self, theta: Floats) -> Floats:
@@ -278,6 +347,10 @@ class _Problem:
 
     def _background(self, theta: Floats) -> Floats:
         return np.asarray(self.seen * np.exp(np.minimum(theta[self._of(4)] @ self.basis, 60.0)))
+
+    def pile_up(self, theta: Floats) -> Floats:
+        """Expected pairs of photons taken for one, counts."""
+        return np.asarray(theta[self._of(5)] @ self.folded)
 
     def objective(self, theta: Floats) -> float:
         """Penalised deviance, halved."""
@@ -309,7 +382,8 @@ class _Problem:
             jacobian[self.parts[2] + g] -= strengths[self.group == g].sum() * amount[owner] * templates[owner]
         background = self._background(theta)
         jacobian[self._of(4)] = background * self.basis
-        mean = np.maximum(amount @ templates + background, 1e-12)
+        jacobian[self._of(5)] = self.folded
+        mean = np.maximum(amount @ templates + background + self.pile_up(theta), 1e-12)
         gradient = jacobian @ (1 - self.counts / mean) + self.precision * (theta - self.prior)
         hessian = (jacobian / mean) @ jacobian.T + np.diag(self.precision)
         second = np.diff(np.eye(self.basis.shape[0]), 2, axis=0) / BEND
@@ -330,16 +404,18 @@ class _Problem:
     def result(self, theta: Floats) -> Calibration:
         """Name the parameters."""
         templates = self._templates(theta)
-        background = self._background(theta)
+        background, pile_up = self._background(theta), self.pile_up(theta)
         amount = theta[self._of(3)]
         strengths = self._strengths(theta)
-        mean = np.maximum(amount @ templates + background, 1e-300)
+        mean = np.maximum(amount @ templates + background + pile_up, 1e-300)
         deviance = 2 * float((mean - self.counts + self.counts * np.log(np.maximum(self.counts, 1e-300) / mean)).sum())
         return Calibration(
             self._lines(theta)[0],
+            (self.edges[:-1] + self.edges[1:]) / 2,
             self.families,
             templates,
-            background,
+            background + pile_up,
+            pile_up,
             amount,
             theta[self._of(1)],
             [strengths[self.owner == f] for f in range(len(self.families))],

@@ -23,7 +23,7 @@ class Model:
     Attributes
     ----------
     columns : (n, B) float64
-        Share of a family's photons, then of each background's counts, in every bin.
+        Share of a family's photons, then of each background's and of pile-up's counts, in every bin.
     mean : (B,) float64
         Counts per bin of the sum spectrum, as fitted.
     bin_of : (C,) int32
@@ -50,10 +50,11 @@ def build(calibration: Calibration, centres: Floats, channels: int, start: int) 
         Channels of the signal; the first that was calibrated.
     """
     hats = _hats(np.log(np.maximum(centres, 1.0)))
-    backgrounds = calibration.background * hats
+    backgrounds = (calibration.background - calibration.pile_up) * hats
     share = backgrounds.sum(axis=1, keepdims=True)
     backgrounds = (backgrounds / np.maximum(share, 1e-300))[share[:, 0] > 0]
-    columns = np.vstack([calibration.templates, backgrounds])
+    piled = calibration.pile_up[None] / max(calibration.pile_up.sum(), 1e-300)
+    columns = np.vstack([calibration.templates, backgrounds, *([piled] if piled.any() else [])])
     mean = np.maximum(calibration.counts @ calibration.templates + calibration.background, 1e-12)
     precision = (columns**2 / mean).sum(axis=1)
     relative = columns / mean / np.sqrt(np.maximum(precision, 1e-300))[:, None]

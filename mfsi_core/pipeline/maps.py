@@ -13,6 +13,7 @@ from lbj import Signal, UsageError
 from lbj.progress import track
 
 from ..edx.axis_check import check_axis, resolution_of
+from ..edx.hidden import hidden
 from ..edx.peaks import Peak, find_peaks
 from ..eels.onsets import Onset, doubts, find_onsets, tell
 from ..maps.edge_windows import edge_windows
@@ -143,6 +144,10 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
                 results.notes.append(f"The maps were made by windows: {error}.")
             else:
                 results.fit = (axis[tool.start :], tool.fit)
+                results.notes += [
+                    *tool.calibration.notes,
+                    *hidden(tool.calibration, named, [p.energy for p in foreign]),
+                ]
                 halves = [tool.maps(given, results.registration, part) for part in parts]
         if halves is None:
             halves = _by_windows(given, results, named, peaks, shown, parts)

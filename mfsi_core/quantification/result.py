@@ -14,6 +14,7 @@ from lbj.array_types import Floats
 from ..edx.axis_check import AxisCheck
 from ..edx.calibration import Calibration
 from ..edx.families import Family
+from ..edx.hidden import hidden
 from ..edx.model import Model
 from ..edx.peaks import explained
 from ..edx.unassigned import ELEMENT
@@ -120,6 +121,8 @@ class Quantification:
         text = "Peaks taken for lines of the elements named stand elsewhere: {}; other elements may have made them."
         return [
             *self.axis.notes,
+            *self.calibration.notes,
+            *hidden(self.calibration, self.elements, self.guesses),
             *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
             *([self._of_misfit] if self.misfit.any() else []),

@@ -198,3 +198,37 @@ def test_doubts_are_told_wherever_results_are(tmp_path, capsys):
     assert "nothing of it" in maps["map-P_Ka"]["flags"][0]
     assert not maps["map-Zr_La"]["flags"]
     assert centres(signal).size == 1024
+
+
+@pytest.mark.parametrize(
+    ("parts", "light", "over"),
+    [
+        ({"V_K": 300.0, "V_L": 40.0, "Cu_K": 200.0}, "O", "V L"),
+        ({"Ti_K": 300.0, "Ti_L": 80.0, "Cu_K": 200.0}, "N", "Ti L"),
+        ({"Mo_K": 50.0, "Mo_L": 90.0, "Cu_K": 200.0}, "S", "Mo L"),
+        ({"Ca_K": 300.0, "Cu_K": 200.0}, None, ""),
+    ],
+)
+def test_what_hides_under_lines_of_named_elements_is_told(tmp_path, capsys, parts, light, over):
+    """It cannot be decided whether the light element is there, which maps and compositions tell unless it is named."""
+    edges, shape = AXES["10 eV"], (10, 12)
+    counts = drawn(spectrum(parts, edges), shape, 2).astype(np.uint16)
+    signal = lbj.Signal("EDX", "events", counts.shape, axes=signal_of(shape, edges).axes)
+    with lbj.create(tmp_path / "a.lbj", [signal], {"beam_energy": 2e5}) as writer:
+        writer.append({"EDX": counts})
+    named = sorted({name.split("_")[0] for name in parts})
+    (tmp_path / "k.csv").write_text(
+        "element,family,k,basis,line_scope\n" + "".join(f"{e},{'KL'[e == 'Mo']},1,at,family\n" for e in named)
+    )
+    for command in (["maps"], ["quantify", "--chips", "5", "--factors", str(tmp_path / "k.csv")]):
+        rest = [str(tmp_path / "a.lbj"), "-o", str(tmp_path / command[0]), "--elements", ",".join(named)]
+        assert main([command[0], *rest, *command[1:]]) == 0
+        said = [line for line in capsys.readouterr().out.splitlines() if "cannot be decided: " in line]
+        assert len(said) == (light is not None)
+        assert all(f"{light} Kα" in line and f"under {over}" in line for line in said)
+    if light:
+        names = ",".join([*named, light])
+        assert main(["maps", str(tmp_path / "a.lbj"), "-o", str(tmp_path / "more"), "--elements", names]) == 0
+        assert f"{light} Kα" not in "".join(
+            line for line in capsys.readouterr().out.splitlines() if "cannot be decided: " in line
+        )

@@ -1,0 +1,57 @@
+"""Hidden: light elements that nobody named, whose lines lie under lines of those that were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from ..tables.lines import best_line, line_energy
+from ..text import greek
+from .calibration import Calibration
+from .detector import FWHM
+from .unassigned import ELEMENT, SIGNIFICANT
+
+LIGHT = ("C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl")  # seen by their K lines alone
+WITHIN = 0.5  # full widths from a line, nearer than which another does not show in the shape of a peak
+STRONG = 0.05  # share of its family, from which a line hides another
+
+
+def hidden(known: Calibration, elements: Collection[str], seen: Collection[float] = ()) -> list[str]:
+    """Sentence on the elements that a spectrum cannot show, for their only line lies under one of another element.
+
+    Parameters
+    ----------
+    known : Calibration
+        Fit of the sum spectrum.
+    elements : collection of str
+        Those that are named.
+    seen : collection of float
+        Energies of further peaks that were found and told, eV.
+    """
+    fit = known.counts @ known.templates + known.background
+    found = []
+    for light in LIGHT:
+        name = best_line(light, 0.0, 1e4)
+        if light in elements or name is None:
+            continue
+        energy = line_energy(name)
+        full = FWHM * float(known.detector.sigmas(np.array(energy)))
+        if any(abs(place - energy) < full for place in seen):
+            continue
+        near = np.abs(known.centres - energy) < full / 2
+        least = SIGNIFICANT * float(np.sqrt(fit[near].sum()))
+        over = [
+            family.name.replace("_", " ")
+            for family, amount, strengths in zip(known.families, known.counts, known.strengths, strict=True)
+            if family.element != ELEMENT
+            and any(
+                share >= STRONG and abs(line.energy - energy) < WITHIN * full and share * amount > least
+                for line, share in zip(family.lines, strengths, strict=True)
+            )
+        ]
+        if over:
+            found.append(f"{greek(name)} ({energy / 1000:.2f} keV) under {' and '.join(over)}")
+    text = "Whether elements are there whose lines hide under those of the elements named cannot be decided: "
+    more = "Name them to have them told apart as far as shape and side lines can."
+    return [f"{text}{', '.join(found)}. {more}"] if found else []
