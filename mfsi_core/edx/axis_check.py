@@ -122,8 +122,8 @@ def check_axis(
     zero = zero_peak(spectrum, axis)
     if not elements:
         return _of_peaks(spectrum, axis, zero, beam_energy, resolution)
-    named = list(elements)
-    elements = [*elements, *(element for element in COMPANY if element not in elements)]
+    named = list(dict.fromkeys(elements))
+    elements = [*named, *(element for element in COMPANY if element not in named)]
     families = _families(elements, axis, beam_energy)
     first = int(np.searchsorted(axis, STROBE))
     if not families or axis.size - first < LEAST_CHANNELS:

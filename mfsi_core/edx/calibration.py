@@ -295,7 +295,11 @@ class _Problem:
             while damping < 1e9:
                 system = hessian / np.outer(scale, scale) + damping * np.eye(scale.size)
                 trial = theta.copy()
-                trial[theta.size - scale.size :] -= np.linalg.solve(system, gradient / scale) / scale
+                try:
+                    trial[theta.size - scale.size :] -= np.linalg.solve(system, gradient / scale) / scale
+                except np.linalg.LinAlgError:  # two parameters do the same
+                    damping *= 8
+                    continue
                 trial = self.clamp(trial)
                 new = self.objective(trial)
                 if new <= value:
