@@ -166,15 +166,9 @@ class Analysis:
             "flagged": flagged, "journal_bytes": self.journal.bytes,
             "damage": damage,
             "damage_notes": [told(name, found, over) for name, found in damage.items() if found["clear"]],
-            "notes": [*self.found.get("notes", []), *self._begun_anew()],
+            "notes": [*self.found.get("notes", []), *self.running.doubts()],
             "failures": [*self.following.failures, *dict.fromkeys(self.failures)],
         }  # fmt: skip
-
-    def _begun_anew(self) -> list[str]:
-        return [
-            f"From frame {number} on the images show something else than before: they are aligned anew from there."
-            for number in self.running.begun_anew
-        ]
 
 
 def main(arguments: list[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ BLOCKS = (8, 3, 1)  # px, edges of the squares whose counts are taken together t
 CANDIDATES = 12  # of each size of square
 LEAST_Z = 4.5  # 36 candidates of noise pass it once in 8,000 sums
 BINS = 256
+BAND = 4096  # pixels of an array looked at together
 
 
 class Halves:
@@ -42,15 +43,10 @@ class Halves:
 
     def add(self, events: Events, displacement: Singles, frame: int) -> None:
         """Add a frame whose pixels sampled the scene displaced by (2, Y, X) px."""
-        count = events.count.astype(np.int64)
-        first = np.random.default_rng(frame).binomial(count, 0.5)
-        rows, columns = events.shape[:2]
-        y, x = np.divmod(events.pixel.astype(np.int64), columns)
-        to_y, to_x = (at + np.rint(u[y, x]).astype(np.int64) for at, u in zip((y, x), displacement, strict=True))
-        inside = (to_y >= 0) & (to_y < rows) & (to_x >= 0) & (to_x < columns)
-        place = (to_y * columns + to_x)[inside], events.channel[inside].astype(np.int64)
-        for index, part in enumerate((first, count - first)):
-            half = sparse.coo_array((part[inside], place), shape=self.parts[index].shape).tocsr()
+        y, x, channel, dealt = deal(events, displacement, frame)
+        place = y * self._shape[1] + x, channel
+        for index, part in enumerate(dealt):
+            half = sparse.coo_array((part, place), shape=self.parts[index].shape).tocsr()
             self.parts[index] = self.parts[index] + half
 
     def joined(self, other: Halves) -> Halves:
@@ -64,6 +60,23 @@ class Halves:
         for half in self.parts:
             half.sum_duplicates()  # in one order, however the sum was made
         return z_scores(self.parts[0], self.parts[1], self._shape)
+
+
+def deal(
+    events: Events, displacement: NDArray[np.float32], frame: int
+) -> tuple[Counts, Counts, Counts, tuple[Counts, Counts]]:
+    """Toss a coin for every count of a frame, and push it to the nearest pixel of the scene.
+
+    Returns rows, columns and channels of its voxels that stay in the field, and how many counts each half has there.
+    """
+    count = events.count.astype(np.int64)
+    first = np.random.default_rng(frame).binomial(count, 0.5)
+    rows, columns = events.shape[:2]
+    y, x = np.divmod(events.pixel.astype(np.int64), columns)
+    to_y, to_x = (at + np.rint(u[y, x]).astype(np.int64) for at, u in zip((y, x), displacement, strict=True))
+    inside = (to_y >= 0) & (to_y < rows) & (to_x >= 0) & (to_x < columns)
+    dealt = first[inside], (count - first)[inside]
+    return to_y[inside], to_x[inside], events.channel[inside].astype(np.int64), dealt
 
 
 def z_scores(first: Any, second: Any, shape: tuple[int, int]) -> Floats:
@@ -93,30 +106,57 @@ def z_scores(first: Any, second: Any, shape: tuple[int, int]) -> Floats:
     being a Schur complement in a matrix of that rank.
     """
     group = bins(np.asarray(first.sum(axis=0), float))
-    first, second = first @ _members(group), second @ _members(group)
-    if not first.count_nonzero():
+    return binned_z_scores(first @ _members(group), second @ _members(group), shape)
+
+
+def binned_z_scores(first: Any, second: Any, shape: tuple[int, int]) -> Floats:
+    """`z_scores` of halves whose channels are shared out to bins already: (Y*X, B) sparse matrices or arrays."""
+    if not first.sum():
         return np.zeros(0)
     y, x = np.indices(shape).reshape(2, -1)
     pairs = [(np.ones((first.shape[0], 1)), np.ones((first.shape[1], 1)))]
     for edge in BLOCKS:
         block = np.unique((y // edge) * shape[1] + x // edge, return_inverse=True)[1]
-        u, v = _components(_members(block).T @ first)
+        u, v = _components(first if edge == 1 else _transposed_times(first, _members(block)).T)
         pairs.append((u[block], v))
     return _confirmed(np.hstack([u for u, _ in pairs]), np.hstack([v for _, v in pairs]), second)
+
+
+def _bands(counts: Any) -> Iterator[tuple[slice, Any]]:
+    """Rows of a matrix, and what stands there: all of a sparse one; of an array some at a time, as floats."""
+    step = max(counts.shape[0], 1) if sparse.issparse(counts) else BAND
+    for top in range(0, counts.shape[0], step):
+        rows = slice(top, top + step)
+        yield rows, counts if sparse.issparse(counts) else counts[rows].astype(float)
+
+
+def _times(counts: Any, y: Floats) -> Floats:
+    return np.concatenate([band @ y for _, band in _bands(counts)])
+
+
+def _transposed_times(counts: Any, x: Any) -> Any:
+    return sum(band.T @ x[rows] for rows, band in _bands(counts))
 
 
 def _components(counts: Any) -> tuple[Floats, Floats]:
     """Leading differences between spectra: weights of the pixels (P, K) and of the channels (C, K)."""
     pixel, channel = (np.asarray(counts.sum(axis=axis), float) for axis in (1, 0))
     by_pixel, by_channel = (np.sqrt(total + total.mean()) for total in (pixel, channel))
-    weighted = _diagonal(1 / by_pixel) @ counts @ _diagonal(1 / by_channel)
     p, q = pixel / by_pixel, channel / by_channel / pixel.sum()  # p q' is expected where all spectra are alike
-    cross = np.outer(weighted.T @ p, q)
-    square, right = np.linalg.eigh((weighted.T @ weighted).toarray() - cross - cross.T + (p @ p) * np.outer(q, q))
+
+    def weighted() -> Iterator[tuple[slice, Any]]:
+        for rows, band in _bands(counts):
+            yield rows, _diagonal(1 / by_pixel[rows]) @ band @ _diagonal(1 / by_channel)
+
+    products: Any = sum(band.T @ band for _, band in weighted())
+    cross = np.outer(sum(band.T @ p[rows] for rows, band in weighted()), q)
+    whole = products.toarray() if sparse.issparse(products) else products
+    square, right = np.linalg.eigh(whole - cross - cross.T + (p @ p) * np.outer(q, q))
     leading = np.argsort(square)[::-1][:CANDIDATES]
     leading = leading[square[leading] > 1e-9]
-    left = (weighted @ right[:, leading] - np.outer(p, q @ right[:, leading])) / np.sqrt(square[leading])
-    return left / by_pixel[:, None], right[:, leading] / by_channel[:, None]
+    right = right[:, leading]
+    left = np.concatenate([band @ right for _, band in weighted()]) - np.outer(p, q @ right)
+    return left / np.sqrt(square[leading]) / by_pixel[:, None], right / by_channel[:, None]
 
 
 def _diagonal(values: Floats) -> Any:
@@ -141,15 +181,15 @@ def _confirmed(x: Floats, y: Floats, counts: Any) -> Floats:
     """Take the most significant pair of columns, clear it from the others, and so on; then the z of what is left."""
     taken: list[float] = []
     while x.shape[1]:
-        image = counts @ y
-        strength, variance = (x * image).sum(axis=0), (x**2 * (counts @ y**2)).sum(axis=0)
+        image = _times(counts, y)
+        strength, variance = (x * image).sum(axis=0), (x**2 * _times(counts, y**2)).sum(axis=0)
         z = np.divide(strength, np.sqrt(variance), out=np.zeros(strength.size), where=variance > 0)
         best = int(np.argmax(z))
         if z[best] <= LEAST_Z:
             return np.append(taken, z)
         taken.append(float(z[best]))
         others = np.arange(z.size) != best
-        along = (image[:, best] @ x[:, others], (counts.T @ x[:, best]) @ y[:, others])
+        along = (image[:, best] @ x[:, others], _transposed_times(counts, x[:, best]) @ y[:, others])
         x, y = (
             part[:, others] - np.outer(part[:, best], shares / strength[best])
             for part, shares in zip((x, y), along, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,14 @@ from lbj.array_types import Floats
 
 from ..geometry.registration import Registration
 from ..registration.register import LEAST_SEEN, prepared
-from ..registration.rigid.align import align
+from ..registration.rigid.align import align_near
 
 FEW = 0.5  # frames that must have seen a pixel for the mean to be known there
 UNLIKE = 3  # frames, one after the other, that show something else than the mean, after which it is begun anew
+RECENT = 12  # frames that tell where the next one is expected,
+FEWEST = 4  # of which so many tell a drift
+JUMP, UNUSUAL = 2.0, 8.0  # px, and times what frames usually lie off, by which one lies elsewhere than expected
+NAMED = 5  # frames that a note names
 AWAY = 0.25  # of a frame's rows or columns that the mean may lie off before it is laid anew
 
 
@@ -58,7 +63,8 @@ class RunningRegistration:
     """Registers frames as they come, as a whole; what is found of a frame is not changed later.
 
     Every area has a mean of its own. Rows are not registered for themselves, and an error made is kept: for what is
-    shown while the microscope runs. `register` does all that.
+    shown while the microscope runs. `register` does all that. Which period of a lattice is meant, only the drift before
+    tells: a frame is looked for where that lets expect it.
 
     Attributes
     ----------
@@ -72,6 +78,8 @@ class RunningRegistration:
     begun_anew : list of int
         Frames that resembled those before no more, as did the next ones: where those after them lie against those
         before is not known.
+    jumped : list of int
+        Frames that lie elsewhere than the drift let expect. That may be so; in a crystal it may be a period off.
     """
 
     def __init__(self, *, to_field: Any = None) -> None:
@@ -82,7 +90,9 @@ class RunningRegistration:
         self._means: dict[int, Mean] = {}
         self._last: dict[int, Floats] = {}
         self._unlike: dict[int, int] = {}
+        self._recent: dict[int, deque[tuple[int, Floats]]] = {}  # number and place of the last frames of each area
         self.begun_anew: list[int] = []
+        self.jumped: list[int] = []
         self.shape: tuple[int, int] | None = None
 
     def __len__(self) -> int:
@@ -105,9 +115,10 @@ class RunningRegistration:
         if last is None:
             return self._begin(image, region, np.zeros(2))
         mean = self._means[region]
-        moved = np.rint(last).astype(int) - mean.origin
+        expected, usual = self._expected(region)
+        moved = np.rint(expected).astype(int) - mean.origin
         both, _ = prepared(np.stack([_rolled(mean.image(), tuple(-moved), np.nan), image]))
-        found, error = align(both)
+        found, error = align_near(both, expected - mean.origin - moved)
         if np.isinf(error).any():
             self._unlike[region] = self._unlike.get(region, 0) + 1
             if mean.frames > 1 and self._unlike[region] < UNLIKE:
@@ -115,9 +126,21 @@ class RunningRegistration:
             self.begun_anew.append(len(self))
             return self._begin(image, region, last)
         shift = np.asarray(mean.origin + moved + found[1] - found[0])
+        if np.hypot(*(shift - expected)) > max(JUMP, UNUSUAL * usual):
+            self.jumped.append(len(self))
         mean.add(image, shift)
         self._last[region], self._unlike[region] = shift, 0
+        self._recent[region].append((len(self), shift))
         return shift, float(2 * np.sqrt((error[1] ** 2).mean()))
+
+    def _expected(self, region: int) -> tuple[Floats, float]:
+        """Where the next frame of an area is expected, and how far from there the last ones usually lay, px."""
+        number, shift = (np.array(part) for part in zip(*self._recent[region], strict=True))
+        if number.size < FEWEST:
+            return np.asarray(shift[-1]), 0.0
+        steps = np.diff(shift, axis=0) / np.diff(number)[:, None]
+        drift = np.median(steps, axis=0)
+        return shift[-1] + drift * (len(self) - number[-1]), float(np.median(np.hypot(*(steps - drift).T)))
 
     def _begin(self, image: Floats, region: int, shift: Floats) -> tuple[Floats, float]:
         """Begin the mean of an area with a frame."""
@@ -125,11 +148,30 @@ class RunningRegistration:
         self._means[region].origin = np.rint(shift).astype(int)
         self._means[region].add(image, shift)
         self._last[region], self._unlike[region] = shift, 0
+        self._recent[region] = deque([(len(self), shift)], RECENT)
         return shift, 0.0
 
     def mean(self, region: int) -> Floats | None:
         """Mean of the aligned frames of an area; None where there is none."""
         return self._means[region].image() if region in self._means else None
+
+    def doubts(self) -> list[str]:
+        """Sentences on frames whose place is doubtful."""
+        said = [
+            f"From frame {number} on the images show something else than before: they are aligned anew from there."
+            for number in self.begun_anew[:NAMED]
+        ]
+        if len(self.begun_anew) > NAMED:
+            said.append(
+                f"So do those from {len(self.begun_anew) - NAMED} later frames on: they may be too noisy to be aligned."
+            )
+        if self.jumped:
+            more = f" and {len(self.jumped) - NAMED} more" if len(self.jumped) > NAMED else ""
+            said.append(
+                f"Frame {', '.join(map(str, self.jumped[:NAMED]))}{more}: the image lies elsewhere than the drift before lets expect. In a crystal it may lie a period "
+                "of the lattice more or less from there."
+            )
+        return said
 
     @property
     def registration(self) -> Registration:

@@ -108,10 +108,9 @@ class State:
         if spectra is None or spectra.kind != "events" or registration is None:
             return None
         try:
-            from ..components.scree import scree
+            from ..components.counted import count_components
 
-            view, number = View(self.journal, self._spectral), int((~registration.left_out).sum())
-            found = int(scree(view, spectra.name, [number], registration).significant[-1])
+            found = count_components(View(self.journal, self._spectral), spectra.name, registration)
         except Exception as error:  # noqa: BLE001
             notes.append(failed("Counting components", error))
             return None

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from lbj.array_types import Floats, Singles
 
-from .consensus import consensus
+from .consensus import STRONG, consensus
 from .pairs import candidate_shifts, graph
 from .refine import refine
 
@@ -54,6 +54,36 @@ def align(stack: Singles) -> tuple[Floats, Floats]:
         chosen = stack if known.all() else stack[known]
         shift[known], error[known] = refine(chosen, consensus(pairs, len(stack))[known], rows[known])
     return shift, error
+
+
+def align_near(stack: Singles, expected: Any) -> tuple[Floats, Floats]:
+    """Register a frame against another one, near where it is expected.
+
+    The peaks of one pair do not tell which period of a lattice is meant, the less the fewer periods the frames show. Of
+    the candidates with at least half the evidence of the best the one nearest to the expected place is taken.
+
+    Parameters
+    ----------
+    stack : (2, Y, X) float32
+        As for `align`.
+    expected : (2,) array
+        Displacement (y, x) of the second frame less that of the first, px.
+
+    Returns
+    -------
+    shift, error : (2, 2)
+        As of `align`.
+    """
+    stack, rows = _filled(stack)
+    pairs = candidate_shifts(stack, rows > 0.5)
+    if pairs.likeness[0] < LEAST_EVIDENCE:
+        return np.zeros((2, 2)), np.full((2, 2), np.inf)
+    step, score = -pairs.shift[0], pairs.score[0]
+    strong = (score > 0) & (score >= STRONG * score.max())
+    if not strong.any():
+        return np.zeros((2, 2)), np.full((2, 2), np.inf)
+    chosen = step[np.argmin(np.where(strong, np.hypot(*(step - expected).T), np.inf))]
+    return refine(stack, np.stack([-chosen / 2, chosen / 2]), rows)
 
 
 def _filled(stack: Singles) -> tuple[Singles, Floats]:

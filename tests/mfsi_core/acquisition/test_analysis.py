@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import threading
 import time
 
 import numpy as np
@@ -15,6 +16,10 @@ from mfsi_core.acquisition.mapper import Mapper
 from mfsi_core.acquisition.mapping import carry_out, chosen, job_of
 from mfsi_core.acquisition.settings import Settings
 from mfsi_core.acquisition.stopping import Progress, reached
+from mfsi_core.instruments import simulated
+from mfsi_core.instruments.protocol import Exposure, Request
+from mfsi_core.instruments.simulated import Simulated
+from mfsi_core.live.running import RunningRegistration
 from mfsi_core.simulation.edx import simulate
 
 
@@ -105,6 +110,31 @@ def test_a_drift_farther_than_the_field_is_followed(follow):
     assert status["drift"]["rate_px"] == pytest.approx([2, 0], abs=0.01)
     assert (status["drift"]["shift_nm"], status["total_dose"]) == (None, None)  # neither pixel nor current are known
     assert analysis.running.shape == (40, 40)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_few_periods_of_a_crystal_are_followed_without_hops(seed, monkeypatch):
+    microscope, pixel, places = Simulated(seed=seed, drift=(4e-12, -6e-12)), 5.55e-11, []
+    real = simulated.scan_displacement
+    monkeypatch.setattr(simulated, "scan_displacement", lambda *given: places.append(real(*given)) or places[-1])
+    exposure = Exposure((18, 18), pixel, (9e-9, 9e-9), 1e-3, 0.0, 17e-12, ["HAADF"])
+    microscope.prepare(exposure, threading.Event())
+    running = RunningRegistration()
+    for number in range(38):
+        running.push(microscope.acquire(Request(number, 0.0, threading.Event())).data["HAADF"])
+    true = np.array([place.mean(axis=1) for place in places]) / pixel
+    assert np.allclose(np.array(running.shift) - running.shift[0], true - true[0], atol=0.3)
+    assert running.doubts() == []
+
+
+def test_a_crystal_that_jumps_may_lie_a_period_off_and_that_is_told():
+    rng, running = np.random.default_rng(11), RunningRegistration()
+    y, x = np.mgrid[:24, :24]
+    for number in range(16):
+        at = x + (3.4 if number >= 10 else 0.0) + 0.02 * number
+        running.push(rng.poisson(100 * (2.2 + np.cos(2 * np.pi * y / 8) + np.cos(2 * np.pi * at / 8))))
+    assert running.jumped == [10]
+    assert "Frame 10: the image lies elsewhere than the drift" in running.doubts()[0]
 
 
 @pytest.mark.parametrize("fall", [0.0, 0.3])

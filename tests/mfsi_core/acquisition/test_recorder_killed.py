@@ -15,6 +15,7 @@ from mfsi_core.acquisition import Recorder, Settings
 from mfsi_core.acquisition.session_folder import read_json, recorded_now
 from mfsi_core.host.service import WHERE, Remote, connect
 from mfsi_core.instruments import Abilities, Frame
+from mfsi_core.live.running import RunningRegistration
 
 SETTINGS = {"field": "1nm", "corner": "3nm", "pixel": "0.1nm", "frames": 100000}
 PATIENCE = 60.0
@@ -98,7 +99,13 @@ def test_an_analysis_that_hangs_or_dies_delays_and_costs_nothing(tmp_path):
         assert recorder.acquire(1)["total"] == 105
         assert "it is started again" in next(e["text"] for e in recorder.events() if e["kind"] == "analysis")
         until(lambda: recorder.state()["analysis"]["behind"] == 0)
-        assert len(recorder.history()) == 105
+        history = recorder.history()
+        assert len(history) == 105
+    once = RunningRegistration()  # which never died
+    with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
+        for frame in journal:
+            once.push(frame.array("HAADF"))
+    assert np.array_equal([line["shift_px"] for line in history], once.shift)
 
 
 def test_a_recorder_that_cannot_start_says_why(tmp_path):

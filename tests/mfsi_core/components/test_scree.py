@@ -1,5 +1,6 @@
 import argparse
 import csv
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -11,7 +12,9 @@ from lbj import Signal, UsageError
 from lbj.events import Events
 from mfsi_core import Registration, accumulate, simulate
 from mfsi_core.commands import scree as command
+from mfsi_core.components import counted
 from mfsi_core.components.count_splitting import Halves, z_scores
+from mfsi_core.components.counted import count_components
 from mfsi_core.components.figure import scree_figure
 from mfsi_core.components.scree import scree, variance_ratios, with_sum
 
@@ -239,3 +242,32 @@ def test_spectra_of_a_journal_are_not_taken_for_counts(tmp_path):
         found = scree(journal, "EELS")
     assert found.significant.tolist() == [-1]
     np.testing.assert_allclose(found.variance_ratio[0], dense_ratios(cube), atol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "counts"), [((20, 32), 3e4), ((9, 7), 500), ((40, 36), 1e5)])
+def test_components_counted_frame_by_frame_are_those_of_the_whole_sum(shape, counts):
+    frames = mixture(3, shape, 300, counts, 5, frames=6)
+    move = np.random.default_rng(6).normal(0, 2, (6, 2))
+    registration = Registration.rigid(move, shape, left_out=np.arange(6) == 2)
+    expected = int(scree(frames, frames=[5], registration=registration).significant[-1])
+    assert count_components(frames, "data", registration) == expected
+    assert count_components(frames * 0.5, "data", registration) == -1
+
+
+def test_components_of_large_fields_are_counted_by_squares(monkeypatch):
+    frames = mixture(2, (40, 40), 60, 1e5, 7, frames=2)
+    still = Registration.rigid(np.zeros((2, 2)), (40, 40))
+    monkeypatch.setattr(counted, "MOST_PIXELS", 500)  # squares of 2 px
+    assert count_components(frames, "data", still) == 2
+
+
+def test_counting_components_takes_the_same_memory_however_many_frames():
+    frame = Events.from_dense(mixture(2, (30, 30), 64, 2e4, 8)[0])
+    peaks = []
+    for number in (5, 50):
+        still = Registration.rigid(np.zeros((number, 2)), (30, 30))
+        tracemalloc.start()
+        count_components([frame] * number, "data", still)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
