@@ -166,10 +166,11 @@ class RunningRegistration:
                 f"So do those from {len(self.begun_anew) - NAMED} later frames on: they may be too noisy to be aligned."
             )
         if self.jumped:
+            named = ", ".join(map(str, self.jumped[:NAMED]))
             more = f" and {len(self.jumped) - NAMED} more" if len(self.jumped) > NAMED else ""
             said.append(
-                f"Frame {', '.join(map(str, self.jumped[:NAMED]))}{more}: the image lies elsewhere than the drift before lets expect. In a crystal it may lie a period "
-                "of the lattice more or less from there."
+                f"Frame {named}{more}: the image lies elsewhere than the drift before lets expect. In a crystal it may "
+                "lie a period of the lattice more or less from there."
             )
         return said
 
