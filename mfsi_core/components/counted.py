@@ -54,6 +54,6 @@ def count_components(source: Any, signal: str | Signal, registration: Registrati
         assert events is not None
         y, x, channel, dealt = deal(events, registration.displacement[n], n)
         place = (y // edge) * shape[1] + x // edge
-        for half, part in zip(halves, dealt, strict=True):
-            np.add.at(half, (place, group[channel]), part.astype(np.uint32))
+        for total, part in zip(halves, dealt, strict=True):
+            np.add.at(total, (place, group[channel]), part.astype(np.uint32))
     return number_significant(binned_z_scores(halves[0], halves[1], shape))
