@@ -235,6 +235,8 @@ def _add_block(
     Only the fixed fields are read. Where they contradict the frame, the payload's digest tells a wrong field, which
     breaks the journal, from wrong bytes, which reading the frame will report.
     """
+    if record.length < layout.BLOK_SIZE and not sound(source, record):
+        return None
     block = fields(layout.blok, source.read(record.body, min(record.length, layout.BLOK_SIZE)), record)
     if number in (None, block.frame) and block.signal < signals:
         events, size = totals.get(block.signal, (0, 0))

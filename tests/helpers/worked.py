@@ -13,6 +13,7 @@ import pseudo_code
 from worked_stream import decoded, grid, hexed, joined, procedures, split_rice, stream_rows
 
 from lbj_conformance.generate import codings, dense, integer_stream
+from lbj_conformance.generate.builder import Block, File, spectra
 from lbj_conformance.generate.codings import number
 from lbj_conformance.generate.integer_stream import MEAN, Model, Tap, signed
 
@@ -20,15 +21,20 @@ PAGE = pseudo_code.SPEC / "examples.md"
 SHAPE = (1, 2, 5)
 Q = [3, 5, 4, 70, 6, 2, 4, 5, 68, 7]
 MODEL = Model(100, 4096, 64, [(8, [Tap(0, -1, 0, 3000), Tap(0, 0, MEAN, 1096)]), (0, [Tap(0, 0, -1, 4096)])], seed=2026)
+LINES = (2, 2, 3)  # of the second stream: lines, and numbers below zero
+LINES_Q = [-3, -1, -2, -4, 0, -30, 40, -2, -1, -3, -2, -9]
+LINES_MODEL = Model(
+    -900, 4096, 300, [(-20, [Tap(-1, 1, 1, 2000), Tap(-1, 0, 0, 1500)]), (5, [Tap(-1, 0, MEAN, 2500), Tap(0, 0, -1, 900)])]
+)
 PLAIN = Model(64, 4096, 64)
 
 
-def integer_section():
-    """The stream of ten voxels."""
-    rows = stream_rows(Q, SHAPE, MODEL)
+def stream_steps(values, shape, model):
+    """The pseudo-code at a stream: its tables of bytes, of what is known before each voxel, of symbols and of values."""
+    rows = stream_rows(values, shape, model)
     names = procedures()
-    values, s, steps = decoded(SHAPE, MODEL, joined(rows), names)
-    assert values == Q
+    found, s, steps = decoded(shape, joined(rows), names)
+    assert found == values
     first, second, third = [], [], []
     for i, step in enumerate(steps):
         v, k, y = step.voxel, step.class_of, step.symbol
@@ -36,13 +42,37 @@ def integer_section():
         fit = row["i"] if row.get("fits") else "–"
         mean = s.mean[i] if step.c else "–"
         first.append([i, f"({step.y}, {step.x}, {step.c})", v["u"], mean, fit, v["p"], k["near"], k["m"], k["V"], k["n"],
-                      v["kind"], v["k"], v["phase"], v["base"]])  # fmt: skip
+                      v["cls"], v["k"], v["phase"], v["base"]])  # fmt: skip
         code = v["code"]
         after = steps[i + 1].X if i + 1 < len(steps) else s.X
-        second.append([i, step.X, y["low"], code, y["start"], y["next"], step.between, after])
+        second.append([i, step.X, y["low"], code, y["start"], y["end"], step.between, after])
         escape = f"g = {v['g']}, f = {v['f']}" if "g" in v else "–"
         third.append([i, code, escape, v["bucket"], v["q"] - v["bucket"] * 2 ** v["k"] if v["k"] else "–", v["q"],
                       s.sample[i], s.error[i]])  # fmt: skip
+    tables = (
+        grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "n", "class", "k", "phase", "base"], first),
+        grid(["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"], second),
+        grid(["i", "symbol", "escape", "bucket", "l", "q", "sample t", "error"], third),
+    )
+    return hexed(rows), *tables, steps
+
+
+def lines_section():
+    """A stream of two lines, with predictions below zero."""
+    rows, known, symbols, values, steps = stream_steps(LINES_Q, LINES, LINES_MODEL)
+    assert min(step.voxel["p"] for step in steps) < 0
+    return f"""An array of H = 2, W = 2, C = 3, in C order {LINES_Q}, not dithered. Voxel 6 begins
+the second line; the row before its own is that of voxels 3 to 5 (8.5.1). The stream, and the tables as above:
+
+{rows}
+{known}
+{symbols}
+{values}"""
+
+
+def integer_section():
+    """The stream of ten voxels."""
+    rows, known, symbols, values, steps = stream_steps(Q, SHAPE, MODEL)
     h = 1 ^ MODEL.seed
     hashed = f"made from h = {h:08X}"
     for factor, shift in ((0x9E3779B1, 15), (0x85EBCA77, 13), (0xC2B2AE3D, 26)):
@@ -53,32 +83,32 @@ def integer_section():
     assert h - 32 == steps[1].voxel["u"]
     out = f"""An array of H = 1, W = 2, C = 5: row 0 {Q[:5]}, row 1 {Q[5:]}. The stream:
 
-{hexed(rows)}
-What is known before a voxel is read (8.5.4 to 8.5.7), u the dither, “set” the first one all of whose taps lie inside
+{rows}
+What is known before a voxel is read (8.5.4 to 8.5.7), u the dither, “set” the first one all of whose taps fit
 (– where there is none), and `near` the weighted sum of which m is an eighth:
 
-{grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "n", "class", "k", "phase", "base"], first)}
+{known}
 The dither of voxel 1 is {hashed}.
 
 The symbol (8.5.9), by the starts of its class and phase. X before it, after it, and after the bits of the next table,
 each time with the word that it took in where it was below 65536:
 
-{grid(["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"], second)}
+{symbols}
 The value: five bits g and g bits f where the symbol is 0 or 31, then k bits l, `q = bucket * 2^k + l`:
 
-{grid(["i", "symbol", "escape", "bucket", "l", "q", "sample t", "error"], third)}
+{values}
 The last X is 65536 and no word is left (8.5.10).
 """
-    return out, steps[0].voxel, names
+    return out, steps[0].voxel, procedures()
 
 
 def frequency_section(voxel, names):
     """The starts of the first voxel's class and phase."""
-    kind, phase = voxel["kind"], voxel["phase"]
-    f = SimpleNamespace(counts=names["first_counts"](kind, phase))
+    cls, phase = voxel["cls"], voxel["phase"]
+    f = SimpleNamespace(counts=names["first_counts"](cls, phase))
     counts = list(f.counts)
     names["make_starts"](f)
-    column = kind if kind <= 16 else 13 + (kind - 13) % 4
+    column = cls if cls <= 16 else 13 + (cls - 13) % 4
     rows = []
     edge = 0
     for i in range(32):
@@ -86,7 +116,7 @@ def frequency_section(voxel, names):
         z = abs(d) * names["S"][column]
         rows.append([i, *([d, z, edge] if i else ["–", "–", 0]), counts[i], f.start[i]])
         edge = edge_after(i + 1, phase, column, names)
-    return f"""Class {kind}, phase {phase}, which is that of voxel 0; S = {names["S"][column]}. Edge 32 is 32768 and start 32
+    return f"""Class {cls}, phase {phase}, which is that of voxel 0; S = {names["S"][column]}. Edge 32 is 32768 and start 32
 is 32768. The counts sum to {sum(counts)}; the starts are made anew when they reach {sum(counts) + sum(counts) // 8}.
 
 {grid(["i", "D", "z", "edge i", "count", "start"], rows)}"""
@@ -157,16 +187,20 @@ LISTED = [0, 7, 14, 21, 490]
 def lossless_section():
     """lossless-int with a value list and an exception."""
     value = np.array(LISTED)[[0, 1, 2, 4, 1, 0, 2, 2, 3, 1]].astype("<u2").reshape(SHAPE)
+    value[0, 0, 4] = 9
     value[0, 1, 3] = 65535
-    data = dense.lossless_int(value, PLAIN, index=[8], listed=LISTED)
+    data = dense.lossless_int(value, PLAIN, index=[4, 8], listed=LISTED)
+    zeros, zeros_q = np.array([[[-0.0, 0, -1, 2]]], np.float32), [-1, 0, -2, 2]
+    zeros_data = dense.lossless_int(zeros, PLAIN, zeros=True)
+    assert zeros_data == b"\x04" + integer_stream.encode(zeros_q, zeros.shape, PLAIN)
     gaps = [after - before - 1 for before, after in pairwise(LISTED)]
     inner = stream_rows(gaps, (1, 1, len(gaps)), dense.PLAIN)
-    indices = [0 if i == 8 else LISTED.index(v) for i, v in enumerate(value.ravel().tolist())]
+    indices = [0 if i in {4, 8} else LISTED.index(v) for i, v in enumerate(value.ravel().tolist())]
     rows = [
         (b"\x03", "flags: value list, exceptions"),
-        (number(1), "one exception"),
-        (number(8), "its index, 8 less 0"),
-        (struct.pack("<H", 65535), "its value, 65535, as uint16"),
+        (number(2), "two exceptions"),
+        (number(4) + number(3), "the first is at index 4, the second at 4 + 1 + 3 = 8"),
+        (struct.pack("<2H", 9, 65535), "their values, 9 and 65535, as uint16"),
         (number(len(LISTED)), f"{len(LISTED)} values in the list"),
         (signed(LISTED[0]), f"the first, {LISTED[0]}"),
         (number(len(joined(inner))), f"length of the stream of the other {len(gaps)}"),
@@ -178,12 +212,17 @@ def lossless_section():
     ]
     assert joined(rows) == data
     return (
-        f"""Spectra of (1, 2, 5), uint16: {value.tolist()}. The values but one are in the list {LISTED}.
+        f"""Spectra of (1, 2, 5), uint16: {value.tolist()}. The values but two are in the list {LISTED}.
 
 {hexed(rows)}
-At the exception the stream holds {indices[8]}; any index of the list would do (8.6.2).
-""",
-        {"coding": 4, "data": data, "value": value},
+At the exceptions the stream holds {indices[8]}; any index of the list would do (8.6.2).
+
+{whole(data)}
+Negative zeros (8.6.5): a block of shape (1, 1, 4), float32, flags `04`, whose stream holds {zeros_q}, stands for
+{", ".join(repr(float(v)) for v in zeros.ravel())}:
+
+{whole(zeros_data)}""",
+        [{"coding": 4, "data": data, "value": value}, {"coding": 4, "data": zeros_data, "value": zeros}],
     )
 
 
@@ -192,6 +231,9 @@ def lattice_section():
     q = np.array([[[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]]])
     lattice = dense.Lattice([0.1], [0.3], single=True, short=True)
     data, value = dense.float_lattice(q, lattice, "float32", {3: 0x7F800000}, PLAIN)
+    columns, columns_q = dense.Lattice([0.5, -2.0], [0.25]), np.array([[[1, 2], [-3, 4]]])
+    columns_data, columns_value = dense.float_lattice(columns_q, columns, "float64", None, PLAIN)
+    assert columns_value.ravel().tolist() == [0.125, 1.0, -0.875, 1.5]
     rows = [
         (data[:1], "flags: exceptions, single precision, parameters are f32; one d, one g"),
         (struct.pack("<f", 0.1), "d, the f32 next to 0.1"),
@@ -211,8 +253,13 @@ def lattice_section():
         f"""Spectra of (1, 2, 5), float32; all operations in f32 (bit 1). The first row, written as the f64 that equals each f32:
 
 {hexed(rows)}
-{grid(["i", "q", "q - d", "value"], found)}""",
-        {"coding": 5, "data": data, "value": value},
+{grid(["i", "q", "q - d", "value"], found)}
+{whole(data)}
+One d per column, parameters of f64, all operations in f64 (flags `08`): shape (1, 2, 2), float64, d = {columns.d}, g =
+{columns.g[0]}, q = {columns_q.ravel().tolist()}; values {", ".join(repr(float(v)) for v in columns_value.ravel())}:
+
+{whole(columns_data)}""",
+        [{"coding": 5, "data": data, "value": value}, {"coding": 5, "data": columns_data, "value": columns_value}],
     )
 
 
@@ -245,10 +292,15 @@ def noise_section():
         (integer_stream.encode(Q, SHAPE, MODEL), f"integer stream of shape {SHAPE}, that of the ten voxels above"),
     ]
     assert joined(rows) == data
-    samples = dense.samples(Q, MODEL)
     cells = [
         [i, t, t * t - 341 if t > 0 else 0, found.fixed(t), repr(float(v))]
-        for i, (t, v) in enumerate(zip(samples, value.ravel(), strict=True))
+        for i, (t, v) in enumerate(zip(dense.samples(Q, MODEL), value.ravel(), strict=True))
+    ]
+    below_q = np.array([[[0, -40, 9, 30]]])
+    below_data, below = dense.noise_q(below_q, found, "int16", None, PLAIN)
+    below_cells = [
+        [i, 64 * q, max(0, 64 * q) ** 2 - 341 * (q > 0), found.fixed(64 * q), v]
+        for i, (q, v) in enumerate(zip(below_q.ravel().tolist(), below.ravel().tolist(), strict=True))
     ]
     return (
         f"""Spectra of (1, 2, 5), float32. The samples are those of the ten voxels.
@@ -256,8 +308,13 @@ def noise_section():
 {hexed(rows)}
 `w = t * t - 341` above zero, `fixed = (a * w + l * t + b) >> s`, value = fixed / 2^{found.f}:
 
-{grid(["i", "t", "w", "fixed", "value"], cells)}""",
-        {"coding": 6, "data": data, "value": value},
+{grid(["i", "t", "w", "fixed", "value"], cells)}
+{whole(data)}
+Integers, and samples that are not above zero: shape (1, 1, 4), int16, not dithered, the same map.
+
+{grid(["i", "t", "w", "fixed", "value"], below_cells)}
+{whole(below_data)}""",
+        [{"coding": 6, "data": data, "value": value}, {"coding": 6, "data": below_data, "value": below}],
     )
 
 
@@ -315,24 +372,49 @@ The bins, D being what the shares leave over:
 The channels, value = fixed / 2^{found.f}:
 
 {grid(["pixel", "c", "ratio", "w", "fixed", "value"], cells)}
-Whole, the block's coded bytes in hexadecimal:
+The exact channels 5 and 6 are {", ".join(repr(float(v)) for v in exact[0, 0])} in pixel 0 and
+{", ".join(repr(float(v)) for v in exact[0, 1])} in pixel 1.
 
-```
-{lines(data)}
-```
-""",
-        {"coding": 7, "data": data, "value": value},
+{whole(data)}""",
+        [{"coding": 7, "data": data, "value": value}],
     )
 
 
-def lines(data):
-    """Bytes in lines of 32."""
-    return "\n".join(data[i : i + 32].hex(" ").upper() for i in range(0, len(data), 32))
+def whole(data):
+    """A block in hexadecimal, in lines of 32 bytes."""
+    lines = "\n".join(data[i : i + 32].hex(" ").upper() for i in range(0, len(data), 32))
+    return f"Whole, in hexadecimal:\n\n```\n{lines}\n```\n"
+
+
+def file_section():
+    """A journal of one frame, coded as lossless-int."""
+    value = np.array([[[0, 3, 5], [4, 70, 6]]], np.uint16)
+    file = File(spectra(shape=value.shape, dtype="uint16"))
+    data = dense.lossless_int(value, PLAIN)
+    file.frame({"EELS": value}, blocks={"EELS": [Block(None, "lossless-int", {"data": data})]})
+    at, rows = 8, [(file.data[:8], "signature (4.1)")]
+    text = {"HEAD": "the header", "FRAM": "frame 0 begins", "BLOK": "the block, below", "DONE": "frame 0 is complete"}
+    while at < len(file.data):
+        size = 24 + -(-int.from_bytes(file.data[at + 8 : at + 16], "little") // 8) * 8
+        name = file.data[at + 4 : at + 8].decode()
+        rows.append((file.data[at : at + size], f"{name}: {text[name]}"))
+        at += size
+    assert joined(rows) == file.data
+    return (
+        f"""One frame of spectra of (1, 2, 3), uint16, {value.tolist()}; no index. The coded bytes of the block are
+`{data.hex(" ").upper()}`.
+
+{hexed(rows)}
+{whole(file.data)}""",
+        file.data,
+        value,
+    )
 
 
 def blocks():
     """The dense blocks of the page with the arrays that they stand for."""
-    return [section()[1] for section in (lossless_section, lattice_section, noise_section, chart_section)]
+    sections = (lossless_section, lattice_section, noise_section, chart_section)
+    return [block for section in sections for block in section()[1]]
 
 
 def page():
@@ -352,6 +434,9 @@ test compares; none was typed. Bytes are hexadecimal, all other numbers decimal.
 ## Integer stream of ten voxels
 
 {integers}
+## Integer stream of two lines
+
+{lines_section()}
 ## One table of frequencies
 
 {frequency_section(voxel, names)}
@@ -366,7 +451,10 @@ test compares; none was typed. Bytes are hexadecimal, all other numbers decimal.
 {noise_section()[0]}
 ## chart
 
-{chart_section()[0]}"""
+{chart_section()[0]}
+## A whole file
+
+{file_section()[0]}"""
 
 
 if __name__ == "__main__":

@@ -33,12 +33,13 @@ def procedures(**more):
         "append": list.append,
         "length": len,
         "total": sum,
+        "record": SimpleNamespace,
         "bit_length": int.bit_length,
         "dither": dither,
         "S": table("S"),
         "T": table("T"),
     }
-    return pseudo_code.run("lbj.md", {**names, **more})
+    return pseudo_code.run("lbj.md", {**names, **HEAD, **more})
 
 
 class Bits:
@@ -61,42 +62,60 @@ def split_rice(data, volume, events):
     return bits.found
 
 
-def stream(shape, model, data):
-    """The stream `s` of the pseudo-code, of bytes that `integer_stream.encode` made."""
+class Head:
+    """Bytes of a stream, read from the first."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, kind):
+        """A value of the format of `struct`."""
+        (value,) = struct.unpack_from("<" + kind, self.data, self.at)
+        self.at += struct.calcsize(kind)
+        return value
+
+    def number(self):
+        """Clause 8.5.2."""
+        value, shift = 0, 0
+        while True:
+            byte = self.take("B")
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    def signed(self):
+        """Clause 8.5.2."""
+        z = self.number()
+        return -(z >> 1) - 1 if z & 1 else z >> 1
+
+
+HEAD = {
+    "byte": lambda b: b.take("B"),
+    "u16": lambda b: b.take("H"),
+    "i16": lambda b: b.take("h"),
+    "u32": lambda b: b.take("I"),
+    "number": Head.number,
+    "signed": Head.signed,
+}
+
+
+def stream(shape, data, names):
+    """The stream `s` of the pseudo-code, as its bytes say."""
     h, w, c = shape
-    words = data[len(integer_stream.head(model)) :]
-    words = struct.unpack(f"<{len(words) // 2}H", words)
-    taps = [
-        SimpleNamespace(
-            offset=offset,
-            taps=[
-                SimpleNamespace(d=t.d, e=t.e, j=0 if t.j == MEAN else t.j, on_mean=int(t.j == MEAN), weight=t.weight)
-                for t in found
-            ],
-        )
-        for offset, found in model.sets
-    ]
-    return SimpleNamespace(
-        **dict(
-            zip(("beta", "alpha", "gamma", "seed"), (model.beta, model.alpha, model.gamma, model.seed), strict=True)
-        ),
-        sets=taps,
-        W=w,
-        C=c,
-        X=words[0] + (words[1] << 16),
-        words=words,
-        next=2,
-        sample=[0] * (h * w * c),
-        mean=[0] * (h * w * c),
-        error=[0] * (h * w * c),
-        contexts=defaultdict(lambda: SimpleNamespace(counts=0)),
-    )
+    head = Head(data)
+    s = SimpleNamespace(seed=None, sets=[], W=w, C=c, next=2, tables=defaultdict(lambda: SimpleNamespace(known=0)))
+    s.sample, s.mean, s.error = ([0] * (h * w * c) for _ in range(3))
+    names["head"](s, head)
+    s.words = struct.unpack_from(f"<{(len(data) - head.at) // 2}H", data, head.at)
+    s.X = s.words[0] + (s.words[1] << 16)
+    return s
 
 
-def decoded(shape, model, data, names=None):
+def decoded(shape, data, names=None):
     """Integers of a stream by the pseudo-code; with a trace of what its functions held when they returned."""
     names = names or procedures()
-    s = stream(shape, model, data)
+    s = stream(shape, data, names)
     steps, held = [], {}
 
     def profile(frame, event, _):

@@ -132,6 +132,22 @@ for index in (False, True):
         file.data[at + 24 + 8] ^= 1
         return _hit(file, at, index=index)
 
+    @vector(
+        f"reject/payload-digest-of-short-BLOK{suffix}",
+        "5.3.9",
+        "9.1",
+        "4.3.4",
+        provokes="the length of a block whose digest is wrong costs all later frames",
+    )
+    def short_blok_digest(index: bool = index) -> Made:
+        file = two(small())
+        file.fram()
+        at = file.put(b"BLOK", b"short")
+        file.blocks += 1
+        file.done()
+        file.data[at + 24] ^= 1
+        return _hit(file, at, index=index)
+
     @vector(f"reject/json-of-DONE{suffix}", "9.1", "4.5.1", provokes="attributes are passed on unread")
     def done_json(index: bool = index) -> Made:
         file = two(small())
