@@ -24,7 +24,10 @@ MODEL = Model(100, 4096, 64, [(8, [Tap(0, -1, 0, 3000), Tap(0, 0, MEAN, 1096)]),
 LINES = (2, 2, 3)  # of the second stream: lines, and numbers below zero
 LINES_Q = [-3, -1, -2, -4, 0, -30, 40, -2, -1, -3, -2, -9]
 LINES_MODEL = Model(
-    -900, 4096, 300, [(-20, [Tap(-1, 1, 1, 2000), Tap(-1, 0, 0, 1500)]), (5, [Tap(-1, 0, MEAN, 2500), Tap(0, 0, -1, 900)])]
+    -900,
+    4096,
+    300,
+    [(-20, [Tap(-1, 1, 1, 2000), Tap(-1, 0, 0, 1500)]), (5, [Tap(-1, 0, MEAN, 2500), Tap(0, 0, -1, 900)])],
 )
 PLAIN = Model(64, 4096, 64)
 
@@ -51,7 +54,10 @@ def stream_steps(values, shape, model):
                       s.sample[i], s.error[i]])  # fmt: skip
     tables = (
         grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "n", "class", "k", "phase", "base"], first),
-        grid(["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"], second),
+        grid(
+            ["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"],
+            second,
+        ),
         grid(["i", "symbol", "escape", "bucket", "l", "q", "sample t", "error"], third),
     )
     return hexed(rows), *tables, steps
