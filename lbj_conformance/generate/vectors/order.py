@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from ..builder import SIGNATURE, UUID, File, compact, draw, events, image, record, resealed
+from ..builder import SIGNATURE, UUID, File, compact, draw, events, image, record, resealed, spectra
 from ..catalogue import Made, by_index, no_head, right, vector, wrong
 from .accept_records import cube, small, two
 
@@ -144,21 +144,24 @@ def unknown_and_wrong() -> Made:
     "unsupported/limit-and-other-faults",
     "11.1",
     "5.3.7",
+    "8.7.1",
     provokes="the caller's limit hides damage that needs no decoding, or is asked after the coding",
 )
 def limit_and_wrong() -> Made:
     names = ["cover", "coding", "content"]
-    file = File(events(), *(image(name, (65535, 65537), "uint8") for name in names))
+    images = [image(name, (65535, 65537), "uint8") for name in names]
+    file = File(events(), *images, spectra("dtype", (65535, 1, 65537), "uint8"))
     file.fram()
     at = [
         file.blok(1, 3, b"?", window=[(0, 65535), (0, 65536)]),
         file.blok(2, 99, b"?"),
         file.blok(3, 3, b"?"),
+        file.blok(4, 5, b"?"),
     ]
-    found = [{"error": kind, "offset": offset} for kind, offset in zip(["damaged", "limit", "limit"], at, strict=True)]
+    found = [{"error": kind, "offset": offset} for kind, offset in zip(["damaged", *["limit"] * 3], at, strict=True)]
     found[0]["offset"] = at[0]
     file.done()
-    file.complete(dict(zip(names, found, strict=True)))
+    file.complete(dict(zip([*names, "dtype"], found, strict=True)))
     return Made(bytes(file.data), file.expect(), file.features)
 
 

@@ -385,6 +385,21 @@ CHARTS: Faults = {
 register("chart", 7, CHARTS, (2, 3, 6), "float32")
 
 
+@vector(
+    "reject/chart-exact-value-at-an-exception",
+    "8.9.1",
+    "8.6.4",
+    "9.1",
+    provokes="an exception of the chart excuses a value of the exact channels that the dtype cannot hold",
+)
+def exact_value() -> Made:
+    exact = np.zeros((2, 3, 2), np.int16)
+    exact[0, 0, 1] = 300
+    block = charted(flags=3, given=exceptions([5], b"\x07"), last=lossless_int(exact))
+    return several({"uint8": (7, block)}, [spectra("uint8", (2, 3, 6), "uint8")])
+
+
+
 # Kinds, and what only a newer reader knows
 
 
