@@ -399,7 +399,6 @@ def exact_value() -> Made:
     return several({"uint8": (7, block)}, [spectra("uint8", (2, 3, 6), "uint8")])
 
 
-
 # Kinds, and what only a newer reader knows
 
 
