@@ -110,6 +110,14 @@ def _product(a: Any, b: Any) -> float:
     return float(total)
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def _total(a: Any) -> Any:
+    total = np.float32(0)
+    for x in range(a.size):
+        total += a[x]
+    return total
+
+
 @njit(cache=True, nogil=True)
 def _score(first: Any, second: Any, seen: Any, also: Any, down: int, right: int, reach: int, stiffness: float) -> float:
     rows, columns = first.shape
@@ -125,13 +133,16 @@ def _score(first: Any, second: Any, seen: Any, also: Any, down: int, right: int,
         if not (seen[y] and also[y + down]):
             continue
         a = first[y, left:end]
-        mean = a.sum() / width
+        mean = _total(a) / width
         power = _product(a, a) - width * mean**2
         least, dy, dx, other = 1e300, 0, 0, 0.0
         for v in range(2 * reach + 1):
             b = second[y + down + v - reach]
             start = left + right - reach
-            there, square = b[start : start + width].sum(), _product(b[start : start + width], b[start : start + width])
+            there, square = (
+                _total(b[start : start + width]),
+                _product(b[start : start + width], b[start : start + width]),
+            )
             for h in range(2 * reach + 1):
                 spread = square - there**2 / width
                 both = _product(a, b[start : start + width]) - mean * there

@@ -103,7 +103,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
         told = gather(stage.look(modes.astype(np.float32), partial(prior.posterior, unknown)))
         before_error = float(error.mean())
-        error = np.sqrt(_variance(told.unsure[:, :, :SHIFTS], stage.basis) * (1 - 1 / frames))
+        error = np.sqrt(_variance(told.unsure[:, :SHIFTS], stage.basis) * (1 - 1 / frames))
         step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - modes
         new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         new -= _unseen(new, error, stage.basis)
@@ -129,9 +129,9 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust)
 
 
-def _variance(draw: Singles, basis: Any) -> Floats:
-    """Mean variance of one component of each frame's displacement, px²: (N,), from a posterior draw (N, Y, 2K)."""
-    square = (draw.reshape(*draw.shape[:2], -1, 2) ** 2).mean(axis=(1, 3))
+def _variance(unsure: Floats, basis: Any) -> Floats:
+    """Mean variance of one component of each frame's displacement, px²: (N,), from its unknowns', (N, 2K)."""
+    square = unsure.reshape(len(unsure), -1, 2).mean(axis=2)
     return np.asarray((square * (basis[: square.shape[1]] ** 2).mean(axis=1)).sum(axis=-1))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from scipy import fft
 
 from lbj.array_types import Floats, Singles
 
+from ..threads import summed
 from .hum import apart, frequency, waves
 from .unknowns import SHIFTS
 
-Waves = NDArray[np.complex128]
+Waves = NDArray[np.complex64]
 
 ROUNDS = 60
 SETTLED = 0.03  # of the posterior's standard deviation, the error of the conjugate gradients
@@ -40,10 +42,12 @@ class Told:
     ----------
     unknown : (N, Y, M)
         Unknowns at the maximum a posteriori.
-    unsure : (N, Y, M)
-        A draw of what they may be less that.
-    found, draw : (N, L, M)
-        The share of both that is not a hum's.
+    unsure : (N, M)
+        Mean square over the rows of a draw of what they may be less that.
+    found : (N, F, M) complex
+        Fourier transform of the share of `unknown` that is not a hum's, on the circle.
+    drawn : (1, F, M)
+        Power of the same share of the draw, summed over the frames.
     line : (N, 4, 2)
         The hum's coefficients, and a draw: cosine (y, x) and sine.
     tilt : (N, 2)
@@ -51,22 +55,25 @@ class Told:
     mean : (N, M, M)
         Information of a row of the circle, on average.
     rest : (N, F, M) complex
-        Fourier transform of what the data still pull at `found`.
+        Fourier transform of what the data still pull at the unknowns.
     """
 
     unknown: Singles
-    unsure: Singles
-    found: Singles
-    draw: Singles
+    unsure: Floats
+    found: Waves
+    drawn: Floats
     line: Floats
     tilt: Floats
     mean: Floats
-    rest: NDArray[np.complex64]
+    rest: Waves
 
 
 def gather(parts: list[Told]) -> Told:
-    """What was told of some frames and of others, together."""
-    return Told(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Told)))
+    """What was told of some frames and of others, together; takes it from the parts."""
+    out = {}
+    for f in fields(Told):
+        out[f.name] = np.concatenate([part.__dict__.pop(f.name) for part in parts])
+    return Told(**out)
 
 
 class Jitter:
@@ -117,79 +124,81 @@ class Jitter:
             Its product with the unknowns that fit each row best, less the present ones.
         """
         number, rows, size = pull.shape
-        pull = pull + np.einsum("nyab,nyb->nya", matrix, unknown[frames], optimize=True)
-        start = np.zeros((number, size))
-        start[:, :2] = unknown[frames, :, :2].mean(axis=1)
+        pull = pull + _weighed(matrix, unknown[frames][None])[0]
+        start = np.zeros((number, 1, size))
+        start[:, 0, :2] = unknown[frames, :, :2].mean(axis=1)
         used = np.flatnonzero((self.power > 0).any(axis=0))
         some = np.ascontiguousarray(matrix[:, :, used[:, None], used])
         hum, hum_slope = (np.kron(w, np.eye(2)).reshape(rows, 2, -1) for w in waves(self.line, rows))
-        felt = np.einsum("nyba,yai->inyb", some[..., :2], hum, optimize=True)
-        rest = np.zeros((2 + len(felt), number, self.length, used.size))
+        felt = np.einsum("nyba,yai->inyb", some[..., :2], hum)
+        rest = np.zeros((2 + len(felt), number, self.length, used.size), np.float32)
         rest[2:, :, :rows] = felt
-        rest[0, :, :rows] = pull[:, :, used] - np.einsum("nyab,nb->nya", some, start[:, used])
+        rest[0, :, :rows] = (pull - _weighed(matrix, np.repeat(start, rows, axis=1)[None])[0])[:, :, used]
         rng = np.random.default_rng(int(frames[0]))
-        least = SINGLE * np.trace(some, axis1=2, axis2=3).max()  # so far sums of float32 may be below zero
-        root = np.linalg.cholesky(some + max(least, 1e-30) * np.eye(used.size))
-        rest[1, :, :rows] = np.einsum("nyab,nyb->nya", root, rng.standard_normal((number, rows, used.size)))
+        least = max(SINGLE * float(np.trace(some, axis1=2, axis2=3).max()), 1e-30)  # sums of float32 may be below zero
+        rest[1, :, :rows] = _coloured(some, least, rng.standard_normal((number, rows, used.size)))
         white = fft.rfft(rng.standard_normal((number, self.length, used.size)), axis=1)
         right = fft.rfft(rest, axis=2)
         power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0))
         right[1] += white / np.sqrt(power)
-        solved = fft.irfft(self._solve(some, right, power), self.length, axis=2)
+        wave = self._solve(some, right, power)
+        solved = fft.irfft(wave, self.length, axis=2)[:, :, :rows]
         known = np.tile(1 / self.line_power, 2)[: len(felt)]
-        wanted = np.einsum("snya,yai->nis", rest[:2, :, :rows, :2], hum, optimize=True)
-        wanted -= np.einsum("inyb,snyb->nis", felt, solved[:2, :, :rows], optimize=True)
+        wanted = np.einsum("snya,yai->nis", rest[:2, :, :rows, :2], hum)
+        wanted -= np.einsum("inyb,snyb->nis", felt, solved[:2])
         wanted[:, :, 1] += rng.standard_normal((number, len(felt))) * np.sqrt(known)
-        inner = np.einsum("inya,yaj->nij", felt[..., :2], hum, optimize=True)
-        inner -= np.einsum("inyb,jnyb->nij", felt, solved[2:, :, :rows], optimize=True)
+        inner = np.einsum("inya,yaj->nij", felt[..., :2], hum)
+        inner -= np.einsum("inyb,jnyb->nij", felt, solved[2:])
         line = np.linalg.solve(inner + np.diag(known), wanted)
-        out = np.zeros((2, number, self.length, size))
-        out[..., used] = solved[:2] - np.einsum("nis,inlb->snlb", line, solved[2:], optimize=True)
-        out[0] += start[:, None]
-        both = out[:, :, :rows].copy()
-        both[..., :2] += np.einsum("nis,yai->snya", line, hum, optimize=True)
-        left = pull - np.einsum("nyab,nyb->nya", matrix, both[0], optimize=True)
-        slope = np.einsum("ni,yai->nya", line[:, :, 0], hum_slope, optimize=True)
-        tilt = (
-            np.einsum("nya,nya->n", slope, left[:, :, :2]),
-            np.einsum("nya,nyab,nyb->n", slope, matrix[:, :, :2, :2], slope, optimize=True),
-        )
+        both = np.zeros((2, number, rows, size))
+        both[..., used] = solved[:2] - np.einsum("nis,inlb->snlb", line, solved[2:])
+        both[..., :2] += np.einsum("nis,yai->snya", line, hum)
+        both[0] += start
+        apart = np.zeros((2, number, len(power), size), np.complex64)
+        apart[..., used] = wave[:2] - np.einsum("nis,inlb->snlb", line, wave[2:])
+        apart[0, :, 0] += self.length * start[:, 0]
+        left = pull - _weighed(matrix, both[:1])[0]
+        slope = np.zeros((1, number, rows, size))
+        slope[0, :, :, :2] = np.einsum("ni,yai->nya", line[:, :, 0], hum_slope)
+        tilt = [(slope[0] * part).sum(axis=(1, 2)) for part in (left, _weighed(matrix, slope)[0])]
         mean = matrix.mean(axis=1) * (rows / self.length)
-        rest = fft.rfft(left.astype(np.float32), self.length, axis=1)
-        best, unsure, found, draw = (part.astype(np.float32) for part in (*both, *out))
-        return Told(best, unsure, found, draw, line, np.stack(tilt, axis=1), mean, rest)
+        return Told(
+            both[0].astype(np.float32),
+            (both[1] ** 2).mean(axis=1),
+            apart[0],
+            (np.abs(apart[1]) ** 2).sum(axis=0, keepdims=True, dtype=np.float64),
+            line,
+            np.stack(tilt, axis=1),
+            mean,
+            fft.rfft(left.astype(np.float32), self.length, axis=1),
+        )
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
         """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
         rows, size = matrix.shape[1:3]
-        inverse = _uncertain(matrix.mean(axis=(0, 1))[None] * (rows / self.length), power)[0]
-        twice = np.full((len(power), 1), 2 / self.length)
+        inverse = _uncertain(matrix.mean(axis=(0, 1)) * (rows / self.length), power).astype(np.float32)
+        twice = np.full(len(power), 2 / self.length)
         twice[0] = 1 / self.length
         if self.length % 2 == 0:
             twice[-1] = 1 / self.length
+        single, stiff = matrix.astype(np.float32), (1 / power).astype(np.float32)
 
         def times(u: Waves) -> Waves:
-            return np.asarray(u / power + fft.rfft(_weighed(matrix, fft.irfft(u, self.length, axis=2)), axis=2))
-
-        def inner(a: Waves, b: Waves) -> Floats:
-            return np.asarray(((a.real * b.real + a.imag * b.imag) * twice).sum(axis=(2, 3), keepdims=True))
-
-        def conditioned(r: Waves) -> Waves:
-            return np.asarray(np.matmul(inverse, r[..., None])[..., 0])
+            return np.asarray(u * stiff + fft.rfft(_weighed(single, fft.irfft(u, self.length, axis=2)), axis=2))
 
         u, residual = np.zeros_like(right), right
-        direction = z = conditioned(residual)
-        square = inner(residual, z)
+        direction = z = _conditioned(inverse, residual)
+        square = _inner(residual, z, twice)
         for _ in range(ROUNDS):
             step = times(direction)
-            alpha = square / np.maximum(inner(direction, step), 1e-300)
-            u = u + alpha * direction
+            alpha = (square / np.maximum(_inner(direction, step, twice), 1e-300)).astype(np.float32)
+            u += alpha * direction
             residual = residual - alpha * step
-            z = conditioned(residual)
-            before, square = square, inner(residual, z)
+            z = _conditioned(inverse, residual)
+            before, square = square, _inner(residual, z, twice)
             if (square <= SETTLED**2 * rows * size).all():
                 break
-            direction = z + square / np.maximum(before, 1e-300) * direction
+            direction = z + (square / np.maximum(before, 1e-300)).astype(np.float32) * direction
         return u
 
     def tune(self, place: Floats) -> None:
@@ -215,19 +224,19 @@ class Jitter:
         which it exceeds its noise with certainty: one frequency, a fraction of an octave, two octaves, all higher
         frequencies. Where it is certain in none, it is given up step by step.
         """
-        found, draw, mean = told.found, told.draw, told.mean
+        found, mean = told.found, told.mean
         if told.line.size:
             pull, information = told.tilt.sum(axis=0)
             self.line += float(np.clip(pull / max(information, 1e-300), -0.2 / self.rows, 0.2 / self.rows))
             self.line_power = np.maximum((told.line**2).sum(axis=2).mean(axis=0).reshape(2, 2).mean(axis=0), 1e-9)
         free = max(len(found) - 1, 1)
-        shift = found[:, :, 0].mean(axis=1)
-        square, place = (apart(w, shift) / self.length for w in (told.rest, fft.rfft(found, axis=1)))
-        drawn = (np.abs(fft.rfft(draw, axis=1)) ** 2).mean(axis=0) / self.length
+        shift = found[:, 0, 0].real / self.length
+        square, place = (apart(w, shift) / self.length for w in (told.rest, found))
+        drawn = told.drawn.sum(axis=0) / (len(found) * self.length)
         fisher = np.diagonal(mean, axis1=1, axis2=2).mean(axis=0)
         self._alone = float((self.rows / self.length / fisher[:2]).sum())
         power = np.maximum(self.power, 1e-6 * GONE / fisher)
-        even = np.mean([np.diagonal(_uncertain(one[None], power)[0], axis1=1, axis2=2) for one in mean], axis=0)
+        even = summed(partial(_even, mean, power), len(mean)) / len(mean)
         known = np.maximum(1 - even / power, 1e-12)
         unlike = np.clip((drawn * known).sum(axis=0) / (even * known).sum(axis=0), 0.5, 10.0)
         noise = power * np.maximum(1 - known, 1e-9) / known * np.where(self.power > 0, unlike, 1.0)
@@ -260,25 +269,110 @@ class Jitter:
         return float((each * (basis[: each.size] ** 2).mean(axis=1)).sum())
 
 
-def _uncertain(mean: Floats, power: Floats) -> Floats:
-    """Posterior spectral covariance, (N, F, M, M), were every row to tell as much as the mean row: (N, M, M)."""
-    root = np.sqrt(power)[:, :, None]
-    both = root * np.swapaxes(root, 1, 2)
-    return np.asarray(both * np.linalg.inv(mean[:, None] * both + np.eye(mean.shape[1])))
+def _even(mean: Floats, power: Floats, frames: NDArray[np.int64]) -> Floats:
+    """Posterior spectral variances (F, M), summed over some frames."""
+    out = np.zeros_like(power)
+    for n in frames:
+        out += np.diagonal(_uncertain(mean[n], power), axis1=1, axis2=2)
+    return out
 
 
 @njit(cache=True, nogil=True)
+def _root(matrix: Any, out: Any) -> None:
+    """Cholesky factor, lower triangle."""
+    for a in range(len(matrix)):
+        for b in range(a + 1):
+            total = matrix[a, b]
+            for k in range(b):
+                total -= out[a, k] * out[b, k]
+            out[a, b] = math.sqrt(total) if a == b else total / out[b, b]
+
+
+@njit(cache=True, nogil=True)
+def _uncertain(mean: Any, power: Any) -> Any:
+    """Posterior spectral covariance, (F, M, M), were every row to tell as much as the mean row: (M, M)."""
+    size = len(mean)
+    out = np.empty((len(power), size, size))
+    matrix, root, inverse = np.empty((size, size)), np.zeros((size, size)), np.zeros((size, size))
+    for f in range(len(power)):
+        scale = np.sqrt(power[f])
+        for a in range(size):
+            for b in range(size):
+                matrix[a, b] = mean[a, b] * scale[a] * scale[b] + (a == b)
+        _root(matrix, root)
+        for b in range(size):  # the factor's inverse, column by column
+            inverse[b, b] = 1 / root[b, b]
+            for a in range(b + 1, size):
+                total = 0.0
+                for k in range(b, a):
+                    total -= root[a, k] * inverse[k, b]
+                inverse[a, b] = total / root[a, a]
+        for a in range(size):
+            for b in range(a + 1):
+                total = 0.0
+                for k in range(a, size):
+                    total += inverse[k, a] * inverse[k, b]
+                out[f, a, b] = out[f, b, a] = total * scale[a] * scale[b]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _coloured(matrix: Any, least: float, white: Any) -> Any:
+    """Noise (N, Y, M) whose covariance is that of the matrices (N, Y, M, M), from white noise."""
+    size = white.shape[2]
+    out, root = np.zeros(white.shape), np.zeros((size, size))
+    for n in range(white.shape[0]):
+        for y in range(white.shape[1]):
+            _root(matrix[n, y] + least * np.eye(size), root)
+            for a in range(size):
+                for b in range(a + 1):
+                    out[n, y, a] += root[a, b] * white[n, y, b]
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _weighed(matrix: Any, rows: Any) -> Any:
     """Products of the rows' matrices (N, Y, M, M) with S times N circles of rows, (S, N, L, M); zero beyond row Y."""
-    out = np.zeros(rows.shape)
+    out = np.zeros(rows.shape, rows.dtype)
     for s in range(rows.shape[0]):
         for n in range(rows.shape[1]):
             for y in range(matrix.shape[1]):
                 for a in range(matrix.shape[2]):
-                    total = 0.0
-                    for b in range(matrix.shape[3]):
+                    total = matrix[n, y, a, 0] * rows[s, n, y, 0]
+                    for b in range(1, matrix.shape[3]):
                         total += matrix[n, y, a, b] * rows[s, n, y, b]
                     out[s, n, y, a] = total
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _conditioned(matrix: Any, waves: Any) -> Any:
+    """Products of the frequencies' matrices (F, M, M) with waves (S, N, F, M)."""
+    out = np.zeros_like(waves)
+    for s in range(waves.shape[0]):
+        for n in range(waves.shape[1]):
+            for f in range(waves.shape[2]):
+                for a in range(waves.shape[3]):
+                    real = imaginary = np.float32(0)
+                    for b in range(waves.shape[3]):
+                        real += matrix[f, a, b] * waves[s, n, f, b].real
+                        imaginary += matrix[f, a, b] * waves[s, n, f, b].imag
+                    out[s, n, f, a] = complex(real, imaginary)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _inner(a: Any, b: Any, weight: Any) -> Any:
+    """Inner products of waves (S, N, F, M), frequencies weighted by (F,): (S, N, 1, 1)."""
+    out = np.zeros((*a.shape[:2], 1, 1))
+    for s in range(a.shape[0]):
+        for n in range(a.shape[1]):
+            for f in range(a.shape[2]):
+                total = 0.0
+                for k in range(a.shape[3]):
+                    one, other = a[s, n, f, k], b[s, n, f, k]
+                    total += one.real * other.real + one.imag * other.imag
+                out[s, n, 0, 0] += total * weight[f]
     return out
 
 
