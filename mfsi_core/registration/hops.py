@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from lbj.array_types import Floats, Singles
+from lbj.array_types import Floats, Mask, Singles
 
-from .laid import Laid, mean_of, misfit
+from .laid import Laid, mean_of, misfit, moved
 
 ALIKE = 0.6  # of the scene's correlation with itself, from which on a shift may be a lattice period
 RESEMBLING = 0.3  # the same, from which on a part of the scene may have one
@@ -84,15 +86,15 @@ def find_hops(laid: Laid) -> Hops:
     total = laid.frame(0)
     rest, coming = laid.all - total, deque(laid.frame(n) for n in range(1, min(NEXT, frames)))
     for cut in range(1, frames):
-        before = laid.smooth(mean_of(total))
+        before = _Known(laid.smooth(mean_of(total)))
         offset[cut:] = offset[cut - 1]
         if cut + NEXT <= frames:
             coming.append(laid.frame(cut + NEXT - 1))
         after = [mean_of(np.sum(coming, axis=0))]
         if cut + NEXT < frames:
             after.append(mean_of(rest))
-        moved, tie = _ask(laid, before, after, vectors, offset[cut], steps[cut - 1])
-        offset[cut:] += moved
+        shift, tie = _ask(laid, before, after, vectors, offset[cut], steps[cut - 1])
+        offset[cut:] += shift
         if tie is not None:
             tied.append((cut, tie))
         own = coming.popleft()
@@ -125,8 +127,31 @@ def _moved(image: Singles, shift: Floats) -> Singles:
     return np.asarray(ndimage.shift(image, (0, *shift), order=1, prefilter=False)) if shift.any() else image
 
 
+class _Known:
+    """An image, NaN where it is not known, with what is asked of it again and again."""
+
+    def __init__(self, image: Singles) -> None:
+        self.image, self.seen = image, np.isfinite(image)
+        self._waves: dict[tuple[int, int], list[NDArray[np.complex64]]] = {}
+
+    @cached_property
+    def structured(self) -> Mask:
+        """Blocks that show something."""
+        power, count = _by_block(self.image, np.where(self.seen, np.float32(0), np.float32(np.nan)))
+        level = np.where(count > 0, power / np.maximum(count, 1), 0)
+        return np.asarray(level > FLAT * level.max())
+
+    def waves(self, size: tuple[int, int]) -> list[NDArray[np.complex64]]:
+        """Fourier transforms, so wide, of the image, of where it is known, and of its square."""
+        if size not in self._waves:
+            value = np.where(self.seen, self.image, 0)
+            parts = value, self.seen.astype(np.float32), value**2
+            self._waves[size] = [fft.rfft2(part, size) for part in parts]
+        return self._waves[size]
+
+
 def _ask(
-    laid: Laid, before: Singles, after: list[Singles], vectors: Floats, offset: Floats, step: Floats
+    laid: Laid, before: _Known, after: list[Singles], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
     """By what the frames from a cut on are to be moved, and a lattice vector that would do as well.
 
@@ -134,24 +159,22 @@ def _ask(
     """
     tie = None
     for mean in after:
-        moved, tie = _compare(laid, before, mean, vectors, offset, step)
+        shift, tie = _compare(laid, before, mean, vectors, offset, step)
         if tie is None:
-            return moved, None
-    return moved, tie
+            return shift, None
+    return shift, tie
 
 
 def _compare(
-    laid: Laid, before: Singles, after: Singles, vectors: Floats, offset: Floats, step: Floats
+    laid: Laid, before: _Known, after: Singles, vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
-    still = laid.smooth(after, -offset)
-    now = _by_block(before, still)
-    power, count = _by_block(before, np.where(np.isfinite(before), np.float32(0), np.float32(np.nan)))
-    level = np.where(count > 0, power / np.maximum(count, 1), 0)
-    structured = level > FLAT * level.max()
+    waves = laid.waves(after)
+    still = _Known(moved(waves, -offset))
+    now = _by_block(before.image, still.image)
     best, gained, tie = np.zeros(2), 0.0, None
     for k in np.argsort(_misfits(before, still, -vectors))[:TRIED]:
-        then = _by_block(before, laid.smooth(after, -offset - vectors[k]))
-        known = (now[1] > 0) & (then[1] > 0) & structured
+        then = _by_block(before.image, moved(waves, -offset - vectors[k]))
+        known = (now[1] > 0) & (then[1] > 0) & before.structured
         if known.sum() < FEWEST:
             continue
         old, new = (part[0][known] / part[1][known] for part in (now, then))
@@ -189,24 +212,22 @@ def _block_sums(image: Any) -> tuple[Any, Any]:
     return sums, count
 
 
-def _misfits(a: Singles, b: Singles, shifts: Floats) -> Floats:
+def _misfits(a: _Known, b: _Known, shifts: Floats) -> Floats:
     """Mean square of a(p) - b(p + shift) over the pixels that both show; infinite where these are few."""
-    seen = [np.isfinite(image) for image in (a, b)]
     far = np.abs(shifts).max(axis=0)
-    size = [int(fft.next_fast_len(int(n + d) + ROUND, real=True)) for n, d in zip(a.shape, far, strict=True)]
-    values = [np.where(mask, image, 0) for mask, image in zip(seen, (a, b), strict=True)]
-    waves, masks, squares = (
-        [fft.rfft2(part, size) for part in parts]
-        for parts in (values, [mask.astype(np.float32) for mask in seen], [value**2 for value in values])
+    rows, columns = (
+        int(fft.next_fast_len(int(n + d) + ROUND, real=True)) for n, d in zip(a.image.shape, far, strict=True)
     )
-    both = fft.irfft2(np.conj(masks[0]) * masks[1], size)
-    spectrum = np.conj(squares[0]) * masks[1] + np.conj(masks[0]) * squares[1] - 2 * np.conj(waves[0]) * waves[1]
+    size = rows, columns
+    (wave, mask, power), (other, also, others) = a.waves(size), b.waves(size)
+    both = fft.irfft2(np.conj(mask) * also, size)
+    spectrum = np.conj(power) * also + np.conj(mask) * others - 2 * np.conj(wave) * other
     square = fft.irfft2(spectrum, size) / np.maximum(both, 1.0)
     places = np.mod(shifts.T, np.array(size)[:, None])
     found, count = (
         ndimage.map_coordinates(part, places, order=order, mode="grid-wrap") for part, order in ((square, 3), (both, 1))
     )
-    return np.where(count > OVERLAP * a.size, found, np.inf)
+    return np.where(count > OVERLAP * a.image.size, found, np.inf)
 
 
 def _periods(laid: Laid) -> tuple[Floats, Floats]:

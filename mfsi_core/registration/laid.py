@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from lbj.array_types import Floats, Singles
+from lbj.array_types import Floats, Mask, Singles
 
 from .rigid.pairs import noise_filter
 from .rows.kernels import displaced
@@ -55,13 +55,13 @@ class Laid:
         self._level = np.array([np.nanmean(image) for image in images])
         self._deviation = np.array([max(float(np.nanstd(image)), 1e-30) for image in images], np.float32)
 
-        def add(group: NDArray[np.int64]) -> Floats:
-            out = np.zeros((2, 2, *self.size))
+        def add(group: NDArray[np.int64]) -> Singles:
+            out = np.zeros((2, 2, *self.size), np.float32)
             for n in group:
                 out[n % 2] += self.frame(n)
             return out
 
-        self.halves: Floats = summed(add, len(images))
+        self.halves: Floats = summed(add, len(images)).astype(float)
         self.all = self.halves.sum(axis=0)
         scene = mean_of(self.all)
         power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2
@@ -76,22 +76,31 @@ class Laid:
 
     def smooth(self, image: Singles, shift: Any = (0.0, 0.0)) -> Singles:
         """The image freed of noise and moved: its pixel p + shift at p; NaN stays where a pixel was not seen."""
+        return moved(self.waves(image), shift)
+
+    def waves(self, image: Singles) -> tuple[NDArray[np.complex64], Mask]:
+        """Fourier transform of the image freed of noise, and where it was not seen."""
         missing = ~np.isfinite(image)
-        spectrum = fft.rfft2(np.where(missing, np.float32(0), image)) * self.passed
-        for axis, waves in enumerate((fft.fftfreq(image.shape[0])[:, None], fft.rfftfreq(image.shape[1]))):
-            if shift[axis]:
-                spectrum *= np.exp(2j * np.pi * waves * shift[axis]).astype(np.complex64)
-        out = fft.irfft2(spectrum, image.shape)
-        away = np.rint(np.asarray(shift)).astype(int)
-        if away.any():
-            missing = np.roll(missing, -away, axis=(0, 1))
-        for axis, step in enumerate(away):
-            gone = [slice(None), slice(None)]
-            gone[axis] = slice(-step, None) if step > 0 else slice(0, -step)
-            if step:
-                missing[tuple(gone)] = True
-        out[missing] = np.nan
-        return np.asarray(out)
+        return fft.rfft2(np.where(missing, np.float32(0), image)) * self.passed, missing
+
+
+def moved(image: tuple[NDArray[np.complex64], Mask], shift: Any) -> Singles:
+    """The image of these waves at p + shift, at p; NaN where it was not seen."""
+    spectrum, missing = image
+    for axis, waves in enumerate((fft.fftfreq(len(missing))[:, None], fft.rfftfreq(missing.shape[1]))):
+        if shift[axis]:
+            spectrum = spectrum * np.exp(2j * np.pi * waves * shift[axis]).astype(np.complex64)
+    out = fft.irfft2(spectrum, missing.shape)
+    away = np.rint(np.asarray(shift)).astype(int)
+    if away.any():
+        missing = np.roll(missing, -away, axis=(0, 1))
+    for axis, step in enumerate(away):
+        gone = [slice(None), slice(None)]
+        gone[axis] = slice(-step, None) if step > 0 else slice(0, -step)
+        if step:
+            missing[tuple(gone)] = True
+    out[missing] = np.nan
+    return np.asarray(out)
 
 
 def mean_of(laid: NDArray[Any]) -> Singles:

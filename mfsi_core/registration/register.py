@@ -92,6 +92,7 @@ def register(
     if is_journal(images):
         images, regions, to_field, recorded = _of_journal(images, signal, regions)
     stack = _stack(images)
+    del images  # those of a journal are this function's own
     frames = len(stack)
     area = np.zeros(frames, int) if regions is None else np.asarray(regions)
     if area.shape != (frames,) or area.dtype.kind not in "iu":
@@ -100,13 +101,13 @@ def register(
     usable = usable_frames(stack)
     one_area = register_area if method is None else partial(registrations.register_area, name=method)
     members = {int(name): usable & (area == name) for name in np.unique(area)}
-    stacks = {name: stack if one.all() else stack[one] for name, one in members.items() if one.any()}
+    stacks = ((name, stack if one.all() else stack[one]) for name, one in members.items() if one.any())
     if client is None:
-        parts = {name: one_area(images) for name, images in stacks.items()}
+        parts = {name: one_area(some) for name, some in stacks}
     else:
         from .by_workers import register_areas
 
-        parts = register_areas(client, stacks, one_area)
+        parts = register_areas(client, dict(stacks), one_area)
     found = assemble(stack, area, usable, parts, said, across=across, to_field=to_field)
     found.recorded = recorded
     return found

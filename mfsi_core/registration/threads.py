@@ -24,7 +24,9 @@ def each(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
 
 def summed(work: Callable[[NDArray[np.int64]], NDArray[Any]], frames: int) -> Any:
     """Sum of what the work makes of each group of frames, which does not depend on the number of threads."""
-    first, *others = each(work, np.array_split(np.arange(frames), min(GROUPS, frames)))
-    for other in others:
-        first += other
-    return first
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = pool.map(work, np.array_split(np.arange(frames), min(GROUPS, frames)))
+        total = next(parts)
+        for part in parts:  # a part is freed before the next but few is made
+            total += part
+    return total

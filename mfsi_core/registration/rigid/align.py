@@ -94,7 +94,7 @@ def _filled(stack: Singles) -> tuple[Singles, Floats]:
     weight, highest = np.ones(stack.shape[:2]), _highest(stack)
     out = stack
     for n, image in enumerate(stack):
-        gone = np.isnan(image) | (_above(image) > highest)
+        gone = np.isnan(image) | (_above(image, 1) > highest)
         if not gone.any():
             continue
         if out is stack:
@@ -112,17 +112,17 @@ def _highest(stack: Singles) -> float:
     """By how much a single pixel exceeds its neighbours at most, compared with the other pixels of the series."""
     if min(stack.shape[1:]) < 3:
         return np.inf
-    level = np.quantile([_above(image)[::4, ::4] for image in stack], (0.5, 0.99))
+    level = np.quantile([_above(image, 4) for image in stack], (0.5, 0.99))
     return float(level[1] + SPIKE * (level[1] - level[0]))
 
 
 @njit(cache=True, nogil=True)
-def _above(image: Any) -> Any:
-    """Each pixel less the highest of those around it, (Y, X); missing ones are of the series' level, zero."""
+def _above(image: Any, every: int) -> Any:
+    """Every so manyth pixel less the highest around it, (Y, X); missing ones are of the series' level, zero."""
     rows, columns = image.shape
-    out = np.empty((rows, columns), np.float32)
-    for y in range(rows):
-        for x in range(columns):
+    out = np.empty(((rows - 1) // every + 1, (columns - 1) // every + 1), np.float32)
+    for y in range(0, rows, every):
+        for x in range(0, columns, every):
             around = np.float32(-np.inf)
             for v in range(max(y - 1, 0), min(y + 2, rows)):
                 for h in range(max(x - 1, 0), min(x + 2, columns)):
@@ -130,5 +130,5 @@ def _above(image: Any) -> Any:
                         other = image[v, h]
                         around = max(around, np.float32(0) if math.isnan(other) else other)
             value = image[y, x]
-            out[y, x] = (np.float32(0) if math.isnan(value) else value) - around
+            out[y // every, x // every] = (np.float32(0) if math.isnan(value) else value) - around
     return out

@@ -122,9 +122,8 @@ def _solve(pairs: Pairs, position: Floats, tolerance: float) -> None:
         support = pairs.score / (1 + (misfit**2).sum(axis=2) / tolerance**2)
         best = np.argmax(support, axis=1)
         weight = support[pair, best] ** 2 / np.maximum(pairs.score[pair, best], 1e-12)
-        pull = np.zeros((frames, 2))
-        np.add.at(pull, first, weight[:, None] * misfit[pair, best])
-        np.add.at(pull, second, -weight[:, None] * misfit[pair, best])
+        wanted = weight[:, None] * misfit[pair, best]
+        pull = np.stack([np.bincount(first, w, frames) - np.bincount(second, w, frames) for w in wanted.T], axis=1)
         held = HELD * max(float(weight.max()), HELD)
         diagonal = np.bincount(first, weight, frames) + np.bincount(second, weight, frames) + held
         values = np.concatenate([-weight, -weight, diagonal])
@@ -142,6 +141,15 @@ def _support(pairs: Pairs, position: Floats, tolerance: float) -> float:
 
 def _roughness(position: Floats, step: float) -> float:
     return float(np.log1p(np.square(np.diff(position, axis=0)).sum(axis=1) / step**2).sum())
+
+
+@njit(cache=True, nogil=True)
+def _highest(score: Any) -> Any:
+    """Highest score of each pair."""
+    out = np.zeros(len(score))
+    for pair in range(len(score)):
+        out[pair] = score[pair].max()
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -174,19 +182,32 @@ def _prior(position: Any, i: int, y: float, x: float, step: float) -> float:
 @njit(cache=True, nogil=True)
 def _frame_value(
     shift: Any, score: Any, begin: Any, position: Any, frame: int, y: float, x: float, step: float, weight: float,
-    tolerance: float,
+    tolerance: float, most: Any, least: float,
 ) -> float:  # fmt: skip
-    """Value of moving one frame by (y, x)."""
+    """Value of moving one frame by (y, x), or something less than `least` where it is less.
+
+    `most`: highest score of each pair.
+    """
     frames = len(position)
-    total = 0.0
-    for other in range(max(0, frame - NEAR), frame):
-        total += _between(shift, score, begin, position, other, frame, y, x, tolerance)
-    for other in range(frame + 1, min(frames, frame + NEAR + 1)):
-        total += _between(shift, score, begin, position, frame, other, -y, -x, tolerance)
+    low, high = max(0, frame - NEAR), min(frames, frame + NEAR + 1)
+    total = rest = 0.0
     if frame > 0:
         total += weight * _prior(position, frame - 1, y, x, step)
     if frame < frames - 1:
         total += weight * _prior(position, frame, -y, -x, step)
+    for other in range(low, high):
+        if other != frame:
+            rest += most[begin[min(frame, other)] + abs(other - frame) - 1]
+    for other in range(low, high):
+        if other == frame:
+            continue
+        if total + rest < least:
+            return total + rest
+        rest -= most[begin[min(frame, other)] + abs(other - frame) - 1]
+        if other < frame:
+            total += _between(shift, score, begin, position, other, frame, y, x, tolerance)
+        else:
+            total += _between(shift, score, begin, position, frame, other, -y, -x, tolerance)
     return total
 
 
@@ -194,9 +215,10 @@ def _frame_value(
 def _hop(shift: Any, score: Any, begin: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
     """Move every frame to where most of its pairs want it; return how many moved."""
     frames = len(position)
+    most = _highest(score)
     moved = 0
     for frame in range(frames):
-        start = _frame_value(shift, score, begin, position, frame, 0.0, 0.0, step, weight, tolerance)
+        start = _frame_value(shift, score, begin, position, frame, 0.0, 0.0, step, weight, tolerance, most, -np.inf)
         best, best_y, best_x = start + 1e-3 * weight, 0.0, 0.0
         for other in range(max(0, frame - NEAR), min(frames, frame + NEAR + 1)):
             if other == frame:
@@ -208,7 +230,7 @@ def _hop(shift: Any, score: Any, begin: Any, position: Any, step: float, weight:
                 x = position[other, 1] + sign * shift[pair, k, 1] - position[frame, 1]
                 if score[pair, k] < 0.1 or y * y + x * x < tolerance**2:
                     continue
-                value = _frame_value(shift, score, begin, position, frame, y, x, step, weight, tolerance)
+                value = _frame_value(shift, score, begin, position, frame, y, x, step, weight, tolerance, most, best)
                 if value > best:
                     best, best_y, best_x = value, y, x
         if best_y != 0 or best_x != 0:
@@ -222,10 +244,14 @@ def _hop(shift: Any, score: Any, begin: Any, position: Any, step: float, weight:
 def _slide(shift: Any, score: Any, begin: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
     """Move all frames from one on by the same amount where that helps; return how often."""
     frames = len(position)
+    most = _highest(score)
     moved = 0
     for frame in range(1, frames):
         neighbours = begin[frame - 1]
-        start, best, best_y, best_x = 0.0, -np.inf, 0.0, 0.0
+        start, best, best_y, best_x = -np.inf, -np.inf, 0.0, 0.0
+        rest = 0.0
+        for i in range(max(0, frame - NEAR), frame):
+            rest += most[begin[i] + frame - i - 1 : begin[i] + min(frames, i + NEAR + 1) - i - 1].sum()
         for k in range(-1, score.shape[1]):
             y, x = 0.0, 0.0
             if k >= 0:
@@ -233,8 +259,11 @@ def _slide(shift: Any, score: Any, begin: Any, position: Any, step: float, weigh
                 x = position[frame - 1, 1] - shift[neighbours, k, 1] - position[frame, 1]
                 if score[neighbours, k] < 0.1 or y * y + x * x < tolerance**2:
                     continue
-            value = weight * _prior(position, frame - 1, y, x, step)
+            value, possible = weight * _prior(position, frame - 1, y, x, step), rest
             for i in range(max(0, frame - NEAR), frame):
+                if value + possible < max(start, best):
+                    break
+                possible -= most[begin[i] + frame - i - 1 : begin[i] + min(frames, i + NEAR + 1) - i - 1].sum()
                 for j in range(frame, min(frames, i + NEAR + 1)):
                     value += _between(shift, score, begin, position, i, j, y, x, tolerance)
             if k < 0:

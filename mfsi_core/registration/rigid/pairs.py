@@ -26,7 +26,7 @@ SAME = 1.5  # grid points within which two peaks are one
 COARSEST, FINEST = 128, 512  # grid points per axis on which peaks are searched, where there are half as many pixels
 FAINT = 1e-2  # share of the signal's power that may lie beyond what the grid holds
 LEAST_OVERLAP = 0.3  # of the windows, below which a shift is not considered
-BATCH = 8
+AT_ONCE = 150_000  # grid points of the pairs that a thread compares at once
 NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
 PASSED, STOPPED = 0.32, 0.46  # cycles per grid point between which the images fade out: peaks lie between grid points
 TAPS = 8  # grid points to either side from which the height of a peak is interpolated
@@ -134,104 +134,138 @@ def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> 
         Rows that were recorded; default: all.
     """
     frames, rows, columns = images.shape
-    clean, modes, width, noise = _denoised(images)
-    grid = clean.shape[1:]
+    clean = _Denoised(images)
+    grid = clean.grid
     tapers = [taper(size, size / 4).astype(np.float32) for size in grid]
-    window = np.multiply.outer(*tapers)
-    mask = fft.rfft2(window)
-    overlap = fft.irfft2(np.abs(mask) ** 2, grid)
-    share = overlap / overlap.flat[0]
-    rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
-    overlap = np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0])
-    spectra = np.empty((frames, *mask.shape), np.complex64)
-    for image, spectrum in zip(clean, spectra, strict=True):
-        spectrum[:] = fft.rfft2(image * window)
-    root = np.sqrt(overlap)
-    mean, deviation = np.empty_like(clean), np.empty_like(clean)
-    for n, image in enumerate(clean):
-        mean[n] = fft.irfft2(np.conj(spectra[n]) * mask, grid) / root
-        power = fft.irfft2(np.conj(fft.rfft2(image**2 * window)) * mask, grid)
-        deviation[n] = np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
-    white = _whitened(clean, spectra, tapers)
     first, second = compared(frames)
-    shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
-
-    def find(start: int) -> None:
-        part = slice(start, start + BATCH)
-        surfaces = fft.irfft2(np.conj(spectra[first[part]]) * spectra[second[part]], grid)
-        _normalise(surfaces, first[part], second[part], mean, deviation)
-        _peaks(surfaces, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
-        surfaces = fft.irfft2(np.conj(white(first[part])) * white(second[part]), grid)
-        _peaks(surfaces / root, np.sign(rank), shift[part, CANDIDATES:], height[part, CANDIDATES:])
-
-    each(find, range(0, first.size, BATCH))
+    shift, height = _correlated(clean, tapers, first, second)
     given = height > 0
     for k in range(1, CANDIDATES + OTHERS):
         away = np.abs(shift[:, :k] - shift[:, k : k + 1]).max(axis=2)
         given[:, k] &= ~((away < SAME) & given[:, :k]).any(axis=1)
-    modes = min(modes * float((window**2).mean()), MOST_MODES)
+    modes = min(clean.modes * float(np.prod([(one**2).mean() for one in tapers])), MOST_MODES)
 
     def score(correlation: Floats) -> Floats:
         return np.asarray(-modes * np.log1p(-TRUST * np.minimum(correlation, 1.0) ** 2))
 
     likeness = score(height[:, :CANDIDATES].max(axis=1, initial=0.0))
-    reach = int(np.clip(round(1.5 * width * min(g / n for n, g in zip((rows, columns), grid, strict=True))), 1, REACH))
+    least = min(g / n for n, g in zip((rows, columns), grid, strict=True))
+    reach = int(np.clip(round(1.5 * clean.width * least), 1, REACH))
     seen = np.ones((frames, rows), bool) if seen is None else seen
     seen = seen[:, np.minimum(np.arange(grid[0]) * rows // grid[0], rows - 1)]
-    correlation = row_scores(clean, seen, first, second, shift, given, reach, noise / SPREAD**2)
+    small = np.empty((frames, *grid), np.float32)
+    for n in range(frames):
+        small[n] = clean(n)
+    correlation = row_scores(small, seen, first, second, shift, given, reach, clean.noise / SPREAD**2)
     shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
-    return Pairs(first, second, shift, score(correlation), width, likeness)
+    return Pairs(first, second, shift, score(correlation), clean.width, likeness)
 
 
-def _whitened(clean: Singles, spectra: Any, tapers: list[Singles]) -> Callable[[NDArray[np.int64]], Any]:
+def _correlated(
+    clean: _Denoised, tapers: list[Singles], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Peaks of the correlations of pairs of images under a window: shifts, grid points, (P, K, 2); heights (P, K)."""
+    grid, frames = clean.grid, len(clean)
+    window = np.multiply.outer(*tapers)
+    mask = fft.rfft2(window)
+    overlap = fft.irfft2(np.abs(mask) ** 2, grid)
+    share = overlap / overlap.flat[0]
+    rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
+    root = np.sqrt(np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0]))
+    spectra = np.empty((frames, *mask.shape), np.complex64)
+    mean, deviation = np.empty((2, frames, *grid), np.float32)
+    profiles = np.empty((frames, grid[0]), np.float32)
+    for n in range(frames):
+        image = clean(n)
+        spectra[n], profiles[n] = fft.rfft2(image * window), image.mean(axis=1)
+        mean[n] = fft.irfft2(np.conj(spectra[n]) * mask, grid) / root
+        power = fft.irfft2(np.conj(fft.rfft2(image**2 * window)) * mask, grid)
+        deviation[n] = np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
+    white = _whitened(profiles, spectra, tapers)
+    shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
+    batch = max(1, AT_ONCE // (grid[0] * grid[1]))
+
+    def find(start: int) -> None:
+        part = slice(start, start + batch)
+        surfaces = fft.irfft2(np.conj(spectra[first[part]]) * spectra[second[part]], grid)
+        _normalise(surfaces, first[part], second[part], mean, deviation)
+        _peaks(surfaces, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
+        surfaces = fft.irfft2(np.conj(white(first[part])) * white(second[part]), grid)
+        surfaces /= root
+        _peaks(surfaces, np.sign(rank), shift[part, CANDIDATES:], height[part, CANDIDATES:])
+
+    each(find, range(0, first.size, batch))
+    return shift, height
+
+
+def _whitened(profiles: Singles, spectra: Any, tapers: list[Singles]) -> Callable[[NDArray[np.int64]], Any]:
     """Spectra of some images in which all waves are equally strong, so that a lattice does not drown what breaks it.
 
-    They are those of the tapered images, less their rows' means.
+    They are those of the tapered images, less their rows' means, which are the profiles (N, Y).
     """
-    rows = fft.fft(clean.mean(axis=2) * tapers[0], axis=1)[:, :, None]
+    rows = fft.fft(profiles * tapers[0], axis=1)[:, :, None]
     across, power = fft.rfft(tapers[1]), np.zeros(spectra.shape[1:])
     for spectrum, row in zip(spectra, rows, strict=True):
         power += np.abs(spectrum - row * across) ** 2
-    power = ndimage.uniform_filter(power / len(clean), 3, mode="wrap")
+    power = ndimage.uniform_filter(power / len(spectra), 3, mode="wrap")
     weight = (1 / np.sqrt(power + FAINTEST * power.max() + 1e-30)).astype(np.float32)
     return lambda chosen: (spectra[chosen] - rows[chosen] * across) * weight
 
 
-def _denoised(images: Singles) -> tuple[Singles, float, float, float]:
-    """Images freed of noise, on a grid that holds them.
+class _Denoised:
+    """Images freed of noise, on a grid that holds them, made when they are asked for; their mean square is about 1.
 
-    Also: number of modes that hold signal; width of their peaks, px; power of the noise that is left in each mode, as
-    variance of a grid point.
+    Attributes
+    ----------
+    grid : (int, int)
+    modes : float
+        Number of modes that hold signal.
+    width : float
+        Of their correlation's peaks, px.
+    noise : float
+        Variance of a grid point by the noise that is left.
     """
-    frames, rows, columns = images.shape
-    edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4))).astype(np.float32)
 
-    def spectrum(image: Singles) -> NDArray[np.complex64]:
-        mean = float((image * edge).sum(dtype=float)) / float(edge.sum(dtype=float))
-        return np.asarray(fft.rfft2((image - np.float32(mean)) * edge))
+    def __init__(self, images: Singles) -> None:
+        frames, rows, columns = images.shape
+        edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4)))
+        self._images, self._edge = images, edge.astype(np.float32)
+        mean_power = np.zeros((rows, columns // 2 + 1))
+        for image in images:
+            mean_power += np.abs(self._spectrum(image)) ** 2
+        mean_power /= frames
+        passed = noise_filter(mean_power, frames)
+        noise = (1 - passed) * mean_power  # the floor, where anything is passed
+        power = mean_power * passed**2
+        waves = np.abs(fft.fftfreq(rows)), fft.rfftfreq(columns)
+        self.grid = grid = (
+            _grid(rows, waves[0], power.sum(axis=1)),
+            _grid(columns, waves[1], power.sum(axis=0)),
+        )
+        passed *= np.multiply.outer(*(_band(w * n / g) for w, n, g in zip(waves, (rows, columns), grid, strict=True)))
+        power = mean_power * passed**2
+        square = (2 * np.pi) ** 2 * (waves[0][:, None] ** 2 + waves[1] ** 2)
+        axes = (rows > 1) + (columns > 1)
+        total = max(float(power.sum()) * axes, 1e-300)
+        self.width = float(1 / np.sqrt(max(float((power * square).sum()) / total, 1e-4)))
+        self.modes = 2 * float(passed.sum())
+        points = grid[0] * grid[1]
+        deviation = max(math.sqrt(2 * float(power.sum())) / points, 1e-30)
+        self._passed = (passed / deviation).astype(np.float32)
+        level = float((noise * passed**2).sum() / max(float((passed**2).sum()), 1e-30))
+        self.noise = level / (points * deviation**2)
 
-    mean_power = np.zeros((rows, columns // 2 + 1))
-    for image in images:
-        mean_power += np.abs(spectrum(image)) ** 2
-    mean_power /= frames
-    passed = noise_filter(mean_power, frames)
-    noise = (1 - passed) * mean_power  # the floor, where anything is passed
-    power = mean_power * passed**2
-    waves = np.abs(fft.fftfreq(rows)), fft.rfftfreq(columns)
-    grid = _grid(rows, waves[0], power.sum(axis=1)), _grid(columns, waves[1], power.sum(axis=0))
-    passed *= np.multiply.outer(*(_band(w * n / g) for w, n, g in zip(waves, (rows, columns), grid, strict=True)))
-    power = mean_power * passed**2
-    square = (2 * np.pi) ** 2 * (waves[0][:, None] ** 2 + waves[1] ** 2)
-    axes = (rows > 1) + (columns > 1)
-    total = max(float(power.sum()) * axes, 1e-300)
-    width = 1 / np.sqrt(max(float((power * square).sum()) / total, 1e-4))
-    clean, single = np.empty((frames, *grid), np.float32), passed.astype(np.float32)
-    for image, out in zip(images, clean, strict=True):
-        out[:] = fft.irfft2(_resampled(spectrum(image) * single, columns, grid), grid)
-    highest = max(float(clean.max()), -float(clean.min()), 1e-30)
-    clean /= np.float32(highest)
-    level = float((noise * passed**2).sum() / max(float((passed**2).sum()), 1e-30))
-    return clean, 2 * float(passed.sum()), width, level / (grid[0] * grid[1] * highest**2)
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def _spectrum(self, image: Singles) -> NDArray[np.complex64]:
+        mean = float((image * self._edge).sum(dtype=float)) / float(self._edge.sum(dtype=float))
+        return np.asarray(fft.rfft2((image - np.float32(mean)) * self._edge))
+
+    def __call__(self, n: int) -> Singles:
+        image = self._images[n]
+        spectrum = _resampled(self._spectrum(image) * self._passed, image.shape[1], self.grid)
+        return np.asarray(fft.irfft2(spectrum, self.grid), np.float32)
 
 
 def _grid(size: int, frequency: Floats, power: Floats) -> int:

@@ -278,14 +278,14 @@ def _even(mean: Floats, power: Floats, frames: NDArray[np.int64]) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _root(matrix: Any, out: Any) -> None:
-    """Cholesky factor, lower triangle."""
+def _root(matrix: Any, least: float, out: Any) -> None:
+    """Cholesky factor, lower triangle, of a matrix whose eigenvalues are at least so much but for rounding."""
     for a in range(len(matrix)):
         for b in range(a + 1):
             total = matrix[a, b]
             for k in range(b):
                 total -= out[a, k] * out[b, k]
-            out[a, b] = math.sqrt(total) if a == b else total / out[b, b]
+            out[a, b] = math.sqrt(max(total, least)) if a == b else total / out[b, b]
 
 
 @njit(cache=True, nogil=True)
@@ -299,7 +299,7 @@ def _uncertain(mean: Any, power: Any) -> Any:
         for a in range(size):
             for b in range(size):
                 matrix[a, b] = mean[a, b] * scale[a] * scale[b] + (a == b)
-        _root(matrix, root)
+        _root(matrix, 1.0, root)
         for b in range(size):  # the factor's inverse, column by column
             inverse[b, b] = 1 / root[b, b]
             for a in range(b + 1, size):
@@ -323,7 +323,7 @@ def _coloured(matrix: Any, least: float, white: Any) -> Any:
     out, root = np.zeros(white.shape), np.zeros((size, size))
     for n in range(white.shape[0]):
         for y in range(white.shape[1]):
-            _root(matrix[n, y] + least * np.eye(size), root)
+            _root(matrix[n, y] + least * np.eye(size), least, root)
             for a in range(size):
                 for b in range(a + 1):
                     out[n, y, a] += root[a, b] * white[n, y, b]

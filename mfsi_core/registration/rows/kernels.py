@@ -196,6 +196,7 @@ def look(
         Filled with sums over each row, times the first `NEEDED` polynomials, of trust / variance * (gy gy,
         gy gx, gx gx, residual gy, residual gx; 1, gy, gx, residual; gain² scene², gain scene, and this times gy, gx,
         residual); of the trust, the pixels there are, and their squared residuals / variance, outliers' cut short.
+        Left alone where it has no rows.
     statistics : (STATISTICS,) float64
         Filled with the sums that `line` and `noise` are fitted from.
     """
@@ -225,7 +226,7 @@ def look(
             _gather(knots, top, left, across, right, sx[:n])
             _compare(value[:n], sy[:n], sx[:n], image[y, first:last], back[first:last], gain, line, noise,
                      rely[y], seen[:, first:last], statistics)  # fmt: skip
-        for c in range(CHANNELS):
+        for c in range(CHANNELS if sums.shape[0] > 0 else 0):
             for d in range(NEEDED[c]):
                 total = ZERO
                 for x in range(columns):

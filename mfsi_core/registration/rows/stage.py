@@ -77,15 +77,16 @@ class Stage:
         rows = self.images.shape[1]
         lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
         statistics = np.empty((len(self.images), STATISTICS))
-        self.misfit = np.empty((len(self.images), rows), np.float32)
 
         def one(group: NDArray[np.int64]) -> Any:
-            sums = np.zeros((group.size, rows, CHANNELS, DEGREES), np.float32)
+            sums = np.zeros((group.size, 0 if work is None else rows, CHANNELS, DEGREES), np.float32)
             for k, n in enumerate(group):
                 look(self.scene.knots, self.scene.corner, modes[n], self.bright[n], self.basis, self.images[n],
                      lines[n], noise, self.trust[n], sums[k], statistics[n])  # fmt: skip
+            if work is None:
+                return None
             self.misfit[group] = sums[:, :, 16, 0] / _likely(sums[:, :, 15, 0])
-            return None if work is None else work(group, *self._attenuated(sums))
+            return work(group, *self._attenuated(sums))
 
         found = each(one, self.few)
         self._fit_noise(statistics.sum(axis=0), len(statistics))
