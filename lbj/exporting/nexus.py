@@ -1,7 +1,7 @@
 """NeXus, application definition NXem (definitions of 2026.01): stacks of images and spectra, and sums as EDS and EELS.
 
-What the definition asks for and a journal does not hold (the emitter, the maker, when the specimen was
-prepared, whether it was simulated) is left out, not invented.
+What the definition asks for and the journal does not state (when the specimen was prepared and whether it was
+simulated, which no journal does; often the emitter and the maker) is left out, not invented.
 """
 
 from __future__ import annotations
@@ -90,10 +90,15 @@ def _instrument(measurement: Any, series: Series, signals: list[Signal]) -> None
     instrument = _group(measurement, "instrument", "NXem_instrument")
     if isinstance(metadata.get("microscope"), str):
         instrument["name"] = _plain(metadata["microscope"])
+        if isinstance(metadata.get("manufacturer"), str):
+            maker = _group(instrument, "fabrication", "NXfabrication")
+            maker["vendor"], maker["model"] = _plain(metadata["manufacturer"]), _plain(metadata["microscope"])
     if isinstance(metadata.get("beam_energy"), (int, float)):
         source = _group(_group(instrument, "ebeam_column", "NXebeam_column"), "electron_source", "NXsource")
         _number(source, "voltage", metadata["beam_energy"], "V")
         source["probe"] = "electron"
+        if isinstance(metadata.get("electron_source"), str):
+            source["emitter_type"] = _plain(metadata["electron_source"])
     for number, signal in enumerate(signals, 1):
         detector = _group(instrument, f"detector{number}", "NXdetector")
         detector["name"] = signal.name

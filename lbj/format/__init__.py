@@ -3,6 +3,7 @@
 amendments.py     descriptions that later records change (spec/lbj.md 7.1)
 attributes.py     the times and settings that may differ from frame to frame (spec/lbj.md 5.4.4)
 blocks.py         cut the data of one signal of one frame into blocks, and put it together again (spec/lbj.md 5.3)
+connections.py    connections to web servers, kept from request to request
 contents.py       find the completed frames of a journal by its index or by walking its records (spec/lbj.md 5 and 6)
 displacements.py  where the pixels of each frame sampled the scene (spec/lbj.md 7.5)
 http.py           files on web servers, a range of bytes a request (RFC 9110)

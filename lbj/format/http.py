@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import http.client
 import re
-import urllib.error
-import urllib.request
-from typing import Any
 
 from ..errors import StorageError
 from ..version import __version__
+from .connections import Connections
 from .remote import AHEAD, RangeFile, Transient
 
 TIMEOUT = 30.0  # s that the server may say nothing
@@ -20,9 +18,18 @@ GONE = (401, 403, 404, 410)
 class HttpFile(RangeFile):
     """A file on a web server that serves parts of files.
 
-    A redirection is followed once and kept; a server that says nothing for `TIMEOUT` seconds, is busy or breaks off is
-    asked again, three times in all.
+    Its connection is kept from request to request. A redirection is followed once and kept; a server that says nothing
+    for `TIMEOUT` seconds, is busy or breaks off is asked again, three times in all.
     """
+
+    def __init__(self, url: str) -> None:
+        self._connections = Connections()
+        super().__init__(url)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.close()
+        super().close()
 
     def _look(self) -> int:
         self._place, self._tag = self.url, ""
@@ -45,25 +52,21 @@ class HttpFile(RangeFile):
         if self._tag:
             headers["If-Range"] = self._tag
         try:
-            request = urllib.request.Request(self._place, headers=headers)  # noqa: S310 http and https alone come here
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
-                return self._read(response, start)
-        except StorageError:
+            with self._connections.answer(self._place, headers, TIMEOUT) as (place, response):
+                if response.status in (200, 206):
+                    return self._read(place, response, start)
+        except (StorageError, Transient):
             raise
-        except urllib.error.HTTPError as error:
-            error.close()
-            return self._refused(error, start, stop)
-        except ValueError as error:
+        except (ValueError, http.client.InvalidURL) as error:
             raise StorageError(f"cannot open {self.url!r}: {error}") from error
         except TimeoutError as error:
             raise Transient(f"the server said nothing for {TIMEOUT:g} s") from error
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            late = isinstance(reason, TimeoutError)
-            raise Transient(f"the server said nothing for {TIMEOUT:g} s" if late else f"{reason}") from error
+            raise Transient(f"{error}" or type(error).__name__) from error
+        return self._refused(response, start, stop)
 
-    def _read(self, response: Any, start: int) -> tuple[int, bytes]:
-        self._place = response.url
+    def _read(self, place: str, response: http.client.HTTPResponse, start: int) -> tuple[int, bytes]:
+        self._place = place
         if response.status == 200:
             if self._tag:
                 raise StorageError(f"{self.url!r} was changed on the server since it was opened; open it again")
@@ -87,15 +90,15 @@ class HttpFile(RangeFile):
             raise Transient(f"the connection broke off after {len(data)} bytes")
         return int(stated[3]), data
 
-    def _refused(self, error: urllib.error.HTTPError, start: int, stop: int) -> tuple[int, bytes]:
-        if error.code == 416:
-            whole = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", "").strip())
+    def _refused(self, answer: http.client.HTTPResponse, start: int, stop: int) -> tuple[int, bytes]:
+        if answer.status == 416:
+            whole = re.fullmatch(r"bytes \*/(\d+)", answer.headers.get("Content-Range", "").strip())
             if start == 0 and whole and int(whole[1]) == 0:
                 return 0, b""
             raise StorageError(f"{self.url!r} is shorter than it was, or was changed; open it again")
-        if error.code in BUSY:
-            raise Transient(f"the server answers {error.code} {error.reason}")
-        if error.code in GONE and self._place != self.url:  # a redirection that has expired
+        if answer.status in BUSY:
+            raise Transient(f"the server answers {answer.status} {answer.reason}")
+        if answer.status in GONE and self._place != self.url:  # a redirection that has expired
             self._place = self.url
             return self._answer(start, stop)
-        raise StorageError(f"cannot open {self.url!r}: the server answers {error.code} {error.reason}")
+        raise StorageError(f"cannot open {self.url!r}: the server answers {answer.status} {answer.reason}")

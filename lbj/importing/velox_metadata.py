@@ -211,9 +211,15 @@ def series_metadata(meta: Item, elements: list[str]) -> Item:
         "stage_tilt": None if None in tilt else tilt,
         "stage_position": None if None in place else place,
         "microscope": name.strip() or None,
+        "manufacturer": _text(dig(meta, "Instrument", "Manufacturer")),
+        "electron_source": _text(dig(meta, "Acquisition", "SourceType")),
         "elements": elements or None,
     }
     return {key: value for key, value in out.items() if value is not None}
+
+
+def _text(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
 
 
 def chosen_elements(file: Any) -> list[str]:

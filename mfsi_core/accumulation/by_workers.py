@@ -15,17 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj.array_types import Array
+from lbj.array_types import Array, Floats
 
 from ..cluster.client import Workers
 from ..cluster.pieces import EACH, Piece, cut
 from ..geometry.registration import Registration
-from ..geometry.warp import Warp
+from ..geometry.warp import Warp, row_spans, scene_positions
 from ..series.series import Series
 from . import exact, pull
-from .fillers import dense_plan, dense_totals, listed_filler
-
-BEYOND = 2  # rows of a frame beyond those that its displacements reach
+from .fillers import dense_plan, dense_totals, fill_bands, listed_filler
 
 
 def filler_of(
@@ -33,18 +31,17 @@ def filler_of(
 ) -> Callable[[int, int, Array], float]:
     """Return what fills rows of the output of `accumulate` and returns the largest voxel."""
     workers = Workers(client)
-    pieces = cut(given, EACH * workers.number)
-    ends = np.cumsum([0, *map(len, pieces)])
-    fields = [workers.submit(_field, *_packed(registration, a, b)) for a, b in itertools.pairwise(ends)]
     if given.sparse:
-        return _sparse(workers, pieces, fields, registration, warp, window, method)
+        return Lists(workers, given, window).filler(registration, warp, method)
+    pieces = cut(given, EACH * workers.number)
+    fields = _fields(workers, registration, np.cumsum([0, *map(len, pieces)]))
     step, guess = dense_plan(given, registration, warp, window, method)
 
     def totals(first: int, last: int, rounder: float) -> tuple[Array, float]:
         grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
         parts = [
-            workers.submit(_totals, piece, field, grid, window, method, first, last, rounder)
-            for piece, field in zip(pieces, fields, strict=True)
+            workers.submit(_totals, piece, field, grid, window, method, first, last, rounder, on=n)
+            for n, (piece, field) in enumerate(zip(pieces, fields, strict=True))
         ]
         found: tuple[Array, float] = workers.result(workers.tree(parts, _joined))
         return found
@@ -52,41 +49,81 @@ def filler_of(
     return exact.filler(totals, guess, step)
 
 
-def _sparse(
-    workers: Workers, pieces: list[Piece], fields: list[Any], registration: Registration, warp: Warp,
-    window: tuple[int, int], method: str,
-) -> Callable[[int, int, Array], float]:  # fmt: skip
-    lists = [workers.submit(_listed, piece, window) for piece in pieces]
-    ends = np.cumsum([0, *map(len, pieces)])
-    moved = registration.displacement[:, 0]
-    low, high = moved.min(axis=(1, 2)), moved.max(axis=(1, 2))
-    height, width = registration.shape
-    grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
+class Lists:
+    """Counts of a series, decoded once by workers and kept there, for as many sums of its first frames as are wanted.
 
-    def band(top: int, bottom: int, dtype: Any) -> Any:
-        """Submit the sum of some rows, from the frames' rows that may reach them."""
-        a, b = ((row + 0.5) / warp.upsampling - 0.5 for row in (warp.rows[0] + top, warp.rows[0] + bottom - 1))
-        first = np.clip(np.floor(a - high) - BEYOND, 0, height).astype(int) * width
-        last = np.clip(np.ceil(b - low) + BEYOND + 1, 0, height).astype(int) * width
-        last = np.maximum(first, last)
-        parts = [
-            workers.submit(_part, one, first[i:j], last[i:j])
-            for one, (i, j) in zip(lists, itertools.pairwise(ends), strict=True)
-        ]
-        options = (grid, window[1] - window[0], method, (top, bottom), dtype)
-        return workers.submit(_band, parts, fields, *options)
+    Parameters
+    ----------
+    workers : Workers
+    given : Series
+        Of events.
+    window : (int, int)
+        First and past-the-last channel.
+    """
 
-    def fill(top: int, bottom: int, view: Array) -> float:
-        edges = np.linspace(top, bottom, min(EACH * workers.number, bottom - top) + 1).astype(int)
-        spans = list(itertools.pairwise(edges.tolist()))
-        largest = 0.0
-        for (start, stop), future in zip(spans, [band(*span, view.dtype) for span in spans], strict=True):
-            most, rows = workers.result(future)
-            largest = max(largest, most)
-            view[start - top : stop - top] = rows
-        return largest
+    def __init__(self, workers: Workers, given: Series, window: tuple[int, int]) -> None:
+        pieces = cut(given, EACH * workers.number)
+        self._workers, self._channels = workers, window[1] - window[0]
+        self._ends = np.cumsum([0, *map(len, pieces)])
+        self._lists = [workers.submit(_listed, piece, window, on=n) for n, piece in enumerate(pieces)]
 
-    return fill
+    def filler(self, registration: Registration, warp: Warp, method: str) -> Callable[[int, int, Array], float]:
+        """Return what fills rows of the sum of the first frames, as many as the registration has, as `filler_of`."""
+        ends = np.minimum(self._ends, len(registration))
+        ends = ends[: int(np.searchsorted(ends, len(registration))) + 1]
+        workers, fields = self._workers, _fields(self._workers, registration, ends)
+        spans = row_spans(registration.displacement)
+        grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
+
+        def band(number: int, top: int, bottom: int, dtype: Any) -> Any:
+            """Submit the sum of some rows, from the frames' rows that may reach them."""
+            rows = scene_positions(warp.rows[0] + top, warp.rows[0] + bottom, warp.upsampling)
+            first, last = (row * registration.shape[1] for row in _reaching(spans, rows[0], rows[-1]))
+            parts = [
+                workers.submit(_part, self._lists[n], first[i:j], last[i:j], on=n)
+                for n, (i, j) in enumerate(itertools.pairwise(ends))
+            ]
+            return workers.submit(_band, parts, fields, grid, self._channels, method, (top, bottom), dtype, on=number)
+
+        def fill(top: int, bottom: int, view: Array) -> float:
+            edges = np.linspace(top, bottom, min(EACH * workers.number, bottom - top) + 1).astype(int)
+            bands = list(itertools.pairwise(edges.tolist()))
+            futures = [band(n, *span, view.dtype) for n, span in enumerate(bands)]
+            largest = 0.0
+            for (start, stop), future in zip(bands, futures, strict=True):
+                most, found = workers.result(future)
+                largest = max(largest, most)
+                view[start - top : stop - top] = found
+            return largest
+
+        return fill
+
+    def sum(self, registration: Registration, out: Any) -> None:
+        """Sum the first frames, as many as the registration has, into an array: as `accumulate` does, unscaled."""
+        size = (*registration.shape, self._channels)
+        warp = Warp(registration.displacement, 1, (0, size[0]), (0, size[1]), registration.recorded)
+        fill_bands(self.filler(registration, warp, "pull"), out, size)
+
+
+def lists_of(client: Any, given: Series, window: tuple[int, int]) -> Lists:
+    """Have the workers of a client decode the counts of a series, and keep them."""
+    return Lists(Workers(client), given, window)
+
+
+def _fields(workers: Workers, registration: Registration, ends: NDArray[np.int64]) -> list[Any]:
+    """Have the displacements of the frames where the frames are."""
+    spans = enumerate(itertools.pairwise(ends))
+    return [workers.submit(_field, *_packed(registration, a, b), on=n) for n, (a, b) in spans]
+
+
+def _reaching(spans: Floats, low: float, high: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and past-the-last row of each frame whose counts may lie within a pixel of some rows of the scene."""
+    below = np.minimum(np.arange(spans.shape[1]) + 1, spans.shape[1] - 1)  # counts are sampled between two rows
+    reach = np.minimum(spans, spans[:, below])[..., 0] <= high + 1
+    reach &= np.maximum(spans, spans[:, below])[..., 1] >= low - 1
+    first = reach.argmax(axis=1)
+    last = np.minimum(reach.shape[1] - reach[:, ::-1].argmax(axis=1) + 1, reach.shape[1])
+    return first, np.where(reach.any(axis=1), last, first)
 
 
 def _packed(registration: Registration, start: int, stop: int) -> tuple[Any, ...]:
@@ -134,12 +171,13 @@ def _listed(piece: Piece, window: tuple[int, int]) -> tuple[Array, ...]:
 def _part(
     listed: tuple[Array, ...], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> tuple[Array, list[Array], tuple[Array, ...]]:
-    """Counts of the pixels from the first to before the last of each frame: these, where each begins, and the lists."""
+    """Pixels of the first frames from one to before another: the first, where the counts of each begin, lists."""
     start, frame, *lists = listed
+    start, frame = start[: len(first)], frame[: len(first)]
     starts = [one[low : high + 1] - one[low] for one, low, high in zip(start, first, last, strict=True)]
     begin = frame + start[np.arange(len(frame)), first]
-    chosen = np.concatenate([np.arange(at, at + one[-1]) for at, one in zip(begin, starts, strict=True)])
-    return first, starts, tuple(one[chosen] for one in lists)
+    chosen = [slice(at, at + one[-1]) for at, one in zip(begin.tolist(), starts, strict=True)]
+    return first, starts, tuple(np.concatenate([one[part] for part in chosen]) for one in lists)
 
 
 def _whole(parts: list[tuple[Array, list[Array], tuple[Array, ...]]], pixels: int) -> pull.Listed:

@@ -72,13 +72,18 @@ class Workers:
         self._client: Any = cast("Any", client)
         with _named():
             self._wait(lambda: bool(self._client.ncores()))
-            self.number = max(sum(self._client.ncores().values()), 1)
+            threads = sorted(self._client.ncores().items())
+            self._places = [address for address, number in threads for _ in range(number)]
+        self.number = max(len(self._places), 1)
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Have a function carried out; returns its future."""
+    def submit(self, function: Callable[..., Any], *arguments: Any, on: int | None = None) -> Any:
+        """Have a function carried out, by the worker of number `on` while there is one; returns its future."""
+        place: dict[str, Any] = {}
+        if on is not None and self._places:
+            place = {"workers": [self._places[on % self.number]], "allow_other_workers": True}
         with _named(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
-            return self._client.submit(function, *arguments, pure=False)
+            return self._client.submit(function, *arguments, pure=False, **place)
 
     def tree(self, parts: list[Any], join: Callable[[Any, Any], Any]) -> Any:
         """Join futures, neighbours first, as a tree; returns the future of the whole."""

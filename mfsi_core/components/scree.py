@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,13 +91,13 @@ def scree(
     first = above_strobe(given.signal)
     tested = given.sparse or not is_journal(source)
     halves = Halves((*given.shape, given.signal.channels - first)) if tested else None
-    recorded = given
-    if given.sparse and client is None:
-        given = Series(list(given), given.signal)
+    add = _adder(given, registration, kept, first, client)
     ratios, z = [], []
     for before, number in track(list(zip([0, *numbers], numbers, strict=False)), "sums", quiet=quiet):
-        halves = _split(halves, recorded, registration.displacement, kept[before:number], first, client)
-        ratios.append(_summed(given, registration, kept[:number], first, client))
+        halves = _split(halves, given, registration.displacement, kept[before:number], first, client)
+        moments = Moments((*given.shape, given.signal.channels - first))
+        add(number, moments)
+        ratios.append(_ratios(moments))
         z.append(np.zeros(0) if halves is None else halves.z_scores())
     return Scree(
         labels=["cumulative"] * len(numbers),
@@ -128,8 +129,9 @@ def variance_ratios(spectra: Any) -> Floats:
         If the array has other axes, or holds negative or missing values.
     """
     if isinstance(spectra, Events):
-        given = series(spectra)
-        return _summed(given, Registration.rigid(np.zeros((1, 2)), given.shape), np.arange(1))
+        given, moments = series(spectra), Moments(spectra.shape)
+        accumulate(given, Registration.rigid(np.zeros((1, 2)), given.shape), out=moments)
+        return _ratios(moments)
     if np.ndim(spectra) != 3 or 0 in np.shape(spectra):
         raise UsageError(f"a spectrum image has three axes (rows, columns, channels), got shape {np.shape(spectra)}")
     moments = Moments(spectra.shape)
@@ -206,13 +208,23 @@ def _split(
     return None if found is None else halves.joined(found)
 
 
-def _summed(
-    given: Series, registration: Registration, frames: NDArray[np.int64], first: int = 0, client: Any = None
-) -> Floats:
-    moments = Moments((*given.shape, given.signal.channels - first))
-    part = slice(first, None)
-    accumulate(given.subset(frames), registration.subset(frames), channels=part, out=moments, client=client)
-    return _ratios(moments)
+def _adder(
+    given: Series, registration: Registration, kept: NDArray[np.int64], first: int, client: Any
+) -> Callable[[int, Moments], None]:
+    """Return what sums so many of the frames kept; counts are decoded once for all sums."""
+    if given.sparse and client is not None:
+        from ..accumulation.by_workers import lists_of
+
+        lists = lists_of(client, given.subset(kept), (first, given.signal.channels))
+        return lambda number, out: lists.sum(registration.subset(kept[:number]), out)
+    held = Series(list(given), given.signal) if given.sparse else given
+
+    def add(number: int, out: Moments) -> None:
+        frames = kept[:number]
+        part = slice(first, None)
+        accumulate(held.subset(frames), registration.subset(frames), channels=part, out=out, client=client)
+
+    return add
 
 
 def _ratios(moments: Moments) -> Floats:

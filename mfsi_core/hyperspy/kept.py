@@ -17,6 +17,9 @@ from lbj import Signal
 from .trees import changed, decode, difference, sayable
 
 KEY = "hyperspy"
+DISPLACED = (
+    "displaced"  # of a journal's description in a signal: its frames have displacements, which do not come along
+)
 LAYOUT = 1
 
 

@@ -117,6 +117,8 @@ def _signal(chosen: _Chosen, signal: Signal, *, summed: bool, aligned: bool, laz
     declared = _declared(signal, array)
     added = summed and not single
     described = (hyperspy_signal.described_sum if added else hyperspy_signal.described)(chosen, declared)
+    if frame_axes and not aligned and journal.displacement() is not None:
+        described[kept.DISPLACED] = True
     axes = hyperspy_signal.axes(signal, frame_axes)
     for i, axis in enumerate(axes):
         axis["index_in_array"] = i

@@ -47,9 +47,11 @@ def write(filename: str | os.PathLike[str], signal: dict[str, Any]) -> None:
     for note in notes:
         if getattr(note, "rank", DATA) <= DATA:  # what is told of times and descriptions is kept beside
             WARN("%s: %s", path.name, note)
+    if told is not None and told.get(kept.DISPLACED) and found["signal"].framed:
+        unsaid.append("the displacements of the frames")
     unsaid += [name for name in ("learning_results", "models") if _holds(signal.get(name))]
     if unsaid:
-        WARN("%s: a journal has no place for %s; .hspy has", path.name, ", ".join(unsaid))
+        WARN("%s: not stored: %s; .hspy has a place for what is HyperSpy's", path.name, ", ".join(unsaid))
 
 
 def _told(data: Any) -> dict[str, Any] | None:

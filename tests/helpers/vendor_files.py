@@ -39,8 +39,8 @@ def velox_words(cube, *, pixels=None, tail=()):
 def velox_meta(name, *, live=0.9, real=1.0, **changes):
     meta = {
         "Core": {"UserId": "A. N. Operator"},
-        "Instrument": {"InstrumentClass": "Talos", "ComputerName": "SECRET-PC"},
-        "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1700000000"}},
+        "Instrument": {"Manufacturer": "FEI Company", "InstrumentClass": "Talos", "ComputerName": "SECRET-PC"},
+        "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1700000000"}, "SourceType": "XFEG"},
         "Optics": {"AccelerationVoltage": "200000", "LastMeasuredScreenCurrent": "5e-010"},
         "Scan": {"DwellTime": "0.01", "ScanRotation": "0.5", "LineIntegrationCount": "1"},
         "Detectors": {

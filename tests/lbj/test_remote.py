@@ -25,6 +25,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.data, self.ranges, self.faults, self.tag = b"", [], [], '"1"'
+        self.connections, self.asked = 0, []
         self.released = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}/series.lbj"
 
@@ -35,12 +36,17 @@ class Server(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        self.server.connections += 1
+        super().setup()
+
     def log_message(self, *args):
         pass
 
     def do_GET(self):
         server = self.server
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        server.asked.append((self.path, self.headers.get("Proxy-Authorization")))
         server.ranges.append(tuple(map(int, asked.groups())) if asked else None)
         fault = server.faults.pop(0) if server.faults else ""
         if fault == "stall":
@@ -62,6 +68,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         part = server.data[start : last + 1]
         cut = len(part) // 2 if fault == "break" else len(part)
+        self.close_connection = fault == "hang up"  # after this answer, without saying so
         self.answer(206, part, cut, ETag=server.tag, **{"Content-Range": f"bytes {start}-{last}/{len(server.data)}"})
 
     def answer(self, status, data=b"", cut=None, **headers):
@@ -129,6 +136,31 @@ def test_two_requests_open_it_and_one_reads_a_frame(server, journal_bytes):
         assert journal.content_digest() == local.content_digest()
         assert journal._file.requests == len(server.ranges) <= 2 + 3 + 1 + 60
     assert None not in server.ranges
+
+
+def test_the_connection_is_kept(server, journal_bytes):
+    with lbj.open(server.url) as journal, lbj.open(io.BytesIO(journal_bytes)) as local:
+        assert journal.content_digest() == local.content_digest()
+        assert server.connections == 1
+    with lbj.open(server.url) as journal, lbj.open(io.BytesIO(journal_bytes)) as local:
+        server.faults = ["hang up"]
+        journal[9].events("EDX")
+        before = len(server.ranges)
+        journal[30].events("EDX")
+        assert (server.connections, len(server.ranges)) == (3, before + 1)  # a new one, and nobody waited
+        server.faults = [503, "break"]
+        assert journal[50].array("HAADF").sum() == local[50].array("HAADF").sum()
+        assert server.connections == 4  # only the one that broke off was lost
+
+
+def test_a_proxy_of_the_environment(server, journal_bytes, monkeypatch):
+    """The request that it gets names the whole address (RFC 9112, 3.2.2)."""
+    monkeypatch.setenv("http_proxy", f"http://jane:secret@127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    with lbj.open("http://elsewhere.invalid/series.lbj") as journal:
+        assert journal[3].events("EDX").total > 0
+    assert {path for path, _ in server.asked} == {"http://elsewhere.invalid/series.lbj"}
+    assert {key for _, key in server.asked} == {"Basic amFuZTpzZWNyZXQ="}
 
 
 def test_a_large_index_costs_one_more(server, journal_bytes, monkeypatch):

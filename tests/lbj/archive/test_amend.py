@@ -51,6 +51,27 @@ def test_values_arrive_in_the_units_of_the_format(path):
             assert (axis["scale"], axis["units"]) == (pytest.approx(5e-11), "m")
 
 
+@pytest.mark.parametrize(
+    ("setting", "axis", "key", "wanted"),
+    [
+        *((f"HAADF.x.scale={said}", ("HAADF", 1), "scale", 5e-11)
+          for said in ("0.05nm", "50 pm", "0.5Å", "5e-5um", "5e-5µm", "5E-8 mm", "5e-11m", "0.00000000005 m")),
+        *((f"EDX.energy.scale={said}", ("EDX-1", 2), "scale", 20.0) for said in ("20", "20eV", "0.02 keV", "+2e1")),
+        ("EDX-2.energy.offset=-1e2", ("EDX-2", 2), "offset", -100.0),
+        ("EDX.energy.name=E / eV", ("EDX-2", 2), "name", "E / eV"),
+        ("EDX.y.name=zeile", ("EDX-1", 0), "name", "zeile"),
+        ("EDX.energy.units=keV", ("EDX-1", 2), "scale", 10e3),
+        ("EDX.x.units=nm", ("EDX-2", 1), "scale", 1e-18),
+    ],
+)  # fmt: skip
+def test_every_form_of_an_axis(path, setting, axis, key, wanted):
+    amend(path, Settings((), (setting,)))
+    with lbj.open(path) as journal:
+        found = journal.signals[axis[0]].axes[axis[1]]
+        assert found[key] == (wanted if isinstance(wanted, str) else pytest.approx(wanted, rel=1e-12))
+        assert found.get("units") in ("m", "eV")
+
+
 def test_nothing_recorded_changes(path):
     before = path.read_bytes()
     with lbj.open(path) as journal:

@@ -24,7 +24,15 @@ def make(path, frames=3, **extra):
         lbj.Signal("EELS", "spectra", (3, 5, 31), axes=[*place, loss], metadata={"collection_angle": 0.03}),
         lbj.Signal("survey", "image", (4, 4), role="survey"),
     ]  # fmt: skip
-    metadata = {"title": "Körner", "beam_energy": 2e5, "elements": ["Ti", "O"], "microscope": "Titan", **extra}
+    metadata = {
+        "title": "Körner",
+        "beam_energy": 2e5,
+        "elements": ["Ti", "O"],
+        "microscope": "Titan",
+        "manufacturer": "FEI Company",
+        "electron_source": "XFEG",
+        **extra,
+    }
     with lbj.create(path, signals, metadata) as writer:
         writer.put_static("survey", np.ones((4, 4), np.uint16))
         for i in range(frames):
@@ -84,6 +92,12 @@ def test_nexus_says_what_the_definition_asks_for(journal, nexus):
         assert entry["sample1/atom_types"][()] == b"Ti, O"
         source = entry["measurement/instrument/ebeam_column/electron_source"]
         assert (source["voltage"][()], source["voltage"].attrs["units"]) == (2e5, "V")
+        assert source["emitter_type"][()] == b"XFEG"
+        made = entry["measurement/instrument/fabrication"]
+        assert (made["vendor"][()], made["model"][()]) == (b"FEI Company", b"Titan")
+        energies = entry["roi1/eds/indexing/summary/axis_energy"]  # numbers, as NXem_eds says
+        assert energies.dtype == np.float64
+        assert energies[:3].tolist() == [-20, -10, 0]
         group = entry
         while "default" in group.attrs:  # what a viewer shows first
             group = group[group.attrs["default"]]

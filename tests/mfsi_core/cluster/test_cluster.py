@@ -186,6 +186,35 @@ def test_areas_are_registered_by_workers(client):
     assert there.left_out[5]
 
 
+def test_counts_are_decoded_once_for_all_sums(client, journal, monkeypatch):
+    done = []
+    submit = cluster_client.Workers.submit
+    monkeypatch.setattr(
+        cluster_client.Workers,
+        "submit",
+        lambda self, what, *rest, **on: (done.append(what.__name__), submit(self, what, *rest, **on))[1],
+    )
+    sums = list(range(1, FRAMES + 1))
+    there = mfsi_core.scree(journal, frames=sums, registration=registrations()["rows"], client=client)
+    assert done.count("_listed") == 2  # a piece for each worker
+    monkeypatch.undo()
+    here = mfsi_core.scree(journal, frames=sums, registration=registrations()["rows"])
+    same(there.variance_ratio, here.variance_ratio)
+
+
+def test_frames_of_rows_that_overtake_each_other(client):
+    """Rows that reach far up and down, and rows that none samples: bands of workers take what they need."""
+    rng = np.random.default_rng(6)
+    frames = [Events.from_dense(rng.poisson(0.4, (23, 5, 6)).astype(np.uint8)) for _ in range(4)]
+    field = np.zeros((4, 2, 23, 5), np.float32)
+    field[:, 0] = rng.normal(0, 6, (4, 23, 1)) + np.array([-40, 0, 0.5, 30]).reshape(4, 1, 1)
+    registration = Registration(field)
+    for method in ("pull", "push"):
+        for scale in (1, 3):
+            here = accumulate(frames, registration, method=method, upsampling=scale)
+            same(accumulate(frames, registration, method=method, upsampling=scale, client=client), here)
+
+
 def test_scree_and_quantify_by_workers(client, tmp_path):
     series = mfsi_core.simulate((16, 16), 4, 512, 3, counts=20000)
     path = series.save(tmp_path / "s.lbj") or tmp_path / "s.lbj"

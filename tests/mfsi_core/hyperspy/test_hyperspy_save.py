@@ -300,10 +300,26 @@ def test_what_is_lost_is_told(tmp_path, caplog):
     signal.metadata.set_item("Mine.function", print)
     signal.decomposition(output_dimension=2, print_info=False)
     signal.save(tmp_path / "a.lbj")
-    assert "no place for Mine.function, learning_results" in caplog.text
+    assert "not stored: Mine.function, learning_results;" in caplog.text
     caplog.clear()
     SIGNALS["EDX map less background"]().save(tmp_path / "b.lbj")
     assert "stored as spectra, not as events" in caplog.text
+
+
+def test_displacements_of_frames_are_told(tmp_path, caplog):
+    """A signal does not carry them; in the sum over the frames they mean nothing."""
+    with lbj.create(tmp_path / "a.lbj", [lbj.Signal("HAADF", "image", (4, 5))]) as writer:
+        for n in range(3):
+            writer.append({"HAADF": np.full((4, 5), n, np.uint16)})
+        writer.put_displacement("HAADF", coefficients=np.ones((3, 1, 1, 2)))
+    hs.load(tmp_path / "a.lbj", sum_frames=True).save(tmp_path / "sum.lbj")
+    assert "displacements" not in caplog.text
+    stack = hs.load(tmp_path / "a.lbj")
+    stack.save(tmp_path / "b.lbj")
+    assert "b.lbj: not stored: the displacements of the frames" in caplog.text
+    caplog.clear()
+    hs.load(tmp_path / "a.lbj", aligned=True, sum_frames=False).save(tmp_path / "c.lbj")
+    assert "displacements" not in caplog.text
 
 
 def test_descriptions_too_deep_or_too_large_are_left_out_and_told(tmp_path, caplog):

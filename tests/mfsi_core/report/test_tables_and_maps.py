@@ -90,6 +90,22 @@ def test_scree_as_parquet(path, tmp_path):
     assert table.num_rows == len(rows) - 1
 
 
+def test_quantification_as_parquet(path, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    factors = tmp_path / "k.csv"
+    factors.write_text("element,family,k,basis,line_scope,reference,rel_sd\nTi,K,1,wt,alpha,Ti,0.1\n")
+    out = tmp_path / "q"
+    command = ["quantify", str(path), "-o", str(out), "--factors", str(factors), "--elements", "Ti", "--chips", "5"]
+    assert main([*command, "--parquet"]) in (0, 3)
+    with open(out / "quantification.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    table = parquet.read_table(out / "quantification.parquet")
+    assert table.column_names == list(rows[0])
+    assert table["element"].to_pylist() == ["Ti"] * len(rows)
+    assert table["counts"].to_pylist() == [float(row["counts"]) for row in rows]
+    assert table["chip_id"].to_pylist() == [int(row["chip_id"]) for row in rows]
+
+
 def test_empty_columns_are_texts(tmp_path):
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
