@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lbj.array_types import Floats, Singles
 
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
-from .hops import SHORT, Hops, find_hops, steadied
+from .hops import SHORT, Hops, find_hops, shortened, steadied
 from .laid import Laid, mean_of, misfit
 from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
@@ -30,6 +30,7 @@ UNKNOWN = 0.3  # px, displacement of rows that is thought likely where they cann
 STEADY = 0.2  # share of the frames that may go on as before where most go to and fro
 TRUSTED = 0.5  # trust in a row, below which that is said
 CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
+OVERLAPPING = 0.03  # the same, because frames overlap more where steps are shorter
 RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
 LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
 
@@ -128,14 +129,16 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
     else:
         modes = with_shear(fitted.modes)
-        _warn_of_hum(fitted)
+        if not fitted.known_hum:
+            _warn_of_hum(fitted)
     if hops.period < SHORT:
         _warn(
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
             "the shortest steps were taken; record with finer pixels"
         )
     usual = float(np.median(np.hypot(*np.diff(place, axis=0).T)))
-    if hops.period / 2 < usual:
+    far = hops.period / 2 < usual
+    if far:
         _warn(
             f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
             "distortions that two frames share may have taken them for a period apart; record with less drift"
@@ -164,9 +167,13 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     elif hops.tied:
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
+        told = "the shortest steps were taken"
+        if far:
+            out.covariance[good] = np.diag([np.inf, np.inf])
+            told = "which is right cannot be told, and the predicted error is infinite"
         _warn(
             f"moving all frames from one on by a lattice vector fits as well, from frames "
-            f"{spans([good[cut] for cut, _ in hops.tied])} on: the shortest steps were taken"
+            f"{spans([good[cut] for cut, _ in hops.tied])} on: {told}"
         )
     whole = np.zeros((frames, *modes.shape[1:]))
     whole[good] = modes
@@ -177,13 +184,18 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
 
 
 def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
-    """A field whose frames step more evenly over a lattice, if there is one that leaves no more of the images."""
+    """A field whose frames step more evenly or less far over a lattice, if one leaves no more of the images."""
     place = fitted.modes[:, :, 0].mean(axis=1)
-    even = steadied(place, hops.vectors)
-    if np.array_equal(even, place):
-        return None
-    other = register_rows(images, even)
-    return other if other.residual < (1 + CHANCE / np.sqrt(images.size)) * fitted.residual else None
+    even, found = steadied(place, hops.vectors), None
+    if not np.array_equal(even, place):
+        other = register_rows(images, even)
+        if other.residual < (1 + CHANCE / np.sqrt(images.size)) * fitted.residual:
+            place, found = even, other
+    for shorter in shortened(place, hops.vectors) if hops.tied else []:
+        other = register_rows(images, shorter)
+        if other.residual < (1 + OVERLAPPING) * (found or fitted).residual:
+            return other
+    return found
 
 
 def _own(modes: Floats) -> Floats:

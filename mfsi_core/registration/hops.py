@@ -36,6 +36,7 @@ FEWEST = 24  # blocks
 ROUND = 8  # px of zeros beyond a shift, from which splines are interpolated
 EVEN = 0.05  # of the misfit, within which two places are alike
 SHORTEST = 2.0  # px
+SHORTER, SHORTEST_TRIED = 0.5, 2  # px, by which another usual step is shorter; how many such
 FEW_STEPS = 4  # frames, from which on most steps are alike
 UNLIKE, NEARER = 0.4, 0.25  # of its distance from the usual step, and of a period, within which another step is usual
 
@@ -121,6 +122,18 @@ def steadied(place: Floats, vectors: Floats) -> Floats:
     steps += np.where(near[:, None], either[best], 0)
     out = np.concatenate([place[:1], place[0] + np.cumsum(steps, axis=0)])
     return np.asarray(out - out.mean(axis=0))
+
+
+def shortened(place: Floats, vectors: Floats) -> list[Floats]:
+    """Shifts (N, 2) whose usual step is made shorter by a lattice vector, the shortest first; a few at most."""
+    if not len(vectors) or len(place) < FEW_STEPS:
+        return []
+    usual = np.median(np.diff(place, axis=0), axis=0)
+    others = usual + np.concatenate([vectors, -vectors])
+    length = np.hypot(*others.T)
+    chosen = [k for k in np.argsort(length)[:SHORTEST_TRIED] if length[k] < np.hypot(*usual) - SHORTER]
+    number = np.arange(len(place)) - (len(place) - 1) / 2
+    return [np.asarray(place + number[:, None] * (others[k] - usual)) for k in chosen]
 
 
 def _moved(image: Singles, shift: Floats) -> Singles:

@@ -50,6 +50,8 @@ class Field:
         Mean square of what is left of the images.
     trust : (N, Y)
         In each row, 0 to 1; less than 1 where it misfits the scene of all frames by more than noise would.
+    known_hum : bool
+        Whether there is a hum of which is known how much all frames share.
     """
 
     modes: Floats
@@ -57,6 +59,7 @@ class Field:
     prior: Jitter
     residual: float
     trust: Singles
+    known_hum: bool = False
 
 
 def register_rows(images: Singles, shift: Floats, before: Field | None = None) -> Field:
@@ -97,7 +100,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
         stage.look(modes.astype(np.float32))
-    begun, of_hum = 0, 0.0  # the round in which the scene begins to be kept smooth; variance
+    begun, of_hum, known = 0, 0.0, False  # the round in which the scene begins to be kept smooth; variance of the hum
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL ** (turn - begun))
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
@@ -109,7 +112,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         new -= _unseen(new, error, stage.basis)
         if prior.line and turn > 1:
             shift = new[:, :, 0, 0].mean(axis=1)
-            wave, of_hum = left_in_scene(told.line[:, :, 0], prior.line, shift)
+            wave, of_hum, known = left_in_scene(told.line[:, :, 0], prior.line, shift)
             if wave.any():
                 new[:, :, 0] += moving(wave, prior.line, shift, rows)
                 begun = begun or turn + 1
@@ -126,7 +129,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     left = LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis)
     left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
-    return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust)
+    return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust, known)
 
 
 def _variance(unsure: Floats, basis: Any) -> Floats:

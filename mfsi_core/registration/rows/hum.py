@@ -57,8 +57,10 @@ def waves(line: float, rows: int) -> tuple[Floats, Floats]:
     return both[0][:, : 2 if line else 0], both[1][:, : 2 if line else 0]
 
 
-def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, float]:
-    """Hum that the scene has taken on, as coefficients (4,) of `waves`, and what a component varies by for it, px².
+def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, float, bool]:
+    """Hum that the scene has taken on, as coefficients (4,) of `waves`.
+
+    Also the variance of a component, px², by what is not known of it, and whether the frames show it at all.
 
     A scene distorted by a wave, and all frames less that wave, show the same: of the hum of frame n, a wave c_n, the
     scene takes on what moves with the frames' shifts. A hum has one amplitude and its phase advances alike from frame
@@ -80,7 +82,7 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
     alone = (np.abs(found) ** 2).mean(axis=0) / frames
     apart = (1 - float(np.abs(scene.mean())) ** 2) / 4  # of what frames show alike nothing is known, nor does it count
     if frames < FEWEST:
-        return np.zeros(4), float(alone.sum()) * apart
+        return np.zeros(4), float(alone.sum()) * apart, False
 
     def fit(turn: float) -> tuple[float, Floats, Floats]:
         waves = np.stack([np.exp(2j * np.pi * turn * number), scene], axis=1)
@@ -96,9 +98,9 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
     best = float(optimize.minimize_scalar(lambda t: fit(t)[0], bounds=(best - width, best + width), method="bounded").x)
     rest, taken, variance = fit(best)
     if rest > ONE_HUM * float((np.abs(found) ** 2).sum()) or (variance > alone).all():
-        return np.zeros(4), float(alone.sum()) * apart
+        return np.zeros(4), float(alone.sum()) * apart, False
     taken = np.where(np.abs(taken) ** 2 > CERTAIN**2 * variance, taken, 0)
-    return np.concatenate([taken.real, -taken.imag]), float(np.minimum(variance, alone).sum()) * apart
+    return np.concatenate([taken.real, -taken.imag]), float(np.minimum(variance, alone).sum()) * apart, True
 
 
 def moving(wave: Floats, cycles: float, shift: Floats, rows: int) -> Floats:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mfsi_core import register, simulate
-from mfsi_core.registration.hops import steadied
+from mfsi_core.registration.hops import shortened, steadied
 from mfsi_core.registration.rigid.align import align
 from mfsi_core.simulation.scan import Hum, Jitter, Serpentine
 
@@ -48,3 +48,10 @@ def test_steps_are_made_even_by_lattice_vectors_alone():
     other[3:] += (4.0, -4.0)
     np.testing.assert_allclose(steadied(hopped, vectors), even - even.mean(axis=0), atol=1e-12)
     np.testing.assert_array_equal(steadied(other, vectors), other)
+
+
+def test_the_usual_step_is_made_shorter_by_a_lattice_vector():
+    number, vectors = np.arange(7)[:, None] - 3.0, np.array([[9.0, 0.0], [1.0, 9.0]])
+    drift = number * (3.0, 1.0)
+    np.testing.assert_allclose(shortened(drift - number * vectors[0], vectors)[0], drift, atol=1e-12)
+    assert not shortened(drift, vectors)

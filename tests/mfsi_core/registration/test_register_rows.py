@@ -10,6 +10,7 @@ from mfsi_core import register, simulate
 from mfsi_core.registration.area import Rows
 from mfsi_core.registration.register import prepared
 from mfsi_core.registration.rows.field import register_rows
+from mfsi_core.simulation.scan import Hum
 
 
 def jittered(counts, rows, seed, shape=(72, 72)):
@@ -76,6 +77,25 @@ def test_a_hum_is_found_to_the_bound(period):
     error = error_of(field_of(found, rows), series.displacement)
     assert error < 1.5 * bound(series, [0.3**2 * alike, 0.4**2 * alike])
     assert error < 2 * np.sqrt(np.mean(found.error**2))
+
+
+@pytest.mark.parametrize("rms", [(0.35, 0.5), (0.2, 0.3)])
+def test_a_hum_nearly_in_step_with_the_frames_is_not_left_in_the_scene(rms):
+    """Its phase turns by a quarter of a cycle in all, and the frames are shifted by part of its period."""
+    hum = Hum(rms, flyback=6.0)  # 8.04 periods from frame to frame
+    series = simulate((72, 72), 8, 1, 5, image_counts=40.0, jitter=(0.1, 0.1), walk=0.6, distortions=[hum])
+    found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
+    error = error_of(field_of(found, 72), series.displacement)
+    assert error < 1.25 * bound(series, hum.covariance(72) + 0.1**2 * np.eye(72))
+    assert error < 1.5 * np.sqrt(np.mean(found.error**2))
+
+
+@pytest.mark.parametrize(("scene", "frames"), [("crystal", 2), ("amorphous", 2), ("particle", 6)])
+def test_predicted_errors_are_true_of_few_frames_and_of_scenes_with_vacuum(scene, frames):
+    series = simulate((80, 80), frames, 1, 7, image_counts=60.0, jitter=(0.3, 0.4), walk=0.3, scene=scene)
+    found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
+    error = error_of(field_of(found, 80), series.displacement)
+    assert 0.83 < error / np.sqrt(np.mean(found.error**2)) < 2.0
 
 
 @pytest.mark.parametrize("pedestal", [1e3, 1e7])
