@@ -69,12 +69,12 @@ class InJavaScript:
         self.totals: list[int] = []
         self.digests: list[list[int]] = []
 
-    def add(self, coding: str, data: bytes, shape: tuple[int, ...], total: int, expected: list[np.ndarray], **stated):
+    def add(self, coding: str, data: bytes, shape: tuple[int, ...], total: int, expected: list[np.ndarray], **declared):
         """Note one block, what it decodes to, and the total to be divided by the time."""
         path = self.folder / f"{len(self.blocks)}.bin"
         path.write_bytes(data)
         block = {"file": str(path), "coding": coding, "shape": shape, "dtype": "uint32", "voxels": None, "events": None}
-        self.blocks.append({**block, **stated})
+        self.blocks.append({**block, **declared})
         self.totals.append(total)
         self.digests.append([zlib.crc32(np.ascontiguousarray(array).tobytes()) for array in expected])
 
@@ -153,8 +153,8 @@ def main() -> None:
                 rows[f"{coding}, C"].append(f"{speed:.0f}")
                 for a, b in zip(one, other, strict=True):
                     np.testing.assert_array_equal(a, b)
-                stated = {"voxels": len(events), "events": events.total}
-                in_js.add(coding, data, events.shape, events.total, list(one), **stated)
+                declared = {"voxels": len(events), "events": events.total}
+                in_js.add(coding, data, events.shape, events.total, list(one), **declared)
                 rows[f"{coding}, JavaScript"].append("")
         stream = integer_stream(in_js)
         speeds = iter(in_js.rates())

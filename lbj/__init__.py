@@ -7,6 +7,7 @@ cli.py           the `lbj` command
 codings/         how the voxels of one block become bytes
 command.py       what every command of the package does with errors and pipes
 conform.py       the library as an implementation under test: the calls of the adapter protocol
+creating.py      a new journal is begun, or an existing one continued, by its one writer
 describe.py      metadata and axes of a header in words
 errors.py        the errors of `lbj`, all under one base
 events.py        the counts of one signal in one frame, as a sorted list
@@ -24,7 +25,7 @@ recovery/        damaged journals: what is wrong with them, and what can be save
 signal.py        the declaration of one detector's data, as it stands in the header
 signal_names.py  the signals of a journal by name, a group's name among them
 version.py       version of the packages, of which this is the one source
-writer.py        create a journal, append frames to it, continue an existing one
+writer.py        frames and later records are appended to a journal, each on the disk when the call returns
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ from .signal import Signal
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .creating import append, create
     from .events import Events
     from .format.displacements import Displacement
     from .frame import Frame
     from .reader import Journal, open
-    from .writer import Writer, append, create
+    from .writer import Writer
 
 __all__ = [
     "DamagedError",
@@ -70,8 +72,8 @@ _HOMES = {
     "Journal": ".reader",
     "open": ".reader",
     "Writer": ".writer",
-    "append": ".writer",
-    "create": ".writer",
+    "append": ".creating",
+    "create": ".creating",
 }
 
 

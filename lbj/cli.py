@@ -52,12 +52,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lbj {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_info(commands)
+    _add_convert(commands)
+    _add_verify(commands)
+    _add_recover(commands)
+    _add_conformance(commands)
+    _add_export(commands)
+    add_commands(commands)
+    return parser
 
+
+def _add_info(commands: Any) -> None:
     info = commands.add_parser("info", help="what a journal holds")
     info.add_argument("file")
     info.add_argument("--json", action="store_true", help="one JSON object on standard output")
     info.set_defaults(run=_info)
 
+
+def _add_convert(commands: Any) -> None:
     convert = commands.add_parser("convert", help="make a journal from vendor files, arrays or a journal")
     convert.add_argument("source", nargs="+", help="several are successive frames; a folder stands for its files")
     convert.add_argument(
@@ -75,25 +87,32 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--quiet", action="store_true", help="no progress, no summary")
     convert.set_defaults(run=_convert)
 
+
+def _add_verify(commands: Any) -> None:
     verify = commands.add_parser(
         "verify", help="check every digest and every cross-reference; exit 1 if anything is wrong"
     )
     verify.add_argument("file", nargs="+")
     verify.set_defaults(run=_verify)
 
+
+def _add_recover(commands: Any) -> None:
     recover = commands.add_parser("recover", help="save every completed frame of a damaged journal")
     recover.add_argument("file")
     recover.add_argument("-o", "--output", required=True, metavar="OUT.lbj")
     recover.set_defaults(run=_recover)
 
-    commands.add_parser("conformance", help="test an implementation of the format: run -- COMMAND, or matrix")
 
+def _add_conformance(commands: Any) -> None:
+    commands.add_parser("conformance", help="test an implementation of the format: run -- COMMAND, or matrix")
     conform = commands.add_parser("conform", help="the conformance suite's adapter of this library")
     conform.description = "One call of the adapter protocol (conformance/protocol.md); prints one JSON object."
     conform.add_argument("call", choices=["describe", "decode", "recover", "encode"])
     conform.add_argument("path", nargs="*", help="decode PATH, recover PATH OUT, encode JSON PATH")
     conform.set_defaults(run=_conform)
 
+
+def _add_export(commands: Any) -> None:
     export = commands.add_parser("export", help="write .hspy, .npz, .h5, .rpl, .tif, .zarr and others")
     export.description = (
         "The suffix of OUT names the format: .hspy, .zarr (Zarr 3) and .nxs (NeXus NXem) hold the frames as dense "
@@ -104,8 +123,6 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("-o", "--output", required=True, metavar="OUT")
     export.add_argument("--frames", type=_frames, metavar="A:B", help="frames A to B-1; all when absent")
     export.set_defaults(run=_export)
-    add_commands(commands)
-    return parser
 
 
 def _coding(text: str) -> tuple[str, str]:

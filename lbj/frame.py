@@ -237,8 +237,40 @@ class Frame:
         return f"<Frame {self.index}>"
 
 
-class JournalLike(Holder, Protocol):
-    """What arrays, and programs that only read, ask of a journal."""
+class Recording(Protocol):
+    """What is asked of a journal, of which some frames have as much: frames, their signals, and what is said of all."""
+
+    @property
+    def signals(self) -> Signals:
+        """The declared signals by name; a group's name also answers."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Description of the series."""
+
+    @property
+    def path(self) -> str | None:
+        """Name of the file."""
+
+    @property
+    def bytes(self) -> int:
+        """Size of the file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def static(self, name: str) -> Any:
+        """Data of a static signal."""
+
+    def statics(self) -> dict[str, Frame]:
+        """By static signal, the pseudo-frame that holds its data."""
+
+
+class JournalLike(Holder, Recording, Protocol):
+    """What arrays ask of a journal: to be opened again, elsewhere."""
 
     path: str | None
     header: dict[str, Any]
@@ -251,16 +283,8 @@ class JournalLike(Holder, Protocol):
     @overload
     def __getitem__(self, index: slice) -> list[Frame]: ...
 
-    def __iter__(self) -> Iterator[Frame]: ...
-
     def totals(self, name: str) -> tuple[int, int]:
         """Counts and stored bytes of a declared signal."""
-
-    def static(self, name: str) -> Any:
-        """Data of a static signal."""
-
-    def statics(self) -> dict[str, Frame]:
-        """By static signal, the pseudo-frame that holds its data."""
 
     def opener(self) -> Callable[[], AbstractContextManager[JournalLike]]:
         """Return a function that opens this journal anew."""

@@ -19,7 +19,7 @@ FLOORS = {
         "arrays",
         "reader",
         "loss writer",
-        "plugins importing",
+        "creating plugins importing",
         "archive exporting recovery",
         "conform cli",
     ],
@@ -64,10 +64,15 @@ FILES = {module_of(path): path for package in PACKAGES for path in sorted((ROOT 
 
 
 @cache
+def tree(module):
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+@cache
 def imports(module):
     """What a file imports of ours, wherever in the file: (module or module.name, the name that it takes)."""
     path, found = FILES[module], []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             found += [(one.name, "") for one in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -172,7 +177,7 @@ def test_the_face_of_a_folder_names_its_files():
     for path in FILES.values():
         if path.name in ("__init__.py", "__main__.py"):
             continue
-        face = ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text(encoding="utf-8"))) or ""
+        face = ast.get_docstring(tree(module_of(path.parent / "__init__.py"))) or ""
         if not re.search(rf"\b{re.escape(path.stem)}\b", face):
             wrong.append(f"{path.relative_to(ROOT)} has no line in {path.parent.relative_to(ROOT)}/__init__.py")
     assert not wrong, "\n".join(wrong)
@@ -188,3 +193,61 @@ def test_names_of_arrays_have_one_place():
     ]
     assert names
     assert not wrong, "\n".join(wrong)
+
+
+LINES, PARAMETERS = 60, 8  # of a function, without its docstring; compiled kernels are flat loops with more
+MANY_OPTIONS = {  # options of public calls and of commands, members of a header, terms of a formula: all by name
+    "lbj.signal.Signal.__init__",
+    "lbj_conformance.generate.builder.File.blok",
+    "mfsi_core.accumulation.accumulate.accumulate",
+    "mfsi_core.geometry.registration.Registration.__init__",
+    "mfsi_core.instruments.simulated.Simulated.__init__",
+    "mfsi_core.live.session.Session.__init__",
+    "mfsi_core.pipeline.align.register_journal",
+    "mfsi_core.pipeline.run.run",
+    "mfsi_core.planning.plan.plan",
+    "mfsi_core.quantification.methods.composition",
+    "mfsi_core.quantification.quantify.analyse",
+    "mfsi_core.simulation.edx.simulate",
+    "mfsi_core.simulation.eels.simulate_eels",
+}
+
+
+@cache
+def functions():
+    """Every function that is no kernel: (dotted name, its node)."""
+
+    def within(node, name):
+        for one in ast.iter_child_nodes(node):
+            if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                whole = f"{name}.{one.name}"
+                if not isinstance(one, ast.ClassDef) and "njit" not in map(called, one.decorator_list):
+                    yield whole, one
+                yield from within(one, whole)
+            else:
+                yield from within(one, name)
+
+    return [one for module in FILES for one in within(tree(module), module)]
+
+
+def called(decorator):
+    return getattr(decorator.func if isinstance(decorator, ast.Call) else decorator, "id", "")
+
+
+def test_functions_are_short():
+    wrong = []
+    for name, node in functions():
+        told = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+        lines = node.end_lineno - node.lineno + 1 - (told.end_lineno - told.lineno + 1 if told else 0)
+        if lines > LINES:
+            wrong.append(f"{name} has {lines} lines without its docstring; more than {LINES} are to be taken apart")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_functions_have_few_parameters():
+    many = set()
+    for name, node in functions():
+        asked = node.args
+        if len(asked.posonlyargs) + len(asked.args) + len(asked.kwonlyargs) > PARAMETERS:
+            many.add(name)
+    assert many == MANY_OPTIONS, f"more than {PARAMETERS} parameters, or no longer: {many ^ MANY_OPTIONS}"

@@ -6,6 +6,7 @@ import datetime
 import os
 from typing import Any, NamedTuple
 
+from ..creating import append
 from ..errors import DamagedError, UsageError
 from ..format.amendments import WHEN
 from ..format.attributes import NAMES
@@ -13,7 +14,6 @@ from ..format.metadata import faults
 from ..reader import open as open_journal
 from ..signal import Axis, Signal
 from ..signal_names import Signals
-from ..writer import append
 from . import quantities
 from .history import changes
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DamagedError
 from ..events import Events
-from ..format import blocks
+from ..format import blocks, cutting
 from ..format.attributes import checked
 from ..format.plausible import without_implausible
 from ..format.records import dump_json
@@ -72,7 +72,7 @@ def _canonical(signal: Signal, value: Any) -> Any:
         return value.array
     if signal.kind == "events":
         return value if isinstance(value, Events) else Events.from_dense(value)
-    return blocks.as_dtype(signal, np.asarray(value))
+    return cutting.as_dtype(signal, np.asarray(value))
 
 
 def _declared(signal: Signal) -> dict[str, Any]:

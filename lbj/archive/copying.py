@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .. import codings
+from ..creating import begin
 from ..errors import DamagedError
 from ..format import layout
-from ..format.blocks import Prepared
+from ..format.cutting import Prepared
 from ..frame import Frame
 from ..frame import content_digest as digest_of
 from ..outputs import new_journal
 from ..reader import Journal
 from ..reader import open as open_journal
 from ..signal import DEFAULT_CODING, Signal
-from ..writer import begin
 
 OWN = (layout.INDX, layout.FOOT, layout.CONT, layout.COPY)  # made anew for every journal
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .. import codings
 from ..errors import UsageError
-from ..format import blocks
+from ..format import blocks, cutting
 from ..frame import Frame
 from ..reader import Journal
 from ..reader import open as open_journal
@@ -107,16 +107,16 @@ def _held(journal: Journal, name: str) -> Iterator[Frame]:
             yield journal[number]
 
 
-def _encoded(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:
-    return blocks.Prepared(
-        list(blocks.write(number, signal, frame.index, frame.member(signal.name), blocks.no_memory(), smallest=True))
+def _encoded(frame: Frame, number: int, signal: Signal) -> cutting.Prepared:
+    return cutting.Prepared(
+        list(cutting.write(number, signal, frame.index, frame.member(signal.name), cutting.no_memory(), smallest=True))
     )
 
 
-def smallest(frame: Frame, number: int, signal: Signal) -> blocks.Prepared:
+def smallest(frame: Frame, number: int, signal: Signal) -> cutting.Prepared:
     """Return the records of a signal in a frame: as they are stored, or coded anew where that is smaller."""
     stored = frame.stored_blocks(signal.name)
-    as_stored = blocks.copied(number, signal, frame.index, stored)
+    as_stored = cutting.copied(number, signal, frame.index, stored)
     if blocks.lossy(stored) or codings.split(signal.coding)[0] in codings.LOSSY:
         return as_stored
     try:

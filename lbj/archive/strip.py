@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..errors import DamagedError
-from ..format import blocks, layout
+from ..format import cutting, layout
 from ..format.records import Record, parse_json
 from ..frame import Frame
 from ..reader import Journal
@@ -68,9 +68,9 @@ def strip(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> Stripped
         signals = [_signal(scrubber, signal) for signal in journal.signals.values()]
         numbers = {signal.name: (number, signal) for number, signal in enumerate(signals)}
 
-        def stored(frame: Frame, name: str) -> blocks.Prepared:
+        def stored(frame: Frame, name: str) -> cutting.Prepared:
             number, signal = numbers[name]
-            return blocks.copied(number, signal, frame.index, frame.stored_blocks(name))
+            return cutting.copied(number, signal, frame.index, frame.stored_blocks(name))
 
         form = copying.Form(
             signals,

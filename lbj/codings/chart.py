@@ -157,7 +157,7 @@ def encode_array(array: NDArray, plan: Plan) -> bytes:
     bins = integers.encode(found.q, (*array.shape[:-1], sums.shape[1]), seed)
     return b"".join(
         [
-            lossy.stated(flags, frame, found.chi2, found.worst),
+            lossy.head(flags, frame, found.chi2, found.worst),
             plan.head,
             exceptions.encode(array, odd) if some else b"",
             number(len(bins)) + bins,

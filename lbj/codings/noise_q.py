@@ -47,7 +47,7 @@ def encode_array(array: NDArray, frame: Frame) -> bytes:
     some = bool(odd.any())
     return b"".join(
         [
-            lossy.stated(EXCEPTIONS if some else 0, frame, found.chi2, found.worst),
+            lossy.head(EXCEPTIONS if some else 0, frame, found.chi2, found.worst),
             given.pack(),
             exceptions.encode(array, odd) if some else b"",
             integers.encode(found.q, array.shape, seed, frame.model),

@@ -22,17 +22,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..outputs import new_files, new_tree
 from .series import Series
+
+if TYPE_CHECKING:
+    from ..frame import Recording
 
 __all__ = ["export"]
 
 WRITABLE = (".csv", ".h5", ".hspy", ".msa", ".npz", ".nxs", ".parquet", ".rpl", ".tif", ".tiff", ".zarr")
 
 
-def export(journal: Any, path: str | os.PathLike[str], frames: slice | None = None, *inputs: Any) -> None:
+def export(
+    journal: Recording, path: str | os.PathLike[str], frames: slice | None = None, *inputs: str | os.PathLike[str]
+) -> None:
     """Write a journal's frames to a file whose suffix names the format.
 
     Parameters

@@ -202,6 +202,6 @@ def _time(series: Series, signal: Signal, name: str, summed: bool) -> float | No
     total = series.total(signal.name, name)
     if total is None or name in ("live_time", "real_time"):
         whole = series.journal.metadata.get(name)
-        stated = whole.get(signal.name) if total is None and isinstance(whole, dict) else None
-        return float(stated) if isinstance(stated, (int, float)) else total
+        whole_time = whole.get(signal.name) if total is None and isinstance(whole, dict) else None
+        return float(whole_time) if isinstance(whole_time, (int, float)) else total
     return total if summed else total / sum(1 for _ in series.frames(signal.name))

@@ -28,7 +28,7 @@ def axis_values(axis: Axis) -> np.ndarray:
 def frame_values(series: Series, signal: Signal, numbers: Sequence[int]) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield name, unit and values of the attributes that any of the frames has, NaN where one has not."""
     for name, unit in OF_FRAMES.items():
-        stated = [series.journal[number].known.get(name) for number in numbers]
-        values = [value.get(signal.name) if isinstance(value, dict) else value for value in stated]
+        declared = [series.journal[number].known.get(name) for number in numbers]
+        values = [value.get(signal.name) if isinstance(value, dict) else value for value in declared]
         if any(value is not None for value in values):
             yield name, unit, np.array([math.nan if value is None else float(value) for value in values])

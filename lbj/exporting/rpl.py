@@ -72,8 +72,8 @@ def as_recorded(series: Series) -> list[str]:
         ]
         found: list[float] = []
         for frame in series.frames(signal.name):
-            stated = frame.known.get("energy_shift", 0.0)
-            found += [stated.get(name, 0.0) for name in group] if isinstance(stated, dict) else [stated]
+            declared = frame.known.get("energy_shift", 0.0)
+            found += [declared.get(name, 0.0) for name in group] if isinstance(declared, dict) else [declared]
             for plane in planes:
                 values = frame.array(plane) if plane in frame.names else np.zeros(0)
                 finite = values[np.isfinite(values)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -14,30 +14,35 @@ from ..events import Events
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..frame import Frame, Recording
     from ..signal import Signal
 
 BLOCK = 1 << 26  # bytes of a dense array made at once
 PENDING = 1 << 22  # entries collected before they are added up
 
 
-class Series:
+J = TypeVar("J", bound="Recording")  # what the frames are of: a journal, or some of its frames
+
+
+class Series(Generic[J]):
     """Some frames of a journal.
 
     Attributes
     ----------
-    journal : Journal
+    journal : Recording
+        A journal, or some of its frames.
     numbers : list of int
         The frames, in order.
     """
 
-    def __init__(self, journal: Any, frames: slice | None) -> None:
+    def __init__(self, journal: J, frames: slice | None) -> None:
         self.journal = journal
         self.numbers = list(range(len(journal))[frames or slice(None)])
         if not self.numbers:
             raise UsageError(f"no frame selected: the journal has {len(journal)} frames")
-        self._frames: dict[int, Any] = {}
+        self._frames: dict[int, Frame] = {}
 
-    def frame(self, number: int) -> Any:
+    def frame(self, number: int) -> Frame:
         """Frame of the journal, whose description is read once."""
         return self._frames.setdefault(number, self.journal[number])
 
@@ -67,7 +72,7 @@ class Series:
         known = [self.journal.signals[member].metadata for member in self.members(name)]
         return {key: value for key, value in known[0].items() if all(other.get(key) == value for other in known)}
 
-    def frames(self, name: str) -> Iterator[Any]:
+    def frames(self, name: str) -> Iterator[Frame]:
         """Yield the selected frames that hold the signal."""
         needed = set(self.members(name))
         for number in self.numbers:
@@ -92,8 +97,8 @@ class Series:
 
     def mean(self, attribute: str) -> float | None:
         """Mean of a frame's own attribute over the frames that have it."""
-        values = [self.frame(number).known.get(attribute) for number in self.numbers]
-        values = [value for value in values if value is not None]
+        known = (self.frame(number).known.get(attribute) for number in self.numbers)
+        values = [value for value in known if value is not None]
         return sum(values) / len(values) if values else None
 
     def sum_events(self, signal: Signal) -> Events:

@@ -63,8 +63,8 @@ def _signal(series: Series, signal: Signal, numbers: list[int], folder: Path) ->
             array.put((*place, row), block)
     if lead:
         vector(folder, "frame", np.asarray(numbers, np.int64), "frame", {})
-        for key, unit, stated in frame_values(series, signal, numbers):
-            vector(folder, key, stated, "frame", {"units": unit})
+        for key, unit, told in frame_values(series, signal, numbers):
+            vector(folder, key, told, "frame", {"units": unit})
     for dim, axis in zip(dims, signal.axes, strict=True):
         if "scale" in axis or "values" in axis:
             vector(folder, dim, axis_values(axis), dim, {"units": axis.get("units", "")})

@@ -140,66 +140,89 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
     if not contents.totals:
         contents.totals = [[0, 0] for _ in header.signals]
     contents.closed, contents.tail = False, None
-    start: Record | None = None
-    number: int | None = None
-    blocks, totals = 0, dict[int, tuple[int, int]]()
-    stated: list[tuple[int, Record]] = []  # numbers of blocks, where FRAM's is not known
-    wrong: DamagedError | None = None  # with a block; it counts if the frame is completed
+    begun: _Begun | None = None
     try:
         for record in source.records(contents.end, size):
             contents.closed = False
             if record.type == layout.FRAM:
-                number = _fram_number(source, record)
-                start, blocks, totals, wrong, stated = record, 0, {}, None, []
+                begun = _Begun(record, _fram_number(source, record))
                 continue
             if record.type == layout.BLOK:
-                if start is None:
+                if begun is None:
                     raise DamagedError("a block stands outside its frame", offset=record.offset, clause="5.3.1")
-                try:
-                    block = _add_block(source, record, number, totals, len(header.signals))
-                    stated += [] if number is not None or block is None else [(block, record)]
-                except DamagedError as error:
-                    wrong = wrong or error
-                blocks += 1
+                begun.add(source, record, len(header.signals))
                 continue
             if record.type == layout.DONE:
                 done = fields(layout.done, source.payload(record), record)
-                odd = (record for block, record in stated if block != done.frame and sound(source, record))
-                first = next(odd, None)
-                if first is not None and (wrong is None or wrong.offset is None or first.offset < wrong.offset):
-                    raise _other_frame(first, done.frame)
-                if wrong is not None:
-                    raise wrong
-                if start is None or number not in (None, done.frame) or done.blocks != blocks:
+                if begun is None:
                     raise DamagedError(
-                        f"DONE of frame {done.frame} with {done.blocks} blocks ends frame {number} with {blocks}",
-                        offset=record.offset,
-                        clause="5.4.2",
+                        f"DONE of frame {done.frame} ends no frame", offset=record.offset, clause="5.4.2"
                     )
-                _complete(contents, Group(start.offset, record.offset), done.frame)
-                for signal, (events, size_of) in totals.items():
+                begun.check(source, done, record)
+                _complete(contents, Group(begun.record.offset, record.offset), done.frame)
+                for signal, (events, size_of) in begun.totals.items():
                     contents.totals[signal][0] += events
                     contents.totals[signal][1] += size_of
-                start = None
+                begun = None
             elif record.type == layout.HEAD:
                 raise DamagedError("a second HEAD", offset=record.offset, clause="5.1.1")
             elif record.critical:
                 raise unknown(record.type, record.offset)
-            elif record.type not in (layout.INDX, layout.FOOT) and start is None:
+            elif record.type not in (layout.INDX, layout.FOOT) and begun is None:
                 contents.others.append((record.type, record.offset))
-            if start is None:
+            if begun is None:
                 contents.end = record.end
                 contents.closed = record.type == layout.FOOT and sound(source, record)
     except TruncatedError as error:
         contents.tail = error
-    if start is not None:
+    if begun is not None:
         contents.closed = False
         contents.tail = contents.tail or TruncatedError(
-            f"frame {number} was begun and not completed", offset=start.offset, clause="5.4.1"
+            f"frame {begun.number} was begun and not completed", offset=begun.record.offset, clause="5.4.1"
         )
     if contents.tail is not None:
         contents.closed = False
     return contents
+
+
+@dataclass
+class _Begun:
+    """A frame that is not completed yet.
+
+    `declared`: numbers that its blocks state, where FRAM's is not known; `wrong`: the first damage of a block, which
+    counts if the frame is completed.
+    """
+
+    record: Record
+    number: int | None
+    blocks: int = 0
+    totals: dict[int, tuple[int, int]] = field(default_factory=dict)
+    declared: list[tuple[int, Record]] = field(default_factory=list)
+    wrong: DamagedError | None = None
+
+    def add(self, source: Bytes, record: Record, signals: int) -> None:
+        """Take a block into account."""
+        try:
+            block = _add_block(source, record, self.number, self.totals, signals)
+            self.declared += [] if self.number is not None or block is None else [(block, record)]
+        except DamagedError as error:
+            self.wrong = self.wrong or error
+        self.blocks += 1
+
+    def check(self, source: Bytes, done: Any, record: Record) -> None:
+        """Refuse what does not belong into the frame that DONE completes."""
+        odd = (one for block, one in self.declared if block != done.frame and sound(source, one))
+        first, wrong = next(odd, None), self.wrong
+        if first is not None and (wrong is None or wrong.offset is None or first.offset < wrong.offset):
+            raise _other_frame(first, done.frame)
+        if wrong is not None:
+            raise wrong
+        if self.number not in (None, done.frame) or done.blocks != self.blocks:
+            raise DamagedError(
+                f"DONE of frame {done.frame} with {done.blocks} blocks ends frame {self.number} with {self.blocks}",
+                offset=record.offset,
+                clause="5.4.2",
+            )
 
 
 def _fram_number(source: Bytes, record: Record) -> int | None:

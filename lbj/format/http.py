@@ -76,19 +76,19 @@ class HttpFile(RangeFile):
             raise StorageError(
                 f"{self.url!r}: the server does not serve parts of files (no range requests); download it first"
             )
-        stated = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
-        if response.status != 206 or stated is None or int(stated[1]) != start:
+        declared = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
+        if response.status != 206 or declared is None or int(declared[1]) != start:
             raise StorageError(
                 f"{self.url!r}: the server answers a request of bytes from {start} with status {response.status} and "
                 f"{response.headers.get('Content-Range')!r}; download it, and open that"
             )
         tag = response.headers.get("ETag", "")
         self._tag = tag if tag.startswith('"') else ""  # a weak one says nothing of bytes
-        length = int(stated[2]) - start + 1
+        length = int(declared[2]) - start + 1
         data = response.read(length)
         if len(data) < length:
             raise Transient(f"the connection broke off after {len(data)} bytes")
-        return int(stated[3]), data
+        return int(declared[3]), data
 
     def _refused(self, answer: http.client.HTTPResponse, start: int, stop: int) -> tuple[int, bytes]:
         if answer.status == 416:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..errors import UsageError
 from .plausible import implausible
 
 NUMBERS = {
@@ -44,6 +45,13 @@ def faults(metadata: dict[str, Any]) -> list[str]:
     ):
         out.append(f"elements must be a list of symbols, such as ['Ti', 'O'], got {elements!r}")
     return out
+
+
+def check_metadata(metadata: dict[str, Any]) -> None:
+    """Refuse metadata of which a known name is wrong."""
+    wrong = faults(metadata)
+    if wrong:
+        raise UsageError(f"metadata: {'; '.join(wrong)}")
 
 
 def _is_number(value: Any) -> bool:

@@ -82,10 +82,10 @@ def _check_size(path: Path) -> None:
     if form is None or len(head) < 16:
         raise DamagedError(f"{path}: no Digital Micrograph file: it begins with {head[:8]!r}")
     begin = 4 + struct.calcsize(form) + 4
-    stated = struct.unpack_from(form, head, 4)[0]
+    declared = struct.unpack_from(form, head, 4)[0]
     size = path.stat().st_size
-    if size < begin + stated - 8:  # versions count the last bytes differently
-        raise TruncatedError(f"{path}: {stated} bytes of tags are announced, {size - begin} are there")
+    if size < begin + declared - 8:  # versions count the last bytes differently
+        raise TruncatedError(f"{path}: {declared} bytes of tags are announced, {size - begin} are there")
 
 
 def interpret(item: Item, tags: dict[str, Any], notes: list[str]) -> None:
@@ -162,9 +162,9 @@ def _title(item: Item) -> str:
 
 def _kind(tags: dict[str, Any], axes: list[dict[str, Any]], found: str) -> str:
     """Return HyperSpy's signal type; where no tag says so, energies in eV are EELS and those in keV X-rays."""
-    stated = _SIGNALS.get(str(dig_tag(tags, "Meta Data.Signal") or ""), found)
+    declared = _SIGNALS.get(str(dig_tag(tags, "Meta Data.Signal") or ""), found)
     spectra = [axis["units"] for axis in axes if unit(axis.get("units"))[0] == "eV"]
-    return stated or ("" if not spectra else "EELS" if unit(spectra[0])[1] == 1.0 else "EDS_TEM")
+    return declared or ("" if not spectra else "EELS" if unit(spectra[0])[1] == 1.0 else "EDS_TEM")
 
 
 def _spectral(axes: list[dict[str, Any]], form: str, kind: str, orsay: bool) -> int | None:

@@ -54,10 +54,10 @@ class Part:
             raise ValueError("another element type")
         if min(numbers, default=0) < 0 or max(numbers, default=0) >= min(int(told["length"]), MAX_FRAMES):
             raise ValueError("another number of frames")
-        for axis, stated in zip(self.signal.axes, item["axes"][len(lead) :], strict=True):
+        for axis, declared in zip(self.signal.axes, item["axes"][len(lead) :], strict=True):
             as_read = {**axis, "axis": axis.get("values"), "scale": axis.get("scale", 1.0)}
             as_read["offset"] = axis.get("offset", 0.0)
-            if not _agree(described(as_read, axis["name"]), described(stated, axis["name"])):
+            if not _agree(described(as_read, axis["name"]), described(declared, axis["name"])):
                 raise ValueError("another axis")
         places: list[int | None] = [0 if lead else None, *range(len(lead), len(data.shape))]
         if len(self.signal.shape) == 1 or (self.signal.kind != "image" and len(self.signal.shape) == 2):
@@ -129,14 +129,14 @@ def _agree(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 def _changed(part: Part, metadata: dict[str, Any]) -> None:
     """Take over what was changed in HyperSpy's metadata since."""
-    stated = hs.series_metadata(part.item["metadata"])
+    declared = hs.series_metadata(part.item["metadata"])
     for key in ("beam_energy", "magnification", "convergence_angle", "collection_angle", "camera_length"):
-        if key in stated and not math.isclose(stated[key], _number(metadata.get(key)), rel_tol=1e-6):
-            metadata[key] = stated[key]
-    if "elements" in stated and sorted(stated["elements"]) != sorted(metadata.get("elements") or []):
-        metadata["elements"] = stated["elements"]  # HyperSpy sorts them, which changes nothing
-    if "microscope" in stated:
-        metadata["microscope"] = stated["microscope"]
+        if key in declared and not math.isclose(declared[key], _number(metadata.get(key)), rel_tol=1e-6):
+            metadata[key] = declared[key]
+    if "elements" in declared and sorted(declared["elements"]) != sorted(metadata.get("elements") or []):
+        metadata["elements"] = declared["elements"]  # HyperSpy sorts them, which changes nothing
+    if "microscope" in declared:
+        metadata["microscope"] = declared["microscope"]
 
 
 def _number(value: Any) -> float:

@@ -104,7 +104,7 @@ def with_vendor_tags(item: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def stated(microscope: dict[str, Any], path: str, factor: float) -> float | None:
+def declared(microscope: dict[str, Any], path: str, factor: float) -> float | None:
     """Return a number in the journal's unit: by the unit beside it (``dwell_time_units``), else by `factor`."""
     value = number(dig(microscope, path))
     text, own = unit(dig(microscope, f"{path}_units"))
@@ -116,7 +116,7 @@ def series_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     microscope = instrument(metadata)
     out: dict[str, Any] = {}
     for path, name, factor in SERIES:
-        value = positive(stated(microscope, path, factor))
+        value = positive(declared(microscope, path, factor))
         if value is not None:
             out[name] = value
     tilt = [number(dig(microscope, path)) for path in TILTS]
@@ -147,7 +147,7 @@ def detector_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     found = {name: number(dig(microscope, path)) for path, name, _ in DETECTOR}
     out: dict[str, Any] = {name: v * factor for _, name, factor in DETECTOR if (v := found[name]) is not None}
     for path, name, factor in SPECTROMETER:
-        value = positive(stated(microscope, path, factor))
+        value = positive(declared(microscope, path, factor))
         if value is not None:
             out[name] = value
     spectrometer = dig(microscope, "Detector.EELS.spectrometer")
@@ -163,7 +163,7 @@ def times(metadata: dict[str, Any]) -> dict[str, float]:
     """Return live, real, dwell and exposure time (s) that HyperSpy's `metadata` states."""
     microscope = instrument(metadata)
     out: dict[str, float] = {}
-    known = [(stated(microscope, path, factor), name) for path, name, factor in TIMES]
+    known = [(declared(microscope, path, factor), name) for path, name, factor in TIMES]
     known += [(dig(metadata, f"Acquisition_instrument.Detector.{key}"), name) for key, name in OPTICAL_TIMES]
     for time, name in known:
         value = positive(time)

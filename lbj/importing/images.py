@@ -111,10 +111,10 @@ def _is_stack(path: Path, series: Any, notes: list[str]) -> bool:
 
 def _items(path: Path, file: Any, place: int, series: Any, notes: list[str]) -> list[Item]:
     """Return a series as one item, or one per channel."""
-    stated = (
+    declared = (
         series.name if file.is_ome else dig_tag(file.fei_metadata, "Detectors.Name") if file.pages[0].is_fei else ""
     )
-    name = str(stated or detector_name(series.name or "", path.stem))
+    name = str(declared or detector_name(series.name or "", path.stem))
     axes = [{"name": _AXES.get(letter, ""), "size": n} for letter, n in zip(series.axes, series.shape, strict=True)]
     metadata = _calibrate(path, file, place, axes, notes)
     by_gatan = _DM_SCALE in file.pages[0].tags

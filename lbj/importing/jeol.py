@@ -42,9 +42,9 @@ def read(path: Path) -> Source:
         words.look()
     elif area != whole:
         notes.append(f"only {_said(area)} of {grid[1]} x {grid[0]} pixels was scanned: it is the field")
-    stated = number(find(header, *_DATA, "Doc", "Sweep"))
-    if words.total and stated is not None and stated != words.sweeps:
-        notes.append(f"the header says {stated:g} sweeps, {words.sweeps} were found")
+    declared = number(find(header, *_DATA, "Doc", "Sweep"))
+    if words.total and declared is not None and declared != words.sweeps:
+        notes.append(f"the header says {declared:g} sweeps, {words.sweeps} were found")
     if words.total == 0:
         raise TruncatedError(f"{path}: no event words where the header says the data begin", offset=start)
     if words.foreign > MAX_FOREIGN * words.total:
@@ -169,8 +169,8 @@ class _Timing:
         self.pixels = math.prod(words.shape)
         self.dwell = None if dwell is None else dwell / 1e3
         self.live_clock = bool(find(header, *_DATA, "Meas Cond", "LTDwellT"))  # the dwell time is live time
-        stated = live / real if live and real else 0.0
-        self.ticks = real_ticks > 0 and abs(live_ticks / real_ticks - stated) < 0.005 * stated
+        declared = live / real if live and real else 0.0
+        self.ticks = real_ticks > 0 and abs(live_ticks / real_ticks - declared) < 0.005 * declared
         self.whole = whole  # whether every pixel was scanned
         per_sweep = self.whole and self.dwell is not None
         self.series: dict[str, Any] = {}

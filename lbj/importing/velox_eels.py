@@ -88,8 +88,8 @@ def cubes(path: Path, file: Any, notes: list[str]) -> list[Cube]:
         columns, channels, rows = (*stored(path, data).shape, 1)[:3]
         info = vm.first(group, "Info")
         height = number(info.get("height")) or rows
-        stated = {"width": columns, "bincount": channels}
-        wrong = [key for key, found in stated.items() if number(info.get(key)) not in (None, found)]
+        declared = {"width": columns, "bincount": channels}
+        wrong = [key for key, found in declared.items() if number(info.get(key)) not in (None, found)]
         if wrong or not 1 <= height <= rows or rows % int(height):
             raise DamagedError(f"{path}: {where}/Info says {info}, but Data has the shape {data.shape}")
         meta = (vm.columns(path, group) or [{}])[0]

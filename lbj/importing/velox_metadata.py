@@ -117,13 +117,13 @@ def repeated_solid_angle(meta: Item) -> tuple[bool, float | None]:
     segment's axis reaches below the plane of the specimen by more than a few degrees: it is the whole detector's.
     """
     every = _analytical(meta)
-    stated = [value for d in every if (value := positive(d.get("CollectionAngle"))) is not None]
-    same = len(set(stated)) == 1 and stated[0] <= 4 * math.pi
-    too_much = sum(stated) > 4 * math.pi
-    if same and len(stated) > 1 and not too_much:
+    declared = [value for d in every if (value := positive(d.get("CollectionAngle"))) is not None]
+    same = len(set(declared)) == 1 and declared[0] <= 4 * math.pi
+    too_much = sum(declared) > 4 * math.pi
+    if same and len(declared) > 1 and not too_much:
         heights = [abs(number(d.get("ElevationAngle")) or math.pi / 2) for d in every if d.get("CollectionAngle")]
-        too_much = math.acos(1 - stated[0] / (2 * math.pi)) > min(heights) + BELOW
-    return too_much, stated[0] if too_much and same else None
+        too_much = math.acos(1 - declared[0] / (2 * math.pi)) > min(heights) + BELOW
+    return too_much, declared[0] if too_much and same else None
 
 
 def eels_collection_angle(meta: Item) -> float | None:

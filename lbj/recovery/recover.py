@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from .. import codings
+from ..creating import begin
 from ..errors import DamagedError, LbjError, UsageError
 from ..format import amendments, displacements, layout
 from ..format.blocks import MAX_BYTES
@@ -15,7 +16,7 @@ from ..format.contents import Header, parse_head, read_header
 from ..format.records import Bytes, Record, parse_json
 from ..outputs import new_journal
 from ..signal import DEFAULT_CODING
-from ..writer import begin
+from ..writer import Writer
 from . import groups
 from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk
@@ -94,7 +95,7 @@ def recover(
             elif isinstance(item, Record):
                 _outside(source, item, header, writer, described, lose)
             else:
-                numbers = {number for number in item.stated if number < size // SMALLEST}
+                numbers = {number for number in item.declared if number < size // SMALLEST}
                 seen |= numbers
                 completed = max(completed, item.completed if item.completed in numbers else 0)
                 if item.static and not item.abandoned:
@@ -115,7 +116,7 @@ def recover(
 
 
 def _statics(
-    source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
+    source: Bytes, header: Header, piece: Piece, writer: Writer, lose: Callable[[str], None], max_bytes: int
 ) -> None:
     """Keep the static signals that are whole, each by itself."""
     found = groups.decode(source, piece, header.signals, max_bytes, keep=True)
@@ -126,7 +127,7 @@ def _statics(
 
 
 def _frame(
-    source: Bytes, header: Header, piece: Piece, writer: Any, lose: Callable[[str], None], max_bytes: int
+    source: Bytes, header: Header, piece: Piece, writer: Writer, lose: Callable[[str], None], max_bytes: int
 ) -> bool:
     """Append the frame if it is whole; returns whether it is."""
     found = groups.decode(source, piece, header.signals, max_bytes, keep=True)
@@ -150,7 +151,7 @@ def _skipping(items: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
             yield item
 
 
-def _name(writer: Any, old: dict[str, Any], told: Any, losses: list[str]) -> None:
+def _name(writer: Writer, old: dict[str, Any], told: Any, losses: list[str]) -> None:
     """Name the old journal and the losses, after the notes that it had, in the last amendment."""
     named = losses[:MOST_NAMED] + [f"and {len(losses) - MOST_NAMED} more losses"] * (len(losses) > MOST_NAMED)
     notes = told if isinstance(told, list) else []
@@ -161,7 +162,7 @@ def _name(writer: Any, old: dict[str, Any], told: Any, losses: list[str]) -> Non
 
 
 def _outside(
-    source: Bytes, record: Record, header: Header, writer: Any, described: Any, lose: Callable[[str], None]
+    source: Bytes, record: Record, header: Header, writer: Writer, described: Any, lose: Callable[[str], None]
 ) -> None:
     """Keep an amendment or personal data; index, footer and content digest are made anew; others are left out."""
     try:
@@ -183,7 +184,7 @@ def _outside(
 
 
 def _displacement(
-    source: Bytes, record: Record, header: Header, writer: Any, same: int, lose: Callable[[str], None]
+    source: Bytes, record: Record, header: Header, writer: Writer, same: int, lose: Callable[[str], None]
 ) -> None:
     """Keep displacements of the first `same` frames, which have their old numbers."""
     try:

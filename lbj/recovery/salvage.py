@@ -29,16 +29,16 @@ class Fault:
 class Piece:
     """One frame group as found: its number if a sound record states it, its records, and what is wrong with it.
 
-    `wrong`: of its blocks, the digests that are wrong; `stated`: the numbers that its sound records state, `completed`
-    that of DONE; `broken`: bytes that are no record stand in it; `abandoned`: another FRAM ended it, so that it does
-    not exist.
+    `wrong`: of its blocks, the digests that are wrong; `declared`: the numbers that its sound records state,
+    `completed`: that of DONE; `broken`: bytes that are no record stand in it; `abandoned`: another FRAM ended it,
+    so that it does not exist.
     """
 
     number: int | None
     records: list[Record] = field(default_factory=list)
     faults: list[LbjError] = field(default_factory=list)
     wrong: list[LbjError] = field(default_factory=list)
-    stated: list[int] = field(default_factory=list)
+    declared: list[int] = field(default_factory=list)
     completed: int = 0
     broken: bool = False
     abandoned: bool = False
@@ -141,26 +141,26 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
         if item.type == layout.FRAM:
             yield from waiting
         lost, waiting = False, []
-        stated, fault = _looked_at(source, item)
-        if item.type == layout.FRAM or piece is None or (piece.broken and stated != piece.number):
+        declared, fault = _looked_at(source, item)
+        if item.type == layout.FRAM or piece is None or (piece.broken and declared != piece.number):
             if piece is not None:
                 yield _unfinished(piece, abandoned=item.type == layout.FRAM and not piece.broken)
-            piece = Piece(stated)
+            piece = Piece(declared)
             if item.type != layout.FRAM:
                 piece.faults.append(
                     DamagedError("the beginning of a frame is missing", offset=item.offset, clause="5.2.1")
                 )
         elif piece.number is None:
-            piece.number = stated
-        elif stated not in (None, piece.number):
+            piece.number = declared
+        elif declared not in (None, piece.number):
             clause = "5.3.1" if item.type == layout.BLOK else "5.4.2"
-            what = f"{item.type.decode()} of frame {stated} stands in frame {piece.number}"
+            what = f"{item.type.decode()} of frame {declared} stands in frame {piece.number}"
             piece.faults.append(DamagedError(what, offset=item.offset, clause=clause))
         piece.records.append(item)
-        piece.stated += [] if stated is None else [stated]
+        piece.declared += [] if declared is None else [declared]
         (piece.wrong if item.type == layout.BLOK else piece.faults).extend([] if fault is None else [fault])
         if item.type == layout.DONE:
-            piece.completed = stated or 0
+            piece.completed = declared or 0
             yield _finished(source, piece)
             piece = None
     if piece is not None:
@@ -177,16 +177,16 @@ def _misplaced(record: Record) -> LbjError:
 
 def _looked_at(source: Bytes, record: Record) -> tuple[int | None, DamagedError | None]:
     """Return the frame number that a record of a frame states, where it is sound, and what is wrong with it."""
-    stated: int | None = None
+    declared: int | None = None
     try:
         payload = source.payload(record)
         if record.length >= 8:
-            stated = int.from_bytes(payload[:8], "little")
+            declared = int.from_bytes(payload[:8], "little")
         if record.type == layout.FRAM:
             check_length(record)
     except DamagedError as error:
-        return stated, error
-    return stated, None
+        return declared, error
+    return declared, None
 
 
 def _finished(source: Bytes, piece: Piece) -> Piece:

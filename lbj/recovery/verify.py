@@ -51,8 +51,8 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
     record = source.header(8, size)
     yield from _zeros(source, record)
     if header.version < (0, layout.MINOR):
-        stated, own = (".".join(map(str, two)) for two in (header.version, (layout.MAJOR, layout.MINOR)))
-        what = f"version {stated} is that of a draft; this validator goes by {own}"
+        declared, own = (".".join(map(str, two)) for two in (header.version, (layout.MAJOR, layout.MINOR)))
+        what = f"version {declared} is that of a draft; this validator goes by {own}"
         yield Finding("5.1.2", 8, what, note=True)
     patches: list[tuple[int, dict[str, Any]]] = []
     expected = 0
@@ -131,10 +131,10 @@ def _outside(
             if not record.flags:
                 yield Finding("6.1", record.offset, f"{record.type.decode()} has no payload digest")
         elif record.type == layout.CONT:
-            stated = fields(layout.cont, payload, record)
+            declared = fields(layout.cont, payload, record)
             if record.length != layout.CONT_SIZE:
                 yield Finding("4.3.4", record.offset, f"cONT of {record.length} bytes; {layout.CONT_SIZE} are expected")
-            if (stated.frames, stated.sha256.hex()) != content:
+            if (declared.frames, declared.sha256.hex()) != content:
                 yield Finding("7.3.2", record.offset, "the content digest differs from that of the decoded frames")
         elif record.type == layout.HEAD:
             yield Finding("5.1.1", record.offset, "a second HEAD")

@@ -48,12 +48,12 @@ def zstd(
     window: int = 0, named: bool = False, repeat: bool = False,
 ) -> bytes:  # fmt: skip
     """One zstd frame (RFC 8878, 3.1.1) of stored blocks, or of one repeated byte; `size` None leaves it out."""
-    stated = len(content) if size == -1 else size
-    descriptor = (0xC0 if stated is not None else 0) | (0x20 if single else 0) | (4 if checksum else 0)
+    declared = len(content) if size == -1 else size
+    descriptor = (0xC0 if declared is not None else 0) | (0x20 if single else 0) | (4 if checksum else 0)
     descriptor |= 3 if dictionary or named else 0
     out = b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + (b"" if single else bytes([window]))
     out += struct.pack("<I", dictionary) if dictionary or named else b""
-    out += struct.pack("<Q", stated) if stated is not None else b""
+    out += struct.pack("<Q", declared) if declared is not None else b""
     if repeat:
         out += (1 | 1 << 1 | len(content) << 3).to_bytes(3, "little") + content[:1]
     else:

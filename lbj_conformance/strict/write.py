@@ -68,12 +68,12 @@ class Writer:
         self._frame(layouts.STATIC, payloads, b"")
 
     def _frame(self, number: int, payloads: Sequence[bytes], json: bytes) -> None:
-        stated = number.to_bytes(BLOK_FRAME, "little")
+        declared = number.to_bytes(BLOK_FRAME, "little")
         events = 0
         self.record(layouts.FRAM, layouts.packed(layouts.fram, frame=number))
         for payload in payloads:
             events += int.from_bytes(payload[EVENTS_PLACE], "little")
-            self.record(layouts.BLOK, stated + payload[BLOK_FRAME:])
+            self.record(layouts.BLOK, declared + payload[BLOK_FRAME:])
         self.record(
             layouts.DONE, layouts.packed(layouts.done, frame=number, blocks=len(payloads), events=events) + json
         )

@@ -12,7 +12,7 @@ from lbj import UsageError
 
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp
-from ..series.series import series
+from ..series.series import as_series
 from .fillers import EXACT, dense, fill_bands, sparse
 from .output import bounds, checked_upsampling, rectangle, registration_on
 
@@ -34,7 +34,7 @@ def accumulate(
     Parameters
     ----------
     source : journal, sequence of Events or dense frames
-        See `sources.series`.
+        See `series.as_series`.
     registration : Registration
         One displacement for each frame; frames left out are skipped.
     signal : str or Signal
@@ -80,18 +80,18 @@ def accumulate(
     The warp acts on the sorted events of every frame, a sparse operator (L. Jones et al. 2018 align dense frames before
     summing); it equals linear interpolation of the dense frames.
     """
-    given = series(source, signal, energy_shift)
-    registration = registration_on(given, registration)
+    series = as_series(source, signal, energy_shift)
+    registration = registration_on(series, registration)
     kept = np.flatnonzero(~registration.left_out)
     if 0 < kept.size < len(registration):
-        given, registration = given.subset(kept), registration.subset(kept)
+        series, registration = series.subset(kept), registration.subset(kept)
     scale = checked_upsampling(upsampling)
     if method not in ("pull", "push"):
         raise UsageError(f"method must be 'pull' or 'push', got {method!r}")
     rows, columns = rectangle(region, registration.shape, scale)
-    window = bounds(channels or slice(None), given.signal.channels, "channels")
+    window = bounds(channels or slice(None), series.signal.channels, "channels")
     size = (rows[1] - rows[0], columns[1] - columns[0], window[1] - window[0])
-    shape = size[:2] if given.signal.kind == "image" else size
+    shape = size[:2] if series.signal.kind == "image" else size
     if out is not None and (tuple(out.shape) != shape or np.dtype(out.dtype).kind != "f"):
         raise UsageError(f"out must hold floats of the result's shape {shape}, got {out.dtype} {tuple(out.shape)}")
     warp = Warp(registration.displacement, scale, rows, columns, registration.recorded)
@@ -102,11 +102,11 @@ def accumulate(
         result[:] = 0
         return result
     if client is None:
-        filler = (sparse if given.sparse else dense)(given, registration, warp, window, method)
+        filler = (sparse if series.sparse else dense)(series, registration, warp, window, method)
     else:
         from .by_workers import filler_of
 
-        filler = filler_of(client, given, registration, warp, window, method)
+        filler = filler_of(client, series, registration, warp, window, method)
     largest = fill_bands(filler, result, size)
     if largest > EXACT and np.dtype(result.dtype) == np.float32:
         if out is not None:

@@ -27,15 +27,15 @@ from .fillers import dense_plan, dense_totals, fill_bands, listed_filler
 
 
 def filler_of(
-    client: Any, given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
+    client: Any, series: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
 ) -> Callable[[int, int, Array], float]:
     """Return what fills rows of the output of `accumulate` and returns the largest voxel."""
     workers = Workers(client)
-    if given.sparse:
-        return Lists(workers, given, window).filler(registration, warp, method)
-    pieces = cut(given, EACH * workers.number)
+    if series.sparse:
+        return Lists(workers, series, window).filler(registration, warp, method)
+    pieces = cut(series, EACH * workers.number)
     fields = _fields(workers, registration, np.cumsum([0, *map(len, pieces)]))
-    step, guess = dense_plan(given, registration, warp, window, method)
+    step, guess = dense_plan(series, registration, warp, window, method)
 
     def totals(first: int, last: int, rounder: float) -> tuple[Array, float]:
         grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)

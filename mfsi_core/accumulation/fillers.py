@@ -32,9 +32,9 @@ def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: i
         return max(pool.map(lambda start: work(start, min(start + rows, bottom)), starts), default=0.0)
 
 
-def sparse(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
+def sparse(series: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
     """Fill rows with sums of events; one block of rows a thread, in the order of the frames."""
-    return listed_filler(pull.by_pixel(given, window), registration, warp, method)
+    return listed_filler(pull.by_pixel(series, window), registration, warp, method)
 
 
 def listed_filler(listed: pull.Listed, registration: Registration, warp: Warp, method: str) -> Filler:
@@ -93,30 +93,30 @@ def _push(listed: pull.Listed, registration: Registration, warp: Warp) -> Callab
     return fill
 
 
-def dense(given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
+def dense(series: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str) -> Filler:
     """Fill rows with sums of dense frames, band by band."""
-    step, guess = dense_plan(given, registration, warp, window, method)
-    return exact.filler(partial(dense_totals, given, warp, window, method), guess, step)
+    step, guess = dense_plan(series, registration, warp, window, method)
+    return exact.filler(partial(dense_totals, series, warp, window, method), guess, step)
 
 
 def dense_plan(
-    given: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
+    series: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
 ) -> tuple[int, float]:
     """Rows summed at a time, and the bound of the sums that the first frame lets expect (`exact.filler`)."""
     step = max(1, 2 * BAND_BYTES // ((warp.columns[1] - warp.columns[0]) * (window[1] - window[0]) * 8))
-    first = exact.peak(np.asarray(given.data[0]).reshape((*registration.shape, -1)))
+    first = exact.peak(np.asarray(series.data[0]).reshape((*registration.shape, -1)))
     spread = exact.spreads(registration.displacement, warp.upsampling, method)
     return step, exact.MARGIN * first * float(spread.sum())
 
 
 def dense_totals(
-    given: Iterable[Any], warp: Warp, window: tuple[int, int], method: str, first: int, last: int, rounder: float
+    series: Iterable[Any], warp: Warp, window: tuple[int, int], method: str, first: int, last: int, rounder: float
 ) -> tuple[Array, float]:
     """Sums of dense frames in rows of the output, (rows, columns, C) float64, and a bound of all (`exact.filler`)."""
     total = np.zeros((last - first, warp.columns[1] - warp.columns[0], window[1] - window[0]))
     field, bound = warp.displacement, 0.0
     spread = exact.spreads(field, warp.upsampling, method)
-    for n, frame in enumerate(given):
+    for n, frame in enumerate(series):
         data = np.asarray(frame).reshape((*field.shape[2:], -1))
         bound += exact.peak(data) * float(spread[n])
 

@@ -45,20 +45,20 @@ def _part(signal: Signal, upsampling: int, region: Any, channels: slice | None) 
     return ends
 
 
-def registration_on(given: Series, registration: Registration) -> Registration:
+def registration_on(series: Series, registration: Registration) -> Registration:
     """Registration in the signal's pixels, one displacement for each frame, with what was scanned of a journal's."""
-    if len(registration) != len(given):
-        raise UsageError(f"the registration has {len(registration)} frames, the source {len(given)}")
+    if len(registration) != len(series):
+        raise UsageError(f"the registration has {len(registration)} frames, the source {len(series)}")
     areas = np.unique(registration.region[~registration.left_out])
     if areas.size > 1 and not registration.modulo_lattice:
         raise UsageError(
             f"the frames show {areas.size} areas, which were registered each for itself: sum the frames of one, or "
             "register with across=True to lay the areas on one another modulo the lattice"
         )
-    moved = registration.on(given.signal)
-    if given.recorded is not None:
+    moved = registration.on(series.signal)
+    if series.recorded is not None:
         moved = moved.subset(slice(None))
-        moved.recorded = given.recorded
+        moved.recorded = series.recorded
     return moved
 
 

@@ -1,4 +1,4 @@
-"""Gather: sum events of many displaced frames into spectra, without a dense frame ever existing.
+"""Pull: sum events of many displaced frames into spectra, without a dense frame ever existing.
 
 Every kernel works on some rows of the output, visits frames and neighbours in a fixed order and owns what it writes:
 the result does not depend on how rows are dealt to threads.
@@ -15,6 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lbj.events import Events
+
+from ..geometry.bilinear import share_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def pull_field(
                 pixel = iy[n, oy, ox] * width + ix[n, oy, ox]
                 down, right = fy[n, oy, ox], fx[n, oy, ox]
                 for corner in range(4):
-                    weight = (down if corner >= 2 else 1 - down) * (right if corner % 2 else 1 - right)
+                    weight = share_of(corner, down, right)
                     if weight == 0:
                         continue
                     p = pixel + (width if corner >= 2 else 0) + corner % 2
@@ -186,7 +188,7 @@ def pull_dense(data: Any, low: int, iy: Any, ix: Any, fy: Any, fx: Any, power: i
                 continue
             down, right = fy[oy, ox], fx[oy, ox]
             for corner in range(4):
-                weight = (down if corner >= 2 else 1 - down) * (right if corner % 2 else 1 - right)
+                weight = share_of(corner, down, right)
                 if weight == 0:
                     continue
                 y, x = iy[oy, ox] + corner // 2, ix[oy, ox] + corner % 2

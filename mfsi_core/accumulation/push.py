@@ -1,4 +1,4 @@
-"""Splat: push every count to where it was sampled; sums are kept exactly."""
+"""Push: every count goes to where it was sampled, shared by the four output pixels around; sums are kept exactly."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lbj.array_types import Singles
+
+from ..geometry.bilinear import share_of
 
 
 def by_row(displacement: Singles, upsampling: int, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -58,7 +60,7 @@ def push_events(
     start: Any, frame: Any, channel: Any, count: Any, displacement: Any, upsampling: int,
     rows: Any, order: Any, top: int, left: int, out: Any,
 ) -> None:  # fmt: skip
-    """Splat the events that reach a rectangle of the output, from row `top` and column `left`."""
+    """Add the events that reach a rectangle of the output, from row `top` and column `left`."""
     height, width, channels = out.shape
     columns = displacement.shape[3]
     total = np.zeros((width, channels))
@@ -72,10 +74,9 @@ def push_events(
                     y = _output(iy + float(displacement[n, 0, iy, ix]), upsampling)
                     x = _output(ix + float(displacement[n, 1, iy, ix]), upsampling)
                     cell = math.floor(x)
-                    wy = 1 - (y - r) if above else y - r
                     for dx in range(2):
                         ox = cell + dx - left
-                        w = wy * (x - cell if dx else 1 - (x - cell))
+                        w = share_of(2 * (1 - above) + dx, y - r, x - cell)
                         if 0 <= ox < width and w > 0:
                             for e in range(frame[n] + start[n, p], frame[n] + start[n, p + 1]):
                                 total[ox, channel[e]] += w * count[e]
@@ -89,7 +90,7 @@ def push_events(
 def push_dense(
     data: Any, low: int, displacement: Any, upsampling: int, top: int, left: int, rounder: float, total: Any
 ) -> None:
-    """Splat one dense frame (Y, X, C) onto `total` (rows, columns, C'), the rectangle from row `top`, column `left`.
+    """Add one dense frame (Y, X, C) to `total` (rows, columns, C'), the rectangle from row `top`, column `left`.
 
     Addends are rounded by `rounder` (see `exact`).
     """
@@ -101,10 +102,9 @@ def push_dense(
             row, column = math.floor(y), math.floor(x)
             for dy in range(2):
                 oy = row + dy - top
-                wy = y - row if dy else 1 - (y - row)
                 for dx in range(2):
                     ox = column + dx - left
-                    w = wy * (x - column if dx else 1 - (x - column))
+                    w = share_of(2 * dy + dx, y - row, x - column)
                     if 0 <= oy < height and 0 <= ox < width and w > 0:
                         for c in range(channels):
                             total[oy, ox, c] += (w * data[iy, ix, low + c] + rounder) - rounder

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numba import njit
 
-from lbj.array_types import Floats
+from lbj.array_types import Array, Floats
 from lbj.events import Events
 
 from ..geometry.registration import Registration
@@ -17,7 +16,7 @@ from ..series.series import Series
 
 
 def weighted_sums(
-    given: Series,
+    series: Series,
     weights: Floats,
     registration: Registration | None,
     frames: slice,
@@ -27,7 +26,7 @@ def weighted_sums(
 
     Parameters
     ----------
-    given : Series
+    series : Series
     weights : (C, K) float64
     registration : Registration or None
         Sums the frames aligned.
@@ -42,51 +41,51 @@ def weighted_sums(
         Sums; and their variance if every voxel of a frame is a plain count: counts times squared weights.
     """
 
-    def add(frame: Any, total: Floats, square: Floats) -> None:
+    def add(frame: Events | Array, total: Floats, square: Floats) -> None:
         _add(frame, weights, total, square, spectrum)
 
-    return aligned_sums(given, weights.shape[1], registration, frames, add)
+    return aligned_sums(series, weights.shape[1], registration, frames, add)
 
 
 def aligned_sums(
-    given: Series,
+    series: Series,
     number: int,
     registration: Registration | None,
     frames: slice,
-    add: Callable[[Any, Floats, Floats], None],
+    add: Callable[[Events | Array, Floats, Floats], None],
 ) -> tuple[Floats, Floats]:
     """Sum K numbers of every pixel, and their variances, over the frames: (Y, X, K) float64, twice.
 
     `add` adds those of one frame, as recorded, to the two arrays that it is given.
     """
-    shape = (*given.shape, number)
-    chosen = range(len(given))[frames]
+    shape = (*series.shape, number)
+    chosen = range(len(series))[frames]
     total, square = np.zeros(shape), np.zeros(shape)
     if registration is None:
         for n in chosen:
-            add(given.data[n], total, square)
+            add(series.data[n], total, square)
         return total, square
     from .output import registration_on
     from .pull import pull_dense
 
-    registration = registration_on(given, registration)
+    registration = registration_on(series, registration)
     warp = Warp(registration.displacement, 1, (0, shape[0]), (0, shape[1]), registration.recorded)
     part, spread = np.empty(shape), np.empty(shape)
     for n in chosen:
         if registration.left_out[n]:
             continue
         part[:], spread[:] = 0, 0
-        add(given.data[n], part, spread)
+        add(series.data[n], part, spread)
         corners = warp.corners_of(0, shape[0], n)
         pull_dense(part, 0, *corners, 1, 0.0, total)
         pull_dense(spread, 0, *corners, 2, 0.0, square)
     return total, square
 
 
-def sum_spectrum(given: Series) -> Floats:
+def sum_spectrum(series: Series) -> Floats:
     """Sum of the spectra of all frames and pixels (C,), voxels that are not finite left out."""
-    total = np.zeros(given.signal.channels)
-    for frame in given:
+    total = np.zeros(series.signal.channels)
+    for frame in series:
         if isinstance(frame, Events):
             total += frame.spectrum()
         else:
@@ -95,7 +94,7 @@ def sum_spectrum(given: Series) -> Floats:
     return total
 
 
-def _add(frame: Any, weights: Floats, total: Floats, square: Floats, spectrum: Floats | None) -> None:
+def _add(frame: Events | Array, weights: Floats, total: Floats, square: Floats, spectrum: Floats | None) -> None:
     """Add one frame's weighted counts and their variances."""
     used = np.flatnonzero(weights.any(axis=1))  # what is not finite in another channel spoils nothing
     if not isinstance(frame, Events):

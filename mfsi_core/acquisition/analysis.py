@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 import lbj
+from lbj.frame import Frame
 
 from ..live.options import Choice
 from ..live.running import RunningRegistration
@@ -50,7 +51,9 @@ class Analysis:
 
     def __init__(self, journal: lbj.Journal, folder: Path, choice: Choice, mapper: Mapper) -> None:
         self.journal, self.folder, self.choice, self.mapper = journal, folder, choice, mapper
-        self.running = RunningRegistration(to_field=None if choice.guide is None else choice.guide.to_field)
+        self.running = RunningRegistration(
+            to_field=None if choice.reference_signal is None else choice.reference_signal.to_field
+        )
         self.following = Following(journal, choice, self.running)
         self.mapped, self._mapping, self._rest_until, self._begun = 0, 0, 0.0, 0.0
         self.found: dict[str, Any] = {}
@@ -97,12 +100,12 @@ class Analysis:
         with contextlib.suppress(OSError), (self.folder / HISTORY).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def _values(self, frame: Any) -> dict[str, float]:
+    def _values(self, frame: Frame) -> dict[str, float]:
         """Numbers that tell damage: mean of the image, counts, and counts in the windows of the maps."""
         out: dict[str, float] = {}
-        guide, spectra, image = self.choice.guide, self.choice.spectra, self.following.image
-        if guide is not None and np.isfinite(image).any():
-            out[f"{guide.name} mean"] = float(np.nanmean(image))
+        reference_signal, spectra, image = self.choice.reference_signal, self.choice.spectra, self.following.image
+        if reference_signal is not None and np.isfinite(image).any():
+            out[f"{reference_signal.name} mean"] = float(np.nanmean(image))
         if spectra is not None and any(name in frame.names for name in self.journal.signals.group(spectra.name)):
             if spectra.kind == "events":
                 sums = blanked(frame.events(spectra.name), scanned(frame, spectra)).spectrum()

@@ -69,7 +69,9 @@ def carry_out(job: Job, journal: lbj.Journal, folder: Path, choice: Choice) -> d
 
 def _following(job: Job, journal: lbj.Journal, choice: Choice) -> Following:
     """What the analysis had found of each frame."""
-    running = RunningRegistration(to_field=None if choice.guide is None else choice.guide.to_field)
+    running = RunningRegistration(
+        to_field=None if choice.reference_signal is None else choice.reference_signal.to_field
+    )
     running.shape = None if job["shape"] is None else (job["shape"][0], job["shape"][1])
     running.shift = [np.array(one) for one in job["shift"]]
     running.error = [math.inf if value is None else value for value in job["error"]]
@@ -83,11 +85,11 @@ def _following(job: Job, journal: lbj.Journal, choice: Choice) -> Following:
 
 def _rows(journal: lbj.Journal, following: Following) -> dict[str, float]:
     """Error of the last frames with their rows registered, and how far rows lie off whole frames, px rms."""
-    guide = following.choice.guide
+    reference_signal = following.choice.reference_signal
     last = [n for n, frame in enumerate(following.frames) if not frame.reason][-SAMPLE:]
-    if guide is None or len(last) < 2 or len({following.frames[n].region for n in last}) > 1:
+    if reference_signal is None or len(last) < 2 or len({following.frames[n].region for n in last}) > 1:
         return {}
-    stack, _ = prepared(np.array([reference_image(journal[n], guide, None) for n in last]))
+    stack, _ = prepared(np.array([reference_image(journal[n], reference_signal, None) for n in last]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         area = register_area(stack[usable_frames(stack)])

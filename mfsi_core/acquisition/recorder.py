@@ -37,7 +37,7 @@ class Recorder:
     folder : path
         The session's; it is made, or a session in it is continued. One recorder at a time works in it.
     instrument : Instrument or str
-        Or the name of one (`instruments.find`).
+        Or the name of one (`instruments.finding.find`).
     settings : Settings, optional
         Default: those of the session that is continued.
     analysis : bool

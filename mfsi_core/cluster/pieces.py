@@ -15,7 +15,7 @@ import lbj
 from lbj import Signal
 
 from ..series.selection import View
-from ..series.series import Series, series
+from ..series.series import Series, as_series
 from .client import Workers
 
 EACH = 1  # pieces and bands for every worker
@@ -47,39 +47,39 @@ class Piece:
         return len(self.frames)
 
     def __iter__(self) -> Iterator[Any]:
-        with self.series() as given:
-            yield from given
+        with self.opened() as series:
+            yield from series
 
     @contextmanager
-    def series(self) -> Iterator[Series]:
+    def opened(self) -> Iterator[Series]:
         """Give the frames as a series, whose journal is open meanwhile."""
         if self.path is None:
-            yield series(self.frames, self.signal, self.shift)
+            yield as_series(self.frames, self.signal, self.shift)
             return
         with lbj.open(self.path) as journal:
-            yield series(View(journal, self.frames), self.signal, self.shift)
+            yield as_series(View(journal, self.frames), self.signal, self.shift)
 
 
-def cut(given: Series, number: int) -> list[Piece]:
+def cut(series: Series, number: int) -> list[Piece]:
     """Cut a series into so many pieces at most, of successive frames."""
-    bounds = np.linspace(0, len(given), min(number, len(given)) + 1).astype(int)
-    return [_piece(given, np.arange(a, b)) for a, b in itertools.pairwise(bounds)]
+    bounds = np.linspace(0, len(series), min(number, len(series)) + 1).astype(int)
+    return [_piece(series, np.arange(a, b)) for a, b in itertools.pairwise(bounds)]
 
 
-def decoded(client: Any, given: Series) -> Iterator[Any]:
+def decoded(client: Any, series: Series) -> Iterator[Any]:
     """Yield the frames in order, as workers decode them."""
     workers = Workers(client)
-    futures = [workers.submit(list, piece) for piece in cut(given, max(len(given) // FEW, 1))]
+    futures = [workers.submit(list, piece) for piece in cut(series, max(len(series) // FEW, 1))]
     while futures:
         yield from workers.result(futures.pop(0))
 
 
-def _piece(given: Series, frames: NDArray[np.int64]) -> Piece:
-    data, chosen, shift = given.data, frames, None
+def _piece(series: Series, frames: NDArray[np.int64]) -> Piece:
+    data, chosen, shift = series.data, frames, None
     while True:
         if hasattr(data, "shifts"):
             told = data.shifts[chosen]
-            shift = told.reshape(-1) if told.shape[1] == 1 else told.reshape(-1, *given.shape)
+            shift = told.reshape(-1) if told.shape[1] == 1 else told.reshape(-1, *series.shape)
             data = data.data
         elif hasattr(data, "frames"):
             chosen, data = data.frames[chosen], data.data
@@ -87,8 +87,8 @@ def _piece(given: Series, frames: NDArray[np.int64]) -> Piece:
             break
     journal = getattr(data, "journal", None)
     if journal is None or journal.path is None:
-        return Piece(given.signal, [data[int(n)] for n in chosen], None, shift)
+        return Piece(series.signal, [data[int(n)] for n in chosen], None, shift)
     if shift is None and not data.stored:
         shift = 0.0
     numbers = journal.frames if isinstance(journal, View) else range(len(journal))
-    return Piece(given.signal, [numbers[int(n)] for n in chosen], journal.path, shift)
+    return Piece(series.signal, [numbers[int(n)] for n in chosen], journal.path, shift)

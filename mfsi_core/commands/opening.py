@@ -6,7 +6,6 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import lbj
 from lbj.format.layout import SIGNATURE
@@ -14,7 +13,7 @@ from lbj.importing.arrays import first_bytes
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[Any]:
+def opened(path: str) -> Iterator[lbj.Journal]:
     """Open a journal; another file, such as the sum that `mfsi accumulate` writes, is converted for the time being."""
     if not Path(path).is_file() or first_bytes(Path(path))[: len(SIGNATURE)] == SIGNATURE:
         with lbj.open(path) as journal:

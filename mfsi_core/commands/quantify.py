@@ -6,11 +6,17 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lbj import UsageError
 
 from ..report.parquet import PARQUET, need_pyarrow, parquet_beside
+
+if TYPE_CHECKING:
+    from lbj.frame import Recording
+
+    from ..quantification.result import Quantification
+    from ..series.axis import Pixel
 
 EXAMPLE = """mfsi quantify series.lbj -o chips --elements La,Fe,O,Sr,Ti --chips 15 --factors k.csv
   mfsi quantify series.lbj -o pixels --elements Fe,Pt --chips pixels --fit linear --factors k.csv
@@ -81,15 +87,9 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from lbj.outputs import new_files, new_folder
+    from lbj.outputs import new_folder
 
     from ..pipeline.align import register_journal
-    from ..quantification.compare import against_stoichiometry, phase_composition
-    from ..quantification.export import chip_spectra, export_chips
-    from ..quantification.factors import write_factors
-    from ..quantification.figures import at_map, fitted_spectrum
-    from ..quantification.quantify import analyse
-    from ..quantification.standards import k_from_standard
     from .opening import opened
 
     if not args.standard and not args.factors:
@@ -109,52 +109,89 @@ def _run(args: argparse.Namespace) -> int:
             raise UsageError("the series holds no spectra to quantify")
         options |= {"signal": results.signal.name, "registration": results.registration if results.reference else None}
         if args.standard:
-            amounts = numbers(args.standard, "standard", ":")
-            write_factors(k_from_standard(view, amounts, **options), folder / "factors.csv")
+            _write_factors(view, numbers(args.standard, "standard", ":"), folder, options)
             print(out / "factors.csv")
             return 0
-        elements = [e.strip() for e in args.elements.split(",")] if args.elements else view.metadata.get("elements")
-        if not elements:
-            raise UsageError("the series names no elements; name all that shows: --elements La,Fe,O")
-        found = analyse(
-            view, list(elements), chips_of(args.chips), args.factors, args.method, args.fit, dose=args.dose, **options
-        )
-        table = found.table
-        table.to_csv(folder / "quantification.csv", index=False)
-        for element in found.elements:
-            (folder / f"at_{element}.png").write_bytes(at_map(found, element, results.pixel))
-        (folder / "fitted_spectrum.png").write_bytes(fitted_spectrum(found))
-        if earlier is not None:
-            _compare(found, table, earlier, folder, results.pixel)
-        tables = parquet_beside(folder) if args.parquet else []
+        found = _analysed(args, view, options)
+        made = _write(args, found, folder, results.pixel, earlier)
         if args.export:
-            spectra = chip_spectra(view, found, options["signal"], options["registration"])
-            with new_files(args.export, *inputs) as part:
-                export_chips(part, found, spectra, results.after)
-    made = [*(str(out / name) for name in tables), *([args.export] if args.export else [])]
-    if earlier is not None:
-        made += sorted(str(path) for path in out.glob("difference*"))
-    for name in ("quantification.csv", "fitted_spectrum.png", *(f"at_{element}.png" for element in found.elements)):
-        print(out / name)
+            _export(args.export, inputs, view, found, options, results.after)
     for name in made:
-        print(name)
+        print(out / name)
+    if args.export:
+        print(args.export)
+    _tell(found, numbers(args.stated, "stated", ":") if args.stated else None)
+    for note in [*results.notes, *found.notes]:
+        print(f"  note: {note}")
+    return 3 if results.registration is not None and results.registration.left_out.any() else 0
+
+
+def _write_factors(view: Recording, amounts: dict[str, float], folder: Path, options: dict[str, Any]) -> None:
+    """Measure k-factors on a field of known composition."""
+    from ..quantification.factors import write_factors
+    from ..quantification.standards import k_from_standard
+
+    write_factors(k_from_standard(view, amounts, **options), folder / "factors.csv")
+
+
+def _analysed(args: argparse.Namespace, view: Recording, options: dict[str, Any]) -> Quantification:
+    from ..quantification.quantify import analyse
+
+    elements = [e.strip() for e in args.elements.split(",")] if args.elements else view.metadata.get("elements")
+    if not elements:
+        raise UsageError("the series names no elements; name all that shows: --elements La,Fe,O")
+    return analyse(
+        view, list(elements), chips_of(args.chips), args.factors, args.method, args.fit, dose=args.dose, **options
+    )
+
+
+def _write(
+    args: argparse.Namespace, found: Quantification, folder: Path, pixel: Pixel | None, earlier: Any
+) -> list[str]:
+    """Write the table, its pictures and what changed since an `earlier` one; the files' names."""
+    from ..quantification.figures import at_map, fitted_spectrum
+
+    found.table.to_csv(folder / "quantification.csv", index=False)
+    (folder / "fitted_spectrum.png").write_bytes(fitted_spectrum(found))
+    names = ["quantification.csv", "fitted_spectrum.png"]
+    for element in found.elements:
+        names.append(f"at_{element}.png")
+        (folder / names[-1]).write_bytes(at_map(found, element, pixel))
+    changes = [] if earlier is None else _compare(found, earlier, folder, pixel)
+    return [*names, *(parquet_beside(folder) if args.parquet else []), *changes]
+
+
+def _export(
+    path: str, inputs: list[str], view: Recording, found: Quantification, options: dict[str, Any], image: Any
+) -> None:
+    """Write the chips' spectra and patches of the image."""
+    from lbj.outputs import new_files
+
+    from ..quantification.export import chip_spectra, export_chips
+
+    spectra = chip_spectra(view, found, options["signal"], options["registration"])
+    with new_files(path, *inputs) as part:
+        export_chips(part, found, spectra, image)
+
+
+def _tell(found: Quantification, nominal: dict[str, float] | None) -> None:
+    """Print what the table does not hold: the axis that was found, and the error against a `nominal` composition."""
+    from ..quantification.compare import against_stoichiometry, phase_composition
+
     detector = found.calibration.detector
     print(
         f"  axis {detector.offset:+.2f} eV, gain {1e3 * (detector.gain - 1):+.3f} per mille; resolution "
         f"{detector.resolution:.1f} eV; deviance of the sum spectrum {found.calibration.deviance_dof:.2f} per degree"
     )
-    if args.stated:
-        judged = against_stoichiometry(phase_composition(table, found.chips.ids), numbers(args.stated, "stated", ":"))
+    if nominal is not None:
+        judged = against_stoichiometry(phase_composition(found.table, found.chips.ids), nominal)
         print(f"  {'':<4} {'found':>8} {'normalised':>11} {'stated':>8} {'error %':>8}")
         for element in judged.summed:
-            values = (judged.summed, judged.normalised, judged.stated, judged.percent_error)
+            values = (judged.summed, judged.normalised, judged.nominal, judged.percent_error)
             one, two, three, four = (value[element] for value in values)
             print(f"  {element:<4} {one:>8.2f} {two:>11.2f} {three:>8.2f} {four:>8.2f}")
     if found.unassigned_peaks:
         print(f"  peaks of elements that were not named, fitted beside them: {', '.join(found.unassigned_peaks)}")
-    for note in [*results.notes, *found.notes]:
-        print(f"  note: {note}")
-    return 3 if results.registration is not None and results.registration.left_out.any() else 0
 
 
 def earlier_table(path: str) -> Any:
@@ -171,15 +208,17 @@ def earlier_table(path: str) -> Any:
     return table
 
 
-def _compare(found: Any, table: Any, earlier: Any, folder: Path, pixel: Any) -> None:
-    """Write what changed since an earlier table, and its maps."""
+def _compare(found: Quantification, earlier: Any, folder: Path, pixel: Pixel | None) -> list[str]:
+    """Write what changed since an earlier table, and its maps; the files' names."""
     from ..quantification.compare import difference
     from ..quantification.figures import difference_maps
 
-    changed = difference(earlier, table)
+    changed = difference(earlier, found.table)
     changed.to_csv(folder / "difference.csv", index=False)
-    for name, data in difference_maps(found, changed, pixel).items():
+    maps = difference_maps(found, changed, pixel)
+    for name, data in maps.items():
         (folder / f"{name}.png").write_bytes(data)
+    return ["difference.csv", *(f"{name}.png" for name in maps)]
 
 
 def chips_of(text: str) -> Any:

@@ -20,8 +20,9 @@ from lbj.outputs import new_folder
 from .quantify import BEAM
 
 if TYPE_CHECKING:
+    from lbj.frame import Recording
+
     from ..report.results import Results
-    from ..series.recording import Recording
 
 Command = Callable[[str, str, str], argparse.ArgumentParser]
 

@@ -1,4 +1,4 @@
-"""Splitting: the halves into which `scree` deals counts, by workers; they are whole numbers, joined as a tree."""
+"""By workers: the halves into which `scree` deals counts, by workers; they are whole numbers, joined as a tree."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .count_splitting import Halves, add_frames
 
 
 def halves_of(
-    client: Any, given: Series, displacement: Singles, frames: NDArray[np.int64], first: int
+    client: Any, series: Series, displacement: Singles, frames: NDArray[np.int64], first: int
 ) -> Halves | None:
     """Return the halves of some frames, from a channel on; None where one holds other than whole counts."""
     workers = Workers(client)
-    pieces = cut(given.subset(frames), EACH * workers.number)
+    pieces = cut(series.subset(frames), EACH * workers.number)
     parts, at = [], 0
     for n, piece in enumerate(pieces):
         numbers = frames[at : at + len(piece)]
@@ -31,9 +31,9 @@ def halves_of(
 
 
 def _halves(piece: Piece, numbers: list[int], displacement: Singles, first: int) -> Halves | None:
-    with piece.series() as given:
-        halves = Halves((*given.shape, given.signal.channels - first))
-        frames = ((number, given.nearest(n), displacement[n]) for n, number in enumerate(numbers))
+    with piece.opened() as series:
+        halves = Halves((*series.shape, series.signal.channels - first))
+        frames = ((number, series.nearest(n), displacement[n]) for n, number in enumerate(numbers))
         return add_frames(halves, frames, first)
 
 

@@ -1,4 +1,4 @@
-"""Splitting: components of one half of the counts that the other half confirms."""
+"""Count splitting: components of one half of the counts that the other half confirms."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from lbj import Signal
 from ..accumulation.output import registration_on
 from ..geometry.registration import Registration
 from ..series.axis import above_strobe
-from ..series.series import series
+from ..series.series import as_series
 from .count_splitting import BINS, binned_z_scores, bins, counted_events, deal
 from .result import number_significant
 
@@ -28,21 +28,21 @@ def count_components(source: Any, signal: str | Signal, registration: Registrati
     Parameters
     ----------
     source : journal, sequence of Events or dense frames
-        Counts: see `sources.series`.
+        Counts: see `series.as_series`.
     signal : str or Signal
         Name of a journal's signal; a Signal declares the data of another source.
     registration : Registration
         Aligns the frames; those left out are skipped.
     """
-    given = series(source, signal)
-    registration = registration_on(given, registration)
-    first = above_strobe(given.signal)
-    edge = max(1, math.ceil(math.sqrt(math.prod(given.shape) / MOST_PIXELS)))
-    shape = -(-given.shape[0] // edge), -(-given.shape[1] // edge)
+    series = as_series(source, signal)
+    registration = registration_on(series, registration)
+    first = above_strobe(series.signal)
+    edge = max(1, math.ceil(math.sqrt(math.prod(series.shape) / MOST_PIXELS)))
+    shape = -(-series.shape[0] // edge), -(-series.shape[1] // edge)
     kept = np.flatnonzero(~registration.left_out).tolist()
-    spectrum = np.zeros(given.signal.channels - first)
+    spectrum = np.zeros(series.signal.channels - first)
     for n in kept:
-        events = counted_events(given.nearest(n), first)
+        events = counted_events(series.nearest(n), first)
         if events is None:
             return -1
         _, _, channel, (half, _) = deal(events, registration.displacement[n], n)
@@ -50,7 +50,7 @@ def count_components(source: Any, signal: str | Signal, registration: Registrati
     group = bins(spectrum)
     halves = np.zeros((2, math.prod(shape), min(BINS, spectrum.size)), np.uint32)
     for n in kept:
-        events = counted_events(given.nearest(n), first)
+        events = counted_events(series.nearest(n), first)
         assert events is not None
         y, x, channel, dealt = deal(events, registration.displacement[n], n)
         place = (y // edge) * shape[1] + x // edge

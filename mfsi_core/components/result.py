@@ -35,7 +35,7 @@ class Scree:
         Share of every component in the weighted variance, largest first; sums to 1, or is 0 without counts.
     z : list of (K',) arrays
         Significance of the leading components on an independent half of the counts, significant ones first
-        (`splitting.z_scores`); empty where it was not tested.
+        (`count_splitting.z_scores`); empty where it was not tested.
     significant : (S,) int array
         Number of components significant; -1 where it was not tested, the sum being of fractional counts.
     """

@@ -20,7 +20,7 @@ from ..accumulation.output import registration_on
 from ..geometry.registration import Registration
 from ..series.axis import above_strobe
 from ..series.dose import doses
-from ..series.series import Series, is_journal, series
+from ..series.series import Series, as_series, is_journal
 from .count_splitting import Halves, add_frames, counted_events
 from .moments import Moments
 from .result import Scree, number_significant
@@ -42,7 +42,7 @@ def scree(
     Parameters
     ----------
     source : journal, sequence of Events or dense frames
-        Counts: see `sources.series`.
+        Counts: see `series.as_series`.
     signal : str or Signal
         Name of a journal's signal; a Signal declares the data of another source.
     frames : sequence of int, optional
@@ -58,10 +58,10 @@ def scree(
     -------
     Scree
         ``variance_ratio`` is of the sum that `accumulate` gives (``pull``); ``significant`` counts the components
-        that an independent half of the counts confirms, split before the frames are moved (`splitting.Halves`). Spectra
-        of a journal, which are no counts but a multiple of them, are not tested. The zero strobe of an X-ray detector,
-        below 150 eV, is left out. Where energies are shifted by fractions of a channel, significance is of the counts
-        moved by whole channels.
+        that an independent half of the counts confirms, split before the frames are moved
+        (`count_splitting.Halves`). Spectra of a journal, which are no counts but a multiple of them, are not tested.
+        The zero strobe of an X-ray detector, below 150 eV, is left out. Where energies are shifted by
+        fractions of a channel, significance is of the counts moved by whole channels.
 
     Raises
     ------
@@ -76,26 +76,26 @@ def scree(
     gives the same. Drift blurs components, but adds none. Significance holds for Poisson counts: a detector that
     multiplies them makes it too large.
     """
-    given = series(source, signal)
-    if given.signal.kind == "image":
-        raise UsageError(f"signal {given.signal.name!r} is an image; components are of spectra")
+    series = as_series(source, signal)
+    if series.signal.kind == "image":
+        raise UsageError(f"signal {series.signal.name!r} is an image; components are of spectra")
     if registration is None:
-        still = np.zeros((len(given), 2))
-        registration = Registration.rigid(still, given.shape, to_field=given.signal.to_field)
-    registration = registration_on(given, registration)
+        still = np.zeros((len(series), 2))
+        registration = Registration.rigid(still, series.shape, to_field=series.signal.to_field)
+    registration = registration_on(series, registration)
     kept = np.flatnonzero(~registration.left_out)
     if not kept.size:
         raise UsageError("every frame was left out by the registration: there is nothing to sum")
     numbers = _numbers(frames, kept.size)
-    dose, unit = doses(source, given)
-    first = above_strobe(given.signal)
-    tested = given.sparse or not is_journal(source)
-    halves = Halves((*given.shape, given.signal.channels - first)) if tested else None
-    add = _adder(given, registration, kept, first, client)
+    dose, unit = doses(source, series)
+    first = above_strobe(series.signal)
+    tested = series.sparse or not is_journal(source)
+    halves = Halves((*series.shape, series.signal.channels - first)) if tested else None
+    add = _adder(series, registration, kept, first, client)
     ratios, z = [], []
     for before, number in track(list(zip([0, *numbers], numbers, strict=False)), "sums", quiet=quiet):
-        halves = _split(halves, given, registration.displacement, kept[before:number], first, client)
-        moments = Moments((*given.shape, given.signal.channels - first))
+        halves = _split(halves, series, registration.displacement, kept[before:number], first, client)
+        moments = Moments((*series.shape, series.signal.channels - first))
         add(number, moments)
         ratios.append(_ratios(moments))
         z.append(np.zeros(0) if halves is None else halves.z_scores())
@@ -129,8 +129,8 @@ def variance_ratios(spectra: Any) -> Floats:
         If the array has other axes, or holds negative or missing values.
     """
     if isinstance(spectra, Events):
-        given, moments = series(spectra), Moments(spectra.shape)
-        accumulate(given, Registration.rigid(np.zeros((1, 2)), given.shape), out=moments)
+        series, moments = as_series(spectra), Moments(spectra.shape)
+        accumulate(series, Registration.rigid(np.zeros((1, 2)), series.shape), out=moments)
         return _ratios(moments)
     if np.ndim(spectra) != 3 or 0 in np.shape(spectra):
         raise UsageError(f"a spectrum image has three axes (rows, columns, channels), got shape {np.shape(spectra)}")
@@ -194,30 +194,30 @@ def _numbers(frames: Any, available: int) -> list[int]:
 
 
 def _split(
-    halves: Halves | None, given: Series, displacement: Singles, frames: NDArray[np.int64], first: int,
+    halves: Halves | None, series: Series, displacement: Singles, frames: NDArray[np.int64], first: int,
     client: Any,
 ) -> Halves | None:  # fmt: skip
     """Add the counts of some frames to the halves; None once one holds other than whole counts."""
     if halves is None:
         return None
     if client is None:
-        return add_frames(halves, ((int(n), given.nearest(int(n)), displacement[n]) for n in frames), first)
+        return add_frames(halves, ((int(n), series.nearest(int(n)), displacement[n]) for n in frames), first)
     from .by_workers import halves_of
 
-    found = halves_of(client, given, displacement, frames, first)
+    found = halves_of(client, series, displacement, frames, first)
     return None if found is None else halves.joined(found)
 
 
 def _adder(
-    given: Series, registration: Registration, kept: NDArray[np.int64], first: int, client: Any
+    series: Series, registration: Registration, kept: NDArray[np.int64], first: int, client: Any
 ) -> Callable[[int, Moments], None]:
     """Return what sums so many of the frames kept; counts are decoded once for all sums."""
-    if given.sparse and client is not None:
+    if series.sparse and client is not None:
         from ..accumulation.by_workers import lists_of
 
-        lists = lists_of(client, given.subset(kept), (first, given.signal.channels))
+        lists = lists_of(client, series.subset(kept), (first, series.signal.channels))
         return lambda number, out: lists.sum(registration.subset(kept[:number]), out)
-    held = Series(list(given), given.signal) if given.sparse else given
+    held = Series(list(series), series.signal) if series.sparse else series
 
     def add(number: int, out: Moments) -> None:
         frames = kept[:number]

@@ -90,7 +90,7 @@ def pick_chart(
     of 4 eV up to 50 eV behind, of 8 eV from 30 eV before, and of up to 64 channels elsewhere; neighbours differ by
     no more than a factor of two. What such a chart would lose is then looked for in sums over squares of all sizes,
     rows, columns and along the principal components of the spectrum image, and bins are halved where it stands out
-    of the noise (`chart_check.refine`): edges that nobody named, chemical shifts, and maps of a few pixels.
+    of the noise (`check.refine`): edges that nobody named, chemical shifts, and maps of a few pixels.
 
     Parameters
     ----------

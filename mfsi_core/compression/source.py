@@ -15,7 +15,7 @@ from lbj.array_types import Floats
 from ..eels.noise import Noise, measure_noise, without_spikes
 from ..series.axis import centres
 from ..series.energy_shifts import energy_shifts
-from ..series.series import Series, is_journal, series
+from ..series.series import Series, as_series, is_journal
 from .drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
 
 LEAST_CHANNELS, LEAST_PIXELS = 16, 4
@@ -64,26 +64,26 @@ def spectrum_image(source: Any, signal: str | Signal) -> tuple[Series, Floats]:
             raise UsageError("the journal holds no complete frame; a chart is picked by the data")
     elif hasattr(source, "ndim") and source.ndim == 3:
         source = [np.asarray(source)]
-    given = series(source, signal, 0)  # shifts are applied by whole channels: `summed`
-    declared = given.signal
+    series = as_series(source, signal, 0)  # shifts are applied by whole channels: `summed`
+    declared = series.signal
     if declared.kind != "spectra":
         what = "counted events, which need no chart" if declared.kind == "events" else "images"
         raise UsageError(f"signal {declared.name!r} holds {what}; a chart is for dense spectra such as EELS")
     if declared.channels < LEAST_CHANNELS:
         raise UsageError(f"a chart needs {LEAST_CHANNELS} channels or more, {declared.name!r} has {declared.channels}")
-    if given.shape[0] * given.shape[1] < LEAST_PIXELS:
+    if series.shape[0] * series.shape[1] < LEAST_PIXELS:
         raise UsageError(
             f"a chart needs {LEAST_PIXELS} pixels or more, of which the mean spectrum is taken; {declared.name!r} has "
-            f"{given.shape[0] * given.shape[1]}"
+            f"{series.shape[0] * series.shape[1]}"
         )
     axis = centres(declared)
     steps = np.diff(axis)
     if declared.axes[-1].get("units") != "eV" or not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
         raise UsageError(f"the energy axis of {declared.name!r} must be calibrated in eV, even and ascending")
-    return given, axis
+    return series, axis
 
 
-def summed(given: Series, axis: Floats, onsets: list[float], shifts: Any, source: Any) -> Spectra:
+def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, source: Any) -> Spectra:
     """Sum the frames, shifted where shifts are given, and measure noise and drift.
 
     Raises
@@ -92,14 +92,14 @@ def summed(given: Series, axis: Floats, onsets: list[float], shifts: Any, source
         If the spectra are constant or hold no finite value, the shifts do not fit, or the energy drifts.
     """
     notes: list[str] = []
-    moved = _shifts(shifts, given, source)
+    moved = _shifts(shifts, series, source)
     step = float(axis[1] - axis[0])
 
     def frames() -> Iterator[NDArray]:
         from ..eels.shift_spectra import shift_spectra
 
-        for index in range(len(given)):
-            cube = np.asarray(given.data[index])
+        for index in range(len(series)):
+            cube = np.asarray(series.data[index])
             # By whole channels, which leaves the noise of channels independent.
             yield cube if moved is None else shift_spectra(cube, np.round(moved[index] / step) * step, axis)
 
@@ -118,7 +118,7 @@ def summed(given: Series, axis: Floats, onsets: list[float], shifts: Any, source
         notes.append(f"{spikes} spikes (X-rays on the detector) did not enter the choice")
     drift = None
     if moved is None:
-        drift = _drift(given, axis, mean, onsets, noise, source, cube)
+        drift = _drift(series, axis, mean, onsets, noise, source, cube)
         refuse_drift(drift, step)
         if not drift.known:
             notes.append(
@@ -131,30 +131,30 @@ def summed(given: Series, axis: Floats, onsets: list[float], shifts: Any, source
 
 
 def _drift(
-    given: Series, axis: Floats, mean: Floats, onsets: list[float], noise: Noise, source: Any, cube: NDArray
+    series: Series, axis: Floats, mean: Floats, onsets: list[float], noise: Noise, source: Any, cube: NDArray
 ) -> Drift:
-    if is_journal(source) and LOW_LOSS in source.signals and given.signal.name != LOW_LOSS:
+    if is_journal(source) and LOW_LOSS in source.signals and series.signal.name != LOW_LOSS:
         from ..eels.zero_loss import zero_loss_shift
 
         low_loss = drift_of_shifts(zero_loss_shift(source, LOW_LOSS), float(axis[1] - axis[0]), LOW_LOSS)
         if np.isfinite(low_loss.limit):
             return low_loss
-    if len(given) == 1:
+    if len(series) == 1:
         return drift_of_edges([cube], mean, axis, onsets, noise)
-    one = Noise(noise.gain, noise.read / np.sqrt(len(given)), noise.correlation)
+    one = Noise(noise.gain, noise.read / np.sqrt(len(series)), noise.correlation)
 
     def clean() -> Iterator[NDArray]:
-        for index in range(len(given)):
-            frame, own, _ = _filled(np.asarray(given.data[index]))
+        for index in range(len(series)):
+            frame, own, _ = _filled(np.asarray(series.data[index]))
             yield without_spikes(frame, own, one)[0]
 
-    return drift_of_edges(clean(), mean / len(given), axis, onsets, one)
+    return drift_of_edges(clean(), mean / len(series), axis, onsets, one)
 
 
-def _shifts(shifts: Any, given: Series, source: Any) -> Floats | None:
+def _shifts(shifts: Any, series: Series, source: Any) -> Floats | None:
     """Shifts as an array with a frame, row and column axis, (N, 1, 1) or (N, Y, X); those stored unless told."""
     if shifts is None and is_journal(source):
-        shifts = energy_shifts(source, given.signal.name)
+        shifts = energy_shifts(source, series.signal.name)
     if shifts is None:
         return None
     if isinstance(shifts, str):
@@ -164,13 +164,14 @@ def _shifts(shifts: Any, given: Series, source: Any) -> Floats | None:
             raise UsageError(f"shifts={shifts!r} names a low-loss signal, which only a journal has")
         return np.asarray(zero_loss_shift(source, shifts))
     values = np.asarray(shifts, float)
-    if values.shape == (len(given),):
+    if values.shape == (len(series),):
         values = values[:, None, None]
-    elif values.shape == given.shape and len(given) == 1:
+    elif values.shape == series.shape and len(series) == 1:
         values = values[None]
-    if values.shape not in ((len(given), 1, 1), (len(given), *given.shape)):
+    if values.shape not in ((len(series), 1, 1), (len(series), *series.shape)):
         raise UsageError(
-            f"shifts of shape {np.shape(shifts)} do not fit {len(given)} frames of {given.shape[0]} x {given.shape[1]} "
+            f"shifts of shape {np.shape(shifts)} do not fit {len(series)} frames of "
+            f"{series.shape[0]} x {series.shape[1]} "
             "pixels: give (N,), (N, Y, X), or (Y, X) for one frame"
         )
     if not np.isfinite(values).any():

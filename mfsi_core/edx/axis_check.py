@@ -304,5 +304,5 @@ def _edges(energy: Floats) -> Floats:
 
 def resolution_of(signal: Signal) -> float:
     """Full width at half maximum at Mn Ka that a detector states, else 130 eV."""
-    stated: Any = signal.metadata.get("energy_resolution")
-    return float(stated or 130.0)
+    declared: Any = signal.metadata.get("energy_resolution")
+    return float(declared or 130.0)

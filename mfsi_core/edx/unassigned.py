@@ -1,4 +1,4 @@
-"""Strays: peaks of elements that nobody named, which must not be taken for those that were."""
+"""Unassigned peaks: those of elements that nobody named, which must not be taken for those that were."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from lbj.loss import losses
 from lbj.progress import track
 
 from ..series.copying import copied, origin, stored
-from ..series.series import series
+from ..series.series import as_series
 from .denoise_changes import Changes
 from .outliers import remove_outliers
 
@@ -192,7 +192,7 @@ def denoise_journal(
         if len(declared.shape) != 3:
             raise UsageError(f"{signal!r} must have two navigation axes (rows, columns), got shape {declared.shape}")
         holding = [i for i in range(len(journal)) if signal in journal[i].names]
-        frames, changes = series(journal, signal, 0).data, Changes(declared)
+        frames, changes = as_series(journal, signal, 0).data, Changes(declared)
 
         def clean(index: int) -> tuple[Floats, NDArray[np.bool_] | None]:
             return _cleaned(frames, holding, index) if median else (np.asarray(frames[index], float), None)

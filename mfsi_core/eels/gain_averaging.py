@@ -13,7 +13,7 @@ from lbj.array_types import Floats
 from lbj.progress import track
 
 from ..series.axis import even_axis, width
-from ..series.series import is_journal, series
+from ..series.series import as_series, is_journal
 from .shift_spectra import shift_spectra
 
 ROUNDS = 100
@@ -77,23 +77,23 @@ def gain_average(
     spectra, and so does a pattern that repeats with the distance of equally spaced offsets: space them unequally
     (0, 3, 7, 12, 18 … channels). The beam's current may change from frame to frame.
     """
-    given = series(source, signal, 0)
-    if given.sparse or given.signal.kind == "image":
-        raise UsageError(f"gain averaging needs dense spectra, got {given.signal.kind} {given.signal.name!r}")
+    series = as_series(source, signal, 0)
+    if series.sparse or series.signal.kind == "image":
+        raise UsageError(f"gain averaging needs dense spectra, got {series.signal.kind} {series.signal.name!r}")
     if not is_journal(source) and not isinstance(signal, Signal):
         raise UsageError("frames without a journal need signal=Signal(…) with their energy axis")
-    energy = even_axis(given.signal)
+    energy = even_axis(series.signal)
     moved = np.asarray(offsets, float)
-    if moved.shape != (len(given),) or not np.isfinite(moved).all():
-        raise UsageError(f"the offsets must be {len(given)} finite numbers, one for each frame, got {offsets!r}")
+    if moved.shape != (len(series),) or not np.isfinite(moved).all():
+        raise UsageError(f"the offsets must be {len(series)} finite numbers, one for each frame, got {offsets!r}")
     if np.ptp(moved) < width(energy):
         raise UsageError("gain averaging needs offsets at least a channel apart")
-    seen = track(given, "pattern", len(given), quiet=quiet)
+    seen = track(series, "pattern", len(series), quiet=quiet)
     sums = np.stack([np.where(np.isfinite(frame), frame, 0.0).sum(axis=(0, 1)) for frame in seen])
     pattern = gain_pattern(sums, moved / width(energy))
-    total = np.zeros(given.signal.shape)
+    total = np.zeros(series.signal.shape)
     frames = np.zeros(energy.size, np.int64)
-    for frame, offset in zip(track(given, "gain averaging", len(given), quiet=quiet), moved, strict=True):
+    for frame, offset in zip(track(series, "gain averaging", len(series), quiet=quiet), moved, strict=True):
         flat = np.asarray(frame) / pattern if divide else np.asarray(frame)
         reached = np.isfinite(shift_spectra(np.zeros(energy.size), offset, energy))
         total += np.where(reached, shift_spectra(flat, offset, energy), 0.0)

@@ -13,7 +13,7 @@ from lbj.array_types import Floats
 from lbj.progress import track
 
 from ..series.axis import even_axis, width
-from ..series.series import is_journal, series
+from ..series.series import as_series, is_journal
 from .log_linear import fit_loglinear
 
 SMOOTHING = 3  # channels, of the search for the peak
@@ -71,11 +71,11 @@ def zero_loss_shift(low_loss: Any, axis: Any = "EELS-LL", *, quiet: bool = True)
     """
     if is_journal(low_loss):
         declared = low_loss.signals[axis.name if isinstance(axis, Signal) else str(axis)]
-        given = series(low_loss, declared.name, 0)
+        series = as_series(low_loss, declared.name, 0)
         if declared.kind == "image":
             raise UsageError(f"the zero loss is looked for in spectra; {declared.name!r} is an image")
         axis, several = declared, True
-        frames: Any = given
+        frames: Any = series
     else:
         cube = np.asarray(low_loss)
         if cube.ndim not in (3, 4):

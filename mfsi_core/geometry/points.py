@@ -1,4 +1,4 @@
-"""Warping: where frames sampled scene positions that lie on no grid."""
+"""Points: where frames sampled scene positions that lie on no grid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Singles
 
-from .warp import EDGE, Corners, among, is_rigid, solve_bilinear, whole_and_fraction
+from .bilinear import EDGE, cell_of, place_in
+from .warp import Corners, among, is_rigid, whole_and_fraction
 
 
 class Frames:
@@ -79,17 +80,11 @@ def _locate_points(field: Any, low: Any, high: Any, scene: Any, out: Any) -> Non
             left = math.floor(x - max(high[1, iy], high[1, jy])) - 2
             right = math.ceil(x - min(low[1, iy], low[1, jy])) + 1
             for ix in range(max(left, 0), min(right, max(columns - 2, 0)) + 1):
-                jx = min(ix + 1, columns - 1)
-                y00, x00 = iy + float(field[0, iy, ix]), ix + float(field[1, iy, ix])
-                y01, x01 = iy + float(field[0, iy, jx]), ix + 1 + float(field[1, iy, jx])
-                y10, x10 = iy + 1 + float(field[0, jy, ix]), ix + float(field[1, jy, ix])
-                y11, x11 = iy + 1 + float(field[0, jy, jx]), ix + 1 + float(field[1, jy, jx])
+                cell = cell_of(field, iy, ix)
+                _, x00, _, x01, _, x10, _, x11 = cell
                 if x < min(x00, x01, x10, x11) - EDGE or x > max(x00, x01, x10, x11) + EDGE:
                     continue
-                a, b = solve_bilinear(
-                    y00 - y, x00 - x, y10 - y00, x10 - x00, y01 - y00, x01 - x00,
-                    y11 - y10 - y01 + y00, x11 - x10 - x01 + x00, deep, wide,
-                )  # fmt: skip
+                a, b = place_in(cell, y, x, deep, wide)
                 if a >= 0:
                     out[k, 0] = min(iy + a, float(rows - 1))
                     out[k, 1] = min(ix + b, float(columns - 1))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Singles
 
-EDGE = 1e-9  # a solution this far outside a cell still counts as on its border
+from .bilinear import EDGE, cell_of, place_in
 
 
 def is_rigid(displacement: Singles) -> bool:
@@ -68,11 +68,8 @@ def locate(
         if min(span[iy, 0], span[jy, 0]) > y[-1] + 1 or max(span[iy, 1], span[jy, 1] + 1) < y[0] - 1:
             continue
         for ix in range(max(columns - 1, 1)):
-            jx = min(ix + 1, columns - 1)
-            y00, x00 = iy + float(displacement[0, iy, ix]), ix + float(displacement[1, iy, ix])
-            y01, x01 = iy + float(displacement[0, iy, jx]), ix + 1 + float(displacement[1, iy, jx])
-            y10, x10 = iy + 1 + float(displacement[0, jy, ix]), ix + float(displacement[1, jy, ix])
-            y11, x11 = iy + 1 + float(displacement[0, jy, jx]), ix + 1 + float(displacement[1, jy, jx])
+            cell = cell_of(displacement, iy, ix)
+            y00, x00, y01, x01, y10, x10, y11, x11 = cell
             low = math.ceil((min(y00, y01, y10, y11) - EDGE + 0.5) * upsampling - 0.5)
             high = math.floor((max(y00, y01, y10, y11) + EDGE + 0.5) * upsampling - 0.5)
             if low >= bottom or high < top:
@@ -83,44 +80,10 @@ def locate(
                 for ox in range(max(near, left), min(far + 1, right)):
                     if qy[oy - top, ox - left] >= 0:
                         continue
-                    a, b = solve_bilinear(
-                        y00 - y[oy - top], x00 - x[ox - left], y10 - y00, x10 - x00, y01 - y00, x01 - x00,
-                        y11 - y10 - y01 + y00, x11 - x10 - x01 + x00, deep, wide,
-                    )  # fmt: skip
+                    a, b = place_in(cell, y[oy - top], x[ox - left], deep, wide)
                     if a >= 0:
                         qy[oy - top, ox - left] = min(iy + a, float(rows - 1))
                         qx[oy - top, ox - left] = min(ix + b, float(columns - 1))
-
-
-@njit(cache=True, nogil=True)
-def solve_bilinear(
-    ay: float, ax: float, by: float, bx: float, cy: float, cx: float, dy: float, dx: float, deep: float, wide: float
-) -> tuple[float, float]:
-    """Solve A + a B + b C + a b D = 0 for the smallest a in 0..deep with b in 0..wide; -1 where there is none.
-
-    Crossing with C + a D leaves a quadratic in a.
-    """
-    square = by * dx - bx * dy
-    linear = ay * dx - ax * dy + by * cx - bx * cy
-    constant = ay * cx - ax * cy
-    root = linear * linear - 4 * square * constant
-    if root < 0:
-        return -1.0, -1.0
-    half = -0.5 * (linear + math.copysign(math.sqrt(root), linear))
-    first = constant / half if half != 0 else 0.0
-    second = half / square if square != 0 else first
-    found_a, found_b = -1.0, -1.0
-    for a in (min(first, second), max(first, second)):
-        if not -EDGE <= a <= deep or found_a >= 0:
-            continue
-        ey, ex = cy + a * dy, cx + a * dx
-        length = ey * ey + ex * ex
-        if length == 0:
-            continue
-        b = -((ay + a * by) * ey + (ax + a * bx) * ex) / length
-        if -EDGE <= b <= wide:
-            found_a, found_b = max(a, 0.0), max(b, 0.0)
-    return found_a, found_b
 
 
 class Corners(NamedTuple):
@@ -166,7 +129,7 @@ class Warp:
         self._spans = None if self.rigid else row_spans(displacement)
 
     def strides(self) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
-        """Columns of frames that moved as a whole, for `gather.pull_rigid`: whole, part (N, s), seen (N, 2)."""
+        """Columns of frames that moved as a whole, for `pull.pull_rigid`: whole, part (N, s), seen (N, 2)."""
         shift = self.displacement[:, 1, :1, 0].astype(np.float64)
         offset = scene_positions(0, self.upsampling, self.upsampling) - shift
         whole = np.floor(offset)

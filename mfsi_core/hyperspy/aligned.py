@@ -67,7 +67,7 @@ class AlignedArray(WindowArray):
         return out if self.lead else out[0]
 
 
-def usable(series: Series, *, summed: bool) -> list[int]:
+def usable(series: Series[Journal], *, summed: bool) -> list[int]:
     """Those of the frames selected that can be aligned, and `summed`.
 
     Raises
@@ -109,7 +109,7 @@ def fits(journal: Journal, signal: Signal) -> bool:
 def shifted(series: Series, name: str) -> bool:
     """Whether energy shifts are stored with any of the frames selected for a signal or group."""
     stored = Shifts(series.journal.signals, name)
-    return any(stored.stated(series.frame(number)) for number in series.numbers)
+    return any(stored.has_shifts(series.frame(number)) for number in series.numbers)
 
 
 @lru_cache(maxsize=1)

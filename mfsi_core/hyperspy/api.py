@@ -1,4 +1,4 @@
-"""The functions that rosettasciio's plugins have."""
+"""Functions that rosettasciio calls to load and to save, and their options: `file_reader`, `file_writer`."""
 
 from __future__ import annotations
 

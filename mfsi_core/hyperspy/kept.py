@@ -84,7 +84,7 @@ def description(item: dict[str, Any], found: dict[str, Any]) -> tuple[dict[str, 
         "shape": list(item["data"].shape),
         "dtype": item["data"].dtype.name,
         "frames": read.framed,
-        "axes": [sayable(axis, unsaid) for axis in item["stated"]],
+        "axes": [sayable(axis, unsaid) for axis in item["declared"]],
         "declared": read.signal.axes,
         "original_metadata": sayable(item["original_metadata"], unsaid, "original_metadata."),
     }

@@ -51,10 +51,10 @@ def usable(item: Item, path: Path) -> Item:
         raise _refused(path, f"no values: its shape is {data.shape}")
     if len(data.shape) > MAX_AXES:
         raise _refused(path, f"{len(data.shape)} axes; there are {MAX_AXES} at most")
-    stated = [{key: value for key, value in axis.items() if not _undefined(value)} for axis in item["axes"]]
-    axes = [_numbered(axis, size) for axis, size in zip(stated, data.shape, strict=True)]
+    declared = [{key: value for key, value in axis.items() if not _undefined(value)} for axis in item["axes"]]
+    axes = [_numbered(axis, size) for axis, size in zip(declared, data.shape, strict=True)]
     lazy = hasattr(data, "chunksize")
-    return {**item, "data": Pieces(data) if lazy else np.asarray(data), "axes": axes, "stated": stated}
+    return {**item, "data": Pieces(data) if lazy else np.asarray(data), "axes": axes, "declared": declared}
 
 
 def _refused(path: Path, what: str) -> UsageError:

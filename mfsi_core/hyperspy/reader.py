@@ -60,7 +60,7 @@ def read(
         return signals
 
 
-class _Chosen(Series):
+class _Chosen(Series[Journal]):
     """The selected frames, and the detectors that are added up for each signal."""
 
     def __init__(self, journal: Journal, frames: slice | None, detectors: str | list[str]) -> None:

@@ -13,12 +13,12 @@ from lbj import Signal, UsageError
 from lbj.array_types import Floats, Singles
 from lbj.events import Events
 
+from ..series.dose import ELECTRON
 from ..simulation.edx import AXIS_END, BACKGROUND, BEAM_ENERGY, bremsstrahlung, element_spectrum
 from ..simulation.eels import EDGES, edge_shape
 from .protocol import Abilities, Exposure, Frame, Picture, Request
 from .specimen import FIELD, GRID, Specimen, scan_displacement
 
-ELECTRON = 1.602176634e-19  # C
 MAINS = 50.0  # Hz
 SURVEY_COUNTS = 30.0  # of a pixel
 XRAYS, IMAGE, LOSSES = 1e-5, 5e-4, 5e-2  # counts an electron: X-rays, image, losses in a channel at the axis's start

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from lbj.frame import Recording
+
 from ..geometry.registration import Registration
 from ..maps.edges import edge_map
 from ..maps.halves import halves_of, joined
 from ..maps.lines import line_map
 from ..pipeline.maps import add_element_maps
 from ..report.results import Results
-from ..series.recording import Recording
 from ..series.selection import View
 from .options import Choice
 from .tracking import failed

@@ -1,4 +1,4 @@
-"""Choice: which image is registered and which maps are made, checked before anything is written."""
+"""Options: which image is registered and which maps are made, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Choice:
 
     Attributes
     ----------
-    guide : Signal or None
+    reference_signal : Signal or None
         The image to register.
     spectra : Signal or None
         What is mapped.
@@ -35,7 +35,7 @@ class Choice:
         Arguments of `line_map` or `edge_map`, by name of the map.
     """
 
-    guide: Signal | None
+    reference_signal: Signal | None
     spectra: Signal | None
     elements: list[str]
     windows: dict[str, dict[str, Any]]
@@ -58,16 +58,18 @@ def choose(
         Naming what is not there or does not fit.
     """
     declared = SimpleNamespace(signals=signals)
-    guide, spectra = image_signal(declared, image), spectra_signal(declared, signal)
-    if guide is not None and len(guide.shape) != 2:
-        raise UsageError(f"image {guide.name!r} is of {guide.shape}; one of rows and columns can be registered")
+    reference_signal, spectra = image_signal(declared, image), spectra_signal(declared, signal)
+    if reference_signal is not None and len(reference_signal.shape) != 2:
+        raise UsageError(
+            f"image {reference_signal.name!r} is of {reference_signal.shape}; one of rows and columns can be registered"
+        )
     check_symbols(elements or [])
     if windows and spectra is None:
         raise UsageError("windows were given, but no signal holds X-ray counts or spectra")
     checked = {name: _window(name, given, spectra) for name, given in (windows or {}).items() if spectra is not None}
-    stated = metadata.get("elements")
-    known = [e for e in stated if e in symbols()] if isinstance(stated, list) else []
-    return Choice(guide, spectra, list(elements or ([] if windows else known)), checked)
+    of_series = metadata.get("elements")
+    known = [e for e in of_series if e in symbols()] if isinstance(of_series, list) else []
+    return Choice(reference_signal, spectra, list(elements or ([] if windows else known)), checked)
 
 
 def _window(name: str, given: Any, signal: Signal) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Session:
 
     @property
     def registration(self) -> Registration:
-        """Displacements by which the maps are summed; none where the images are no guide, which `status` notes."""
+        """Displacements by which the maps are summed; none where no images can be registered, which `status` notes."""
         self._check_open()
         if not len(self):
             raise UsageError("push a frame first; there is nothing to register")

@@ -77,7 +77,7 @@ class State:
         """What of the status all frames tell together; see `Session.status`."""
         frames = self.frames
         view = View(self.journal, list(range(len(frames))))
-        notes = aborted_frames(view, self.choice.spectra or self.choice.guide)
+        notes = aborted_frames(view, self.choice.spectra or self.choice.reference_signal)
         regions = {frame.region for frame in frames}
         if len(regions) > 1:
             notes.append(

@@ -1,13 +1,14 @@
-"""Following: the frames of a journal that is still growing, and their registration."""
+"""Tracking: the frames of a journal that is still growing, and their registration."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from lbj.array_types import Floats
+from lbj.frame import Frame
 from lbj.reader import Journal
 
 from ..geometry.registration import Registration
@@ -71,11 +72,11 @@ class Following:
         self.journal, self.choice = journal, choice
         self.frames: list[Seen] = []
         self.failures: list[str] = []
-        source = choice.guide or choice.spectra
+        source = choice.reference_signal or choice.spectra
         plane = source is not None and len(source.shape) == (2 if source.kind == "image" else 3)
         self.source = source if plane else None
         self._shape = (self.source.shape[0], self.source.shape[1]) if self.source is not None else (1, 1)
-        to_field = None if choice.guide is None else choice.guide.to_field
+        to_field = None if choice.reference_signal is None else choice.reference_signal.to_field
         self._registrar = IncrementalRegistration(across=True, to_field=to_field) if registrar is None else registrar
         self.image: Floats = np.full(self._shape, np.nan)
         self._stopped = self.source is None
@@ -104,7 +105,7 @@ class Following:
         if text not in self.failures:
             self.failures.append(text)
 
-    def _take(self, frame: Any) -> None:
+    def _take(self, frame: Frame) -> None:
         number = len(self.frames)
         image, seen = np.full(self._shape, np.nan), Seen("not analysed", spectra=False, dose=None, region=0)
         try:
@@ -127,17 +128,17 @@ class Following:
             self.fail(f"Frame {number} and those after it are not registered: that", error)
             self._stopped = True
 
-    def _holds_spectra(self, frame: Any) -> bool:
+    def _holds_spectra(self, frame: Frame) -> bool:
         spectra = self.choice.spectra
         return spectra is not None and any(name in frame.names for name in self.journal.signals.group(spectra.name))
 
-    def _look(self, frame: Any, *, spectra: bool) -> tuple[Floats, str]:
+    def _look(self, frame: Frame, *, spectra: bool) -> tuple[Floats, str]:
         """Image to register, NaN where there is none, and what is wrong with it."""
-        guide = self.choice.guide
-        if self.source is None or (guide is None and not spectra):
+        reference_signal = self.choice.reference_signal
+        if self.source is None or (reference_signal is None and not spectra):
             return np.full(self._shape, np.nan), ""
-        image = reference_image(frame, guide, self.choice.spectra)
-        if guide is not None and guide.name not in frame.names:
+        image = reference_image(frame, reference_signal, self.choice.spectra)
+        if reference_signal is not None and reference_signal.name not in frame.names:
             return image, "no image"
         mask = scanned(frame, self.source)
         values = image if mask is None else image[mask]
@@ -146,13 +147,17 @@ class Following:
         top = values.max(initial=-np.inf)
         if not values.size or (image.size > 1 and values.min() == top):
             return image, "blank"
-        full = guide is not None and top in FULL_SCALE and (values == top).sum() > max(SATURATED * values.size, 1)
+        full = (
+            reference_signal is not None
+            and top in FULL_SCALE
+            and (values == top).sum() > max(SATURATED * values.size, 1)
+        )
         return image, "saturated" if full else ""
 
-    def _dose(self, frame: Any) -> float | None:
-        sizes = (pixel_size(one) for one in (self.choice.spectra, self.choice.guide) if one is not None)
+    def _dose(self, frame: Frame) -> float | None:
+        sizes = (pixel_size(one) for one in (self.choice.spectra, self.choice.reference_signal) if one is not None)
         size = next((one for one in sizes if one), None)
-        found, source = dose_per_frame(frame.known, size), self.choice.spectra or self.choice.guide
+        found, source = dose_per_frame(frame.known, size), self.choice.spectra or self.choice.reference_signal
         mask = None if source is None else scanned(frame, source)
         return found if found is None or mask is None else found * float(mask.mean())
 
@@ -165,7 +170,7 @@ class Following:
             return none, False, ["There is neither an image nor a spectrum image of rows and columns to register."]
         if len(self.frames) < 2 or self._stopped:
             return none, False, []
-        guide = self.choice.guide
+        reference_signal = self.choice.reference_signal
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -173,8 +178,8 @@ class Following:
                 found.recorded = recorded
         except Exception as error:  # noqa: BLE001
             return none, False, [failed("Registration", error)]
-        name = "X-ray counts" if guide is None else guide.name
-        doubts = distrusted(found, name, image=guide is not None)
+        name = "X-ray counts" if reference_signal is None else reference_signal.name
+        doubts = distrusted(found, name, image=reference_signal is not None)
         if doubts:
             return none, False, [doubts]
         return found, True, [f"{one.message}." for one in caught if one.category is UserWarning]

@@ -8,5 +8,5 @@ lines.py         net counts of a line, pixel by pixel, with their variance
 map.py           counts of a line or an edge, pixel by pixel, and how sure they are
 overlaps.py      what else lies in the windows of a line map
 window_sums.py   counts of a series in some channels, pixel by pixel
-windows.py       net counts of a line as those in a window less a straight background between two others
+windows.py       how wide they are by default, and net counts in one less a straight background between two others
 """

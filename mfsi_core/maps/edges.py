@@ -54,7 +54,7 @@ def edge_map(
     Map
         `values` are net counts of the detector; `variance` holds the counting noise in the window and the
         uncertainty of the extrapolated background (covariance of A and r); `background` is (fit_window,); `noise` the
-        noise model used. A and r are fitted pixel by pixel by quasi-likelihood (`loglinear.fit_loglinear`), unbiased
+        noise model used. A and r are fitted pixel by pixel by quasi-likelihood (`log_linear.fit_loglinear`), unbiased
         down to a few electrons per channel; negative counts and zeros are ordinary data. A pixel with a voxel that is
         not finite in either window is NaN, others are not affected; a pixel that no frame saw is 0, as in `line_map`.
 
@@ -68,13 +68,13 @@ def edge_map(
     The model is R. F. Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope (3rd ed., 2011), ch. 4.4.
     The variance is of the counts; that the background may be no power law it does not know.
     """
-    given, axis = spectra_of(source, signal)
-    (found,) = net_edges(given, axis, [(window, fit_window)], registration, frames, noise)
+    series, axis = spectra_of(source, signal)
+    (found,) = net_edges(series, axis, [(window, fit_window)], registration, frames, noise)
     return found
 
 
 def net_edges(
-    given: Series,
+    series: Series,
     axis: Floats,
     wanted: list[tuple[Window, Window]],
     registration: Registration | None = None,
@@ -82,11 +82,11 @@ def net_edges(
     noise: tuple[float, float] | None = None,
 ) -> list[Map]:
     """Map several edges, (window, fit window) each, in one pass over the frames; otherwise as `edge_map`."""
-    unit = str(given.signal.axes[-1].get("units", ""))
+    unit = str(series.signal.axes[-1].get("units", ""))
     model = None if noise is None else _checked(noise)
     pairs = [fitted_channels(axis, window, fit_window, unit) for window, fit_window in wanted]
     parts = [part for behind, before in pairs for part in (*_singly(before), behind)]
-    counts, share = _spectra(given, parts, registration, frames or slice(None))
+    counts, share = _spectra(series, parts, registration, frames or slice(None))
     out, first = [], 0
     for (window, fit_window), (behind, before) in zip(wanted, pairs, strict=True):
         last = first + before.stop - before.start
@@ -102,7 +102,7 @@ def net_edges(
         variance[seen] = gain * np.maximum(inside, 0.0) + (behind.stop - behind.start) * read + found.variance
         low, high = (float(end) for end in window)
         fitted = ((float(fit_window[0]), float(fit_window[1])),)
-        values, variance = values.reshape(given.shape), variance.reshape(given.shape)
+        values, variance = values.reshape(series.shape), variance.reshape(series.shape)
         out.append(Map(values, variance, (low, high), fitted, noise=(found.gain, found.read**0.5)))
     return out
 
@@ -147,18 +147,18 @@ def _checked(noise: Any) -> tuple[float, float]:
 
 
 def _spectra(
-    given: Series, parts: list[slice], registration: Registration | None, frames: slice
+    series: Series, parts: list[slice], registration: Registration | None, frames: slice
 ) -> tuple[Floats, Floats]:
     """Summed counts (P, K) of the parts, and by which factors a pixel's gain and read variance are to be multiplied."""
     with np.errstate(invalid="ignore"):  # infinities of both signs in one window
-        total, _ = window_sums(given, parts, registration, frames)
+        total, _ = window_sums(series, parts, registration, frames)
     counts = total.reshape(-1, len(parts))
-    chosen = len(range(len(given))[frames])
+    chosen = len(range(len(series))[frames])
     if registration is None:
         return counts, np.tile([1.0, float(chosen)], (len(counts), 1))
-    one = np.ones((*given.shape, 1))
-    unit = Signal(given.signal.name, "spectra", (*given.shape, 1), to_field=given.signal.to_field)
-    weight, square = window_sums(Series([one] * len(given), unit), [slice(0, 1)], registration, frames)
+    one = np.ones((*series.shape, 1))
+    unit = Signal(series.signal.name, "spectra", (*series.shape, 1), to_field=series.signal.to_field)
+    weight, square = window_sums(Series([one] * len(series), unit), [slice(0, 1)], registration, frames)
     seen = weight.ravel() > 0
     part = np.divide(square.ravel(), weight.ravel(), out=np.zeros(len(counts)), where=seen)
     return counts, np.stack([part, square.ravel()], axis=1)

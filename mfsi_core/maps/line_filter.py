@@ -67,10 +67,10 @@ class LineFilter:
     start: int
 
     def maps(
-        self, given: Series, registration: Registration | None = None, frames: slice | None = None
+        self, series: Series, registration: Registration | None = None, frames: slice | None = None
     ) -> dict[str, Map]:
-        """Map every line; see `maps.element_maps`."""
-        values, variance = weighted_sums(given, self.weights, registration, frames or slice(None))
+        """Map every line; see `lines.element_maps`."""
+        values, variance = weighted_sums(series, self.weights, registration, frames or slice(None))
         return {
             name: Map(values[..., k], variance[..., k], self.windows[k], (), name, flags=self.flags[k])
             for k, name in enumerate(self.lines)
@@ -112,7 +112,7 @@ def line_filter(
     Returns
     -------
     LineFilter
-        The unbiased linear filter of least variance (`quantification.linear_filter`) for the sum spectrum's noise, made
+        The unbiased linear filter of least variance (`edx.linear_filter`) for the sum spectrum's noise, made
         of all lines of all families and a smooth background as fitted to the sum spectrum (`calibrate`). Net counts are
         those in the peaks of the alpha lines, of a peak those of its one line, without the tail of photons that lost
         part of their charge. Sum peaks of the strongest lines are allowed for where the fit misses them.

@@ -1,4 +1,4 @@
-"""Maps: net counts of a line, pixel by pixel, with their variance."""
+"""Line maps: net counts of a line, pixel by pixel, with their variance."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def line_map(
         If another line of the elements lies in a window or, where no elements are known, another peak of the sum
         spectrum.
     """
-    given, axis = spectra_of(source, signal)
-    unit = str(given.signal.axes[-1].get("units", ""))
+    series, axis = spectra_of(source, signal)
+    unit = str(series.signal.axes[-1].get("units", ""))
     below, above = background or adjacent_background(axis, window, unit)
     spectrum = np.zeros(axis.size)
-    (line,) = net_maps(given, axis, [(window, (below, above))], registration, frames, spectrum)
+    (line,) = net_maps(series, axis, [(window, (below, above))], registration, frames, spectrum)
     about = source.metadata if is_journal(source) else {}
     named, beam = elements or about.get("elements"), about.get("beam_energy")
-    for text in line_overlaps(given.signal, spectrum, line.window, line.background, named, beam):
+    for text in line_overlaps(series.signal, spectrum, line.window, line.background, named, beam):
         warnings.warn(text, stacklevel=2)
     return line
 
@@ -124,15 +124,15 @@ def element_maps(
     """
     if method not in METHODS:
         raise UsageError(f"maps are made by {' or '.join(map(repr, METHODS))}, got {method!r}")
-    given, _ = spectra_of(source, signal)
+    series, _ = spectra_of(source, signal)
     named = list(dict.fromkeys(elements))
     if method == "filter":
-        tool = line_filter(sum_spectrum(given), given.signal, named, beam_energy)
-        return {name.split("_")[0]: one for name, one in tool.maps(given, registration, frames).items()}
-    found = windowed_maps(given, named, registration, beam_energy, frames)
-    spectrum = sum_spectrum(given)
+        tool = line_filter(sum_spectrum(series), series.signal, named, beam_energy)
+        return {name.split("_")[0]: one for name, one in tool.maps(series, registration, frames).items()}
+    found = windowed_maps(series, named, registration, beam_energy, frames)
+    spectrum = sum_spectrum(series)
     for element, one in found.items():
-        said = line_overlaps(given.signal, spectrum, one.window, one.background, named, beam_energy)
+        said = line_overlaps(series.signal, spectrum, one.window, one.background, named, beam_energy)
         found[element] = replace(one, flags=tuple(said))
         for text in said:
             warnings.warn(f"{one.line}: {text}", stacklevel=2)
@@ -140,19 +140,19 @@ def element_maps(
 
 
 def windowed_maps(
-    given: Series,
+    series: Series,
     elements: list[str],
     registration: Registration | None = None,
     beam_energy: float | None = None,
     frames: slice | None = None,
 ) -> dict[str, Map]:
     """Map elements by windows; see `element_maps`."""
-    axis = centres(given.signal)
+    axis = centres(series.signal)
     step = abs(width(axis))
     first, last = float(axis[0]) - step / 2, float(axis[-1]) + step / 2
-    resolution = float(given.signal.metadata.get("energy_resolution") or 130.0)
+    resolution = float(series.signal.metadata.get("energy_resolution") or 130.0)
     blocked: list[Window] = [(-np.inf, STROBE)]
-    shown = {} if beam_energy is not None else shown_lines(sum_spectrum(given), given.signal, elements)
+    shown = {} if beam_energy is not None else shown_lines(sum_spectrum(series), series.signal, elements)
     chosen: dict[str, str] = {}
     for element in elements:
         blocked += [
@@ -164,5 +164,5 @@ def windowed_maps(
         if name is not None:
             chosen[element] = name
     windows = {element: line_window(line_energy(name), resolution) for element, name in chosen.items()}
-    found = window_maps(given, windows, blocked, registration, frames)
+    found = window_maps(series, windows, blocked, registration, frames)
     return {element: replace(one, line=chosen[element]) for element, one in found.items()}

@@ -39,7 +39,7 @@ def line_overlaps(
     spectrum : (C,) array
         Sum spectrum, asked for its peaks where no elements are known.
     window, background
-        As for `maps.line_map`, eV.
+        As for `lines.line_map`, eV.
     elements : sequence of str or None
         Symbols; unknown ones are passed over.
     beam_energy : float, optional

@@ -7,27 +7,27 @@ from typing import Any
 import numpy as np
 
 from lbj import Signal, UsageError
-from lbj.array_types import Floats
+from lbj.array_types import Array, Floats
 from lbj.events import Events
 
 from ..accumulation.weighted_sums import aligned_sums
 from ..geometry.registration import Registration
 from ..series.axis import centres
-from ..series.series import Series, is_journal, series
+from ..series.series import Series, as_series, is_journal
 
 
 def spectra_of(source: Any, signal: str | Signal) -> tuple[Series, Floats]:
     """Spectra of a source, a cube standing for a series of one frame, and the centres of their channels."""
     if not is_journal(source) and not isinstance(source, Events) and np.ndim(source[0] if len(source) else 0) == 2:
         source = [np.asarray(source)]
-    given = series(source, signal)
-    if given.signal.kind == "image":
-        raise UsageError(f"maps need spectra, got {given.signal.kind} {given.signal.name!r} of {given.signal.shape}")
-    return given, centres(given.signal)
+    series = as_series(source, signal)
+    if series.signal.kind == "image":
+        raise UsageError(f"maps need spectra, got {series.signal.kind} {series.signal.name!r} of {series.signal.shape}")
+    return series, centres(series.signal)
 
 
 def window_sums(
-    given: Series,
+    series: Series,
     parts: list[slice],
     registration: Registration | None,
     frames: slice,
@@ -37,7 +37,7 @@ def window_sums(
 
     Parameters
     ----------
-    given : Series
+    series : Series
     parts : list of slice
         Channels of each window.
     registration : Registration or None
@@ -53,16 +53,16 @@ def window_sums(
         Counts; and their variance if every voxel of a frame is a plain count.
     """
 
-    def add(frame: Any, total: Floats, square: Floats) -> None:
+    def add(frame: Events | Array, total: Floats, square: Floats) -> None:
         counts = _window_counts(frame, parts, spectrum)
         total += counts
         square += np.abs(counts)
 
-    total, square = aligned_sums(given, len(parts), registration, frames, add)
+    total, square = aligned_sums(series, len(parts), registration, frames, add)
     return total, np.abs(total) if registration is None else square
 
 
-def _window_counts(frame: Any, parts: list[slice], spectrum: Floats | None = None) -> Floats:
+def _window_counts(frame: Events | Array, parts: list[slice], spectrum: Floats | None = None) -> Floats:
     if spectrum is not None:
         spectrum += frame.spectrum() if isinstance(frame, Events) else np.asarray(frame).sum(axis=(0, 1), dtype=float)
     if not isinstance(frame, Events):

@@ -1,4 +1,4 @@
-"""Windows: net counts of a line as those in a window less a straight background between two others."""
+"""Windows: how wide they are by default, and net counts in one less a straight background between two others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def line_window(energy: float, resolution: float = 130.0) -> Window:
 
 
 def window_maps(
-    given: Series,
+    series: Series,
     windows: dict[str, Window],
     blocked: list[Window],
     registration: Registration | None = None,
@@ -35,7 +35,7 @@ def window_maps(
 
     Windows too near an axis's ends to have channel and background are left out of the result.
     """
-    axis = centres(given.signal)
+    axis = centres(series.signal)
     step = abs(width(axis))
     wanted = {}
     for name, (low, high) in windows.items():
@@ -47,7 +47,7 @@ def window_maps(
         pair = clear(axis, part, blocked)
         if pair is not None:
             wanted[name] = (part, pair)
-    found = net_maps(given, axis, list(wanted.values()), registration, frames) if wanted else []
+    found = net_maps(series, axis, list(wanted.values()), registration, frames) if wanted else []
     return dict(zip(wanted, found, strict=True))
 
 
@@ -88,17 +88,17 @@ def clear(axis: Floats, window: Window, blocked: list[Window]) -> tuple[Window, 
 
 
 def net_maps(
-    given: Series,
+    series: Series,
     axis: Floats,
     wanted: list[tuple[Window, tuple[Window, Window]]],
     registration: Registration | None,
     frames: slice | None,
     spectrum: Floats | None = None,
 ) -> list[Map]:
-    """Map windows less the straight line through the mean counts of their backgrounds; see `maps.line_map`."""
-    unit = str(given.signal.axes[-1].get("units", ""))
+    """Map windows less the straight line through the mean counts of their backgrounds; see `lines.line_map`."""
+    unit = str(series.signal.axes[-1].get("units", ""))
     weights = window_weights(axis, wanted, unit)
-    values, variance = weighted_sums(given, weights, registration, frames or slice(None), spectrum)
+    values, variance = weighted_sums(series, weights, registration, frames or slice(None), spectrum)
     return [
         Map(values[..., k], variance[..., k], (float(window[0]), float(window[1])), pair)
         for k, (window, pair) in enumerate(wanted)

@@ -18,11 +18,12 @@ from lbj.array_types import Floats
 from ..accumulation import pull
 from ..accumulation.fillers import BAND_BYTES
 from ..accumulation.output import bounds, checked_upsampling, registration_on, result_axes
+from ..geometry.bilinear import share_of
 from ..geometry.points import Frames
 from ..geometry.registration import Registration, affine
 from ..geometry.warp import Corners
 from ..series.axis import pixel_size
-from ..series.series import Series, series
+from ..series.series import Series, as_series
 from .finding import Motifs
 
 BLOCK_BYTES = 2**24  # of the corners of a block of pixels
@@ -113,10 +114,10 @@ def average_motif(
         )
     scale = checked_upsampling(upsampling)
     size = parts[0][2].size
-    given = [_checked(*part, signal) for part in parts]
-    declared = given[0].signal
+    all_series = [_checked(*part, signal) for part in parts]
+    declared = all_series[0].signal
     window = bounds(channels or slice(None), declared.channels, "channels")
-    for other, (_, _, found) in zip(given, parts, strict=True):
+    for other, (_, _, found) in zip(all_series, parts, strict=True):
         if found.size != size:
             raise UsageError(f"the motifs must have one size, got {size} and {found.size}")
         if (other.signal.kind == "image", other.signal.channels) != (declared.kind == "image", declared.channels):
@@ -131,7 +132,7 @@ def average_motif(
     for top in range(0, shape[0], max(step, 1)):
         band = slice(top, min(top + step, shape[0]))
         total = np.zeros((offset[band].size // 2, window[1] - window[0]))
-        for one, (_, registration, found) in zip(given, parts, strict=True):
+        for one, (_, registration, found) in zip(all_series, parts, strict=True):
             _add(one, registration, found, window, offset[band].reshape(-1, 2), total, coverage[band].reshape(-1))
         result[band] = total.reshape((-1, *shape[1:]))
     repeats = sum(len(found) for _, _, found in parts)
@@ -140,10 +141,10 @@ def average_motif(
 
 def _checked(source: Any, registration: Registration, motifs: Motifs, signal: Any) -> Series:
     """Return the series to sum, checked against registration and motifs."""
-    given = series(source, signal)
-    registration_on(given, registration)
+    series = as_series(source, signal)
+    registration_on(series, registration)
     motifs.check(registration)
-    return given
+    return series
 
 
 def _offsets(size: tuple[int, int], scale: int) -> Floats:
@@ -171,7 +172,7 @@ def _axes(
 
 
 def _add(
-    given: Series,
+    series: Series,
     registration: Registration,
     motifs: Motifs,
     window: tuple[int, int],
@@ -180,12 +181,12 @@ def _add(
     coverage: NDArray[np.int64],
 ) -> None:
     """Add the repeats of one series to `total` (P, C) and to `coverage` (P,)."""
-    moved = registration_on(given, registration)
+    moved = registration_on(series, registration)
     kept = np.flatnonzero(~moved.left_out)
     if not kept.size or not len(motifs):
         return
     frames = Frames(moved.displacement, moved.recorded)
-    other = affine(given.signal.to_field)
+    other = affine(series.signal.to_field)
     back = np.linalg.inv(other[:, :2])
     mine = affine(registration.to_field)
     turn, shift = back @ mine[:, :2], back @ (mine[:, 2] - other[:, 2])
@@ -207,19 +208,19 @@ def _add(
         with ThreadPoolExecutor(numba.get_num_threads()) as pool:
             list(pool.map(work, spans))
 
-    if given.sparse:
+    if series.sparse:
         for n in kept:
-            listed = pull.by_pixel([given.data[int(n)]], window)
+            listed = pull.by_pixel([series.data[int(n)]], window)
 
             def gathered(span: tuple[int, int], n: int = int(n), listed: pull.Listed = listed) -> None:
                 found, out = corners(*span, n), total[slice(*span)]
-                _pull_repeats(listed.start[0], listed.channel, listed.count, given.shape[1], *found, out)
+                _pull_repeats(listed.start[0], listed.channel, listed.count, series.shape[1], *found, out)
                 coverage[slice(*span)] += ((found.iy >= 0) & (found.ix >= 0)).sum(axis=0)
 
             dealt(gathered)
         return
     for n in kept:
-        data = np.asarray(given.data[int(n)]).reshape((*given.shape, -1))
+        data = np.asarray(series.data[int(n)]).reshape((*series.shape, -1))
 
         def sampled(span: tuple[int, int], n: int = int(n), data: Any = data) -> None:
             found = corners(*span, n)
@@ -245,7 +246,7 @@ def _pull_repeats(
             pixel = iy[r, k] * width + ix[r, k]
             down, right = fy[r, k], fx[r, k]
             for corner in range(4):
-                weight = (down if corner >= 2 else 1 - down) * (right if corner % 2 else 1 - right)
+                weight = share_of(corner, down, right)
                 if weight == 0:
                     continue
                 p = pixel + (width if corner >= 2 else 0) + corner % 2

@@ -12,7 +12,7 @@ from lbj.array_types import Floats
 
 from ..accumulation.accumulate import accumulate, coverage
 from ..geometry.registration import Registration
-from ..series.series import series
+from ..series.series import as_series
 from .finding import Motifs
 from .scores import Scores
 
@@ -39,20 +39,20 @@ def follow_motif(source: Any, registration: Registration, motifs: Motifs, signal
         left at each repeat. NaN where the frame did not see the whole motif, was left out, or the score has no maximum
         within `reach` and 2 px.
     """
-    given = series(source, signal)
+    series = as_series(source, signal)
     motifs = replace(motifs, by_frame=None, frame_score=None)
-    if len(registration) != len(given) or registration.shape != given.shape:
+    if len(registration) != len(series) or registration.shape != series.shape:
         raise UsageError(
             f"the motif is followed in the images that were registered: expected {len(registration)} of "
-            f"{registration.shape}, got {len(given)} of {given.shape}"
+            f"{registration.shape}, got {len(series)} of {series.shape}"
         )
     reach = min(motifs.reach, FARTHEST)
-    places = np.full((len(given), *motifs.positions.shape), np.nan)
+    places = np.full((len(series), *motifs.positions.shape), np.nan)
     score = np.full(places.shape[:2], np.nan)
     for n in np.flatnonzero(~registration.left_out):
-        recorded = None if given.recorded is None else given.recorded[n : n + 1]
+        recorded = None if series.recorded is None else series.recorded[n : n + 1]
         alone = Registration(registration.displacement[n : n + 1], recorded=recorded)
-        picture = np.asarray(accumulate([np.asarray(given.data[int(n)], float)], alone), float)
+        picture = np.asarray(accumulate([np.asarray(series.data[int(n)], float)], alone), float)
         picture[coverage(alone) == 0] = np.nan
         if not np.isfinite(picture).any():
             continue

@@ -1,4 +1,4 @@
-"""Transforms: rotations and mirrors under which a motif is sought."""
+"""Symmetry: rotations and mirrors under which a motif is sought."""
 
 from __future__ import annotations
 

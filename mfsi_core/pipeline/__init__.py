@@ -5,5 +5,5 @@ cube.py      the aligned sum of a series, with all that later programs need to k
 maps.py      sum spectrum, peaks, and maps of lines or edges with their labels
 plugins.py   analyses of other packages, each in a process of its own
 run.py       a series from its files to a report, with everything that applies
-sections.py  what a report tells beyond registration and maps
+sections.py  of a report beyond registration and maps: counts per area, composition, components, plugins
 """

@@ -12,6 +12,7 @@ import numpy as np
 from lbj import Signal, UsageError
 from lbj.archive.convert import base_name
 from lbj.format.metadata import faults
+from lbj.frame import Recording
 from lbj.loss import losses
 from lbj.plugins.found import named
 from lbj.reader import Journal
@@ -23,7 +24,6 @@ from ..registration.register import register
 from ..registration.trust import distrusted
 from ..report.results import Results
 from ..series.axis import pixel_size
-from ..series.recording import Recording
 from ..series.scanned import left_out, scanned_of
 from ..series.selection import View, image_signal, reference_images, spectra_signal
 
@@ -45,6 +45,8 @@ def register_journal(
     quiet: bool = False,
 ) -> tuple[Recording, Results]:
     """Choose frames and signals and register; returns the chosen frames of the journal and the results so far.
+
+    Its many options are those of the commands, by the same names.
 
     Displacements that were appended to the journal are used, unless all is to be done `anew` or by a plugin, `method`;
     areas are registered by the workers of a `client`, if there is one.
@@ -100,14 +102,16 @@ def _align(
     journal: Recording, results: Results, name: str | None, *, anew: bool, method: str | None, client: Any, quiet: bool
 ) -> None:
     """Register by the image, or by the X-ray counts where there is none."""
-    guide, signal = image_signal(journal, name), results.signal
-    source = guide or signal
+    reference_signal, signal = image_signal(journal, name), results.signal
+    source = reference_signal or signal
     if source is None:
         raise UsageError("the series holds neither images nor spectra")
     shape = (source.shape[0], source.shape[1])
     with results.timed("read images"):
-        stack = reference_images(journal, guide, signal, quiet=quiet)
-    results.image_name = guide.name if guide is not None else "summed EELS" if results.eels else "X-ray counts"
+        stack = reference_images(journal, reference_signal, signal, quiet=quiet)
+    results.image_name = (
+        reference_signal.name if reference_signal is not None else "summed EELS" if results.eels else "X-ray counts"
+    )
     results.pixel_image = pixel_size(source)
     recorded = scanned_of(journal, source)
     registration = Registration.rigid(np.zeros((len(stack), 2)), shape, recorded=recorded)
@@ -116,15 +120,15 @@ def _align(
     else:
         with results.timed("register"), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = None if anew or method else _stored(journal, guide)
+            found = None if anew or method else _stored(journal, reference_signal)
             if found is None:
                 regions = [journal[i].region for i in range(len(journal))]
-                to_field = None if guide is None else guide.to_field
+                to_field = None if reference_signal is None else reference_signal.to_field
                 found = register(stack, regions=regions, across=True, to_field=to_field, method=method, client=client)
                 found.recorded = recorded
             else:
                 results.notes.append("The displacements stored in the journal were used.")
-        doubts = distrusted(found, results.image_name, image=guide is not None, plugin=method is not None)
+        doubts = distrusted(found, results.image_name, image=reference_signal is not None, plugin=method is not None)
         if doubts:
             results.notes.append(doubts)
         else:
@@ -163,12 +167,12 @@ def aborted_frames(journal: Recording, signal: Signal | None) -> list[str]:
     return [text]
 
 
-def _stored(journal: Recording, guide: Signal | None) -> Registration | None:
+def _stored(journal: Recording, reference_signal: Signal | None) -> Registration | None:
     """Displacements of all frames that were appended to the journal for this image, if any."""
     whole = journal.whole if isinstance(journal, View) else journal
-    if guide is None or not isinstance(whole, Journal):
+    if reference_signal is None or not isinstance(whole, Journal):
         return None
-    found = whole.displacement(guide.name)
-    if found is None or len(found.error) != len(whole) or found.shape != guide.shape:
+    found = whole.displacement(reference_signal.name)
+    if found is None or len(found.error) != len(whole) or found.shape != reference_signal.shape:
         return None
-    return Registration.load(whole, guide.name)
+    return Registration.load(whole, reference_signal.name)

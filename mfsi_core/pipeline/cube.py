@@ -12,6 +12,7 @@ from lbj import Signal, UsageError
 from lbj.exporting import hspy, rpl
 from lbj.exporting.hdf5_file import new_hdf5
 from lbj.exporting.series import Series
+from lbj.frame import Recording
 from lbj.importing.hspy_journal import LAYOUT
 from lbj.importing.naming import members
 
@@ -20,7 +21,6 @@ from ..accumulation.output import result_axes, result_shape
 from ..report.results import Results
 from ..series.axis import pixel_size
 from ..series.dose import dose
-from ..series.recording import Recording
 from ..series.scanned import scanned_of
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.frame import Recording
 from lbj.progress import track
 
 from ..edx.axis_check import check_axis, resolution_of
@@ -26,8 +27,7 @@ from ..maps.overlaps import line_overlaps
 from ..maps.windows import line_window, window_maps
 from ..report.results import Results
 from ..series.axis import STROBE, centres, width
-from ..series.recording import Recording
-from ..series.series import Series, series
+from ..series.series import Series, as_series
 from ..tables.edges import edges_of
 from ..tables.lines import beam_decides, best_line, check_symbols, line_energy, lines_of, symbols
 from ..text import artefact, greek
@@ -63,10 +63,10 @@ def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
     signal = results.signal
     assert signal is not None
     with results.timed("sum spectrum"):
-        given = series(journal, signal)
-        total: NDArray[Any] = np.zeros(signal.channels, np.uint64 if given.sparse else np.float64)
-        for frame in track(given, "spectra", len(given), quiet=quiet):
-            if given.sparse:
+        series = as_series(journal, signal)
+        total: NDArray[Any] = np.zeros(signal.channels, np.uint64 if series.sparse else np.float64)
+        for frame in track(series, "spectra", len(series), quiet=quiet):
+            if series.sparse:
                 total = total + frame.spectrum()
             else:
                 total += np.where(np.isfinite(frame), frame, 0).sum(axis=(0, 1), dtype=np.float64)
@@ -119,11 +119,11 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
     axis = centres(signal)
     beam = results.metadata.get("beam_energy")
     resolution = resolution_of(signal)
-    stated = [str(e) for e in results.metadata.get("elements") or []]
-    strange = [e for e in stated if e not in symbols()]
+    declared = [str(e) for e in results.metadata.get("elements") or []]
+    strange = [e for e in declared if e not in symbols()]
     if strange:
         results.notes.append(f"No X-ray lines are known for {', '.join(strange)}, which the series names.")
-    named = elements or [e for e in stated if e not in strange]
+    named = elements or [e for e in declared if e not in strange]
     peaks = find_peaks(spectrum, axis, resolution, STROBE, beam, named)
     made = [p for p in peaks if p.artefact]
     foreign = [p for p in peaks if not p.artefact and not (p.lines and p.lines[0].split("_")[0] in named)]
@@ -133,7 +133,7 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
     order = [*shown, *(p for p in alphas if p not in shown), *made]
     for peak in shown:
         results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
-    given = series(journal, signal)
+    series = as_series(journal, signal)
     parts = halves_of(results.frames)
     with results.timed("maps"):
         halves = None
@@ -148,9 +148,9 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
                     *tool.calibration.notes,
                     *hidden(tool.calibration, named, [p.energy for p in foreign]),
                 ]
-                halves = [tool.maps(given, results.registration, part) for part in parts]
+                halves = [tool.maps(series, results.registration, part) for part in parts]
         if halves is None:
-            halves = _by_windows(given, results, named, peaks, shown, parts)
+            halves = _by_windows(series, results, named, peaks, shown, parts)
     _tell_lines(results, [one.line for one in halves[0].values()], float(axis[-1]))
     without = [e for e in named if not any(name.startswith(f"{e}_") for name in halves[0])]
     if without:
@@ -194,19 +194,19 @@ def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: 
 
 
 def _by_windows(
-    given: Series, results: Results, named: list[str], peaks: list[Peak], shown: list[Peak], parts: list[slice]
+    series: Series, results: Results, named: list[str], peaks: list[Peak], shown: list[Peak], parts: list[slice]
 ) -> list[dict[str, Map]]:
     """Maps of windows, of each part of the series, flagged where other lines reach into them."""
-    signal, beam = given.signal, results.metadata.get("beam_energy")
+    signal, beam = series.signal, results.metadata.get("beam_energy")
     assert results.spectrum is not None
     resolution = resolution_of(signal)
     blocked = [(-math.inf, STROBE), *(line_window(p.energy, resolution) for p in peaks)]
     windows = {f"{peak.energy / 1000:.2f}keV": line_window(peak.energy, resolution) for peak in shown}
     halves = []
     for part in parts:
-        half = windowed_maps(given, named, results.registration, beam, part)
+        half = windowed_maps(series, named, results.registration, beam, part)
         lines = {one.line: one for one in half.values()}
-        halves.append({**lines, **window_maps(given, windows, blocked, results.registration, part)})
+        halves.append({**lines, **window_maps(series, windows, blocked, results.registration, part)})
     for name, one in halves[0].items():
         said = line_overlaps(signal, results.spectrum, one.window, one.background, named, beam)
         halves[0][name] = replace(one, flags=tuple(said))
@@ -252,8 +252,8 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     if signal.axes[-1].get("units") != "eV":
         results.notes.append(f"The energy axis of {signal.name} {_found(signal)}: no maps were made.")
         return
-    stated = [str(e) for e in results.metadata.get("elements") or []]
-    named = elements or [e for e in stated if e in symbols()]
+    declared = [str(e) for e in results.metadata.get("elements") or []]
+    named = elements or [e for e in declared if e in symbols()]
     if not named:
         results.notes.append("No elements were named, neither with --elements nor in the series: no edge was mapped.")
         return
@@ -269,10 +269,10 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
         )
     if not chosen:
         return
-    given = series(journal, signal)
+    series = as_series(journal, signal)
     wanted = [(one.window, one.fit_window) for one in chosen.values()]
     with results.timed("maps"):
-        halves = [net_edges(given, axis, wanted, results.registration, part) for part in halves_of(results.frames)]
+        halves = [net_edges(series, axis, wanted, results.registration, part) for part in halves_of(results.frames)]
     for number, one in enumerate(chosen.values()):
         name = f"map-{one.edge.name}"
         said = tuple(doubts(onsets, one.edge, abs(width(axis)), aligned=aligned))

@@ -14,11 +14,11 @@ import lbj
 from lbj import UsageError
 from lbj.array_types import Floats
 from lbj.errors import PluginError
+from lbj.frame import Recording
 from lbj.importing.apart import call
 from lbj.plugins.found import Plugin, kind, named
 
 from ..geometry.registration import Registration
-from ..series.recording import Recording
 from ..series.selection import View
 
 GROUP = "mfsi.analyses"

@@ -14,6 +14,7 @@ import numpy as np
 
 import lbj
 from lbj import LbjError, UsageError
+from lbj.frame import Recording
 from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 from lbj.reader import Journal
@@ -28,7 +29,7 @@ from .align import register_journal
 from .cube import write_cube
 from .maps import add_element_maps
 from .plugins import GROUP
-from .sections import add_analysis, add_counts_section, add_quantification, add_scree
+from .sections import add_analysis, add_counts_section, add_quantification, add_scree, comparison_section
 
 CONVERTED = "series.lbj"  # what is no journal becomes this one
 MADE = ("report.html", "summary.json", "registration.csv", "accumulated.h5")  # by every run with spectra
@@ -85,7 +86,7 @@ def run(
     scree : bool
         Also weigh the components against dose: ``scree.csv``.
     maps : {"filter", "windows"}
-        How X-ray maps are made; see `maps.element_maps`.
+        How X-ray maps are made; see `lines.element_maps`.
     method : str, optional
         A registration that another installed package provides.
     analyses : list of str
@@ -110,15 +111,9 @@ def run(
     from ..report.page import write
 
     check_symbols(elements or [])
-    if factors is None and (stated is not None or compare is not None):
-        raise UsageError("a composition can be compared only where it is quantified: give factors too")
-    if factors is not None:
-        from ..quantification.factors import read_factors
-
-        read_factors(factors)
-    for group, name in [(registrations.GROUP, method), *((GROUP, one) for one in analyses)]:
-        if name is not None:
-            named(group, name)
+    compared = stated is not None or compare is not None
+    _check_factors(factors, compared=compared)
+    _check_plugins(method, analyses)
     seconds: dict[str, float] = {}
     spared = [*inputs, *(name for name in (factors,) if name)]
     known = MADE if _is_journal(inputs) else (*MADE, CONVERTED)
@@ -139,24 +134,49 @@ def run(
             add_counts_section(results)
         if factors is not None:
             with _section(results, "the composition"):
-                add_quantification(view, results, folder, elements, factors, chips, stated, compare, client)
+                found = add_quantification(view, results, folder, elements, factors, chips, client)
+                if compared:
+                    results.sections.append(comparison_section(found, stated, compare, results.pixel))
         if scree:
             with _section(results, "the components against dose"):
                 add_scree(view, results, folder, client, quiet=quiet)
         for name in analyses:
             with _section(results, f"the analysis {name}"):
                 add_analysis(view, results, folder, name)
-        if results.signal is not None:
-            size = math.prod(results.signal.shape) * 4
-            if size > LARGEST_CUBE:
-                results.notes.append(
-                    f"The aligned spectrum image would take {size / 1e9:.1f} GB and was not written; "
-                    "`mfsi accumulate` writes it, or a part of it."
-                )
-            else:
-                write_cube(view, results, folder / "accumulated.h5", client=client)
+        _add_cube(view, results, folder, client)
         results.files.append(MANIFEST)
         return write(results, folder)
+
+
+def _check_factors(factors: str | None, *, compared: bool) -> None:
+    """Refuse factors that cannot be read, and a comparison without any, before anything is computed."""
+    if factors is not None:
+        from ..quantification.factors import read_factors
+
+        read_factors(factors)
+    elif compared:
+        raise UsageError("a composition can be compared only where it is quantified: give factors too")
+
+
+def _check_plugins(method: str | None, analyses: Sequence[str]) -> None:
+    """Refuse names that no installed package provides."""
+    for group, name in [(registrations.GROUP, method), *((GROUP, one) for one in analyses)]:
+        if name is not None:
+            named(group, name)
+
+
+def _add_cube(view: Recording, results: Results, folder: Path, client: Any) -> None:
+    """Write the aligned spectrum image, unless it is too large."""
+    if results.signal is None:
+        return
+    size = math.prod(results.signal.shape) * 4
+    if size <= LARGEST_CUBE:
+        write_cube(view, results, folder / "accumulated.h5", client=client)
+        return
+    results.notes.append(
+        f"The aligned spectrum image would take {size / 1e9:.1f} GB and was not written; "
+        "`mfsi accumulate` writes it, or a part of it."
+    )
 
 
 @contextlib.contextmanager

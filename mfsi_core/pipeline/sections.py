@@ -1,4 +1,4 @@
-"""Sections: what a report tells beyond registration and maps."""
+"""Sections of a report beyond registration and maps: counts per area, composition, components, plugins."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from lbj import UsageError
+from lbj.frame import Recording
 
 from ..quantification.compare import against_stoichiometry, difference, phase_composition
 from ..quantification.figures import at_map, difference_maps, fitted_spectrum
 from ..quantification.result import Quantification
 from ..report.results import Results, Section
 from ..series.axis import Pixel
-from ..series.recording import Recording
 
 FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 
@@ -56,11 +56,9 @@ def add_quantification(
     elements: list[str] | None,
     factors: Any,
     chips: Any,
-    stated: dict[str, float] | None,
-    earlier: Any,
     client: Any = None,
-) -> None:
-    """Quantify the elements in chips, and compare; arguments as for `pipeline.run`."""
+) -> Quantification:
+    """Quantify the elements in chips; arguments as for `pipeline.run`."""
     from ..quantification.quantify import analyse
 
     elements = elements or journal.metadata.get("elements")
@@ -73,9 +71,8 @@ def add_quantification(
         found.table.to_csv(folder / "quantification.csv", index=False)
         results.sections.append(composition_section(found, results.pixel))
         results.notes += [note for note in found.notes if note not in results.notes]
-        if stated is not None or earlier is not None:
-            results.sections.append(comparison_section(found, stated, earlier, results.pixel))
     results.files.append("quantification.csv")
+    return found
 
 
 def add_analysis(journal: Recording, results: Results, folder: Path, name: str) -> None:
@@ -156,14 +153,14 @@ def composition_section(result: Quantification, pixel: Pixel | None = None, meth
 
 
 def comparison_section(
-    result: Quantification, stated: dict[str, float] | None, earlier: Any, pixel: Pixel | None = None
+    result: Quantification, nominal: dict[str, float] | None, earlier: Any, pixel: Pixel | None = None
 ) -> Section:
     """Write the section of the report that compares.
 
     Parameters
     ----------
     result : Quantification
-    stated : dict of element to atoms, optional
+    nominal : dict of element to atoms, optional
         Composition that the chips should have.
     earlier : DataFrame, optional
         Another quantification of the same chips.
@@ -173,10 +170,10 @@ def comparison_section(
     table = result.table
     columns: dict[str, dict[str, float]] = {}
     text, pictures = [], {}
-    if stated is not None:
-        judged = against_stoichiometry(phase_composition(table, result.chips.ids), stated)
+    if nominal is not None:
+        judged = against_stoichiometry(phase_composition(table, result.chips.ids), nominal)
         columns |= {"mean of chips, at%": judged.summed, "normalised": judged.normalised}
-        columns |= {"stated, at%": judged.stated, "error, %": judged.percent_error}
+        columns |= {"stated, at%": judged.nominal, "error, %": judged.percent_error}
         text.append("The mean of all chips, normalised to 100 % over the elements stated, against what was stated.")
     if earlier is not None:
         changed = difference(earlier, table)

@@ -8,9 +8,8 @@ import numpy as np
 
 from lbj import Signal, UsageError
 from lbj.array_types import Floats
+from lbj.frame import Recording
 from lbj.reader import Journal
-
-from ..series.recording import Recording
 
 
 def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX") -> dict[str, float]:
@@ -37,20 +36,20 @@ def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX")
         If the journal has no frames or does not state its pixels' size, or an element has no line on the axis.
     """
     from ..maps.lines import element_maps
-    from ..series.series import series
+    from ..series.series import as_series
 
-    given = series(journal, signal)
-    if not len(given):
+    series = as_series(journal, signal)
+    if not len(series):
         raise UsageError("the journal has no frames to measure counts in")
-    pixel = pixel_area(given.signal)
+    pixel = pixel_area(series.signal)
     if pixel is None:
         raise UsageError(f"signal {signal!r} does not state the size of its pixels in m; counts per nm² need it")
-    area = pixel * 1e18 * math.prod(given.shape)
+    area = pixel * 1e18 * math.prod(series.shape)
     found = element_maps(journal, elements, signal, beam_energy=journal.metadata.get("beam_energy"))
     absent = [element for element in elements if element not in found]
     if absent:
         raise UsageError(f"no line of {', '.join(absent)} lies on the energy axis of {signal!r}")
-    return {element: float(found[element].values.sum()) / len(given) / area for element in elements}
+    return {element: float(found[element].values.sum()) / len(series) / area for element in elements}
 
 
 def pixel_area(signal: Signal) -> float | None:
@@ -76,17 +75,17 @@ def measured_size(journal: Journal, signal: str = "EDX", image: str | None = Non
         Stored bits per pixel of the *spectrum image*: an image that is sampled finer counts accordingly. 0: no image.
     """
     from ..series.selection import image_signal
-    from ..series.series import series
+    from ..series.series import as_series
 
-    given = series(journal, signal)
-    if not len(given):
+    series = as_series(journal, signal)
+    if not len(series):
         raise UsageError("the journal has no frames to measure its size in")
-    if not given.sparse:
+    if not series.sparse:
         raise UsageError(f"signal {signal!r} holds no counts; the size is estimated for X-ray counts")
-    places = math.prod(given.shape) * len(given)
-    spectrum = np.zeros(given.signal.channels)
-    for events in given:
+    places = math.prod(series.shape) * len(series)
+    spectrum = np.zeros(series.signal.channels)
+    for events in series:
         spectrum += events.spectrum()
-    guide = image_signal(journal, image)
-    bits = 0.0 if guide is None else 8 * journal.totals(guide.name)[1] / places
+    reference_signal = image_signal(journal, image)
+    bits = 0.0 if reference_signal is None else 8 * journal.totals(reference_signal.name)[1] / places
     return spectrum / places, bits

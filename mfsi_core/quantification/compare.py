@@ -13,22 +13,22 @@ from lbj import UsageError
 
 @dataclass(frozen=True)
 class Stoichiometry:
-    """How far a composition is from the stated one.
+    """How far a composition is from the nominal one.
 
     Attributes
     ----------
     summed, normalised, stated, percent_error : dict of float
-        By element: what was found, in any unit; the same as percent of its total; the stated composition, percent;
-        and 100 |normalised - stated| / stated.
+        By element: what was found, in any unit; the same as percent of its total; the nominal composition, percent;
+        and 100 |normalised - nominal| / nominal.
     """
 
     summed: dict[str, float]
     normalised: dict[str, float]
-    stated: dict[str, float]
+    nominal: dict[str, float]
     percent_error: dict[str, float]
 
 
-def against_stoichiometry(found: Mapping[str, float], stated: Mapping[str, float]) -> Stoichiometry:
+def against_stoichiometry(found: Mapping[str, float], nominal: Mapping[str, float]) -> Stoichiometry:
     """Sum, normalise and compare a composition.
 
     Parameters
@@ -36,28 +36,28 @@ def against_stoichiometry(found: Mapping[str, float], stated: Mapping[str, float
     found : mapping of element to amount
         Atoms in any unit, such as the mean at% of a phase's chips; elements that the phase lacks are left out of the
         sum.
-    stated : mapping of element to atoms
+    nominal : mapping of element to atoms
         Such as ``{"Sr": 1, "Ti": 1, "O": 3}``.
 
     Raises
     ------
     UsageError
-        If a stated element was not found, or amounts are not above zero.
+        If an element of it was not found, or amounts are not above zero.
     """
-    lacking = [element for element in stated if element not in found]
+    lacking = [element for element in nominal if element not in found]
     if lacking:
         raise UsageError(f"the stated composition names {', '.join(lacking)}, which was not quantified")
-    if not stated or min(stated.values()) <= 0:
-        raise UsageError(f"the stated composition must name atoms above zero, got {dict(stated)}")
-    summed = {element: float(found[element]) for element in stated}
-    total, atoms = sum(summed.values()), sum(stated.values())
+    if not nominal or min(nominal.values()) <= 0:
+        raise UsageError(f"the stated composition must name atoms above zero, got {dict(nominal)}")
+    summed = {element: float(found[element]) for element in nominal}
+    total, atoms = sum(summed.values()), sum(nominal.values())
     if not total > 0:
         raise UsageError(f"the amounts found sum to {total}; there is nothing to normalise")
-    if len(stated) < 2:
-        raise UsageError(f"one element alone is 100 % of itself; state two or more, got {dict(stated)}")
+    if len(nominal) < 2:
+        raise UsageError(f"one element alone is 100 % of itself; state two or more, got {dict(nominal)}")
     normalised = {element: 100 * value / total for element, value in summed.items()}
-    right = {element: 100 * value / atoms for element, value in stated.items()}
-    error = {element: 100 * abs(normalised[element] - right[element]) / right[element] for element in stated}
+    right = {element: 100 * value / atoms for element, value in nominal.items()}
+    error = {element: 100 * abs(normalised[element] - right[element]) / right[element] for element in nominal}
     return Stoichiometry(summed, normalised, right, error)
 
 

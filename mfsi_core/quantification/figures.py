@@ -1,4 +1,4 @@
-"""Figures: at% maps, differences and the fitted sum spectrum, and the section of the report that shows them."""
+"""Figures of compositions: at% maps, differences and the fitted sum spectrum, and their section of the report."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def composition(
     dose: Any = None,
     absorber: Absorber | None = None,
 ) -> Composition:
-    """Compute compositions.
+    """Compute compositions; the arguments are what the formulas of all methods are made of, one by one.
 
     Parameters
     ----------

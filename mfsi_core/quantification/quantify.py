@@ -145,7 +145,7 @@ def analyse(
     bins = np.arange(spectra.axis.size, dtype=np.int32)
     spectrum = spectra.sums(every, 1, bins, bins.size)[0]
     known = [element for element in elements if element in symbols()]
-    checked = check_axis(spectrum, spectra.axis, known, beam, resolution_of(spectra.given.signal))
+    checked = check_axis(spectrum, spectra.axis, known, beam, resolution_of(spectra.series.signal))
     spectra = replace(spectra, axis=checked.axis(spectra.axis))
     channels = _range(spectra.axis, energy)
     axis = spectra.axis[channels]
@@ -223,7 +223,7 @@ def _learn(
     axis = spectra.axis[channels]
     steps = np.diff(axis)
     edges = np.concatenate([[axis[0] - steps[0] / 2], axis[:-1] + steps / 2, [axis[-1] + steps[-1] / 2]])
-    detector, errors = checked.expected(resolution_of(spectra.given.signal))
+    detector, errors = checked.expected(resolution_of(spectra.series.signal))
     calibration = calibrate(spectrum, edges, families, detector, errors)
     return calibration, build(calibration, axis, spectra.axis.size, channels.start)
 

@@ -1,4 +1,4 @@
-"""Result: what a quantification found, its table, and what makes it one to be distrusted."""
+"""Result: what a quantification found, its table, and the flags of what is not to be trusted."""
 
 from __future__ import annotations
 

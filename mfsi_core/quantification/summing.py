@@ -17,7 +17,7 @@ from lbj.frame import Frame
 
 from ..geometry.registration import Registration
 from ..series.axis import centres
-from ..series.series import Series, is_journal, series
+from ..series.series import Series, as_series, is_journal
 
 BAND_BYTES = 2**27  # of a cube that is held at a time
 TILE = 16384  # pixels whose filtered counts stay in cache
@@ -30,7 +30,7 @@ class Spectra:
 
     Attributes
     ----------
-    given : Series
+    series : Series
     axis : (C,) array
         Centres of the channels, eV.
     shape : (int, int)
@@ -43,7 +43,7 @@ class Spectra:
         Whose workers decode the frames, and sum them where they are aligned.
     """
 
-    given: Series
+    series: Series
     axis: Floats
     shape: tuple[int, int]
     registration: Registration | None
@@ -58,7 +58,7 @@ class Spectra:
         from ..cluster.pieces import decoded
 
         if self.registration is None:
-            for frame in self.given if self.client is None else decoded(self.client, self.given):
+            for frame in self.series if self.client is None else decoded(self.client, self.series):
                 if isinstance(frame, Events):
                     yield 0, frame
                 else:
@@ -66,7 +66,7 @@ class Spectra:
             return
         for band in bands:
             part = (band, slice(None))
-            yield band.start, accumulate(self.given, self.registration, region=part, client=self.client)
+            yield band.start, accumulate(self.series, self.registration, region=part, client=self.client)
 
     def sums(self, labels: NDArray[np.int32], chips: int, bin_of: NDArray[np.int32], bins: int) -> Floats:
         """Counts of every chip in every bin: (chips, bins) float64."""
@@ -136,11 +136,11 @@ def spectra_in(source: Any, signal: Any, registration: Registration | None, clie
     metadata: dict[str, Any] = {}
     first = source[0] if isinstance(source, list) and source else source
     if is_journal(source) or isinstance(first, Frame):
-        given = series(source, signal)
+        series = as_series(source, signal)
         metadata = dict((first.journal if isinstance(first, Frame) else source).metadata)
     else:
-        given = _arrays(source, signal)
-    declared = given.signal
+        series = _arrays(source, signal)
+    declared = series.signal
     if declared.kind == "image" or len(declared.shape) != 3:
         raise UsageError(f"quantification needs spectra (Y, X, C), got {declared.kind} of shape {declared.shape}")
     axis = centres(declared)
@@ -152,22 +152,22 @@ def spectra_in(source: Any, signal: Any, registration: Registration | None, clie
         )
     if axis.size < 16 or not (np.diff(axis) > 0).all():
         raise UsageError(f"quantification needs at least 16 channels of rising energy, got {axis.size}")
-    return Spectra(given, axis, given.shape, registration, metadata, client)
+    return Spectra(series, axis, series.shape, registration, metadata, client)
 
 
 def _arrays(source: Any, signal: Any) -> Series:
     """Events or cubes with the energy axis of a Signal."""
     if isinstance(source, Events) or getattr(source, "ndim", 0) == 3:
         source = [source]
-    given = series(source, "data")
+    series = as_series(source, "data")
     if not isinstance(signal, Signal):
-        return given
-    if given.signal.kind == "image" or signal.channels != given.signal.channels:
-        raise UsageError(f"signal {signal.name!r} declares {signal.shape}, the data are {given.signal.shape}")
-    axes = [*given.signal.axes[:-1], signal.axes[-1]]
+        return series
+    if series.signal.kind == "image" or signal.channels != series.signal.channels:
+        raise UsageError(f"signal {signal.name!r} declares {signal.shape}, the data are {series.signal.shape}")
+    axes = [*series.signal.axes[:-1], signal.axes[-1]]
     return Series(
-        given.data,
-        Signal(signal.name, given.signal.kind, given.signal.shape, axes=axes, metadata=signal.metadata),
+        series.data,
+        Signal(signal.name, series.signal.kind, series.signal.shape, axes=axes, metadata=signal.metadata),
     )
 
 

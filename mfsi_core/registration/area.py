@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj.array_types import Floats, Singles
+from lbj.array_types import Floats, Mask, Singles
 
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, Hops, find_hops, shortened, steadied
@@ -82,7 +82,41 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     good = np.flatnonzero(np.isfinite(error))
     if good.size < 2 or min(rows, columns) < SMALLEST:
         return out
-    images, place = stack if good.size == frames else stack[good], shift[good]
+    images = stack if good.size == frames else stack[good]
+    found = _lattice_settled(images, shift[good], before)
+    bad = strange_rows(found.laid)
+    foreign = np.asarray(bad.all(axis=1))
+    images = _parts_left_out(images, found, bad, error[good])
+    _flag(out, good, images, found, bad)
+    out.error[good] = found.fitted.error
+    found.laid = Laid(images, found.fitted.modes)
+    modes = _believed(out, good, found, rows)
+    far = _warn_of_lattice(found.hops, found.place)
+    shares = sight(found.laid)
+    if not shares.any() and not _keeps_still(found.fitted.modes):
+        shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
+    out.covariance = covariance(out.error, shares)
+    modes = _seen_only(modes, out, good, shares, found.hops, far=far)
+    whole = np.zeros((frames, *modes.shape[1:]))
+    whole[good] = modes
+    out.displacement = Rows(whole, columns)
+    out.error[good[foreign]] = np.inf
+    out.fitted = found.fitted if good.size == frames and not foreign.any() else None
+    return out
+
+
+@dataclass
+class _Fit:
+    """Where the frames lie, as far as it is found: field of the rows, shifts of frames (N, 2), px, and hops left."""
+
+    fitted: Field
+    place: Floats
+    hops: Hops
+    laid: Laid
+
+
+def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _Fit:
+    """Fit the rows, and again while frames are found a lattice vector off."""
     fitted = register_rows(images, place, before)
     for _ in range(ROUNDS):
         laid = Laid(images, fitted.modes)
@@ -96,41 +130,58 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         fitted, place = even, even.modes[:, :, 0].mean(axis=1)
     if even is not None or hops.shift.any():
         laid = Laid(images, fitted.modes)
-    bad = strange_rows(laid)
-    foreign = bad.all(axis=1)
-    partly = np.asarray(bad.any(axis=1) & ~foreign)
+    return _Fit(fitted, place, hops, laid)
+
+
+def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
+    """Fit again without the rows that show something else; the images with NaN there.
+
+    Frames that are `bad` as a whole stay as they are. Where no row is bad and none moves, the field is that of whole
+    frames.
+    """
+    partly = np.asarray(bad.any(axis=1) & ~bad.all(axis=1))
     if partly.any():
         images = images.copy()
         images[bad & partly[:, None]] = np.nan
-        place = fitted.modes[:, :, 0].mean(axis=1)
-        place[partly] = [_where(one, ~rows) for one, rows in zip(fitted.modes[partly], bad[partly], strict=True)]
-        fitted = register_rows(images, place)
-    elif not hops.shift.any() and _keeps_still(fitted.modes):
-        fitted = _whole(fitted, place, error[good])
-    doubted = (fitted.trust < TRUSTED) & ~bad & np.array([np.isfinite(image).any(axis=1) for image in images])
-    for chosen, text in ((bad & partly[:, None], OTHER), (doubted, DOUBTED)):
+        modes = found.fitted.modes
+        place = modes[:, :, 0].mean(axis=1)
+        place[partly] = [_where(one, ~rows) for one, rows in zip(modes[partly], bad[partly], strict=True)]
+        found.place, found.fitted = place, register_rows(images, place)
+    elif not found.hops.shift.any() and _keeps_still(found.fitted.modes):
+        found.fitted = _whole(found.fitted, found.place, error)
+    return images
+
+
+def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad: Mask) -> None:
+    """Say of each frame which of its rows, or whether all of it, are not to be trusted."""
+    foreign = np.asarray(bad.all(axis=1))
+    doubted = (found.fitted.trust < TRUSTED) & ~bad & np.array([np.isfinite(image).any(axis=1) for image in images])
+    for chosen, text in ((bad & ~foreign[:, None], OTHER), (doubted, DOUBTED)):
         for n in np.flatnonzero(chosen.any(axis=1)):
             out.flags[good[n]].append(f"rows {spans(np.flatnonzero(chosen[n]))} {text}")
     for n in np.flatnonzero(foreign):
         out.flags[good[n]].append(ELSEWHERE)
-    for n in _standing_apart(place):
+    for n in _standing_apart(found.place):
         out.flags[good[n]].append(APART)
         _warn(
             f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
         )
-    out.error[good] = fitted.error
-    laid = Laid(images, fitted.modes)
-    shares = sight(laid)
-    if not shares.any() and not _keeps_still(fitted.modes):
-        shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
-    if _rows_are_worse(laid, place):
-        modes = _shifted(place, rows)
-        out.error[good] = np.hypot(fitted.error, np.maximum(_own(fitted.modes), UNKNOWN))
+
+
+def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Floats:
+    """Modes of the displacements, of the rows or, where these explain the frames worse, of whole frames."""
+    if _rows_are_worse(found.laid, found.place):
+        out.error[good] = np.hypot(found.fitted.error, np.maximum(_own(found.fitted.modes), UNKNOWN))
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
-    else:
-        modes = with_shear(fitted.modes)
-        if not fitted.known_hum:
-            _warn_of_hum(fitted)
+        return _shifted(found.place, rows)
+    modes = with_shear(found.fitted.modes)
+    if not found.fitted.known_hum:
+        _warn_of_hum(found.fitted)
+    return modes
+
+
+def _warn_of_lattice(hops: Hops, place: Floats) -> bool:
+    """Warn where frames may be taken for a period of the scene apart; whether they lie farther apart than half of it."""
     if hops.period < SHORT:
         _warn(
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
@@ -150,7 +201,11 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
             f"{hops.resembling:.1f} px: some frames may lie as much off, taken there by distortions of the scan that "
             "turn from frame to frame, such as a slow hum"
         )
-    out.covariance = covariance(out.error, shares)
+    return far
+
+
+def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats, hops: Hops, *, far: bool) -> Floats:
+    """Modes without what cannot be seen, of which, and of ties, is warned."""
     if not shares.any():
         _warn(
             "what the frames show is mostly noise: shifts may be off by more than any estimate, the predicted error "
@@ -159,11 +214,11 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     elif np.isinf(out.covariance[good]).any():
         values, vectors = np.linalg.eigh(shares)
         blind = vectors[:, np.argmin(values)]
-        modes = modes - (modes @ blind)[..., None] * blind
         _warn(
             f"the scene looks the same when moved along ({blind[0]:.2f}, {blind[1]:.2f}) (y, x), as fringes, an edge "
             "or a wire do: displacement along it cannot be seen and is zero"
         )
+        return np.asarray(modes - (modes @ blind)[..., None] * blind)
     elif hops.tied:
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
@@ -175,12 +230,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
             f"moving all frames from one on by a lattice vector fits as well, from frames "
             f"{spans([good[cut] for cut, _ in hops.tied])} on: {told}"
         )
-    whole = np.zeros((frames, *modes.shape[1:]))
-    whole[good] = modes
-    out.displacement = Rows(whole, columns)
-    out.error[good[foreign]] = np.inf
-    out.fitted = fitted if good.size == frames and not foreign.any() else None
-    return out
+    return modes
 
 
 def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:

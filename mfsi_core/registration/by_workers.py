@@ -1,4 +1,4 @@
-"""Areas: `register` by workers, an area each."""
+"""By workers: `register` on a cluster, an area a worker."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from scipy import fft
 
 from lbj.array_types import Floats, Mask, Singles
 
+from ..geometry.bilinear import share_of
 from .rigid.pairs import noise_filter
 from .rows.kernels import displaced
 from .threads import summed
@@ -28,7 +29,7 @@ class Laid:
     images : (N, Y, X) float32
         NaN where a pixel is missing.
     modes : (N, Y, K, 2)
-        Displacements of the rows, px, as `rowlocked.field.Field.modes`.
+        Displacements of the rows, px, as `rows.field.Field.modes`.
 
     Attributes
     ----------
@@ -152,8 +153,7 @@ def _splat(image: Any, field: Any, corner: Any, total: Any, weight: Any) -> None
             if top < 0 or left < 0 or top > total.shape[0] - 2 or left > total.shape[1] - 2:
                 continue
             fy, fx = py - top, px - left
-            for a in range(2):
-                for b in range(2):
-                    share = (fy if a else 1 - fy) * (fx if b else 1 - fx)
-                    total[top + a, left + b] += share * value
-                    weight[top + a, left + b] += share
+            for one in range(4):
+                row, column, share = top + one // 2, left + one % 2, share_of(one, fy, fx)
+                total[row, column] += share * value
+                weight[row, column] += share

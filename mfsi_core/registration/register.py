@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lbj import UsageError
 from lbj.array_types import Floats, Mask, Singles
+from lbj.frame import Recording
 
 from ..accumulation.mean import aligned_mean
 from ..geometry.registration import Registration
-from ..series.recording import Recording
 from ..series.scanned import scanned_of
 from ..series.selection import image_signal, reference_images, spectra_signal
 from ..series.series import is_journal
@@ -43,7 +43,7 @@ def register(
 
     Frames are first shifted as a whole, from many pairs (`rigid.align`); then each row is displaced by a smooth
     function of the position along it, to the maximum a posteriori of all frames together, with the jitter's covariance,
-    the noise and each frame's gain and background learned from the data (`rowlocked.field.row_locked`).
+    the noise and each frame's gain and background learned from the data (`rows.field.register_rows`).
 
     Parameters
     ----------
@@ -204,18 +204,18 @@ def _share(area: NDArray[Any], name: int | None, known: NDArray[np.bool_], field
 
 
 def _of_journal(journal: Recording, signal: str | None, regions: Any) -> tuple[Floats, Any, Any, Mask | None]:
-    guide = image_signal(journal, signal)
+    reference_signal = image_signal(journal, signal)
     spectra = None
-    if guide is None:
+    if reference_signal is None:
         spectra = spectra_signal(journal, None)
         if spectra is None:
             raise UsageError("the journal holds neither images nor spectra to register")
     if len(journal) == 0:
         raise UsageError("the journal holds no frame to register")
-    stack = reference_images(journal, guide, spectra)
+    stack = reference_images(journal, reference_signal, spectra)
     if regions is None:
         regions = [journal[i].region for i in range(len(journal))]
-    source = guide or spectra
+    source = reference_signal or spectra
     assert source is not None
     return stack, regions, source.to_field, scanned_of(journal, source)
 

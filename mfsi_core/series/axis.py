@@ -1,4 +1,4 @@
-"""Axis: energies of channels, windows on them, and sizes of pixels, as a signal's axes state them."""
+"""Axis: energies of channels, windows on them, where the zero strobe ends, and sizes of pixels, by a signal's axes."""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ import lbj
 from lbj import Signal
 from lbj.archive.convert import base_name
 from lbj.codings import LOSSY, split
+from lbj.creating import begin
+from lbj.frame import Frame
 from lbj.outputs import digest, new_journal
 from lbj.reader import Journal
 from lbj.signal import DEFAULT_CODING
-from lbj.writer import begin
 
 
 def origin(journal: Journal, path: str | os.PathLike, notes: list[str]) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def copied(
         yield writer
 
 
-def stored(journal: Journal, frame: Any, names: list[str]) -> dict[str, Any]:
+def stored(journal: Journal, frame: Frame, names: list[str]) -> dict[str, Any]:
     """Data of a frame's signals, as `lbj.Writer.append` takes them."""
     events = {name for name in names if journal.signals[name].kind == "events"}
     return {name: frame.events(name) if name in events else frame.array(name) for name in names}

@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 
 from lbj.array_types import Floats
+from lbj.frame import Recording
 
 from .axis import Pixel, above_strobe, pixel_size
-from .recording import Recording
 from .series import Series, is_journal
 
 ELECTRON = 1.602176634e-19  # C
 
 
-def doses(source: Any, given: Series) -> tuple[Floats, str]:
+def doses(source: Any, series: Series) -> tuple[Floats, str]:
     """Dose of every frame, mean over its field, and its unit.
 
     e/Å² by probe (or screen) current, dwell time and pixel, times the share that was scanned; else X-ray counts.
     """
     if is_journal(source):
-        pixel = _pixel(source, given)
-        known = [dose_per_frame(source[index].known, pixel) for index in range(len(given))]
+        pixel = _pixel(source, series)
+        known = [dose_per_frame(source[index].known, pixel) for index in range(len(series))]
         if None not in known:
-            share = 1.0 if given.recorded is None else given.recorded.mean(axis=(1, 2))
+            share = 1.0 if series.recorded is None else series.recorded.mean(axis=(1, 2))
             return np.array(known, float) * share, "e/Å²"
-    first = above_strobe(given.signal)
-    spectra = (frame.spectrum() if given.sparse else np.sum(frame, axis=(0, 1), dtype=float) for frame in given)
+    first = above_strobe(series.signal)
+    spectra = (frame.spectrum() if series.sparse else np.sum(frame, axis=(0, 1), dtype=float) for frame in series)
     return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"
 
 
@@ -67,6 +67,6 @@ def dwell_time(attributes: Mapping[str, Any]) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _pixel(journal: Recording, given: Series) -> Pixel | None:
-    sizes = [pixel_size(signal) for signal in (given.signal, *journal.signals.values()) if not signal.static]
+def _pixel(journal: Recording, series: Series) -> Pixel | None:
+    sizes = [pixel_size(signal) for signal in (series.signal, *journal.signals.values()) if not signal.static]
     return next((size for size in sizes if size), None)

@@ -8,10 +8,10 @@ import numpy as np
 
 from lbj import Signal, UsageError
 from lbj.array_types import Floats
+from lbj.frame import Frame, Recording
 
 from .axis import even_axis, width
 from .moving import move
-from .recording import Recording
 
 WHOLE = 1e-7  # a move this near to a whole number of channels is one
 
@@ -36,7 +36,7 @@ class Shifts:
             and signal.shape == self._signal.shape[:-1] and signal.of in (None, name, *self._members)
         ]  # fmt: skip
 
-    def of(self, frame: Any) -> Floats:
+    def of(self, frame: Frame) -> Floats:
         """Shift of a frame, eV: () or, where an image of that role holds those of its pixels, (Y, X).
 
         Where a pixel's shift is not finite, the frame's attribute ``energy_shift`` holds.
@@ -56,14 +56,14 @@ class Shifts:
         pixels = frame.array(stored[0]).astype(float)
         return np.where(np.isfinite(pixels), pixels, one)
 
-    def stated(self, frame: Any) -> bool:
+    def has_shifts(self, frame: Frame) -> bool:
         """Whether a frame states energy shifts for any of the detectors."""
         value = frame.energy_shift
         names = (self._name, *self._members)
         said = [value.get(name) for name in names] if isinstance(value, dict) else [value]
         return any(map(_number, said)) or any(plane in frame.names for plane in self._planes)
 
-    def moved(self, frame: Any, *, nearest: bool = False) -> Any:
+    def moved(self, frame: Frame, *, nearest: bool = False) -> Any:
         """Data of the signal in a frame, on the signal's axis; see `moving.move`.
 
         `nearest` moves by the nearest whole number of channels, which keeps counts whole and their noise independent.
@@ -72,7 +72,7 @@ class Shifts:
         data = frame.events(name) if self._signal.kind == "events" else frame.array(name)
         return data if self._signal.kind == "image" else moved(data, self.of(frame), self._signal, nearest=nearest)
 
-    def _attribute(self, frame: Any) -> float:
+    def _attribute(self, frame: Frame) -> float:
         """Attribute ``energy_shift``: a number holds for all signals, an object for those that it names."""
         value = frame.energy_shift
         if isinstance(value, dict):

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from lbj import Signal
 from lbj.array_types import Mask
 from lbj.events import Events
+from lbj.frame import Frame, Recording
 
-from .recording import Recording
 
-
-def scanned(frame: Any, signal: Signal) -> Mask | None:
+def scanned(frame: Frame, signal: Signal) -> Mask | None:
     """Pixels of a signal that were scanned in a frame.
 
     Parameters
@@ -59,7 +58,7 @@ def blanked(data: Any, mask: Mask | None) -> Any:
     return np.where(mask if data.ndim == mask.ndim else mask[..., None], data, data.dtype.type(0))
 
 
-def left_out(frame: Any, signal: Signal) -> float:
+def left_out(frame: Frame, signal: Signal) -> float:
     """Sum of what a frame stores in pixels that were not scanned: counts, or the magnitudes of other values."""
     mask = scanned(frame, signal)
     if mask is None:
@@ -70,7 +69,7 @@ def left_out(frame: Any, signal: Signal) -> float:
     return float(np.nansum(np.abs(frame.array(signal.name)[~mask])))
 
 
-def _number(frame: Any, name: str) -> int | None:
+def _number(frame: Frame, name: str) -> int | None:
     """How many pixels were scanned; None where nothing (or nothing of the right type) is said."""
     value = frame.scanned_pixels
     if isinstance(value, dict):

@@ -9,11 +9,11 @@ import numpy as np
 
 from lbj import Frame, Signal, UsageError
 from lbj.array_types import Floats
+from lbj.frame import Recording
 from lbj.progress import track
 
 from .axis import above_strobe
 from .energy_shifts import Shifts
-from .recording import Recording
 from .scanned import scanned
 
 
@@ -37,6 +37,14 @@ class View:
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[index] for index in range(len(self)))
+
+    def static(self, name: str) -> Any:
+        """Data of a static signal of the journal."""
+        return self._journal.static(name)
+
+    def statics(self) -> dict[str, Frame]:
+        """By static signal of the journal, the pseudo-frame that holds its data."""
+        return self._journal.statics()
 
 
 def spectra_signal(journal: Recording, name: str | None) -> Signal | None:
@@ -69,29 +77,31 @@ def image_signal(journal: Recording, name: str | None) -> Signal | None:
     return next((item for item in images if item.name == "HAADF"), images[0] if images else None)
 
 
-def reference_images(journal: Recording, guide: Signal | None, signal: Signal | None, *, quiet: bool = True) -> Floats:
-    """Images (N, Y, X) to register the frames by: those of `guide`, else the sums of the spectra of `signal`."""
-    source = guide or signal
+def reference_images(
+    journal: Recording, reference_signal: Signal | None, signal: Signal | None, *, quiet: bool = True
+) -> Floats:
+    """Images (N, Y, X) to register by: those of `reference_signal`, else the sums of the spectra of `signal`."""
+    source = reference_signal or signal
     assert source is not None
     stack = np.empty((len(journal), source.shape[0], source.shape[1]))
     for i in track(range(len(journal)), "images", quiet=quiet):
-        stack[i] = reference_image(journal[i], guide, signal)
+        stack[i] = reference_image(journal[i], reference_signal, signal)
     return stack
 
 
-def reference_image(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
+def reference_image(frame: Frame, reference_signal: Signal | None, signal: Signal | None) -> Floats:
     """Image of one frame; NaN where it has none, or was not scanned."""
-    source = guide if guide is not None else signal
+    source = reference_signal if reference_signal is not None else signal
     assert source is not None
-    seen, image = scanned(frame, source), _image(frame, guide, signal)
+    seen, image = scanned(frame, source), _image(frame, reference_signal, signal)
     return image if seen is None or seen.shape != image.shape else np.where(seen, image, np.nan)
 
 
-def _image(frame: Any, guide: Signal | None, signal: Signal | None) -> Floats:
-    if guide is not None:
-        if guide.name not in frame.names:
-            return np.full(guide.shape, np.nan)
-        return np.asarray(frame.array(guide.name), float)
+def _image(frame: Frame, reference_signal: Signal | None, signal: Signal | None) -> Floats:
+    if reference_signal is not None:
+        if reference_signal.name not in frame.names:
+            return np.full(reference_signal.shape, np.nan)
+        return np.asarray(frame.array(reference_signal.name), float)
     assert signal is not None
     data = Shifts(frame.journal.signals, signal.name).moved(frame, nearest=True)
     if signal.kind == "spectra":

@@ -1,4 +1,4 @@
-"""Sources: one signal of a series, whatever it was given as."""
+"""Series: one signal, frame by frame and on one energy axis, whatever it was given as."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from lbj import Signal, UsageError
 from lbj.array_types import Floats, Mask
 from lbj.events import Events
-from lbj.frame import Frame
+from lbj.frame import Frame, Recording
 
 from .energy_shifts import Shifts, moved
-from .recording import Recording
 from .scanned import blanked, scanned, scanned_of
 from .selection import View
 
@@ -28,8 +27,8 @@ class Series:
     Attributes
     ----------
     data : sequence
-        Events or arrays, moved onto the signal's axis where energies are shifted (`shifts.moved`), without what stands
-        in pixels that were not scanned; a journal reads its frames when they are asked for.
+        Events or arrays, moved onto the signal's axis where energies are shifted (`energy_shifts.moved`), without what
+        stands in pixels that were not scanned; a journal reads its frames when they are asked for.
     signal : Signal
         Declaration; made up from the data's shape where the source has none.
     recorded : (N, Y, X) array of bool, or None
@@ -151,7 +150,7 @@ def is_journal(source: Any) -> bool:
     return hasattr(source, "signals") and hasattr(source, "__getitem__")
 
 
-def series(source: Any, signal: str | Signal | None = "EDX", energy_shift: Any = None) -> Series:
+def as_series(source: Any, signal: str | Signal | None = "EDX", energy_shift: Any = None) -> Series:
     """Return one signal of a source, its spectra on one energy axis.
 
     Parameters
@@ -171,9 +170,9 @@ def series(source: Any, signal: str | Signal | None = "EDX", energy_shift: Any =
         If the journal lacks the signal, it has more than two navigation axes, frames differ in shape, or the shifts do
         not fit; later, if spectra are to be shifted whose axis is not even and in eV.
     """
-    given = source if isinstance(source, Series) else _of_journal(source, signal, stored=energy_shift is None)
-    given = _of_arrays(source, signal) if given is None else given
-    return given if energy_shift is None else _shifted(given, energy_shift)
+    series = source if isinstance(source, Series) else _of_journal(source, signal, stored=energy_shift is None)
+    series = _of_arrays(source, signal) if series is None else series
+    return series if energy_shift is None else _shifted(series, energy_shift)
 
 
 def _of_journal(source: Any, signal: str | Signal | None, *, stored: bool) -> Series | None:
@@ -213,20 +212,20 @@ def _of_arrays(source: Any, signal: str | Signal | None) -> Series:
     return Series(data, Signal("data", kind, shape))
 
 
-def _shifted(given: Series, energy_shift: Any) -> Series:
+def _shifted(series: Series, energy_shift: Any) -> Series:
     """Series shifted as told, where anything is."""
     shift = np.asarray(energy_shift, float)
     if shift.ndim == 0:
-        shift = np.full(len(given), shift)
-    if shift.shape not in ((len(given),), (len(given), *given.shape)):
+        shift = np.full(len(series), shift)
+    if shift.shape not in ((len(series),), (len(series), *series.shape)):
         raise UsageError(
-            f"energy_shift of shape {shift.shape} does not fit {len(given)} frames of {given.shape} pixels"
+            f"energy_shift of shape {shift.shape} does not fit {len(series)} frames of {series.shape} pixels"
         )
     if not shift.any():
-        return given
-    if given.signal.kind == "image":
-        raise UsageError(f"{given.signal.name!r} is an image, which has no energies to shift")
-    return replace(given, data=_Shifted(given.data, shift.reshape(len(given), -1), given.signal))
+        return series
+    if series.signal.kind == "image":
+        raise UsageError(f"{series.signal.name!r} is an image, which has no energies to shift")
+    return replace(series, data=_Shifted(series.data, shift.reshape(len(series), -1), series.signal))
 
 
 def _check_axes(navigation: tuple[int, ...], name: str) -> None:

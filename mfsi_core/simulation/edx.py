@@ -1,4 +1,4 @@
-"""Ground truth: a drifting, jittering crystal recorded as a series of EDX events and HAADF images."""
+"""Simulated EDX: a drifting, jittering crystal recorded as a series of EDX events and HAADF images."""
 
 from __future__ import annotations
 
@@ -198,9 +198,9 @@ def simulate(
     scene : str
         One of `scene.SCENES`.
     distortions : sequence
-        Further displacements of the rows, as of `simulation_scan`.
+        Further displacements of the rows, as `scan` makes them.
     disturbances : sequence
-        Of the image, in turn, as of `simulation_image`.
+        Of the image, in turn, as `image` makes them.
 
     Returns
     -------

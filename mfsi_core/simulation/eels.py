@@ -1,4 +1,4 @@
-"""Ground truth for EELS: a crystal's core loss and low loss, with detector noise, energy drift and a fixed pattern."""
+"""Simulated EELS: a crystal's core loss and low loss, with detector noise, energy drift and a fixed pattern."""
 
 from __future__ import annotations
 
@@ -237,13 +237,7 @@ def simulate_eels(
     pattern = np.exp(rng.normal(0, fixed_pattern, channels))
     displacement = np.cumsum(rng.normal(0, walk, (frames, 2)), axis=0)
     displacement -= displacement.mean(axis=0)
-    plane_axes = [{"name": n, "scale": CELL / 12.0, "offset": 0.0, "units": "m"} for n in ("y", "x")]
-    energy = {"name": "energy", "offset": OFFSET, "scale": DISPERSION, "units": "eV"}
-    signals = [Signal("EELS", "spectra", (*shape, channels), dtype="float32", axes=[*plane_axes, energy])]
-    if low_loss:
-        low = {"name": "energy", "offset": LOW_OFFSET, "scale": LOW_DISPERSION, "units": "eV"}
-        signals.append(Signal("EELS-LL", "spectra", (*shape, low_channels), dtype="float32", axes=[*plane_axes, low]))
-    signals.append(Signal("HAADF", "image", shape, dtype="uint16", axes=plane_axes))
+    signals = _signals(shape, channels, low_channels if low_loss else None)
     return EelsSimulation(
         shape=shape, axis=axis, low_axis=low_axis, maps=still.maps, background=still.background,
         shapes={name: edge_shape(axis, onset) for name, (onset, _) in edges.items()},
@@ -252,3 +246,14 @@ def simulate_eels(
         fields=fields, shift=shift, pattern=pattern, signals=signals, gain=gain, read_noise=read_noise,
         flicker=flicker, seed=seed,
     )  # fmt: skip
+
+
+def _signals(shape: tuple[int, int], channels: int, low_channels: int | None) -> list[Signal]:
+    """Declarations of what is recorded."""
+    space = [{"name": n, "scale": CELL / 12.0, "offset": 0.0, "units": "m"} for n in ("y", "x")]
+    energy = {"name": "energy", "offset": OFFSET, "scale": DISPERSION, "units": "eV"}
+    signals = [Signal("EELS", "spectra", (*shape, channels), dtype="float32", axes=[*space, energy])]
+    if low_channels is not None:
+        low = {"name": "energy", "offset": LOW_OFFSET, "scale": LOW_DISPERSION, "units": "eV"}
+        signals.append(Signal("EELS-LL", "spectra", (*shape, low_channels), dtype="float32", axes=[*space, low]))
+    return [*signals, Signal("HAADF", "image", shape, dtype="uint16", axes=space)]

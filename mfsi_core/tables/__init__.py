@@ -6,5 +6,5 @@ lines.py           X-ray lines: energies, weights, and the choice of the line th
 make_constants.py  write `attenuation.csv` and `atomic_weights.csv`; needs xraylib
 make_edges.py      write `edges.csv`, the table of EELS edges: `python -m mfsi_core.tables.make_edges`; needs xraylib
 make_lines.py      write `lines.csv`, the table of X-ray lines: `python -m mfsi_core.tables.make_lines`; needs xraylib
-rows.py            rows of the tables that come with the package
+rows.py            rows of the tables that come with the package, and the refusal of elements that they do not know
 """

@@ -6,10 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from lbj import UsageError
 from lbj.array_types import Floats
 
-from .rows import table_rows
+from .rows import check_elements, table_rows
 
 
 @lru_cache(maxsize=1)
@@ -35,8 +34,7 @@ def atomic_weight(element: str) -> float:
     UsageError
         If the element is not in the table.
     """
-    if element not in _weights():
-        raise UsageError(f"no atomic weight is known for {element!r}; expected a symbol from H to U, such as 'Ti'")
+    check_elements([element], _weights(), "atomic weight is")
     return _weights()[element]
 
 

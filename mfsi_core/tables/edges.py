@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lbj import UsageError
-
 from .lines import RARE
-from .rows import table_rows
+from .rows import check_elements, table_rows
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ def edges_of(element: str, low: float = 0.0, high: float = math.inf) -> list[Edg
     UsageError
         If the table does not know the element.
     """
-    if element not in edge_table():
-        raise UsageError(f"no edges are known for {element!r}; expected a symbol from Li to U, such as 'Ti'")
+    check_elements([element], edge_table(), "edges are")
     return [edge for edge in edge_table()[element] if low <= edge.energy <= high]
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from lbj import UsageError
 
-from .rows import table_rows
+from .rows import check_elements, table_rows
 
 MN_KA = 5895.0
 LEAST_OVERVOLTAGE = 1.5
@@ -69,11 +69,7 @@ def check_symbols(elements: Iterable[str]) -> None:
     UsageError
         Naming them.
     """
-    unknown = sorted(set(elements) - set(_table()))
-    if unknown:
-        raise UsageError(
-            f"no X-ray lines are known for {', '.join(map(repr, unknown))}; expected symbols from B to U, such as Ti"
-        )
+    check_elements(elements, _table(), "X-ray lines are")
 
 
 def lines_of(element: str, low: float = 0.0, high: float = math.inf) -> list[Line]:

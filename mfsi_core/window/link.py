@@ -19,7 +19,7 @@ class Link:
     folder : path
         Of the session.
     instrument : str
-        Its name, see `instruments.find`.
+        Its name, see `instruments.finding.find`.
     options : dict
         Its options.
 

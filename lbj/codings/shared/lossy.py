@@ -104,7 +104,7 @@ def seed(array: NDArray) -> int:
     return zlib.crc32(np.ascontiguousarray(array).data)
 
 
-def stated(flags: int, frame: Frame, chi2: float, worst: float) -> bytes:
+def head(flags: int, frame: Frame, chi2: float, worst: float) -> bytes:
     """Beginning of a lossy block."""
     noise = frame.noise
     return bytes([flags]) + STATED.pack(

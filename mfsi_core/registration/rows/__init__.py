@@ -2,7 +2,7 @@
 
 drift.py     what all frames share, which registration cannot see: the shear by a steady drift, and a synchronous hum
 field.py     displacement of every row of every frame, estimated together with the scene
-hum.py       a hum among the rows' displacements, whose frequency is found and whose phase is each frame's own
+hum.py       a mains hum among the rows' displacements, whose frequency is found and whose phase is each frame's own
 jitter.py    prior of the rows' displacements, learned from the rows, and their posterior
 kernels.py   the scene as a cubic B-spline, seen from the displaced pixels of one frame, in single precision
 scene.py     the scene that all frames sampled, freed of noise, as knots of a cubic B-spline

@@ -1,4 +1,4 @@
-"""Lines: a hum among the rows' displacements, whose frequency is found and whose phase is each frame's own."""
+"""Hum: a mains hum among the rows' displacements, whose frequency is found and whose phase is each frame's own."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def path(tmp_path):
     metadata = {"title": "grain 3 of Jane Doe", "beam_energy": 2e5, "operator": "Jane Doe", "microscope": "Titan"}
     source = {"name": "jdoe_2026.emd", "files": [{"name": "jdoe_2026.emd", "sha256": "0" * 64}],
               "notes": ["read from C:\\Users\\jdoe\\data\\jdoe_2026.emd", "write to jane@example.org"]}  # fmt: skip
-    with lbj.writer.begin(out, signals("raw"), metadata, source=source) as writer:
+    with lbj.creating.begin(out, signals("raw"), metadata, source=source) as writer:
         writer.put_static("survey", np.ones((9, 9), np.uint16))
         writer.put_static("survey", np.eye(9, dtype=np.uint16))
         for i in range(3):

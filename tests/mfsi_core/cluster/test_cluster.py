@@ -18,7 +18,7 @@ from mfsi_core.cluster.client import ClusterError
 from mfsi_core.cluster.pieces import cut
 from mfsi_core.components.moments import Moments
 from mfsi_core.series.selection import View
-from mfsi_core.series.series import series
+from mfsi_core.series.series import as_series
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*unclosed.*:ResourceWarning")
@@ -153,14 +153,14 @@ def test_dense_frames_sum_to_the_same_in_any_order(journal, name, method):
 
 
 def test_tasks_carry_a_path_and_numbers(journal):
-    pieces = cut(series(journal, "EDX"), 3)
+    pieces = cut(as_series(journal, "EDX"), 3)
     assert [piece.frames for piece in pieces] == [[0, 1], [2, 3], [4, 5, 6]]
     assert {piece.path for piece in pieces} == {journal.path}
     text = pickle.dumps(pieces)
     assert len(text) < 5000
     for piece, frames in zip(pickle.loads(text), ([0, 1], [2, 3], [4, 5, 6]), strict=True):
         for found, n in zip(piece, frames, strict=True):
-            expected = series(journal, "EDX").data[n]
+            expected = as_series(journal, "EDX").data[n]
             np.testing.assert_array_equal(found.count, expected.count)
             np.testing.assert_array_equal(found.channel, expected.channel)
 

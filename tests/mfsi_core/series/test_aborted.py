@@ -12,7 +12,7 @@ from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session
 from mfsi_core.pipeline.align import register_journal
 from mfsi_core.pipeline.cube import write_cube
-from mfsi_core.series.series import series
+from mfsi_core.series.series import as_series
 
 SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
 ROWS, BEYOND = 25, 18  # whole rows of the last frame, and pixels of the next
@@ -95,7 +95,7 @@ def test_coverage_and_mean_images_of_a_journal(aborted):
     np.testing.assert_allclose(results.before[30:], whole[30:])
     for rows in (slice(4, 20), slice(28, 36)):  # the frames moved by a pixel or two, which the mean hardly feels
         assert results.after[rows, 4:-4].mean() == pytest.approx(whole[rows, 4:-4].mean(), rel=0.05)
-    one = registration_on(series(view, "EDX"), results.registration)
+    one = registration_on(as_series(view, "EDX"), results.registration)
     assert (one.recorded[4] == mask(order)).all()
 
 

@@ -14,7 +14,7 @@ from mfsi_core.pipeline.align import register_journal
 from mfsi_core.pipeline.maps import add_element_maps
 from mfsi_core.series.moving import SharedEvents, move
 from mfsi_core.series.selection import image_signal
-from mfsi_core.series.series import series
+from mfsi_core.series.series import as_series
 
 FRAMES, SHAPE, SCALE = 3, (6, 7, 700), 10.0
 LINES = {1740.0: 40.0, 4509.0: 30.0, 4932.0: 4.0}  # Si and Ti, counts a pixel and frame
@@ -88,7 +88,7 @@ STILL = mfsi_core.Registration.rigid(np.zeros((FRAMES, 2)), SHAPE[:2])
 
 def test_a_series_hands_out_frames_on_one_axis(pair):
     true, moved, name = pair
-    for right, found in zip(series(true, name), series(moved, name), strict=True):
+    for right, found in zip(as_series(true, name), as_series(moved, name), strict=True):
         if name == "EDX":
             assert found == right
             assert found.count.dtype == np.uint32
@@ -201,8 +201,8 @@ def test_counts_stay_counts_for_the_test_of_components(tmp_path):
     cubes = spectra(np.random.default_rng(3))
     path = write(tmp_path / "a.lbj", cubes, "events", np.array([0.0, 0.33, -0.4]))
     with lbj.open(path) as journal:
-        assert not float(series(journal, "EDX").data[1].count[0]).is_integer()
-        assert series(journal, "EDX").nearest(1) == journal[1].events("EDX")
+        assert not float(as_series(journal, "EDX").data[1].count[0]).is_integer()
+        assert as_series(journal, "EDX").nearest(1) == journal[1].events("EDX")
         assert (mfsi_core.scree(journal).significant >= 1).all()
 
 
