@@ -181,7 +181,7 @@ def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Flo
 
 
 def _warn_of_lattice(hops: Hops, place: Floats) -> bool:
-    """Warn where frames may be taken for a period of the scene apart; whether their steps are longer than half of it."""
+    """Warn where frames may be taken for a period of the scene apart; whether they lie more than half of it apart."""
     if hops.period < SHORT:
         _warn(
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
