@@ -25,6 +25,7 @@ from .region import Region
 from .series import Host, Series
 from .settings import Settings
 
+PLACED = {"corner", "field"}  # controls that say where the region lies
 EVERY = 0.2  # s between writes of the state while frames come
 READY = 30.0  # s for which an instrument may take to be asked what it can do
 
@@ -119,7 +120,10 @@ class Recorder:
             Naming the control that is unknown or not what it should be; nothing is changed.
         """
         with self._lock:
-            self._settings = self._settings.changed(changes)
+            changed = self._settings.changed(changes)
+            if self.surveyed is not None and PLACED & set(changes):
+                surveys.check_within(changed, self.surveyed)
+            self._settings = changed
             self.log.add("settings", f"changed: {', '.join(sorted(changes))}", changed=sorted(changes))
             self._publish(now=True)
             return self.plan()

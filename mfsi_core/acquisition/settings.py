@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from dataclasses import field as new
 from functools import cached_property
@@ -13,7 +14,8 @@ from lbj.signal import finite
 
 from ..instruments.protocol import Exposure
 from ..planning import Plan, plan, quantity
-from ..tables.lines import check_symbols
+from ..tables.edges import edge_table
+from ..tables.lines import check_symbols, lines_of, symbols
 
 UNCOMPRESSED = {"events": "leb128", "spectra": "raw", "image": "raw"}
 QUANTITIES = {
@@ -117,6 +119,7 @@ class Settings:
         for name in ("signals", "on_completion", "on_failure", "elements"):
             self._set(name, _list(getattr(self, name), name, str, "text"))
         check_symbols(self.elements)
+        self._check_maps()
         self._set("energy_steps", [finite("energy_steps", v) for v in _list(self.energy_steps, "energy_steps")])
         for name in ("title", "image"):
             if not isinstance(getattr(self, name), str):
@@ -140,6 +143,18 @@ class Settings:
         for hook in (*self.on_completion, *self.on_failure):
             if not hook.startswith(HOOKS):
                 raise UsageError(f"what is done at the end begins with one of {', '.join(HOOKS)}, got {hook!r}")
+
+    def _check_maps(self) -> None:
+        """Make sure that the maps, on whose ratios a series waits, can be: a series would never end by them."""
+        for name in self.snr if isinstance(self.snr, dict) else ():
+            element = str(name).split("_")[0]
+            if re.fullmatch(r"\d+\.\d\dkeV", str(name)) and not self.elements:
+                continue  # a peak that is found
+            if element not in symbols() or name not in map_names(element):
+                known = f"; of {element} {', '.join(map_names(element))}" if element in symbols() else ", as Ti_Ka"
+                raise UsageError(f"snr: there is no map {name!r}; maps are named by line or edge{known}")
+            if self.elements and element not in self.elements:
+                raise UsageError(f"snr: {name} will not be mapped, the elements are {', '.join(self.elements)}")
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -207,6 +222,12 @@ class Settings:
     def patience(self) -> float:
         """S after which an instrument that does not answer is given up."""
         return self.time_out or 3 * self.plan.frame_time_with_overheads_s + 30.0
+
+
+def map_names(element: str) -> list[str]:
+    """Names that a map of an element may have: of its alpha lines and of its edges."""
+    lines = {f"{element}_{line.name[:2]}" for line in lines_of(element) if line.name[1] == "a"}
+    return [*sorted(lines), *(edge.name for edge in edge_table().get(element, []))]
 
 
 def _number(value: Any, name: str) -> Any:

@@ -8,8 +8,33 @@ from typing import Any
 
 import numpy as np
 
+from lbj import UsageError
+
 from ..instruments.protocol import Picture
 from .session_folder import SURVEY
+from .settings import Settings
+
+
+def check_within(settings: Settings, survey: Picture) -> None:
+    """Make sure that a region lies on the survey on which it is drawn; it may grow beyond by a pixel.
+
+    Raises
+    ------
+    UsageError
+        Saying where both lie.
+    """
+    low, begin = np.asarray(settings.corner), np.asarray(survey.corner)
+    high, end = low + np.asarray(settings.field), begin + np.array(np.shape(survey.image)) * survey.pixel
+    room = survey.pixel / 2 + settings.pixel  # of what is drawn, and of rounding
+    if (low < begin - room).any() or (high > end + room).any():
+        raise UsageError(
+            f"the region would lie from {_nm(low)} to {_nm(high)} nm (y, x), and the survey shows {_nm(begin)} to "
+            f"{_nm(end)} nm: make it smaller first, or take another survey"
+        )
+
+
+def _nm(place: Any) -> str:
+    return "(" + ", ".join(f"{value * 1e9:.4g}" for value in place) + ")"
 
 
 def keep(folder: Path, picture: Picture) -> None:

@@ -32,12 +32,17 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from ..window.link import Link
-    from ..window.server import WindowServer
+    from ..window.server import PAGE, WindowServer, served
 
     folder = Path(args.output).absolute()
     link = Link(folder, args.instrument, dict(_option(item) for item in args.option))
+    shown = served(folder)
+    if shown is not None:
+        show(shown, browser=not args.no_browser)
+        print("another program serves the window of this session, and goes on doing so", file=sys.stderr)
+        return 0
     with WindowServer(link, folder) as server:
-        open_page(server.page("acquire.html"), browser=not args.no_browser)
+        open_page(server.page(PAGE), browser=not args.no_browser)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -45,11 +50,16 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_page(address: str, *, browser: bool) -> None:
+def show(address: str, *, browser: bool) -> None:
     """Print an address, and open it."""
     print(address, flush=True)
     if browser and not webbrowser.open(address):
         print("no browser was found here: open the address above", file=sys.stderr)
+
+
+def open_page(address: str, *, browser: bool) -> None:
+    """Show a page that is served from now on."""
+    show(address, browser=browser)
     print("served to this machine until Ctrl-C", file=sys.stderr, flush=True)
 
 

@@ -38,7 +38,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--settle", type=float, default=1.0, metavar="SECONDS", help="for which a whole file does not change; default 1"
     )
-    parser.add_argument("--no-page", action="store_true", help="no window in the browser")
+    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     parser.set_defaults(run=_run)
 
 
@@ -46,7 +46,10 @@ def _run(args: argparse.Namespace) -> int:
     from ..acquisition import Recorder, Settings
     from ..acquisition.session_folder import files_taken
     from ..acquisition.settings import MOST_FRAMES
+    from ..host.calls import caller
     from ..instruments.folder import Folder
+    from ..window.server import PAGE, window
+    from .acquire import open_page
 
     folder = Path(args.folder)
     output = Path(args.output) if args.output else folder.absolute().with_name(f"{folder.absolute().name}-mfsi")
@@ -57,13 +60,8 @@ def _run(args: argparse.Namespace) -> int:
     instrument = Folder(path=folder, settle=args.settle, idle=args.idle, taken=files_taken(output))
     with Recorder(output, instrument, settings) as recorder, contextlib.ExitStack() as stack:
         print(f"watching {folder}; the journals are in {output}; end with Ctrl-C", flush=True)
-        if not args.no_page:
-            from ..host.calls import caller
-            from ..window.server import window
-            from .acquire import open_page
-
-            server = stack.enter_context(window(caller(recorder), output))
-            open_page(server.page("acquire.html"), browser=True)
+        server = stack.enter_context(window(caller(recorder), output))
+        open_page(server.page(PAGE), browser=not args.no_browser)
         return _follow(recorder)
 
 

@@ -47,6 +47,7 @@ class Arrivals:
         self._taken: dict[str, Stamp | None] = dict.fromkeys(taken)
         self._files: dict[str, File] = {}
         self._roles: set[str] = set()
+        self._strange: dict[str, set[Number]] = {}  # numbers by roles that the first frame did not have
         self._last: Number = None  # number of the last frame
         self._numbers: list[float] = []  # taken
         self._waiting: tuple[Number, float] | None = None  # for which number something is missing, and since when
@@ -92,6 +93,8 @@ class Arrivals:
             return []
         if not self._roles:
             return self._first(frames, whole, now)
+        if self._more_belongs(whole):
+            return self.next()
         complete = [n for n, files in whole.items() if {_role(file.path) for file in files} >= self._roles]
         if not complete:
             return []
@@ -121,6 +124,31 @@ class Arrivals:
         self._roles = {_role(file.path) for file in whole[number]}
         return self._chosen(number, whole[number])
 
+    def _more_belongs(self, whole: dict[Number, list[File]]) -> bool:
+        """Whether files that the first frame lacked are found to belong to every frame, which then is taken again.
+
+        So they are where they came late for the only frame that was taken, or came with two.
+        """
+        for number, files in whole.items():
+            for role in {_role(file.path) for file in files} - self._roles:
+                self._strange.setdefault(role, set()).add(number)
+        for role, numbers in self._strange.items():
+            alone = len(self._numbers) == 1 and numbers == set(self._numbers)
+            if role in self._roles or not (alone or len(numbers) > 1):
+                continue
+            self._roles.add(role)
+            again = [path for group in self._groups() for n, path in group.items() if n in numbers]
+            for path in again:
+                self._taken.pop(path.name, None)
+            names = ", ".join(sorted(path.name for path in again))
+            self.tell(f"{names}: taken together from here on; the first frame was taken before all of its files came")
+            return True
+        return False
+
+    def _groups(self) -> list[dict[Number, Path]]:
+        """Files by number, for every pattern of names."""
+        return list(grouped([file.path for file in self._files.values()]).values())
+
     def _chosen(self, number: Number, files: list[File]) -> list[File]:
         extra = [file for file in files if _role(file.path) not in self._roles]
         if extra:
@@ -137,7 +165,7 @@ class Arrivals:
     def _numbered(self) -> dict[Number, list[File]]:
         """Files not taken, by number; the numbers are told with the help of all files."""
         frames: dict[Number, list[File]] = {}
-        for numbers in grouped([file.path for file in self._files.values()]).values():
+        for numbers in self._groups():
             for number, path in numbers.items():
                 if path.name not in self._taken:
                     frames.setdefault(number, []).append(self._files[path.name])

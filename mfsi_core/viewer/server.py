@@ -23,6 +23,10 @@ from .files import TYPES, page_files
 
 JOURNAL = "journal/"  # the journal's name follows
 CHUNK = 1 << 20
+REFUSALS = {
+    HTTPStatus.FORBIDDEN: "This server answers under 127.0.0.1 and localhost alone.",
+    HTTPStatus.NOT_FOUND: "There is nothing here. The whole address, with its secret, is what the command printed.",
+}
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; connect-src 'self' data:{}; base-uri 'none'; form-action 'none'; "
@@ -145,10 +149,15 @@ class PageHandler(BaseHTTPRequestHandler):
             self.refuse(HTTPStatus.NOT_FOUND)
 
     def refuse(self, status: HTTPStatus) -> None:
-        """Answer with a status alone."""
+        """Answer with a status and a sentence."""
+        said = REFUSALS.get(status, status.phrase).encode() + b"\n"
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(said)))
+        self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(said)
 
     def _send_file(self, name: str, query: str, *, body: bool) -> None:
         content = self.server.files[name].read_bytes()

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -21,7 +22,8 @@ from ..viewer.server import PageHandler, PageServer
 
 Call = Callable[..., dict[str, Any]]
 
-CALLS = "call"
+CALLS, PAGE = "call", "acquire.html"
+ANSWERS = 5.0  # s for which a server may take to answer
 LONGEST = 1 << 20  # bytes of a request
 MAY_CALL = frozenset(REQUESTS) - {"wait"}
 NOT_FROM_A_PAGE = ("wait", "file")  # fields: those that take long, or write files
@@ -98,6 +100,17 @@ class _Handler(PageHandler):
             return {"ok": True, **self.server.call(do, **request)}
         except (LbjError, TypeError) as error:
             return {"ok": False, "message": str(error)}
+
+
+def served(folder: Path) -> str | None:
+    """Address under which a server shows the window of a session already; None where none does."""
+    where = read_json(folder / WHERE) or {}
+    address = f"http://127.0.0.1:{where.get('port')}/{where.get('token')}/{PAGE}"
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWERS) as answer:  # noqa: S310 of this machine
+            return address if answer.status == HTTPStatus.OK else None
+    except (OSError, ValueError):
+        return None
 
 
 @contextlib.contextmanager

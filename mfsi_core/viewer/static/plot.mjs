@@ -28,7 +28,8 @@ export class Plot extends EventTarget {
     this.room = Object.assign(document.createElement("div"), { className: "room", tabIndex: 0 });
     this.room.setAttribute("role", "img");
     this.readout = Object.assign(document.createElement("p"), { className: "readout" });
-    host.append(head, this.room, this.readout);
+    this.legend = Object.assign(document.createElement("p"), { className: "legend" });
+    host.append(head, this.legend, this.room, this.readout);
     if (drawable) this.room.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.chart?.setSize({ width: this.room.clientWidth, height })).observe(this.room);
     onTheme(() => this.rebuild());
@@ -51,6 +52,13 @@ export class Plot extends EventTarget {
     this.shown = { x, curves, marks, title, xLabel, yLabel, name, from, zero, whole };
     this.key_ = key;
     this.title.textContent = title;
+    this.legend.replaceChildren(
+      ...(curves.length > 1 ? curves : []).map(({ label, colour }) => {
+        const name = Object.assign(document.createElement("span"), { textContent: label });
+        name.style.setProperty("--curve", `var(${colour})`);
+        return name;
+      }),
+    );
     this.room.setAttribute("aria-label", `${title}: ${yLabel} against ${xLabel}`);
     if (same) {
       this.chart.setData(this.data(), false);
@@ -204,7 +212,7 @@ export class Plot extends EventTarget {
     this.readout.textContent = `${xLabel} ${number(x[at], 5)}: ${values.join(", ")}`;
   }
 
-  /** Window, marks and what the curves are, over the curves. */
+  /** Window and marks, over the curves. */
   over(chart, colours) {
     const { ctx, bbox } = chart;
     const ratio = devicePixelRatio || 1;
@@ -230,13 +238,6 @@ export class Plot extends EventTarget {
       ctx.stroke();
       ctx.globalAlpha = 1;
       if (y === 0) ctx.fillText(label, x * ratio, bbox.top - 3 * ratio);
-    }
-    Object.assign(ctx, { textAlign: "right", textBaseline: "top" });
-    if (this.shown.curves.length > 1) {
-      this.shown.curves.forEach(({ label, colour }, i) => {
-        ctx.fillStyle = colourOf(colour);
-        ctx.fillText(label, bbox.left + bbox.width - 6 * ratio, bbox.top + (4 + 15 * i) * ratio);
-      });
     }
     ctx.restore();
   }
@@ -299,13 +300,17 @@ export class Plot extends EventTarget {
       line([[mark.x, top], [mark.x, height - bottom]], PRINTED.line, 1);
       if (mark.y === 0) text(mark.label, mark.x, top - 2, "center", "bottom", PRINTED.soft);
     }
-    curves.forEach(({ label, y, print = "#1f5fa8" }, k) => {
+    let end = width - right; // of the next label, from the last to the first
+    for (const { label, print = "#1f5fa8" } of curves.length > 1 ? [...curves].reverse() : []) {
+      text(label, end, 4, "right", "top", print);
+      end -= 7 * label.length + 14;
+    }
+    for (const { y, print = "#1f5fa8" } of curves) {
       const points = Array.from(y, (value, i) =>
         x[i] >= low && x[i] <= high && Number.isFinite(value) && (!this.logarithmic || value > 0) ? [px(x[i]), py(value)] : null,
       );
       line(points, print, 1.2);
-      if (curves.length > 1) text(label, width - right - 6, top + 4 + 15 * k, "right", "top", print);
-    });
+    }
     text(xLabel, (left + width - right) / 2, height - 8, "center", "bottom");
     context.save();
     context.translate(14, (top + height - bottom) / 2);

@@ -151,6 +151,9 @@ def test_the_papers_settings_give_its_numbers(tmp_path):
         ({"energy_steps": ["1"]}, "list of numbers"),
         ({"compression": {"HAADF": 3}}, "compression of 'HAADF'"),
         ({"snr": {"Ti_Ka": None}}, "snr of Ti_Ka"),
+        ({"snr": {"Ti_Qa": 5.0}}, "snr: there is no map 'Ti_Qa'; .* of Ti Ti_Ka, Ti_La, .*Ti_L3"),
+        ({"snr": {"titanium": 5.0}}, "no map 'titanium'"),
+        ({"snr": {"Ti_Ka": 5.0}, "elements": ["O"]}, "Ti_Ka will not be mapped, the elements are O"),
         ({"max_dose": 0}, "above zero"),
         ({"on_completion": ["rm -rf"]}, "begins with one of"),
         ({"elements": "Ti"}, "list of text"),
@@ -185,6 +188,16 @@ def test_the_survey_and_the_region_on_it_are_kept_with_their_place(tmp_path):
     assert np.allclose(place[:, :2], 2 * np.eye(2))
     with recorder(tmp_path, Fake()) as again:
         assert again.state()["survey"] == {"shape": [15, 20], "pixel": 2e-10, "corner": [1e-9, 2e-9]}
+
+
+def test_a_region_off_the_survey_is_refused_when_it_is_set(tmp_path):
+    with recorder(tmp_path, Fake()) as one:  # whose surveys show 3 x 4 nm from (1, 2) nm on
+        one.change(corner="9nm")  # before there is one
+        one.survey()
+        with pytest.raises(UsageError, match=r"from \(3.6, 2\) to \(4.4, 2.8\) nm .* shows \(1, 2\) to \(4, 6\) nm"):
+            one.change(corner="3.6nm, 2nm", field="0.8nm")
+        one.change(corner="3.2nm, 5.2nm", field="0.8nm", frames=1)
+        assert one.acquire()["frames"] == 1
 
 
 def mfsi_reads(journal):

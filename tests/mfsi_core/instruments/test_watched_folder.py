@@ -114,6 +114,26 @@ def test_numbers_that_are_missing_come_late_or_never_are_told(watch, tmp_path):
     assert same(recorded(tmp_path), [0, 1, 3, 2])
 
 
+def test_a_partner_that_comes_after_the_first_image_was_taken_belongs_to_every_frame(watch, tmp_path):
+    place, recorder = watch(idle=1.0)
+    (place / "view_1.npz").write_bytes(packed(1))
+    recorder.acquire(wait=False)
+    end = time.monotonic() + PATIENCE
+    while recorder.state()["series"]["frames"] < 1 and time.monotonic() < end:
+        time.sleep(0.02)
+    for number in (1, 2):
+        (place / f"map_{number}.npz").write_bytes(packed(number + 10, name="BF"))
+    (place / "view_2.npz").write_bytes(packed(2))
+    assert recorder.wait(PATIENCE)
+    assert recorder.outcome["reason"] == "changed"
+    assert "map_1.npz, view_1.npz: taken together from here on" in told(recorder)
+    recorder.new_region()
+    assert recorder.acquire()["frames"] == 2
+    assert same(recorded(tmp_path, 2), [1, 2])
+    with lbj.open(tmp_path / "out" / "region-002" / "series.lbj") as journal:
+        assert np.array_equal(journal[1].array("BF"), image(12))
+
+
 def test_files_that_are_replaced_or_deleted_are_told(watch, tmp_path):
     place, recorder = watch(idle=1.5)
     for number in (0, 1):
@@ -186,7 +206,7 @@ def test_the_command_follows_into_a_new_region_where_the_files_change(tmp_path, 
     for number in range(5):
         shape = SHAPE if number < 3 else (9, 8)
         (place / f"scan_{number}.npz").write_bytes(packed(number, shape))
-    given = ["watch", str(place), "-o", str(tmp_path / "out"), "--settle", "0.05", "--idle", "1", "--no-page"]
+    given = ["watch", str(place), "-o", str(tmp_path / "out"), "--settle", "0.05", "--idle", "1", "--no-browser"]
     assert main(given) == 0
     out = capsys.readouterr().out
     assert "region 2 is begun" in out

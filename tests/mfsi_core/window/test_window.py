@@ -11,9 +11,10 @@ from browser import chromium
 
 import lbj
 from mfsi_core.acquisition.session_folder import journal_of
+from mfsi_core.cli import main
 from mfsi_core.host.service import Remote
 from mfsi_core.window.link import Link
-from mfsi_core.window.server import window
+from mfsi_core.window.server import served, window
 
 AT_REST = "document.getElementById('phase').textContent === 'idle'"
 SMALL = {"field": "1nm", "corner": "3nm", "pixel": "0.0555nm", "frames": 3}
@@ -214,10 +215,12 @@ def test_only_who_knows_the_token_calls_and_only_what_a_page_may(tmp_path):
         address = server.address + "call"
         assert post(address, b'{"do": "state"}') == {"ok": True, "state": {}}
         for wrong in (address.replace(server.token, "x" * 22), server.address + "other"):
-            with pytest.raises(urllib.error.HTTPError, match="404"):
+            with pytest.raises(urllib.error.HTTPError, match="404") as refused:
                 post(wrong, b'{"do": "state"}')
-        with pytest.raises(urllib.error.HTTPError, match="403"):
+            assert b"the command printed" in refused.value.read()
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
             post(address, b'{"do": "state"}', host="elsewhere.example:80")
+        assert b"127.0.0.1 and localhost alone" in refused.value.read()
         bad = [
             b"",
             b"[]",
@@ -231,3 +234,15 @@ def test_only_who_knows_the_token_calls_and_only_what_a_page_may(tmp_path):
         assert called == ["state"]
         with pytest.raises((urllib.error.HTTPError, urllib.error.URLError, ConnectionError)):
             post(address, b" " * (2 << 20))
+
+
+def test_a_second_window_of_a_session_shows_the_first_and_does_not_end_it(session, capsys):
+    folder, link = session
+    with window(link, folder) as server:
+        assert served(folder) == server.page("acquire.html")
+        assert main(["acquire", "--instrument", "simulated", "-o", str(folder), "--no-browser"]) == 0
+        said = capsys.readouterr()
+        assert said.out.strip() == server.page("acquire.html")
+        assert "another program serves the window" in said.err
+        assert link("state")["state"]["phase"] == "idle"
+    assert served(folder) is None
