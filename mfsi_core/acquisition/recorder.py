@@ -278,6 +278,7 @@ class Recorder:
         if absent:
             there = ", ".join(signal.name for signal in signals)
             raise UsageError(f"the instrument does not record {', '.join(absent)}; it records {there or 'nothing'}")
+        settings.check_maps(signals, metadata.get("elements"))
         with self._lock:
             if self.region is None or self.begins_region:
                 region = Region.begin(

@@ -218,6 +218,33 @@ class Settings:
             out.append(signal if coding is None else Signal.from_json({**item, "coding": coding}))
         return out
 
+    def check_maps(self, signals: list[Signal], elements: Any) -> None:
+        """Make sure that the maps on whose ratios a series waits are made of these signals.
+
+        Parameters
+        ----------
+        signals : list of Signal
+            To be recorded.
+        elements : list of str or None
+            Those that the instrument names.
+
+        Raises
+        ------
+        UsageError
+            Naming the map that is not.
+        """
+        kinds = {signal.kind for signal in signals}
+        named = self.elements or (elements if isinstance(elements, list) else [])
+        for name in self.snr:
+            element, _, rest = name.partition("_")
+            if not kinds & {"events", "spectra"}:
+                raise UsageError(f"snr: {name} will not be mapped, no spectra are recorded")
+            if rest and named and element not in named:
+                raise UsageError(f"snr: {name} will not be mapped, the elements are {', '.join(map(str, named))}")
+            if rest and rest.endswith("a") != ("events" in kinds):
+                what = "X-rays by lines, as Ti_Ka" if "events" in kinds else "losses by edges, as Ti_L3"
+                raise UsageError(f"snr: {name} will not be mapped: maps are named of {what}")
+
     @property
     def patience(self) -> float:
         """S after which an instrument that does not answer is given up."""

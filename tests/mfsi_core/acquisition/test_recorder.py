@@ -16,6 +16,7 @@ from lbj import Signal, UsageError
 from mfsi_core.acquisition import Recorder, Settings
 from mfsi_core.acquisition.session_folder import read_json
 from mfsi_core.instruments import Abilities, Changed, Frame, Picture
+from mfsi_core.instruments.simulated import Simulated
 
 PIXEL = 1e-10
 ELECTRON = 1.602176634e-19
@@ -328,6 +329,23 @@ def test_other_pixels_need_a_new_region(tmp_path):
         one.new_region()
         assert one.acquire(1)["region"] == 2
     assert frames_in(tmp_path) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"snr": {"Fe_Ka": 5.0}}, "Fe_Ka will not be mapped, the elements are Ca, Ti, O"),
+        ({"snr": {"Ti_L3": 5.0}}, "maps are named of X-rays by lines"),
+        ({"snr": {"Ti_Ka": 5.0}, "signals": ["EELS"]}, "maps are named of losses by edges"),
+        ({"snr": {"Ti_Ka": 5.0}, "signals": ["HAADF"]}, "no spectra are recorded"),
+    ],
+)
+def test_a_map_that_will_not_be_made_is_refused_before_anything_is_exposed(tmp_path, changes, said):
+    with Recorder(tmp_path, Simulated(), Settings(field="1nm", corner="3nm", **changes), analysis=False) as one:
+        outcome = one.acquire(1)
+    assert (outcome["reason"], outcome["frames"]) == ("failed", 0)
+    assert said in outcome["text"]
+    assert not list(tmp_path.glob("region-*"))
 
 
 def test_an_instrument_that_ends_or_changes_says_so(tmp_path):
