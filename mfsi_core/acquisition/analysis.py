@@ -20,6 +20,7 @@ import os
 import sys
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,30 @@ class Analysis:
         self.counts, self.doses, self.silent = 0, 0.0, 0
         self._news: dict[str, Any] = {}
         self._published = 0.0
+        self._history: FileIO | None = None
         with contextlib.suppress(OSError):
             (folder / HISTORY).unlink(missing_ok=True)
+            self._history = FileIO(folder / HISTORY, "w")
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another analysis has begun in the folder: that of a recorder that came after one that was killed."""
+        if self._history is None:
+            return False
+        try:
+            return os.fstat(self._history.fileno()).st_ino != (self.folder / HISTORY).stat().st_ino
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._history is not None:
+            self._history.close()
 
     def take(self) -> bool:
         """Take up a new frame, if there is one."""
         before = len(self.following.frames)
-        if not self.following.next():
+        if self.superseded or not self.following.next():
             return False
         if len(self.following.frames) > before:
             self._note(before)
@@ -97,8 +115,9 @@ class Analysis:
                 self.trends.setdefault(name, Trend()).add(at, value)
         line.update(values=values, **self._news)
         self._news = {}
-        with contextlib.suppress(OSError), (self.folder / HISTORY).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with contextlib.suppress(OSError):
+            if self._history is not None:
+                self._history.write(json.dumps(line).encode() + b"\n")
 
     def _values(self, frame: Frame) -> dict[str, float]:
         """Numbers that tell damage: mean of the image, counts, and counts in the windows of the maps."""
@@ -141,6 +160,8 @@ class Analysis:
     def publish(self, *, now: bool = False) -> None:
         """Write what there is to see, if the last time is some while ago."""
         if not self.following.frames or (not now and time.monotonic() - self._published < PUBLISHED):
+            return
+        if self.superseded:
             return
         mean = self.running.mean(self.following.frames[-1].region)
         if mean is not None:
@@ -193,7 +214,7 @@ def main(arguments: list[str]) -> int:
     with lbj.open(path) as journal, contextlib.closing(mapper):
         analysis = Analysis(journal, folder, chosen(journal, wanted), mapper)
         quiet = False
-        while not ended.is_set():
+        while not ended.is_set() and not analysis.superseded:
             news.clear()
             while analysis.take():
                 analysis.map()
@@ -204,6 +225,7 @@ def main(arguments: list[str]) -> int:
         while analysis.take():
             pass
         analysis.publish(now=True)
+        analysis.close()
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -103,7 +104,7 @@ def snapshot(recorder: Recording) -> dict[str, Any]:
             "seconds_left": _left(recorder.series, settings, plan) if running and recorder.series else None,
         },
         "outcome": recorder.outcome,
-        "disk": _disk(recorder.folder, plan),
+        "disk": _disk(recorder.folder, plan, region),
         "host": recorder.host.to_json(),
         "analysis": {
             "running": follower is not None and follower.running,
@@ -182,12 +183,16 @@ def _left(series: Series, settings: Settings, plan: dict[str, Any]) -> float | N
     return float(left)
 
 
-def _disk(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
+def _disk(folder: Path, plan: dict[str, Any], region: Region | None) -> dict[str, Any]:
+    """What is free, and for how many frames: such as those of the region, else such as planned."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         free = None
     frames = None
-    if free is not None and "error" not in plan:
+    if free is not None and region is not None and len(region):
+        with contextlib.suppress(OSError):
+            frames = int(free / max(region.path.stat().st_size / len(region), 1))
+    elif free is not None and "error" not in plan:
         frames = int(free / max(plan["file_bytes"] / plan["frames"], 1))
     return {"free_bytes": free, "frames_left": frames}

@@ -44,7 +44,7 @@ def reached(settings: Settings, progress: Progress) -> tuple[str, str] | None:
     if found:
         return "answer", found
     if progress.frames >= settings.frames:
-        return "frames", f"{progress.frames} frames were recorded"
+        return "frames", "1 frame was recorded" if progress.frames == 1 else f"{progress.frames} frames were recorded"
     if settings.max_time is not None and progress.seconds >= settings.max_time:
         return "time", f"{progress.seconds:.1f} s have passed, of {settings.max_time:g} s"
     if settings.max_dose is not None and progress.dose is not None:

@@ -182,11 +182,8 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
         time.sleep(0.05)
     code = process.poll()
     process.kill()
-    ended = (
-        f"its instrument did not connect within {STARTS:g} s"
-        if code is None
-        else f"it ended with {code} and said nothing"
-    )
+    slow = f"it was not ready within {STARTS:g} s; does its instrument answer?"
+    ended = slow if code is None else f"it ended with {code} and said nothing"
     lines = errors.read_text(errors="replace").strip().splitlines() or [ended]
     raise UsageError(f"the recorder could not be started: {lines[-1]}")
 

@@ -100,7 +100,7 @@ function show() {
   for (const id of ["take", "next", "acquire"]) $(id).disabled = busy;
   $("stop").disabled = state.phase !== "recording";
   const extends_ = state.next_region === null;
-  $("region").textContent = extends_ ? `Region ${state.region.number}: ${number(state.region.frames)} frames` : `The next is region ${state.next_region}`;
+  $("region").textContent = extends_ ? `Region ${state.region.number}: ${number(state.region.frames)} frame${state.region.frames === 1 ? "" : "s"}` : `The next is region ${state.next_region}`;
   $("acquire").textContent = extends_ ? "Acquire again" : "Acquire";
   showPlan(state.plan);
   showPace();

@@ -37,7 +37,7 @@ export class Progress {
     if ((region?.number ?? null) !== this.region || (status.frames ?? 0) < this.frames) this.begin(region?.number ?? null);
     if (!region || !status.frames || (status.frames === this.frames && status.mapped === this.mapped)) return;
     Object.assign(this, { frames: status.frames, mapped: status.mapped });
-    const { history } = await call("history", { since: this.lines.length });
+    const { history } = await call("history", { since: (this.lines.at(-1)?.frame ?? -1) + 1 });
     this.lines.push(...history);
     const step = pixel(region);
     if (pictures.includes("image")) {

@@ -11,6 +11,7 @@ import pytest
 import lbj
 from lbj import Signal
 from mfsi_core.acquisition.analysis import Analysis
+from mfsi_core.acquisition.damage import Trend
 from mfsi_core.acquisition.follower import Follower
 from mfsi_core.acquisition.mapper import Mapper
 from mfsi_core.acquisition.mapping import carry_out, chosen, job_of
@@ -151,6 +152,32 @@ def test_damage_is_told_where_there_is_some(follow, fall):
         assert "HAADF mean fell by 30%" in status["damage_notes"][0]
 
 
+def exposed(seed, critical_dose, frames, size, dwell):
+    """Signals, metadata and frames of a simulated crystal that loses its first element at a dose."""
+    microscope, rng = Simulated(seed=seed, critical_dose=critical_dose, channels=256), np.random.default_rng(seed)
+    corner = (3e-9 + rng.uniform(0, 8e-9), 3e-9 + rng.uniform(0, 8e-9))
+    exposure = Exposure((size, size), 1e-10, corner, dwell, 0.0, 17e-12, ["EDX", "HAADF"])
+    signals, metadata = microscope.prepare(exposure, threading.Event())
+    made = [microscope.acquire(Request(number, 0.0, threading.Event())) for number in range(frames)]
+    return signals, metadata, [(frame.data, frame.attributes) for frame in made]
+
+
+def test_damage_of_the_simulated_crystal_is_told(follow):
+    dose = 17e-12 * 1e-3 / 1.602176634e-19  # e/Å² of a frame
+    _, status, _ = follow(*exposed(1, 40 * dose, 16, 24, 1e-3), Busy)
+    assert status["damage"]["EDX counts"]["change"] < 0
+    assert any(note.startswith("HAADF mean fell by") for note in status["damage_notes"])
+
+
+def test_no_damage_is_told_where_there_is_none():
+    for seed in range(10):
+        trends = {"HAADF": Trend(), "EDX": Trend()}
+        for number, (data, _) in enumerate(exposed(seed, 1e18, 30, 10, 1e-4)[2]):
+            trends["HAADF"].add(number, float(data["HAADF"].mean()))
+            trends["EDX"].add(number, float(data["EDX"].total))
+        assert not any(trend.found()["clear"] for trend in trends.values())
+
+
 def test_work_a_frame_is_the_same_however_long_the_series(follow, monkeypatch):
     read = []
     real = lbj.Journal.__getitem__
@@ -223,6 +250,25 @@ def test_a_scene_that_changes_is_aligned_anew_and_that_is_told(follow):
     assert [line["frame"] for line in history if line["shift_px"] is None] == [6, 7]
     assert np.allclose([line["shift_px"] for line in history if line["shift_px"]], 0, atol=0.1)
     assert any("From frame 8 on" in note for note in status["notes"])
+
+
+def test_an_analysis_that_another_took_the_place_of_writes_no_more(follow, tmp_path):
+    rng = np.random.default_rng(12)
+    frames = [({"HAADF": rng.poisson(50, (8, 8)).astype(np.uint16)}, {}) for _ in range(6)]
+    before, _, _ = follow([Signal("HAADF", "image", (8, 8))], {}, frames, Busy)
+    with lbj.append(tmp_path / "a.lbj", sync=False) as writer:
+        writer.append(frames[0][0])
+    after = Analysis(lbj.open(tmp_path / "a.lbj"), tmp_path, before.choice, Busy())
+    assert before.superseded
+    assert not before.take()
+    while after.take():
+        pass
+    after.publish(now=True)
+    before.publish(now=True)
+    history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in history] == list(range(7))
+    assert json.loads((tmp_path / "status.json").read_text())["frames"] == 7
+    after.journal.close()
 
 
 def test_a_mapping_process_that_is_killed_is_told_and_another_takes_its_place(follow, tmp_path):

@@ -126,7 +126,8 @@ def test_a_partner_that_comes_after_the_first_image_was_taken_belongs_to_every_f
     (place / "view_2.npz").write_bytes(packed(2))
     assert recorder.wait(PATIENCE)
     assert recorder.outcome["reason"] == "changed"
-    assert "map_1.npz, view_1.npz: taken together from here on" in told(recorder)
+    assert "map_1.npz" in told(recorder)
+    assert "taken together from here on" in told(recorder)
     recorder.new_region()
     assert recorder.acquire()["frames"] == 2
     assert same(recorded(tmp_path, 2), [1, 2])
