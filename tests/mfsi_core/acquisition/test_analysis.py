@@ -66,6 +66,7 @@ def follow(tmp_path):
         choice = chosen(journal, {})
         made = mapper(journal, tmp_path, choice) if mapper is AtOnce else mapper()
         analysis = Analysis(journal, tmp_path, choice, made)
+        opened.append(analysis)
         while analysis.take():
             analysis.map()
         analysis._rest_until = 0.0
@@ -76,8 +77,8 @@ def follow(tmp_path):
         return analysis, json.loads((tmp_path / "status.json").read_text()), history
 
     yield follow
-    for journal in opened:
-        journal.close()
+    for one in opened:
+        one.close()
 
 
 def test_drift_dose_counts_and_maps_are_the_true_ones(follow, tmp_path):
@@ -269,6 +270,7 @@ def test_an_analysis_that_another_took_the_place_of_writes_no_more(follow, tmp_p
     assert [line["frame"] for line in history] == list(range(7))
     assert json.loads((tmp_path / "status.json").read_text())["frames"] == 7
     after.journal.close()
+    after.close()
 
 
 def test_a_mapping_process_that_is_killed_is_told_and_another_takes_its_place(follow, tmp_path):
