@@ -19,9 +19,9 @@ AXIS = (20.0, 2e-3)
 PRIOR = {"offset": AXIS[0], "gain": AXIS[1], "resolution": 20.0, "slope": 0.2, "tail": 0.03, "tail_length": 60.0}
 LARGEST_TAIL = 0.3
 SHIFT = 2.0  # eV, of one family against the table
-STRAY_SHIFT = 15.0  # eV, of a peak that was found
+UNASSIGNED_SHIFT = 15.0  # eV, of a peak that was found
 LARGEST_SHIFTS = 5  # standard deviations of the prior that any shift, offset or gain may reach
-STRAY_REACH = 2  # the same, of a peak that was found
+UNASSIGNED_REACH = 2  # the same, of a peak that was found
 ALONE = 1.5  # full widths from the alpha line of a family to lines of others, beyond which it may be looked for beside
 GROUP_STRENGTH = 0.2  # natural logarithm of the strength of one group of lines to the alpha lines
 KNOTS_PER_OCTAVE = 1.0
@@ -29,7 +29,7 @@ BEND = 3.0  # of the logarithm of the background from one knot to the next but o
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
 ROUNDS = 40
 ENOUGH = 1e-4  # change of the penalised log-likelihood at which the fit ends
-ROUGHLY = 1.0  # the same, while strays are sought
+ROUGHLY = 1.0  # the same, while unassigned peaks are sought
 
 
 @dataclass
@@ -129,7 +129,7 @@ def _fit(
     axis: tuple[float, float],
     folded: Floats | None,
 ) -> Calibration:
-    """Fit with pile-up where it explains something, and find strays."""
+    """Fit with pile-up where it explains something, and find unassigned peaks."""
     problem = _Problem(counts, edges, families, detector, axis)
     theta = problem.descend(problem.start(), response=False)
     places = problem.places(theta)
@@ -225,14 +225,14 @@ class _Problem:
         sizes = [6, len(families), self.groups, len(families), self.basis.shape[0], len(self.folded)]
         self.parts = np.cumsum([0, *sizes])
         self.prior, self.precision = self._prior()
-        strays = np.array([family.element == ELEMENT for family in families])
-        self.reach = np.where(strays, STRAY_REACH, LARGEST_SHIFTS) / np.sqrt(self.precision[self._of(1)])
+        unassigned = np.array([family.element == ELEMENT for family in families])
+        self.reach = np.where(unassigned, UNASSIGNED_REACH, LARGEST_SHIFTS) / np.sqrt(self.precision[self._of(1)])
 
     def _prior(self) -> tuple[Floats, Floats]:
         mean, precision = np.zeros(self.parts[-1]), np.zeros(self.parts[-1])
         mean[:6] = [getattr(self.detector, name) for name in PRIOR]
         precision[:6] = [1 / deviation**2 for deviation in (*self.axis, *list(PRIOR.values())[2:])]
-        precision[self._of(1)] = [(STRAY_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
+        precision[self._of(1)] = [(UNASSIGNED_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
         mean[self._of(1)] = self.placed
         precision[self._of(2)] = 1 / GROUP_STRENGTH**2
         return mean, precision

@@ -18,7 +18,7 @@ LEAST_COUNTS = 1e-3  # share of all counts
 APART = 0.8  # full widths from every known line
 BESIDE = 60.0  # eV from the strong lines of an element that is named, within which a peak is always its own
 STRONG = 0.2  # share of its family, from which a line is strong
-NO_EXCUSE = 0.5  # share of a stray's counts below which a known line cannot have caused it by being misplaced
+NO_EXCUSE = 0.5  # share of a peak's counts below which a known line cannot have caused it by being misplaced
 
 
 def peak_family(energy: float) -> Family:

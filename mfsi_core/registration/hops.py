@@ -17,24 +17,24 @@ from lbj.array_types import Floats, Mask, Singles
 
 from .laid import Laid, mean_of, misfit, moved
 
-ALIKE = 0.6  # of the scene's correlation with itself, from which on a shift may be a lattice period
-RESEMBLING = 0.3  # the same, from which on a part of the scene may have one
-SHORT = 5.0  # px; of a shorter period the pixels tell too little
-PERIODS = 120  # lattice vectors looked at, the shortest
-TRIED = 3  # of them for each cut of the series, those that fit best
-NEXT = 4  # frames after a cut that are asked before all the later ones
-OVERLAP = 0.25  # of the scene, below which a vector is not tried
-BLOCKS = 8  # to a side of the scene, in which the evidence is counted
-FLAT = 0.1  # of the strongest block's variance, below which a block shows nothing
-CERTAIN = 3.5  # standard errors by which evidence decides
-CLEAR = 0.08  # of the misfit, and by how much
-LONGER = 2.0  # times as much of both, for a vector that makes the step longer
+ALIKE = 0.6  # correlation of the scene with itself, moved, from which on that shift may be a lattice vector
+RESEMBLING = 0.3  # correlation of a part of the scene, from which on it may repeat itself there
+SHORT = 5.0  # px; a shorter lattice period is too finely sampled to ask about hops
+PERIODS = 120  # most lattice vectors looked at, the shortest of all
+TRIED = 3  # lattice vectors tried at each cut of the series, those that fit best
+NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
+OVERLAP = 0.25  # share of the scene that must overlap with itself when it is moved by a vector that is tried
+BLOCKS = 8  # blocks along each side of the scene; how the evidence scatters from block to block tells what is chance
+FLAT = 0.1  # share of the strongest block's variance below which a block shows nothing
+CERTAIN = 3.5  # standard errors by which one place must fit better than another to be taken
+CLEAR = 0.08  # and share of the misfit by which it must
+LONGER = 2.0  # times as much of both are asked of a vector by which the step from frame to frame grows longer
 # Share of the misfit, and standard errors, by which a vector fits worse that is no tie; in a perfect crystal, rows
 # misplaced in all frames alike cost as much.
 WORSE, UNLIKELY = 0.15, 3.0
-FEWEST = 24  # blocks
-ROUND = 8  # px of zeros beyond a shift, from which splines are interpolated
-EVEN = 0.05  # of the misfit, within which two places are alike
+FEWEST = 24  # blocks that must show something
+ROUND = 8  # px of zeros that are kept around what is moved, so that splines do not wrap
+EVEN = 0.05  # share of the misfit by which two places that fit alike may differ
 SHORTEST = 2.0  # px
 SHORTER, SHORTEST_TRIED = 0.5, 2  # px, by which another usual step is shorter; how many such
 FEW_STEPS = 4  # frames, from which on most steps are alike

@@ -19,17 +19,17 @@ from .stage import Stage
 from .taken import taken_on
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 
-ROUNDS = 15
-SETTLED = 0.2  # of the predicted error, the change at which rounds end
-LEAST_CHANGE = 5e-4  # px, the same
-STEADY = 0.9  # of the round before, the predicted error then
+ROUNDS = 15  # of the fit at most
+SETTLED = 0.2  # share of the predicted error; rounds end when displacements change by less
+LEAST_CHANGE = 5e-4  # px; or by less than this
+STEADY = 0.9  # and the predicted error is at least this share of that of the round before
 # Share of the scene's strongest wave below which waves count as none of it, in the first round and from round to round.
 # Rows misplaced in the scene and in all frames alike roughen the scene; kept smooth at first it lets them find their
 # places.
 ROUGH, FALL = 0.02, 0.1
-FEWEST = 4  # rounds, after which that share is as low as noise
-LONGEST_STEP = 1.0  # px
-LEFT = 0.01  # of the jitter, what rounds leave of it where there is no noise; on simulations
+FEWEST = 4  # rounds at least, after which that share is as low as the noise
+LONGEST_STEP = 1.0  # px, of a row in one round
+LEFT = 0.01  # share of the jitter that remains where there is no noise, measured on simulations
 CHANCE = 1.3  # times the noise of a mean, the displacement that all frames share and that is believed
 MISFIT = 0.3  # the same, times the jitter of a mean: rounds leave some of it
 

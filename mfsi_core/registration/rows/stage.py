@@ -16,11 +16,14 @@ from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
 from .unknowns import SHADES, SHIFTS, information
 
-FEW = 4  # frames whose rows are told of at once
+FEW = 4  # frames that are worked on at a time
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
-CONTRAST, MOST = 0.02, 10.0  # of the scene's variance, a misfit that is none; noise variances that it is at most
+CONTRAST, MOST = (
+    0.02,
+    10.0,
+)  # a row's misfit is forgiven up to this share of the scene's variance, but not beyond so many noise variances
 BEST = 0.25  # share of a frame's rows that are thought to fit
-LEAST_VARIANCE = 0.1  # of the mean variance
+LEAST_VARIANCE = 0.1  # share of the mean noise variance that a pixel has at least
 
 
 def _likely(pixels: Singles) -> Singles:
