@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import h5py
 import numba
 import numpy as np
-from helpers import edx
+from helpers import edx, tables
 from scipy.ndimage import map_coordinates
 
 import lbj
@@ -79,6 +79,9 @@ def dense(cube: np.ndarray, qy: np.ndarray, qx: np.ndarray) -> tuple[np.ndarray,
 def speeds(frames: list) -> None:
     """Pull, push and shifted pull at x1 with SciPy beside."""
     number, out = len(frames), np.ones(edx.SHAPE, np.float32)
+    tables.head("a frame at x1", "CPU ms, rigid", "times as fast as dense", "CPU ms, jitter", "times as fast as dense")
+    cells: dict[str, list[str]] = {}
+    errors = []
     for kind in ("rigid", "jitter"):
         registration = displacements(kind, number)
         one = Registration(displacement=registration.displacement[:1])
@@ -94,10 +97,13 @@ def speeds(frames: list) -> None:
         ):
             accumulate(frames[:1], one, **options)  # compiles
             took[name] = cpu(lambda o=options, r=registration: accumulate(frames, r, out=out, **o)) / number
-        print(f"\n{kind}, x1, {number} frames: CPU ms a frame; the dense frame in SciPy: {1e3 * theirs:.0f}")
+        cells.setdefault("dense, `scipy.ndimage.map_coordinates`", []).extend([f"{1e3 * theirs:.0f}", "1"])
         for name, ours in took.items():
-            print(f"  {name:<14}{1e3 * ours:>8.2f}{theirs / ours:>10,.0f} x")
-        print(f"  largest difference of a pulled frame from SciPy's: {error:.1e} of the maximum")
+            cells.setdefault(f"**{name}**", []).extend([f"{1e3 * ours:.2f}", f"{theirs / ours:,.0f}"])
+        errors.append(f"{error:.1e}")
+    for name, line in cells.items():
+        tables.row(name, *line)
+    tables.row("largest difference of pull from SciPy, of the maximum", errors[0], None, errors[1], None)
 
 
 def dense_frames() -> None:
@@ -106,30 +112,33 @@ def dense_frames() -> None:
     cubes = np.random.default_rng(3).poisson(40, (number, *shape)).astype(np.uint16)
     registration = Registration.rigid(np.random.default_rng(4).normal(0, 2, (number, 2)), shape[:2])
     signal = lbj.Signal("EELS", "spectra", shape, dtype="uint16", axes=AXES)
-    print(f"\ndense frames of {shape}: CPU ms a frame")
+    tables.head(f"a dense frame of {' x '.join(map(str, shape))}", "CPU ms")
     for name, options in (
         ("pull", {}),
         ("push", {"method": "push"}),
         ("pull, shifted", {"energy_shift": SHIFT}),
     ):
         accumulate(cubes, registration, signal, **options)
-        print(f"  {name:<14}{1e3 * cpu(lambda o=options: accumulate(cubes, registration, signal, **o)) / number:>8.1f}")
+        took = cpu(lambda o=options: accumulate(cubes, registration, signal, **o))
+        tables.row(f"**{name}**", f"{1e3 * took / number:.1f}")
 
 
 def upsampled(frames: list) -> None:
     """A region of the frame at finer steps."""
-    print(f"\n{REGION[0]} x {REGION[1]} px of the frame, all channels, {len(frames)} frames: CPU us per output pixel")
+    scales = (1, 2, 4, 8)
+    title = f"{len(frames)} frames, {REGION[0]} x {REGION[1]} px of them, CPU µs an output pixel"
+    tables.head(title, *(f"x{s}" for s in scales))
     for kind in ("rigid", "jitter"):
-        registration, line = displacements(kind, len(frames)), f"  {kind:<8}"
-        for s in (1, 2, 4, 8):
+        registration, line = displacements(kind, len(frames)), []
+        for s in scales:
             region = tuple(slice(60 * s, (60 + size) * s) for size in REGION)
             accumulate(
                 frames[:1], Registration(displacement=registration.displacement[:1]), upsampling=s, region=region
             )
             out = np.ones((REGION[0] * s, REGION[1] * s, edx.SHAPE[2]), np.float32)
             took = cpu(lambda r=registration, s=s, a=region, o=out: accumulate(frames, r, "EDX", s, a, out=o))
-            line += f"  x{s} {1e6 * took / (REGION[0] * REGION[1] * s * s):8.1f}"
-        print(line)
+            line.append(f"{1e6 * took / (REGION[0] * REGION[1] * s * s):.1f}")
+        tables.row(kind, *line)
 
 
 def large(path: Path, kind: str, s: int, shifted: bool) -> None:
@@ -149,7 +158,10 @@ def large(path: Path, kind: str, s: int, shifted: bool) -> None:
 
 
 def memory(path: Path, number: int) -> None:
-    print(f"{number} frames of 200 x 200 x 2048 into a compressed HDF5 file, all channels")
+    title = f"{number} frames of 200 x 200 x 2048 into a compressed HDF5 file"
+    tables.head(
+        title, "CPU s", "CPU µs an output pixel", "of that at x1", "peak memory, MB", "of which before the call"
+    )
     for kind, shifted, scales in (("rigid", False, (1, 4)), ("jitter", False, (1, 4)), ("rigid", True, (1,))):
         per_pixel = {}
         for s in scales:
@@ -158,13 +170,14 @@ def memory(path: Path, number: int) -> None:
             took, before, peak = (float(value) for value in answer)
             per_pixel[s] = took / (SIZE[0] * SIZE[1] * s * s)
             name = kind + (", shifted" if shifted else "")
-            print(
-                f"  {name:<16} x{s}: {took:7.1f} CPU s, {1e6 * per_pixel[s]:6.1f} us per output pixel, peak "
-                f"{peak / 1e6:.0f} MB, of which {before / 1e6:.0f} MB before",
-                flush=True,
+            tables.row(
+                f"{name}, x{s}",
+                f"{took:.1f}",
+                f"{1e6 * per_pixel[s]:.1f}",
+                f"{per_pixel[s] / per_pixel[1]:.2f}",
+                f"{peak / 1e6:.0f}",
+                f"{before / 1e6:.0f}",
             )
-        if 4 in per_pixel:
-            print(f"  {'':<16} x4 takes {per_pixel[4] / per_pixel[1]:.2f} times the CPU of x1 per output pixel")
 
 
 def main(number: int = 230) -> None:
@@ -178,7 +191,6 @@ def main(number: int = 230) -> None:
         memory(path, number)  # first: a process inherits the largest size of the one that starts it
         with lbj.open(path) as journal:
             frames = [frame.events("EDX") for frame in journal]
-    print(f"\n200 x 200 x 2048, {frames[0].total} counts a frame")
     speeds(frames)
     dense_frames()
     upsampled(frames[:32])

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from helpers import tables
 
 import lbj
 from mfsi_core.acquisition import Recorder, Settings
@@ -63,7 +64,8 @@ def main(frames=1000, size=256, counts=100_000, pace=10.0):
             recorder.host.add = lambda seconds: (host.append(seconds), work.append(time.thread_time()))
             outcome = recorder.acquire()
             state = recorder.state()
-            print(f"{frames} frames of {size} x {size} and {counts:,} counts at {pace:g} a second: {outcome['text']}")
+            tables.head(f"{frames} frames of {size} x {size} and {counts:,} counts at {pace:g} a second", "")
+            tables.row("ended", outcome["text"])
             behind, ended = state["analysis"]["behind"], time.perf_counter()
             while recorder.state()["analysis"]["behind"] and time.perf_counter() - ended < PATIENCE:
                 time.sleep(0.1)
@@ -73,18 +75,23 @@ def main(frames=1000, size=256, counts=100_000, pace=10.0):
             right = sum(
                 frame.events("EDX") == instrument.frames[n % READY][0]["EDX"] for n, frame in enumerate(journal)
             )
-            print(f"in the journal: {len(journal)}, of which {right} are as they were recorded")
+            tables.row("frames in the journal", len(journal))
+            tables.row("of which as they were recorded", right)
         ms = np.array(host[1:]) * 1e3
         late = np.array(instrument.late) * 1e3
-        print(
-            f"recorder, ms a frame: mean {ms.mean():.1f}, 95 % below {np.percentile(ms, 95):.1f}, worst {ms.max():.1f}"
-        )
-        print("  by quarters of the series:", ", ".join(f"{part.mean():.1f}" for part in np.array_split(ms, 4)))
+        tables.row("recorder, ms a frame, mean", f"{ms.mean():.1f}")
+        tables.row("95 % below", f"{np.percentile(ms, 95):.1f}")
+        tables.row("worst", f"{ms.max():.1f}")
+        tables.row("by quarters of the series", ", ".join(f"{part.mean():.1f}" for part in np.array_split(ms, 4)))
         cpu = np.diff(work) * 1e3
-        print(f"  of it on the processor: mean {cpu.mean():.1f}, worst {cpu.max():.1f}")
-        print(f"frames asked for a frame's time late: {(late > 1e3 / pace).sum()}; the latest {late.max():.0f} ms")
-        print(f"analysis: {behind} frames behind at the end, caught up after {caught:.1f} s")
-        print(f"  maps of {status['status'].get('mapped')} frames; failures: {status['status'].get('failures')}")
+        tables.row("of it on the processor, mean", f"{cpu.mean():.1f}")
+        tables.row("worst", f"{cpu.max():.1f}")
+        tables.row("frames asked for a frame's time late", (late > 1e3 / pace).sum())
+        tables.row("the latest, ms", f"{late.max():.0f}")
+        tables.row("analysis, frames behind at the end", behind)
+        tables.row("caught up after, s", f"{caught:.1f}")
+        tables.row("maps of so many frames", status["status"].get("mapped"))
+        tables.row("analyses that failed", status["status"].get("failures") or "none")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

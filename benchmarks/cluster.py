@@ -19,6 +19,7 @@ from pathlib import Path
 import dask
 import distributed
 import numpy as np
+from helpers import tables
 
 import lbj
 from mfsi_core import Registration, accumulate
@@ -64,7 +65,8 @@ def main():
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--counts", default="1e6,1e7,1e8")
     args = parser.parse_args()
-    print("   counts  workers   bits    wall, s        CPU, ms/frame   ns/count   received, kB/frame")
+    title = f"{args.frames} frames of {args.pixels} x {args.pixels} x {args.channels}, counts"
+    tables.head(title, "workers", "bits", "wall, s", "CPU, ms a frame", "ns a count", "received, kB a frame")
     with tempfile.TemporaryDirectory() as folder:
         for counts in map(float, args.counts.split(",")):
             path = Path(folder, f"{counts:g}.lbj")
@@ -74,8 +76,7 @@ def main():
                 began, cpu = time.perf_counter(), time.process_time()
                 here = accumulate(journal, registration)
                 wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-                costs = f"{1e3 * cpu / args.frames:20.1f} {1e9 * cpu / counts:10.0f}"
-                print(f"{counts:9.0e}      one process {wall:10.2f} {costs}")
+                tables.row(f"{counts:,.0f}", "one process", None, f"{wall:.2f}", *per(cpu, args.frames, counts), None)
                 for workers in map(int, args.workers.split(",")):
                     with (
                         dask.config.set({"distributed.worker.profile.enabled": False}),  # it takes time by the clock
@@ -89,10 +90,13 @@ def main():
                             run()  # programs are compiled
                         there, wall, cpu, received = measured(client, run)
                     bits = "same" if here.tobytes() == there.tobytes() else "DIFFER"
-                    per = (1e3 * cpu / args.frames, 1e9 * cpu / counts, received / 1e3 / args.frames)
-                    print(
-                        f"{counts:9.0e} {workers:8d}   {bits} {wall:10.2f} {per[0]:20.1f} {per[1]:10.0f} {per[2]:20.0f}"
-                    )
+                    costs = (*per(cpu, args.frames, counts), f"{received / 1e3 / args.frames:.0f}")
+                    tables.row(f"{counts:,.0f}", workers, bits, f"{wall:.2f}", *costs)
+
+
+def per(cpu, frames, counts):
+    """CPU time: ms a frame, ns a count."""
+    return f"{1e3 * cpu / frames:.1f}", f"{1e9 * cpu / counts:.0f}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 Frames of 200 x 200 x 2048 voxels are simulated at several densities; the real files come from FOLDER (by default
 ../shared/data). Rates are millions of events a second, the best of several repeats; peers get the dense uint32 cube
 in memory (328 MB), those that store lists get the events. The journal is written to and read from a file, container
-included, without fsync.
+included, without fsync; it holds ten frames, or one where they have more than a million events.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import pcodec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-from helpers import edx
+from helpers import edx, tables
 
 import lbj
 from lbj.importing import open_source
@@ -139,51 +139,52 @@ def size(coded) -> int:
     return sum(map(len, coded)) if isinstance(coded, list) else len(coded)
 
 
-def simulated(quick: bool) -> None:
-    repeats = 3 if quick else 60
+OURS, ZSTD = "**.lbj**", "zstd -3"
+
+
+def methods(events: lbj.Events, frames: int, repeats: int, quick: bool):
+    """Name, bytes a frame, and seconds to encode and to decode one, method by method."""
     with tempfile.TemporaryDirectory() as folder:
-        for title, density in DENSITIES.items():
-            maps, spectra = edx.rates(density)
-            events = edx.draw(maps, spectra, seed=20261121)
-            bound = edx.shannon_bytes(maps, spectra) / events.total
-            raw = 4 * events.pixels * events.channels
-            frames = 10 if events.total < 10**6 else 1
-            print(
-                f"\n### {title} of 200 x 200 x 2048 voxels: {events.total:,} events a frame, "
-                f"journal of {frames} frame{'s' * (frames > 1)}, Shannon bound {bound:.3f} B/event\n"
-            )
-            print("| | B/event | dense / stored | encode Mev/s | decode Mev/s | wins below |")
-            print("|---|---|---|---|---|---|")
+        yield OURS, *Journal(folder, repeats).run(events, frames)
+    for name, (encode, decode) in list_peers().items():
+        coded, t0 = best(lambda encode=encode: encode(events), repeats)
+        _, t1 = best(lambda decode=decode, coded=coded: decode(coded), repeats)
+        yield name, size(coded), t0, t1
+    cube = events.dense()
+    for name, (encode, decode) in dense_peers().items():
+        if quick and "zip" in name:
+            continue
+        coded, t0 = best(lambda encode=encode: encode(cube), 3)
+        if coded:
+            yield name, size(coded), t0, best(lambda decode=decode, coded=coded: decode(coded), 3)[1]
 
-            def row(name, stored, encode, decode, n=events.total, raw=raw):
-                link = (raw - stored) / (encode + decode) * 8 / 1e9
-                print(
-                    f"| {name} | {stored / n:.3f} | {raw / stored:,.0f} | {n / encode / 1e6:.2f} "
-                    f"| {n / decode / 1e6:.2f} | {link:.3g} Gbit/s |",
-                    flush=True,
-                )
-                return encode, decode
 
-            ours = row("**.lbj**", *Journal(folder, repeats).run(events, frames))
-            for name, (encode, decode) in list_peers().items():
-                coded, t0 = best(lambda encode=encode, events=events: encode(events), repeats)
-                _, t1 = best(lambda decode=decode, coded=coded: decode(coded), repeats)
-                row(name, size(coded), t0, t1)
-            cube = events.dense()
-            for name, (encode, decode) in dense_peers().items():
-                if quick and "zip" in name:
-                    continue
-                coded, t0 = best(lambda encode=encode, cube=cube: encode(cube), 3)
-                if not coded:
-                    continue
-                _, t1 = best(lambda decode=decode, coded=coded: decode(coded), 3)
-                peer = row(name, size(coded), t0, t1)
-                if name == "zstd -3":
-                    zstd = peer
-            print(
-                "\nagainst zstd -3 on the dense cube: "
-                f"encode {zstd[0] / ours[0]:.3g} x, decode {zstd[1] / ours[1]:.3g} x"
-            )
+def simulated(quick: bool) -> None:
+    titles = ("bytes an event", "dense / stored", "encode, Mevents/s", "decode, Mevents/s", "wins below, Gbit/s")
+    lines: dict[str, dict[str, list[str]]] = {title: {} for title in titles}
+    lines[titles[0]]["Shannon bound, every rate known"] = []
+    zstd = []
+    for density in DENSITIES.values():
+        maps, spectra = edx.rates(density)
+        events = edx.draw(maps, spectra, seed=20261121)
+        n, raw = events.total, 4 * events.pixels * events.channels
+        lines[titles[0]]["Shannon bound, every rate known"].append(f"{edx.shannon_bytes(maps, spectra) / n:.3f}")
+        took = {}
+        for name, stored, encode, decode in methods(events, 10 if n < 10**6 else 1, 3 if quick else 60, quick):
+            took[name] = encode, decode
+            link = (raw - stored) / (encode + decode) * 8 / 1e9
+            figures = (n / encode / 1e6, n / decode / 1e6)
+            cells = (f"{stored / n:.3f}", f"{raw / stored:,.0f}", *(f"{rate:.2f}" for rate in figures), f"{link:.3g}")
+            for title, cell in zip(titles, cells, strict=True):
+                lines[title].setdefault(name, []).append(cell)
+        zstd.append([theirs / ours for theirs, ours in zip(took[ZSTD], took[OURS], strict=True)])
+    for title in titles:
+        tables.head(f"{title}, at a density of", *DENSITIES)
+        for name, cells in lines[title].items():
+            tables.row(name, *cells)
+    tables.head("times as fast as zstd -3 on the dense cube", *DENSITIES)
+    for name, ratios in zip(("writing", "reading"), zip(*zstd, strict=True), strict=True):
+        tables.row(name, *(f"{ratio:.0f}" for ratio in ratios))
 
 
 REAL = [
@@ -201,24 +202,23 @@ REAL = [
 
 
 def real(shared: Path) -> None:
-    print("\n### real files: EDX counts alone, bytes per event\n")
-    print("| file | events | frames | source file | .lbj | pcodec (gaps) | Parquet + zstd | zstd -3, dense |")
-    print("|---|---|---|---|---|---|---|---|")
+    names = ("pcodec (gaps)", "Parquet + zstd")
+    tables.head("real file, bytes an event", "events", "frames", "source file", ".lbj", *names, "zstd -3, dense")
     for name in REAL:
         path = shared / name
         if not path.exists():
-            print(f"| {name} | absent | | | | | | |")
+            tables.row(name, "absent", *[None] * 6)
             continue
         source = open_source([str(path)])
         signals = [signal for signal in source.signals if signal.kind == "events"]
-        names = {signal.name for signal in signals}
-        stored, peers, n, frames = 0, {"pcodec (gaps)": 0, "Parquet + zstd": 0}, 0, 0
+        wanted = {signal.name for signal in signals}
+        peers, n, frames = dict.fromkeys(names, 0), 0, 0
         dense = zstandard.ZstdCompressor(level=3)
         dense_size = 0
         file = io.BytesIO()
         with lbj.create(file, signals) as writer:
             for data, _ in source.frames:
-                counts = {key: value for key, value in data.items() if key in names}
+                counts = {key: value for key, value in data.items() if key in wanted}
                 writer.append(counts)
                 frames += 1
                 for events in counts.values():
@@ -229,9 +229,7 @@ def real(shared: Path) -> None:
                     dense_size += len(dense.compress(listed.dense()))
         stored = len(file.getvalue())
         row = [path.stat().st_size, stored, *peers.values(), dense_size]
-        print(
-            f"| {path.name} | {n:,} | {frames} | " + " | ".join(f"{value / n:.3f}" for value in row) + " |", flush=True
-        )
+        tables.row(path.name, f"{n:,}", frames, *(f"{value / n:.3f}" for value in row))
 
 
 def startup() -> None:

@@ -7,6 +7,7 @@ the table that comes with the package; the counts are drawn pixel by pixel.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 import warnings
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from helpers import tables
 
 import lbj
 from lbj.array_types import Floats
@@ -82,6 +84,11 @@ def maps_figure(truth: Floats, windows: Floats, told: Floats) -> bytes:
     return png(figure)
 
 
+def means(values: Floats, inside: Floats, outside: Floats) -> list[str]:
+    """Cells of a row."""
+    return [f"{values[where].mean():.1f}" for where in (inside, outside)]
+
+
 def all_pictures(folder: Path) -> None:
     """Run all and write the pictures."""
     truth = series(folder / "right.lbj")
@@ -90,17 +97,23 @@ def all_pictures(folder: Path) -> None:
         found = [element_maps(journal, ELEMENTS, beam_energy=2e5, method=way)["P"] for way in ("windows", "filter")]
     (HERE / "crowded-maps.png").write_bytes(maps_figure(truth, found[0].values, found[1].values))
     inside, outside = grain() > 0.99, grain() < 0.01
+    tables.head("P Kα, net counts per pixel", "in the grain", "outside")
     for name, values in (("true", truth), ("windows", found[0].values), ("filter", found[1].values)):
-        print(f"P Ka, {name}: {values[inside].mean():.1f} in the grain, {values[outside].mean():.1f} outside")
+        tables.row(name, *means(values, inside, outside))
+    lines = {"P_Ka": "P Kα", "O_Ka": "O Kα", "Ca_Ka": "Ca Kα"}
     for name, shift in (("right", 0.0), ("off", 25.0)):
         if name != "right":
             series(folder / f"{name}.lbj", shift)
         for way in ("filter", "windows"):
-            print(f"\n$ mfsi run {name}.lbj -o {name} --maps {way}", flush=True)
-            main(["run", str(folder / f"{name}.lbj"), "-o", str(folder / f"{name}-{way}"), "--maps", way])
-            for line in ("P_Ka", "O_Ka", "Ca_Ka"):
+            print(f"\n```\n$ mfsi run {name}.lbj -o {name} --maps {way}", flush=True)
+            with contextlib.redirect_stderr(sys.stdout):
+                main(["run", str(folder / f"{name}.lbj"), "-o", str(folder / f"{name}-{way}"), "--maps", way])
+            print("```")
+            where = "in place" if name == "right" else "recorded 25 eV off"
+            tables.head(f"axis {where}, maps by {way}, net counts per pixel", "in the grain", "outside")
+            for line, title in lines.items():
                 values = np.load(folder / f"{name}-{way}" / f"map-{line}.npy")
-                print(f"  {line}: {values[inside].mean():.1f} in the grain, {values[outside].mean():.1f} outside")
+                tables.row(title, *means(values, inside, outside))
     for name in ("right", "off"):
         (HERE / f"crowded-spectrum-{name}.png").write_bytes((folder / f"{name}-filter" / "spectrum.png").read_bytes())
 

@@ -23,7 +23,7 @@ import numpy as np
 import pcodec.standalone
 import zfpy
 import zstandard
-from helpers import recipe
+from helpers import recipe, tables
 from pysz import sz, szConfig, szErrorBoundMode
 
 import lbj
@@ -89,8 +89,7 @@ def series(shared: Path, name: str, kind: str) -> list[np.ndarray]:
 
 
 def lossless(cubes: dict[str, np.ndarray]) -> None:
-    print("\nLossless, times smaller than float32")
-    print(f"{'':<34}{'lbj':>8}{'pcodec':>8}{'zstd -19':>9}{'zip':>7}")
+    tables.head("times smaller than float32, lossless", ".lbj", "pcodec", "zstd -19", "zip")
     for name, cube in cubes.items():
         whole = np.array_equal(cube, np.rint(cube))
         size, back = journal([cube], "spectra", "lossless-int" if whole else "float-lattice")
@@ -98,7 +97,7 @@ def lossless(cubes: dict[str, np.ndarray]) -> None:
         raw = 4 * cube.size
         zstd = len(zstandard.ZstdCompressor(level=19).compress(np.ascontiguousarray(cube).tobytes()))
         zipped = len(zlib.compress(np.ascontiguousarray(cube).tobytes(), 6))
-        print(f"{name:<34}{raw / size:>8.2f}{raw / len(pco(cube)):>8.2f}{raw / zstd:>9.2f}{raw / zipped:>7.2f}")
+        tables.row(name, *(f"{raw / stored:.2f}" for stored in (size, len(pco(cube)), zstd, zipped)))
 
 
 def net(simulation: EelsSimulation, cube: np.ndarray, name: str) -> np.ndarray:
@@ -114,30 +113,38 @@ def truth(simulation: EelsSimulation, name: str) -> np.ndarray:
 def lossy(simulation: EelsSimulation, cube: np.ndarray, real: dict[str, np.ndarray]) -> None:
     deviation = np.sqrt(np.maximum(simulation.mean(0), 0) + READ**2)
     snr = {name: map_snr(net(simulation, cube, name), truth=truth(simulation, name)) for name in EDGES}
-    print("\nIn units of the noise: noise-q, beside SZ3 and zfp with the same largest error")
-    print(
-        "(z: rms of mean spectrum's change over the noise that the quantiser adds to it; SNR of four edge maps, mean)"
+    tables.head(
+        "simulated, largest error",
+        "times smaller",
+        "rms error, sigma",
+        "mean spectrum",
+        "signal-to-noise of maps",
+        "implied by step²/12",
     )
-    print(f"{'':<34}{'times':>8}{'rms/sigma':>11}{'largest':>9}{'z':>7}{'SNR':>9}{'allowed':>9}")
     for step in (1.0, 2.0):
-        allowed = np.sqrt(1 / (1 + step * step / 12)) - 1 - 0.005
+        implied = np.sqrt(1 / (1 + step * step / 12)) - 1
         rows: dict[str, tuple[int, np.ndarray]] = {
-            f"noise-q({step:g})": journal([cube], "spectra", f"noise-q({step:g})"),
-            f"SZ3, {step / 2:g} sigma": sz3(cube, step),
-            f"zfp, {step / 2:g} sigma": zfp(cube, step),
+            f"**noise-q({step:g})**, {step / 2:g} sigma": journal([cube], "spectra", f"noise-q({step:g})"),
+            f"SZ3 on a square-root scale, {step / 2:g} sigma": sz3(cube, step),
+            f"zfp on a square-root scale, {step / 2:g} sigma": zfp(cube, step),
         }
         for name, (size, back) in rows.items():
             error = (back.astype(np.float64) - cube) / deviation
             pixels = cube.shape[0] * cube.shape[1]
             z = error.mean(axis=(0, 1)) * np.sqrt(12 * pixels) / step
             kept = np.mean([map_snr(net(simulation, back, n), truth=truth(simulation, n)) / snr[n] for n in EDGES])
-            print(
-                f"{name:<34}{4 * cube.size / size:>8.2f}{np.sqrt(np.mean(error**2)):>11.3f}{np.abs(error).max():>9.2f}"
-                f"{np.sqrt(np.mean(z * z)):>7.2f}{kept - 1:>+9.1%}{allowed:>+9.1%}"
+            tables.row(
+                name,
+                f"{4 * cube.size / size:.2f}",
+                f"{np.sqrt(np.mean(error**2)):.3f}",
+                f"{np.sqrt(np.mean(z * z)):.2f}",
+                f"{kept - 1:+.1%}",
+                f"{implied:+.1%}",
             )
+    tables.head("times smaller", "noise-q(1)", "noise-q(2)")
     for name, data in real.items():
         sizes = [journal([data], "spectra", f"noise-q({step})")[0] for step in (1, 2)]
-        print(f"{name + ', 1 and 2 sigma':<34}{4 * data.size / sizes[0]:>8.2f}{4 * data.size / sizes[1]:>8.2f}")
+        tables.row(name, *(f"{4 * data.size / size:.2f}" for size in sizes))
 
 
 def picked(simulation: EelsSimulation, cube: np.ndarray, elements: list[str]) -> str:
@@ -145,21 +152,23 @@ def picked(simulation: EelsSimulation, cube: np.ndarray, elements: list[str]) ->
 
 
 def charts(seeds: range, quick: bool) -> None:
-    print(
-        f"\nCharts at half a sigma, {len(seeds)} seeds (edge integrals: change of the mean over all pixels in standard"
-    )
-    print("errors of the uncompressed mean; largest of mean over seeds; SNR of the maps over the uncompressed maps')")
     shape = (30, 47) if quick else (60, 94)
     cases: dict[str, tuple[Callable[[EelsSimulation, np.ndarray], str] | None, list[str]]] = {
-        "paper's blocks, four edges": (lambda *_: f"chart({FOUR};0.5)", list(EDGES)),
+        "the paper's blocks, four edges": (lambda *_: f"chart({FOUR};0.5)", list(EDGES)),
         "the same, one block exact": (lambda *_: f"chart({PARTLY_EXACT};0.5)", list(EDGES)),
         "two edges": (lambda *_: f"chart({TWO};0.5)", ["Ti", "O"]),
-        "mfsi chart, four named": (lambda s, c: picked(s, c, list(EDGES)), list(EDGES)),
-        "mfsi chart, Mn not named": (lambda s, c: picked(s, c, ["Ca", "Ti", "O"]), list(EDGES)),
-        "paper's recipe, same points": (None, list(EDGES)),
+        "`mfsi chart`, four edges named": (lambda s, c: picked(s, c, list(EDGES)), list(EDGES)),
+        "`mfsi chart`, Mn not named": (lambda s, c: picked(s, c, ["Ca", "Ti", "O"]), list(EDGES)),
+        "the paper's recipe, same points": (None, list(EDGES)),
     }  # fmt: skip
     blocks = [(int(a), int(b)) for a, b in (pair.split(":") for pair in FOUR.split(","))]
-    print(f"{'':<34}{'times':>8}{'edges':>8}{'SNR':>9}   by edge")
+    tables.head(
+        f"charts at half a sigma, {len(seeds)} seeds",
+        "times smaller",
+        "largest change of an edge's mean, standard errors",
+        "signal-to-noise of maps",
+        "by edge",
+    )
     for title, (chart, names) in cases.items():
         ratios, changes, gains = [], [], []
         for seed in seeds:
@@ -178,14 +187,13 @@ def charts(seeds: range, quick: bool) -> None:
             error = {n: np.std(before[n] - right[n]) / np.sqrt(before[n].size) for n in names}
             changes.append([(after[n].mean() - before[n].mean()) / error[n] for n in names])
             gains.append([map_snr(after[n], truth=right[n]) / map_snr(before[n], truth=right[n]) - 1 for n in names])
-        by = "  ".join(f"{n} {g:+.1%}" for n, g in zip(names, np.mean(gains, axis=0), strict=True))
+        by = ", ".join(f"{n} {g:+.1%}" for n, g in zip(names, np.mean(gains, axis=0), strict=True))
         change = np.mean(changes, axis=0)
-        print(f"{title:<34}{np.mean(ratios):>8.1f}{np.abs(change).max():>8.2f}{np.mean(gains):>+9.1%}   {by}")
+        tables.row(title, f"{np.mean(ratios):.1f}", f"{np.abs(change).max():.2f}", f"{np.mean(gains):+.1%}", by)
 
 
 def images(shared: Path, quick: bool) -> None:
-    print("\nImages, bits a pixel of the coded frames alone")
-    print(f"{'':<34}{'lbj':>8}{'JPEG-XL':>9}{'JPEG-LS':>9}{'pcodec':>8}{'zstd -19':>9}{'at 1 sigma':>12}")
+    tables.head("images, bits a pixel", ".lbj", "JPEG-XL", "JPEG-LS", "pcodec", "zstd -19", "noise-q(1)")
     simulated = {}
     for counts in (8, 40, 200):
         rng = np.random.default_rng(counts)
@@ -194,7 +202,7 @@ def images(shared: Path, quick: bool) -> None:
         rate = scene.haadf / scene.haadf.mean() * counts * (1 + 0.2 * np.sin(3 * y + 5 * x))
         simulated[f"simulated lattice, {counts} counts"] = [rng.poisson(rate).astype(np.uint16)]
     real = {
-        "abf series": "images/stem_abf_data_imagestack.hspy",
+        "ABF series": "images/stem_abf_data_imagestack.hspy",
         "JEOL sweeps": "jeol/64.pts",
         "Velox, 10 frames": "velox/fei_SI_SuperX-HAADF_10frames_10x50.emd",
         "Velox, 2 frames": "velox/fei_SI_EDS-HAADF-4detectors_2frames.emd",
@@ -219,12 +227,11 @@ def images(shared: Path, quick: bool) -> None:
         except lbj.UsageError:
             noisy = "refused"
         bits = [8 * n / pixels for n in (size, jxl, jls, sum(len(pco(frame)) for frame in frames), zstd)]
-        print(f"{name:<34}{bits[0]:>8.2f}{bits[1]:>9.2f}{bits[2]:>9.2f}{bits[3]:>8.2f}{bits[4]:>9.2f}{noisy:>12}")
+        tables.row(name, *(f"{value:.2f}" for value in bits), noisy)
 
 
 def speed(cube: np.ndarray) -> None:
-    print(f"\nSpeed, MB/s of raw float32, {os.cpu_count()} cores")
-    print(f"{'':<34}{'encode':>8}{'decode':>8}")
+    tables.head("MB/s of raw float32", "encode", "decode")
     raw = np.ascontiguousarray(cube).tobytes()
     zstd = zstandard.ZstdCompressor(level=3)
 
@@ -238,17 +245,17 @@ def speed(cube: np.ndarray) -> None:
 
     packed, encode = timed(lambda: zstd.compress(raw))
     _, decode = timed(lambda: zstandard.ZstdDecompressor().decompress(packed))
-    print(f"{'zstd -3, one core':<34}{encode:>8.0f}{decode:>8.0f}")
+    tables.row("zstd -3, one core", f"{encode:.0f}", f"{decode:.0f}")
     packed, encode = timed(lambda: pco(cube))
     _, decode = timed(lambda: pcodec.standalone.simple_decompress(packed))
-    print(f"{'pcodec 8, one core':<34}{encode:>8.0f}{decode:>8.0f}")
+    tables.row("pcodec 8, one core", f"{encode:.0f}", f"{decode:.0f}")
     for coding in ("lossless-int", "noise-q(1)", f"chart({FOUR};0.5)"):
         file = io.BytesIO()
         with lbj.create(file, [lbj.Signal("E", "spectra", cube.shape, coding=coding)], sync=False) as writer:
             _, encode = timed(lambda w=writer: w.append({"E": cube}))
         with lbj.open(file) as read:
             _, decode = timed(lambda r=read: r[0].array("E"))
-        print(f"{coding.split('(0')[0]:<34}{encode:>8.0f}{decode:>8.0f}")
+        tables.row(f"{coding.split('(0')[0]}, {os.cpu_count()} cores", f"{encode:.0f}", f"{decode:.0f}")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from helpers import tables
 
 import lbj
 
@@ -87,16 +88,16 @@ def main() -> None:
         path = Path(folder, "series.lbj")
         write(path, args.frames, args.pixels, args.density)
         dense = 2 * args.frames * args.pixels**2 * CHANNELS
-        print(f"{dense / 1e9:.1f} GB dense (uint16), {path.stat().st_size / 1e6:.1f} MB as a journal")
-        print(f"{'':22s}{'open, s':>10s}{'step, s':>10s}{'peak, GB':>10s}   (before)")
+        title = f"{dense / 1e9:.1f} GB dense (uint16), {path.stat().st_size / 1e6:.1f} MB as a journal"
+        tables.head(title, "open, s", "step, s", "peak memory, GB", "of which before")
         for name in args.steps:
             command = [sys.executable, "-W", "ignore", "-c", CHILD.format(step=STEPS[name]), str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                print(f"{name:22s}  failed: {done.stderr.strip().splitlines()[-1]}")
+                tables.row(name, f"failed: {done.stderr.strip().splitlines()[-1]}", None, None, None)
                 continue
             opened, step, before, peak = done.stdout.split()[-4:]
-            print(f"{name:22s}{opened:>10s}{step:>10s}{peak:>10s}   ({before})", flush=True)
+            tables.row(name, opened, step, peak, before)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Quantification of a simulated LaFeO3/SrTiO3 map beside HyperSpy/eXSpy, in one run and process.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/quantification.py [--seed N] [--peer-chips N] [--robust]
+    python benchmarks/quantification.py [--seed N] [--peer-chips N] [--robust]
 
 512 x 512 pixels, 4096 channels, 59 counts a pixel, from a simulator (tests/helpers/eds_phantom.py) that shares with the
 fit nothing but xraylib's numbers. 1089 chips of 15 x 15 pixels, from events to table, CPU seconds. HyperSpy fits a
@@ -10,12 +10,16 @@ sample of the same chips, already summed, which costs it nothing here; its time 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import warnings
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
+from helpers import tables
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 import eds_phantom as phantom
@@ -26,7 +30,7 @@ from mfsi_core.quantification.quantify import analyse
 SHAPE, COUNTS, SIDE = (512, 512), 59.0, 15
 REGION = (slice(0, 495), slice(8, 503))  # 33 x 33 chips; the interface lies in the middle of column 16
 ELEMENTS = ["La", "Fe", "O", "Sr", "Ti"]
-BEST = "best: calibrated, linear"
+BEST = "calibrated, linear fit"
 
 
 def cpu(call, repeats=1):
@@ -45,6 +49,11 @@ def field(detector, seed, shift=0.0):
     phase_of = np.zeros(SHAPE, int)
     phase_of[:, 256:] = 1
     return phantom.draw([spectrum for spectrum, _ in spectra], phase_of, COUNTS, seed), spectra
+
+
+def cost(chips, seconds, bias=None, absent=None):
+    """Cells of a row."""
+    return [f"{chips:,}", f"{seconds:.2f}", *(None if value is None else f"{value:.3f}" for value in (bias, absent))]
 
 
 def phases(result):
@@ -148,25 +157,23 @@ def main() -> None:
     (result, _), chips_time = cpu(lambda: table(SIDE, region=REGION), 3)
     side = phases(result)
     bias, absent = accuracy(100 * result.composition.at, side)
-    print(f"{events.total:,} counts; {result.chips.ids.size} chips, events to table: {chips_time:.2f} s CPU")
-    print(f"  bias of present elements {bias:.2f} at%, absent elements {absent:.3f} at%")
+    tables.head("chips, events to table", "chips", "CPU s", "bias of present elements, at%", "absent elements, at%")
+    tables.row("**mfsi_core**, Poisson maximum likelihood", *cost(result.chips.ids.size, chips_time, bias, absent))
     (pixels, _), pixel_time = cpu(lambda: table("pixels", "linear"), 3)
-    print(f"every pixel by the filter ({pixels.chips.ids.size:,}): {pixel_time:.2f} s CPU")
-    for size in (2, 4, 8, 15):
-        half = (slice(0, 200), slice(0, 240)) if size < 15 else (slice(None), slice(0, 255))
-        at, counts = pulls(table(size, region=half)[0], spectra[0][1], size)
-        print(f"  pulls in LaFeO3 at {size:2d} x {size:<2d} px: at% {at}, counts {counts}")
+    tables.row("**mfsi_core**, every pixel by the filter", *cost(pixels.chips.ids.size, pixel_time))
     if args.peer_chips:
         raw = chip_spectra(events, result, **options)
         chosen = np.concatenate([np.flatnonzero(side == n)[: args.peer_chips // 2] for n in (0, 1)])
-        for kind in ("default", BEST):
+        for kind in ("default fit", BEST):
             at, seconds = hyperspy(raw[chosen], edges, kind)
             scaled = seconds * result.chips.ids.size / chosen.size
-            bias, absent = accuracy(at, side[chosen])
-            print(
-                f"HyperSpy {kind}: {scaled:.0f} s CPU for all chips, {scaled / chips_time:.0f} times ours; bias "
-                f"{bias:.2f} at%, absent {absent:.2f} at%"
-            )
+            name = f"HyperSpy, {kind} ({chosen.size} chips, time scaled)"
+            tables.row(name, *cost(result.chips.ids.size, scaled, *accuracy(at, side[chosen])))
+    tables.head("pulls in LaFeO3 (standard deviation, least to largest)", "at%", "counts")
+    for size in (2, 4, 8, 15):
+        half = (slice(0, 200), slice(0, 240)) if size < 15 else (slice(None), slice(0, 255))
+        at, counts = pulls(table(size, region=half)[0], spectra[0][1], size)
+        tables.row(f"{size} x {size} pixels a chip", at, counts)
     if args.robust:
         cases = {
             "energies +5 eV": (phantom.Detector(offset=5.0), 0.0),
@@ -176,11 +183,12 @@ def main() -> None:
             "resolution -5 %": (phantom.Detector(resolution=130 * 0.95), 0.0),
             "all three": (phantom.Detector(offset=5.0, gain=0.999, resolution=130 * 1.05), 0.0),
         }
+        tables.head("the detector is off by", "bias of present elements, at%", "absent elements, at%")
         for name, (detector, shift) in cases.items():
             events, _ = field(detector, args.seed, shift)
             result, _ = table(SIDE, region=REGION)
             bias, absent = accuracy(100 * result.composition.at, phases(result))
-            print(f"{name}: bias {bias:.2f} at%, absent {absent:.3f} at%")
+            tables.row(name, f"{bias:.2f}", f"{absent:.3f}")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
     python benchmarks/real_series.py [FOLDER]
 
 FOLDER holds the collected real files (by default ../shared/data). A line a series: frames that were left out; how far
-the frames lie apart, px; the error predicted, px rms; and three checks.
+the frames lie apart (y, x), px; the error predicted, px rms; and three checks.
 
-- halves: what the mean of every second frame does not share with that of the others, 1 - r with their correlation r, as
-  recorded, with frames shifted as a whole, and as registered. Frames laid wrong blur both means in different ways; what
-  stands still in the frames of a drifting scene is shared, too, as recorded.
-- apart: every second frame and the others, registered each for themselves; difference, px rms of one component, of the
-  shifts of the one at the times of the other from these. Unsteady drift is in it.
+- not shared: what the mean of every second frame does not share with that of the others, 1 - r with their correlation
+  r, as recorded, with frames shifted as a whole, and as registered. Frames laid wrong blur both means in different
+  ways; what stands still in the frames of a drifting scene is shared, too, as recorded.
+- half series: every second frame and the others, registered each for themselves; difference, px rms of one component,
+  of the shifts of the one at the times of the other from these. Unsteady drift is in it.
 - X-rays: difference, px rms of one component, of the frames' shifts from those found from the X-ray counts, by whole
   frames or sums of frames, and the error predicted of them; how far frames lie apart by X-rays and by images.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from helpers import tables
 
 import lbj
 from lbj.archive.convert import convert
@@ -74,16 +75,17 @@ def x_rays(journal: Any, shift: np.ndarray, group: int) -> str:
     groups = np.array_split(np.arange(len(counts)), len(counts) // group)
     found, _ = quiet(np.array([counts[part].sum(axis=0) for part in groups]))
     if not np.isfinite(found.predicted_error):
-        return f"X-rays, {group} frames each: too few counts, error infinite"
+        return "too few counts"
     images = np.array([shift[part].mean(axis=0) for part in groups])
     reach = " and ".join("({:.1f}, {:.1f})".format(*np.ptp(one, axis=0)) for one in (found.shift, images))
     return (
-        f"X-rays, {group} frames each: {rms(found.shift - images):.2f} px (predicted {found.predicted_error:.2f}); "
+        f"{rms(found.shift - images):.2f} px of sums of {group} (predicted {found.predicted_error:.2f}); "
         f"apart by {reach} px"
     )
 
 
-def tell(path: Path, group: int) -> None:
+def tell(path: Path, group: int) -> list[str]:
+    """Print the line of a series; what registration told."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         journal_path = Path(folder) / "series.lbj"
@@ -94,27 +96,33 @@ def tell(path: Path, group: int) -> None:
             found, told = quiet(images)
             kept = np.flatnonzero(~found.left_out)
             rigid = np.broadcast_to(found.shift[:, :, None, None], found.displacement.shape).astype(np.float32)
-            print(f"{path.name}: {len(images)} frames of {images.shape[1:]}, left out {found.left_out.sum()}")
             reach = np.ptp(found.shift[kept], axis=0) if kept.size else np.zeros(2)
-            print(f"  apart by (y, x) {reach[0]:.1f}, {reach[1]:.1f} px; predicted error {found.predicted_error:.3f}")
+            cells = [len(images), f"{images.shape[1]} x {images.shape[2]}", found.left_out.sum()]
+            cells += [f"{reach[0]:.1f}, {reach[1]:.1f}", f"{found.predicted_error:.3f}", None, None, None]
             if kept.size > 3:
                 fields = np.zeros_like(rigid), rigid, found.displacement
-                recorded, whole, rows = (halves(images, field, kept) for field in fields)
-                print(f"  halves: recorded {recorded:.2g}, shifted {whole:.2g}, registered {rows:.2g}")
-                print(f"  apart: {apart(images[kept]):.3f} px")
+                cells[5] = ", ".join(f"{halves(images, field, kept):.2g}" for field in fields)
+                cells[6] = f"{apart(images[kept]):.3f} px"
             if group and "EDX" in journal.signals and len(journal) >= 4 * group:
-                print(f"  {x_rays(journal, found.shift, group)}")
-            for one in told:
-                print(f"  told: {one}")
+                cells[7] = x_rays(journal, found.shift, group)
+    tables.row(path.name, *cells)
+    return told
 
 
 def main(folder: str = "../shared/data") -> None:
+    checks = ("not shared: recorded, shifted, registered", "half series differ by", "X-rays differ by")
+    tables.head("series", "frames", "pixels", "left out", "apart, px", "predicted error, px", *checks)
+    told: dict[str, list[str]] = {}
     for name, group in SERIES.items():
         path = Path(folder) / name
         if path.exists():
-            tell(path, group)
+            told[path.name] = tell(path, group)
         else:
-            print(f"{name}: not found in {folder}")
+            tables.row(f"{name}, absent", *[None] * 8)
+    print()
+    for name, lines in told.items():
+        for line in lines:
+            print(f"- {name}: {line}")
 
 
 if __name__ == "__main__":

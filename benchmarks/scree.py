@@ -15,6 +15,7 @@ import warnings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from helpers import tables
 
 from lbj.events import Events
 from mfsi_core import Registration, accumulate, simulate
@@ -54,21 +55,28 @@ def main(rows: int = 100, columns: int = 100, channels: int = 2048, frames: int 
     scree(events[:1], frames=[1])  # compiles
     scree([Events.from_dense(np.ones((4, 4, 4), int))])
     decompose = peer()
-    print(f"{rows} x {columns} x {channels}, {events[0].total} counts a frame; CPU s")
-    print("frames     counts  significant   ours   HyperSpy  truncated  largest difference of a ratio")
     if decompose is None:
         print("HyperSpy is absent: nothing to compare with")
+    tables.head(
+        f"frames of {rows} x {columns} x {channels}, CPU s",
+        "counts",
+        "significant",
+        "**mfsi_core**",
+        "HyperSpy, full SVD",
+        f"HyperSpy, {LEADING} components",
+        "largest difference of a ratio, of the first",
+    )
     numbers = [k * k for k in range(1, int(frames**0.5) + 1)]
     for number in numbers:
         found, ours = timed(scree, events, frames=[number], registration=registration)
-        line = f"{number:6d} {found.dose[0]:10.0f} {found.significant[0]:12d} {ours:6.2f}"
+        cells = [f"{found.dose[0]:,.0f}", found.significant[0], f"{ours:.2f}"]
         if decompose is not None:
             cube = accumulate(events[:number], Registration(sim.displacement[:number]))
             theirs, full = timed(decompose, cube, None)
             _, truncated = timed(decompose, cube, LEADING)
             worst = float(np.abs(theirs - found.variance_ratio[0]).max() / theirs[0])
-            line += f" {full:10.2f} {truncated:10.2f}  {worst:.1e} of the first"
-        print(line, flush=True)
+            cells += [f"{full:.2f}", f"{truncated:.2f}", f"{worst:.1e}"]
+        tables.row(number, *cells)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery", "Thumbs.db"]
+exclude_patterns = ["_build", "benchmarks", "gallery", "Thumbs.db"]  # benchmarks.md includes the fragments
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "show_toc_level": 2,

@@ -30,7 +30,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import edx
+from helpers import edx, tables
 from paper.edx import slow_or_fast, super_resolution
 from paper.regions import against_dose, template
 
@@ -62,13 +62,11 @@ def densities(folder: Path) -> None:
         zipped = len(zlib.compress(events.dense().tobytes(), 6))
         journal, _ = size(lbj.Signal("EDX", "events", events.shape), [events])
         rows.append((len(events) / np.prod(events.shape), dense, zipped, journal, events.total))
-    print("\n5a. EDX, 200 x 200 x 2048 voxels of uint32")
-    print(f"{'filled voxels':>14}{'dense MB':>10}{'zip MB':>10}{'lbj MB':>10}{'dense/lbj':>11}{'B/count':>9}")
+    print("\n**5a.** EDX, 200 x 200 x 2048 voxels of uint32")
+    tables.head("filled voxels", "dense, MB", "zip, MB", ".lbj, MB", "dense / .lbj", "bytes a count")
     for filled, dense, zipped, journal, total in rows:
-        print(
-            f"{filled:>14.5%}{dense / 1e6:>10.1f}{zipped / 1e6:>10.3f}{journal / 1e6:>10.4f}{dense / journal:>11,.0f}"
-            f"{journal / total:>9.3f}"
-        )
+        cells = (f"{dense / 1e6:.1f}", f"{zipped / 1e6:.3f}", f"{journal / 1e6:.4f}")
+        tables.row(f"{filled:.5%}", *cells, f"{dense / journal:,.0f}", f"{journal / total:.3f}")
     figure, axes = plt.subplots(figsize=(6, 4.2), layout="constrained")
     filled = [100 * row[0] for row in rows]
     for column, label, style in ((1, "dense, uint32", "k--"), (2, "zip of it", "C1s-"), (3, "journal", "C0o-")):
@@ -99,9 +97,10 @@ def cubes() -> None:
     for coding in ("lossless-int", "noise-q(1)", chart):
         signal = lbj.Signal("EELS", "spectra", cube.shape, coding=coding)
         rows.append(("", coding.split("(0:")[0], cube.nbytes, size(signal, [cube])[0]))
-    print("\n5b. Cubes, beside zip")
+    print("\n**5b.** Cubes, beside zip")
+    tables.head("cube", "coding", "dense, MB", "stored, MB", "times smaller")
     for name, coding, dense, stored in rows:
-        print(f"{name:<34}{coding:<14}{dense / 1e6:>9.1f} MB ->{stored / 1e6:>9.3f} MB{dense / stored:>9,.1f} x")
+        tables.row(name, coding, f"{dense / 1e6:.1f}", f"{stored / 1e6:.3f}", f"{dense / stored:,.1f}")
 
 
 def eight_frames(folder: Path) -> None:
@@ -120,16 +119,17 @@ def eight_frames(folder: Path) -> None:
         }
     raw = FRAMES * frames[0]["EELS"].nbytes
     print(
-        f"\n5c. Eight EELS frames, aligned by their images (error {np.sqrt(np.mean(drift**2)):.2f} px rms) and mapped"
+        "\n**5c.** Eight EELS frames, aligned by their images "
+        f"(error {np.sqrt(np.mean(drift**2)):.2f} px rms) and mapped; {raw / 1e6:.0f} MB are stored in "
+        f"{stored / 1e6:.2f} MB, {raw / stored:.1f} times smaller"
     )
-    print(f"{raw / 1e6:.0f} MB -> {stored / 1e6:.2f} MB, {raw / stored:.1f} x")
-    print(f"{'SNR of the map of':<22}" + "".join(f"{name:>8}" for name in EDGES))
+    tables.head("signal-to-noise of the map of", *EDGES)
     pictures = {}
     inner = (slice(4, -4), slice(4, -4))
     for title, series in {"one frame": routes["uncompressed"][:1], **routes}.items():
         one = mfsi_core.Registration(registration.displacement[: len(series)])
         cube = mfsi_core.accumulate(np.stack(series), one)
-        line = f"{title:<22}"
+        cells = []
         for name, (window, fit) in WINDOWS.items():
             found = mfsi_core.edge_map(cube, window, fit, simulation.signals[0]).values
             inside = (simulation.axis >= window[0]) & (simulation.axis < window[1])
@@ -138,9 +138,9 @@ def eight_frames(folder: Path) -> None:
                 y, x = np.indices(simulation.shape, float)
                 seen = simulation.fields(y, x)
                 right = seen.maps[name] * simulation.shapes[name][inside].sum()
-            line += f"{mfsi_core.map_snr(found[inner], truth=right[inner]):>8.2f}"
+            cells.append(f"{mfsi_core.map_snr(found[inner], truth=right[inner]):.2f}")
             pictures[title, name] = found / len(series)
-        print(line)
+        tables.row(title, *cells)
     figure, axes = plt.subplots(3, 4, figsize=(11, 6.2), layout="constrained")
     for column, name in enumerate(EDGES):
         low, high = np.percentile(pictures["uncompressed", name], [1, 99.5])
@@ -177,7 +177,7 @@ def main() -> None:
     cubes()
     eight_frames(folder)
     names = ("slow-fast", "super-resolution", "regions", "scree", "size-density", "eight-frames")
-    print(f"\npictures in {folder}: " + ", ".join(f"{name}.png" for name in names))
+    print("\nPictures: " + ", ".join(f"`{name}.png`" for name in names))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from helpers import tables
 from scipy.ndimage import map_coordinates
 
 import lbj
@@ -135,15 +136,15 @@ def slow_or_fast(folder: Path) -> None:
     }
     grid = np.indices(shape, float)
     truth = expected(slow, *grid)
-    print("\n1. One frame of 10 ms, or five of 2 ms, at 74 pA; 96 x 96 px of 55.5 pm")
-    print(f"{'':<34}{'e/px/frame':>11}{'e/px':>10}{'error, px':>11}{'SNR of Sr L':>13}{'of Ti Ka':>10}")
+    print("\n**1.** One frame of 10 ms, or five of 2 ms, at 74 pA; 96 x 96 px of 55.5 pm")
+    tables.head("", "e/px and frame", "e/px", "error, px", "SNR of Sr L", "SNR of Ti Kα")
     maps = {}
     for title, (series, registration, error, ms) in routes.items():
         for name in WINDOWS:
             maps[title, name] = line(series.events, name, series.signals[0], registration)
         snr = [mfsi_core.map_snr(maps[title, name][inner], truth=truth[name][inner]) for name in WINDOWS]
-        line_of = f"{title:<34}{charge[ms]:>11.3g}{charge[ms] * len(series):>10.3g}{error:>11.2f}"
-        print(f"{line_of}{snr[0]:>13.2f}{snr[1]:>10.2f}")
+        cells = (f"{charge[ms]:.3g}", f"{charge[ms] * len(series):.3g}", f"{error:.2f}")
+        tables.row(title, *cells, *(f"{value:.2f}" for value in snr))
     maps["one slow frame", "HAADF"] = slow.images[0].astype(float)
     maps["five fast frames, registered", "HAADF"] = 5 * mean_image(fast.images, found)
     rows = []
@@ -201,15 +202,17 @@ def super_resolution(folder: Path) -> None:
         "eight frames x1, enlarged": {name: enlarged(image) for name, image in coarse.items()},
         "eight frames x4": finer,
     }
-    print(f"\n2. Eight frames of 56 x 56 px of {pixel * 1e12:.0f} pm, summed on a grid four times finer")
     error = rms(found.displacement - series.displacement)
-    print(f"{charge:.3g} electrons a pixel and frame; error of the registration {error:.2f} px")
-    print("correlation: with the truth, at 0.5 to 0.75 per pixel of a frame, which no frame samples")
-    print(f"{'':<28}{'SNR of Sr L':>12}{'of Ti Ka':>10}{'HAADF':>10}{'correlation of HAADF':>24}{'Sr L':>8}")
+    print(
+        f"\n**2.** Eight frames of 56 x 56 px of {pixel * 1e12:.0f} pm, summed on a grid four times finer; "
+        f"{charge:.3g} electrons a pixel and frame; error of the registration {error:.2f} px. Correlation: with the "
+        "truth, at 0.5 to 0.75 per pixel of a frame, which no frame samples."
+    )
+    tables.head("SNR of", "Sr L", "Ti Kα", "HAADF", "correlation of HAADF", "of Sr L")
     for title, images in routes.items():
         snr = [mfsi_core.map_snr(images[name][large], truth=truth[name][large]) for name in ("Sr", "Ti", "HAADF")]
         high = [beyond(images[name][large], truth[name][large], 1 / fine) for name in ("HAADF", "Sr")]
-        print(f"{title:<28}{snr[0]:>12.2f}{snr[1]:>10.2f}{snr[2]:>10.2f}{high[0]:>24.2f}{high[1]:>8.2f}")
+        tables.row(title, *(f"{value:.2f}" for value in (*snr, *high)))
     rows = []
     for name in truth:
         low, high = limits_of(truth[name][large], 0, 100)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from helpers import tables
 from paper.edx import (
     JITTER,
     LABELS,
@@ -128,18 +129,18 @@ def template(folder: Path, shape: tuple[int, int]) -> tuple[Areas, list[Motifs]]
     areas, size = analyse(shape)
     dense = 4 * np.prod(shape) * 2048 * REGIONS * FRAMES
     filled = np.mean([len(one) for area in areas.events for one in area]) / np.prod(shape) / 2048
-    print(f"\n3. {REGIONS} regions of {FRAMES} frames of {shape[0]} x {shape[1]} x 2048, {filled:.3%} not zero")
-    print(f"dense {dense / 1e9:.2f} GB, journal {size / 1e6:.2f} MB with its images: {dense / size:,.0f} x")
     single = mfsi_core.plan(PIXEL, PIXEL, CURRENT, DWELL, FRAMES)
     charge, dose = single.pixel_charge, single.total_dose
-    print(f"{charge:.3g} electrons a pixel and frame; every region received {dose:.3g} e/A2 in all")
     away = [one.displacement - areas.part(r).displacement for r, one in enumerate(areas.truth)]
     error = rms([one - one.mean(axis=(0, 2, 3))[:, None, None] for one in away])
-    print(f"error of the registration {error:.2f} px; a row's mean jitter is {rms(JITTER) / np.sqrt(FRAMES):.2f} px")
     print(
-        f"repeats of the motif, {SIZE} x {SIZE} px: {sum(map(len, areas.found))}; summed, the best that do not overlap"
+        f"\n**3.** {REGIONS} regions of {FRAMES} frames of {shape[0]} x {shape[1]} x 2048, {filled:.3%} not zero: "
+        f"dense {dense / 1e9:.2f} GB, journal {size / 1e6:.2f} MB with its images, {dense / size:,.0f} times smaller. "
+        f"{charge:.3g} electrons a pixel and frame; every region received {dose:.3g} e/Å² in all. Error of the "
+        f"registration {error:.2f} px; a row's mean jitter is {rms(JITTER) / np.sqrt(FRAMES):.2f} px. Repeats of the "
+        f"motif, {SIZE} x {SIZE} px: {sum(map(len, areas.found))}; summed, the best that do not overlap:"
     )
-    print(f"{'repeats':>7}{'frames each':>13}{'effective e/A2':>16}{'SNR of Sr L':>13}{'of Ti Ka':>10}{'HAADF':>8}")
+    tables.head("repeats", "frames each", "effective e/Å²", "SNR of Sr L", "SNR of Ti Kα", "SNR of HAADF")
     fine = cropped(areas.journal.signals["EDX"], FINE, (slice(0, SIZE * FINE),) * 2)
     for number in (1, 11, MOTIFS):
         motifs = best(areas.found, number)
@@ -148,7 +149,7 @@ def template(folder: Path, shape: tuple[int, int]) -> tuple[Areas, list[Motifs]]
         truth = right(areas, motifs)
         dose = mfsi_core.plan(PIXEL, PIXEL, CURRENT, DWELL, FRAMES, motifs=sum(map(len, motifs))).effective_dose
         snr = [mfsi_core.map_snr(sums[name], truth=truth[name]) for name in sums]
-        print(f"{sum(map(len, motifs)):>7}{FRAMES:>13}{dose:>16.3g}{snr[0]:>13.2f}{snr[1]:>10.2f}{snr[2]:>8.2f}")
+        tables.row(sum(map(len, motifs)), FRAMES, f"{dose:.3g}", *(f"{value:.2f}" for value in snr))
     figure = picture_of(areas, motifs, sums, truth, f"{100 * filled:.2f} % of the voxels not zero")
     (folder / "regions.png").write_bytes(png(figure))
     return areas, motifs
@@ -190,10 +191,10 @@ def against_dose(folder: Path, areas: Areas, motifs: list[Motifs]) -> None:
     result = with_sum(
         result, cube, f"{repeats} template matches", effective, repeats * FRAMES, areas.journal.signals["EDX"]
     )
-    print("\n4. Scree against dose; the simulated crystal has three independent spectra")
-    print(f"{'sum of':<24}{'frames':>8}{'e/A2':>11}{'significant':>13}   variance ratios of the first five")
+    print("\n**4.** Scree against dose; the simulated crystal has three independent spectra")
+    tables.head("sum of", "frames", "e/Å²", "significant", "variance ratios of the first five")
     for i, label in enumerate(result.labels):
         number = str(result.significant[i]) if result.significant[i] >= 0 else "not tested"
         ratios = " ".join(f"{ratio:.2e}" for ratio in result.variance_ratio[i, :5])
-        print(f"{label:<24}{result.frames[i]:>8}{result.dose[i]:>11.3g}{number:>13}   {ratios}")
+        tables.row(label, result.frames[i], f"{result.dose[i]:.3g}", number, ratios)
     (folder / "scree.png").write_bytes(scree_figure(result))
