@@ -82,6 +82,17 @@ def test_clauses_are_numbered_once():
     assert len(numbers) == len(set(numbers))
 
 
+def test_a_sentence_has_one_key_word():
+    """One rule a sentence, clause 1.2 apart, which names the words."""
+    prose = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
+    pieces = [" ".join(piece.split()) for piece in re.split(r"\n\s*\n|\n(?=- )|\n(?=\|)", prose)]
+    sentences = [one for piece in pieces for one in re.split(r"(?<=[.:]) (?=[A-Z(*`])", piece)]
+    assert len(sentences) > 500
+    more = [one for one in sentences if len(re.findall(r"\b(?:MUST|SHALL|SHOULD|MAY)\b", one)) > 1]
+    assert len(more) == 1
+    assert "BCP 14" in more[0]
+
+
 def test_registry_equals_the_library():
     registry = (SPEC / "registry.md").read_text()
     types = dict(re.findall(r"^\| `(\w{4})` \| [\d.]+ \| [^|]+\| ([^|]+?) \|", registry, re.MULTILINE))
