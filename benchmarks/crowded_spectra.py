@@ -8,6 +8,7 @@ the table that comes with the package; the counts are drawn pixel by pixel.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import tempfile
 import warnings
@@ -24,7 +25,7 @@ from mfsi_core.cli import main
 from mfsi_core.drawing import new_figure, png, scale_bar
 from mfsi_core.tables.lines import fwhm, lines_of
 
-HERE = Path(__file__).parents[1] / "docs"
+HERE = Path(__file__).resolve().parents[1] / "docs"
 SHAPE, FRAMES, CHANNELS, STEP = (72, 96), 4, 1024, 10.0
 PIXEL = 5e-9  # m
 ZIRCON = {("Zr", "L"): 60.0, ("Si", "K"): 45.0, ("O", "K"): 60.0, ("Cu", "K"): 25.0}  # photons a pixel, all frames
@@ -91,6 +92,7 @@ def means(values: Floats, inside: Floats, outside: Floats) -> list[str]:
 
 def all_pictures(folder: Path) -> None:
     """Run all and write the pictures."""
+    os.chdir(folder)
     truth = series(folder / "right.lbj")
     with lbj.open(folder / "right.lbj") as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -107,7 +109,7 @@ def all_pictures(folder: Path) -> None:
         for way in ("filter", "windows"):
             print(f"\n```\n$ mfsi run {name}.lbj -o {name} --maps {way}", flush=True)
             with contextlib.redirect_stderr(sys.stdout):
-                main(["run", str(folder / f"{name}.lbj"), "-o", str(folder / f"{name}-{way}"), "--maps", way])
+                main(["run", f"{name}.lbj", "-o", f"{name}-{way}", "--maps", way])
             print("```")
             where = "in place" if name == "right" else "recorded 25 eV off"
             tables.head(f"axis {where}, maps by {way}, net counts per pixel", "in the grain", "outside")
@@ -121,4 +123,5 @@ def all_pictures(folder: Path) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         all_pictures(Path(place))
+        os.chdir(HERE)
     sys.exit(0)

@@ -41,7 +41,8 @@ def versions(program: Path) -> str:
     required = {re.split(r"[^\w.-]", line)[0].lower() for line in metadata.requires("mfsi") or ()}
     used = {"numpy", "numba"}
     for module, names in metadata.packages_distributions().items():
-        used |= {name.lower() for name in names if module in words} & required
+        if len(module) > 2 and module in words:
+            used |= {name.lower() for name in names} & required
     sys.path.insert(0, str(HERE.parent))
     from lbj.version import __version__
 

@@ -110,7 +110,7 @@ def sheet(title: str, rows, edge=2.3):
             bottom = height - 0.65 - edge - i * (edge + 0.6)
             place = ((0.1 + j * step) / width, bottom / height, sizes[i][j] / width, edge / height)
             panels.append(figure.add_axes(place))
-            picture(panels[-1], image, pixel, name, label, colours, limits, sizes[i][j])
+            picture(panels[-1], image, (pixel, pixel), name, label, colours, limits, sizes[i][j])
     return figure, panels
 
 

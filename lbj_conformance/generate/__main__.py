@@ -21,6 +21,7 @@ from .vectors import (  # noqa: F401 registered by being imported
     coded_more,
     encode,
     order,
+    readings,
     recover,
     recover_more,
     reject_blocks,

@@ -10,7 +10,7 @@ SIGNATURE = bytes.fromhex("894C424A0D0A1A0A")
 """The first eight bytes of a file (clause 4.1.1)."""
 MARKER = bytes.fromhex("F54C42")
 """The first three bytes of a record (clause 4.2.1)."""
-MAJOR, MINOR = 0, 1
+MAJOR, MINOR = 0, 9
 
 HEAD, FRAM, BLOK, DONE = b"HEAD", b"FRAM", b"BLOK", b"DONE"
 COPY, AMND = b"hEAD", b"aMNd"

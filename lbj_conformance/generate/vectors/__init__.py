@@ -9,6 +9,7 @@ accept_shapes.py    vectors that every reader reads: kinds, shapes, block layout
 coded_more.py       vectors for what codings leave to a library or to the eye: windows of zstd
 encode.py           descriptions of journals for writers: what they are to write, or to refuse
 order.py            vectors for the order of checks: the first record, numbers that disagree, a block's fields
+readings.py         vectors for readings that no other vector tells apart, found by turning a reader's checks round
 recover.py          what survives, and which frames are lost
 recover_more.py     descriptions after lost bytes, static signals, headers that say what is not known
 reject_blocks.py    vectors with one block that contradicts the standard: its signal is damaged in its frame

@@ -47,6 +47,7 @@ def task(
         "static": given(static or {}),
     }
     got = {
+        "version": [0, 9],
         "header": header,
         "frames": [{"attributes": attributes, "signals": found(values)} for values, attributes in parts],
         "static": found(static or {}),

@@ -199,7 +199,7 @@ def unread_frame_data() -> Made:
 # Where an index leads (6.3.3, 9.1)
 
 
-def _between(file: File, at: int, result: str = "damaged") -> Made:
+def between(file: File, at: int, result: str = "damaged") -> Made:
     """The last frame is damaged at `at` and is followed by another: for whoever uses the index, and who walks."""
     streaming = file.expect(1, result=result, offset=at)
     streaming.pop("static", None)
@@ -225,17 +225,17 @@ def other_block_indexed() -> Made:
     file.add_signal("HAADF", draw("p1", (2, 3), "uint16"), None)
     file.groups.append((fram, file.done()))
     file.complete({})
-    return _between(file, at)
+    return between(file, at)
 
 
-@vector("reject/number-of-FRAM-indexed", "6.3.3", "9.1", provokes="FRAM, which the index names, is compared last")
+@vector("reject/number-of-FRAM-indexed", "6.3.3", "9.1", provokes="FRAM is not compared with the index")
 def fram_indexed() -> Made:
     file = small(image()).frame({"EDX": cube("p0"), "HAADF": draw("p0", (2, 3), "uint16")})
     fram = file.fram(5)
     block = file.blok(0, 1, b"\x00", 1, 1, frame=1)
     file.groups.append((fram, file.done(number=1)))
     file.complete({})
-    made = _between(file, fram)
+    made = between(file, fram)
     return made._replace(expect={**made.expect, "offset": block})
 
 
@@ -245,7 +245,7 @@ def beyond_indexed() -> Made:
     at = file.at["BLOK"]
     file.data[at + 8 : at + 16] = struct.pack("<Q", 2**40)
     resealed(file.data, at)
-    return _between(file, at, "truncated")
+    return between(file, at, "truncated")
 
 
 @vector("reject/zeros-inside-an-indexed-frame", "6.3.3", "4.4.2", provokes="zeros in the midst are called truncated")
@@ -253,7 +253,7 @@ def zeros_indexed() -> Made:
     file = _pair()
     at = file.at["BLOK"]
     file.data[at:] = bytes(len(file.data) - at)
-    return _between(file, at)
+    return between(file, at)
 
 
 for what, head in {"third-letter": record(b"fOoT", bytes(24)), "flag": record(b"fOOT", bytes(24), flags=3)}.items():

@@ -42,6 +42,7 @@ def saved(file: File, kept: list[int], lost: list[int], **more: Any) -> Made:
         frames.append(frame)
     numbers = [more.get("numbers", {}).get(place, place) for place in kept]
     out = {
+        "version": [0, 9],
         "header": {"signals": file.described, "metadata": more.get("metadata", file.metadata)},
         "frames": frames,
         "static": more.get("static", file.static),

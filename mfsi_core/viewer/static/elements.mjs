@@ -20,14 +20,14 @@ export function symbolsOf(text) {
 /** Ka1 as Kα1. */
 export const greek = (name) => name.replace(/^([KLM])([abg])/, (_, family, letter) => family + GREEK[letter]);
 
-/** Marks `[{x, label}]` of elements between two energies (eV), the heaviest first; `beam` eV or undefined. */
+/** Marks `[{x, label, family}]` of elements between two energies (eV), the heaviest first; `beam` eV or undefined. */
 export function marksOf(elements, { xray, low, high, beam = Infinity }) {
   const marks = elements.flatMap((element) =>
     xray
       ? (LINES[element] ?? [])
           .filter(([, name, , edge]) => edge < beam && !name.endsWith("a2"))
-          .map(([, name, x, , weight]) => ({ x, weight, label: `${element} ${greek(name).replace("α1", "α").replace("β1", "β")}` }))
-      : (EDGES[element] ?? []).map(([name, x]) => ({ x, weight: name === "K" || name.endsWith("3") || name.endsWith("5") ? 1 : 0, label: `${element} ${name}` })),
+          .map(([family, name, x, , weight]) => ({ x, weight, family: `${element} ${family}`, label: `${element} ${greek(name).replace("α1", "α").replace("β1", "β")}` }))
+      : (EDGES[element] ?? []).map(([name, x]) => ({ x, family: `${element} ${name[0]}`, weight: name === "K" || name.endsWith("3") || name.endsWith("5") ? 1 : 0, label: `${element} ${name}` })),
   );
   return marks.filter(({ x }) => x >= low && x <= high).sort((a, b) => b.weight - a.weight);
 }

@@ -41,7 +41,7 @@ export class Plot extends EventTarget {
    * @param x values of the axis
    * @param curves `[{label, y, colour, print}]`: colours on the page, a custom property of its style sheet, and in print;
    *   missing values NaN; `values` and `column` are saved in place of `y` and `label` where y was scaled to be seen
-   * @param marks `[{x, label}]`, lines drawn upright
+   * @param marks `[{x, label, family}]`, lines drawn upright
    * @param from the scale of y fits what lies at this x and beyond
    * @param zero whether the scale of y begins at 0 where nothing is below
    * @param whole whether x counts something
@@ -120,12 +120,12 @@ export class Plot extends EventTarget {
         height: this.height,
         padding: [18, 12, 0, 0],
         legend: { show: false },
-        scales: { x: { time: false }, y: { distr: this.logarithmic ? 3 : 1, auto: false, range: (_, low, high) => [low, high] } },
+        scales: { x: this.shown.x.length === 1 ? { time: false, range: about } : { time: false }, y: { distr: this.logarithmic ? 3 : 1, auto: false, range: (_, low, high) => [low, high] } },
         axes: [{ ...axis(this.shown.xLabel, 34, 5), ...(this.shown.whole ? { incrs: COUNTS } : {}) }, axis(this.shown.yLabel, 70, 3)],
         series: [
           {},
           ...this.shown.curves.map(({ label, colour, dots, steps }) => ({
-            label, width: 1.5, stroke: colourOf(colour), points: { show: Boolean(dots), size: 4 },
+            label, width: 1.5, stroke: colourOf(colour), points: { show: Boolean(dots) || this.shown.x.length === 1, size: dots ? 4 : 8 },
             spanGaps: false, paths: steps ? uPlot.paths.stepped({ align: 0 }) : undefined,
           })),
         ],
@@ -310,6 +310,9 @@ export class Plot extends EventTarget {
         x[i] >= low && x[i] <= high && Number.isFinite(value) && (!this.logarithmic || value > 0) ? [px(x[i]), py(value)] : null,
       );
       line(points, print, 1.2);
+      points.forEach((point, i) => {
+        if (point && !points[i - 1] && !points[i + 1]) line([[point[0] - 4, point[1]], [point[0] + 4, point[1]]], print, 2);
+      });
     }
     text(xLabel, (left + width - right) / 2, height - 8, "center", "bottom");
     context.save();
@@ -326,14 +329,22 @@ const powers = (low, high) => {
   return out;
 };
 
-/** Marks with places in px, from the left; `y` is 0 where the label has room, the heaviest first. */
+/** Limits about a single value. */
+const about = (_, x) => [x - Math.abs(x / 2 || 0.5), x + Math.abs(x / 2 || 0.5)];
+
+/**
+ * Marks with places in px, from the left; `y` is 0 where the label has room, the heaviest first: a line is not named where
+ * a heavier one of its family found no room.
+ */
 function placed(marks, place, width) {
   const taken = [];
+  const nameless = new Set();
   return marks.map((mark) => {
     const x = place(mark.x);
     const half = width(mark.label) / 2 + 2;
-    const free = taken.every(([from, to]) => x + half < from || x - half > to);
+    const free = !nameless.has(mark.family) && taken.every(([from, to]) => x + half < from || x - half > to);
     if (free) taken.push([x - half, x + half]);
+    else nameless.add(mark.family);
     return { ...mark, x, y: free ? 0 : 1 };
   });
 }

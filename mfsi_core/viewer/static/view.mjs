@@ -124,12 +124,17 @@ export class View {
     const texts = [...this.notes, ...this.unmoved];
     if (this.recovered) {
       const { kept, lost, error } = this.recovered;
-      const rest = lost.length ? `lost, as far as the file shows: frame ${ranges(lost)}` : "no other frame shows in the file";
+      const rest = lost.length ? `lost, as far as the file shows: frame${lost.length > 1 ? "s" : ""} ${ranges(lost)}` : "no other frame shows in the file";
       texts.push(`The file is damaged (${place(error)}). ${kept.length} frames survive; ${rest}. lbj recover saves what survives.`);
     }
     for (const [name, reasons] of this.lost) {
       for (const [reason, frames] of reasons) {
-        texts.push(`${name}: frame ${ranges([...frames].sort((a, b) => a - b))} cannot be read and is left out (${reason}).`);
+        const which = ranges([...frames].sort((a, b) => a - b));
+        texts.push(
+          frames.size === 1
+            ? `${name}: frame ${which} cannot be read and is left out (${reason}).`
+            : `${name}: frames ${which} cannot be read and are left out (${reason}).`,
+        );
       }
     }
     const regions = new Set((this.attributes ?? []).map((_, i) => this.regionOf(i)));
