@@ -75,7 +75,6 @@ def _run(args: argparse.Namespace) -> int:
         found, tables, notes = [], [], []
         for path, view, results in parts:
             name = Path(path).name
-            notes += [f"{name}: {note}" for note in results.notes]
             one = find_motif(results.after, motif, given, args.threshold, args.symmetry, refine=not args.keep)
             if args.every_frame:
                 one = _followed(view, results, one)
@@ -87,6 +86,7 @@ def _run(args: argparse.Namespace) -> int:
             notes.append(f"{name}: {len(one)} repeats in {len(frames)} frames")
         write_table(tables, folder / "motifs.csv")
         files = ["motifs.csv", *_averages(parts, found, folder, args.upsampling, elements, _pair(args.at, "at", "Y,X"))]
+        notes = [*(f"{Path(path).name}: {note}" for path, _, results in parts for note in results.notes), *notes]
         left_out = any(results.registration.left_out.any() for _, _, results in parts)
     print(", ".join(str(Path(args.output) / name) for name in files))
     for note in notes:
@@ -216,6 +216,7 @@ def _maps(average: Any, elements: list[str], results: Results, folder: Path) -> 
     pixel = steps if average.axes[1]["units"] == "m" else None
     files = []
     for one in element_maps(cube, elements, signal, beam_energy=results.metadata.get("beam_energy")).values():
+        results.notes += [f"Map of {greek(one.line)} in the motif: {flag.rstrip('.')}." for flag in one.flags]
         np.save(folder / f"map-{one.line}.npy", one.values)
         (folder / f"map-{one.line}.png").write_bytes(map_picture(one.values, pixel, greek(one.line)))
         files += [f"map-{one.line}.npy", f"map-{one.line}.png"]

@@ -27,6 +27,7 @@ GROUP_STRENGTH = 0.2  # natural logarithm of the strength of one group of lines 
 KNOTS_PER_OCTAVE = 1.0
 BEND = 3.0  # of the logarithm of the background from one knot to the next but one
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
+UNCERTAIN, OPEN = 0.04, 1.5  # error of a family's counts, of them and of their noise, from which it is told
 ROUNDS = 40
 ENOUGH = 1e-4  # change of the penalised log-likelihood at which the fit ends
 ROUGHLY = 1.0  # the same, while unassigned peaks are sought
@@ -61,6 +62,9 @@ class Calibration:
         Of the detector's offset (eV) and gain, by the counts and what was known beforehand.
     pile_up_error : float
         Standard error of the sum of `pile_up`, counts.
+    counts_error : (F,) float64
+        Standard errors of `counts`: of noise, and of all that the fit leaves open besides (places, widths and relative
+        strengths of lines, background), by the root of the deviance where that is above 1.
     """
 
     detector: Detector
@@ -75,6 +79,12 @@ class Calibration:
     deviance_dof: float = float("nan")
     axis_covariance: Floats = field(default_factory=lambda: np.full((2, 2), np.nan))
     pile_up_error: float = 0.0
+    counts_error: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def uncertain(self, index: int, noise: float) -> float:
+        """Relative error of a family's counts, where it is much more than their noise and not small; else 0."""
+        total, error = float(self.counts[index]), float(self.counts_error[index])
+        return error / total if total > 0 and error > max(UNCERTAIN * total, OPEN * noise) else 0.0
 
     @property
     def notes(self) -> list[str]:
@@ -162,8 +172,14 @@ def _fit(
             break
         theta = problem.descend(theta)
     covariance = np.linalg.inv(problem.derivatives(theta)[1])
-    error = float(np.sqrt(covariance[-1, -1])) if folded is not None else 0.0
-    return replace(problem.result(theta), axis_covariance=np.asarray(covariance[:2, :2]), pile_up_error=error)
+    known, amounts = problem.result(theta), problem.amounts
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return replace(
+        known,
+        axis_covariance=np.asarray(covariance[:2, :2]),
+        counts_error=errors[amounts] * max(known.deviance_dof, 1.0) ** 0.5,
+        pile_up_error=float(errors[-1]) if folded is not None else 0.0,
+    )
 
 
 def _folded(counts: Floats, edges: Floats, piled: Floats | float = 0.0) -> Floats | None:
@@ -267,6 +283,11 @@ class _Problem:
         near &= self.owner != np.arange(alpha.size)[:, None]
         named = np.array([family.element != ELEMENT for family in self.families])
         return np.asarray(named & ~(near & (self.weight > STRONG)).any(axis=1))
+
+    @property
+    def amounts(self) -> slice:
+        """Which parameters are the intensities."""
+        return self._of(3)
 
     def _of(self, part: int) -> slice:
         return slice(self.parts[part], self.parts[part + 1])

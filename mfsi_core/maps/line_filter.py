@@ -287,6 +287,12 @@ def _flags(owner: int, known: Calibration, model: Model, counts: Floats, energy:
             f"it is told from {_title(known.families[by])} by its shape and side lines alone: its noise is "
             f"{np.sqrt(blend):.1f} times what it would be by itself; {UNSURE:g} eV of the axis change it by {sway:.0%}"
         )
+    open_by = known.uncertain(owner, error)
+    if open_by:
+        found.append(
+            f"what the fit leaves open (places, widths and relative strengths of lines) changes its counts by "
+            f"{open_by:.0%}"
+        )
     fit = (lines + known.background)[near]
     missed = float(((counts[near] - fit) ** 2 - fit).sum())
     deviance = float(((counts[near] - fit) ** 2 / np.maximum(fit, 1.0)).mean())

@@ -11,6 +11,7 @@ import numpy as np
 from lbj import Signal, UsageError
 
 from ..accumulation.weighted_sums import sum_spectrum
+from ..edx.axis_check import check_axis, resolution_of
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, Window, centres, width
 from ..series.series import Series, is_journal
@@ -110,7 +111,8 @@ def element_maps(
     Returns
     -------
     dict of str to Map
-        Net counts of the alpha lines, or those of the windows. `Map.flags` say why a map is to be distrusted.
+        Net counts of the alpha lines, or those of the windows. `Map.flags` say why a map is to be distrusted. Where the
+        lines say that the energy axis is off (`edx.axis_check`) it is corrected, which the flags say too.
 
     Raises
     ------
@@ -124,16 +126,20 @@ def element_maps(
     """
     if method not in METHODS:
         raise UsageError(f"maps are made by {' or '.join(map(repr, METHODS))}, got {method!r}")
-    series, _ = spectra_of(source, signal)
-    named = list(dict.fromkeys(elements))
+    series, axis = spectra_of(source, signal)
+    named, spectrum = list(dict.fromkeys(elements)), sum_spectrum(series)
+    doubts: tuple[str, ...] = ()
+    if series.signal.axes[-1].get("units") == "eV" and spectrum.min(initial=0.0) >= 0:
+        checked = check_axis(spectrum, axis, named, beam_energy, resolution_of(series.signal))
+        series, doubts = replace(series, signal=checked.signal(series.signal)), tuple(checked.notes)
     if method == "filter":
-        tool = line_filter(sum_spectrum(series), series.signal, named, beam_energy)
-        return {name.split("_")[0]: one for name, one in tool.maps(series, registration, frames).items()}
+        tool = line_filter(spectrum, series.signal, named, beam_energy)
+        maps = tool.maps(series, registration, frames)
+        return {name.split("_")[0]: replace(one, flags=(*one.flags, *doubts)) for name, one in maps.items()}
     found = windowed_maps(series, named, registration, beam_energy, frames)
-    spectrum = sum_spectrum(series)
     for element, one in found.items():
         said = line_overlaps(series.signal, spectrum, one.window, one.background, named, beam_energy)
-        found[element] = replace(one, flags=tuple(said))
+        found[element] = replace(one, flags=(*said, *doubts))
         for text in said:
             warnings.warn(f"{one.line}: {text}", stacklevel=2)
     return found

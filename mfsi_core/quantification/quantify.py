@@ -66,8 +66,10 @@ def quantify(
         include those of k), ``deviance_dof, flags``. Flags: ``empty`` no counts, ``zero`` held at zero by the fit,
         ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit misses the chip's spectrum by more than
         noise; its errors are enlarged), ``excluded`` (k = 0), ``axis`` (it could not be decided whether
-        the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should), ``bulk``
-        (the beam of 30 keV or less is that of bulk specimens, the composition that of a thin film).
+        the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should),
+        ``blend`` (what the fit leaves open of the lines around changes the counts by more than 4 %, and by more than
+        noise does), ``bulk`` (the beam of 30 keV or less is that of bulk specimens, the composition that of a thin
+        film).
 
     Raises
     ------

@@ -111,6 +111,22 @@ class Quantification:
         return np.array([float(self.calibration.shifts[names.index(family.name)]) for family in self.families])
 
     @property
+    def uncertain(self) -> Floats:
+        """Relative errors of the elements' counts by what the fit of the sum leaves open; 0 where small: (m,)."""
+        columns, names = self.model.columns, [family.name for family in self.calibration.families]
+        noise = np.sqrt(np.abs(np.diag(np.linalg.pinv(columns / self.model.mean @ columns.T, hermitian=True))))
+        chosen = [names.index(family.name) for family in self.families]
+        return np.array([self.calibration.uncertain(index, float(noise[index])) for index in chosen])
+
+    @property
+    def _of_uncertain(self) -> list[str]:
+        told = [f"{f.name.replace('_', ' ')} {e:.0%}" for f, e in zip(self.families, self.uncertain, strict=True) if e]
+        text = (
+            "What the fit leaves open (places, widths, relative strengths of lines) changes counts beyond their noise"
+        )
+        return [f"{text}: {', '.join(told)}."] if told else []
+
+    @property
     def notes(self) -> list[str]:
         """What makes the result one to be distrusted, in sentences."""
         away = [
@@ -125,6 +141,7 @@ class Quantification:
             *hidden(self.calibration, self.elements, self.guesses),
             *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
+            *self._of_uncertain,
             *([self._of_misfit] if self.misfit.any() else []),
         ]
 
@@ -210,6 +227,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "misfit": np.broadcast_to(result.misfit[:, None], result.counts.shape),
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
+        "blend": np.broadcast_to(result.uncertain > 0, result.counts.shape),
         "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }

@@ -530,6 +530,25 @@ def test_the_command_writes_table_averages_pictures_and_maps(journal, tmp_path, 
     assert (out / "motif.png").read_bytes()[1:4] == b"PNG"
 
 
+def test_the_beam_energy_given_decides_by_what_line_the_motif_is_mapped(journal, tmp_path, capsys):
+    """7 keV do not excite Ti K (4966 eV) well; the energy axis 40 eV off is told of every map."""
+    _, first, _ = journal
+    path, out = tmp_path / "one.lbj", tmp_path / "out"
+    first.save(path)
+    y, x = columns(first, A, 12)[3]
+    basics = (path, "--at", f"{y:.2f},{x:.2f}", "--size", "9,9", "--elements", "Ti,Ca", "-o", out)
+    assert command(*basics, "--beam-energy", "7keV") == 0
+    assert {entry.name for entry in out.glob("map-*.npy")} == {"map-Ti_La.npy", "map-Ca_Ka.npy"}
+    capsys.readouterr()
+    signal = next(one for one in first.signals if one.name == "EDX")
+    axes = [*signal.axes[:2], {**signal.axes[2], "offset": signal.axes[2]["offset"] + 40.0}]
+    with lbj.append(path) as writer:
+        writer.amend({"signals": {"EDX": {"axes": axes}}})
+    assert command(*basics) == 0
+    said = capsys.readouterr().out
+    assert "Map of Ca Kα in the motif: The energy axis is off" in said
+
+
 def test_the_command_draws_the_image_that_a_motif_is_read_off(journal, tmp_path, capsys):
     path, _, _ = journal
     assert command(path, "-o", tmp_path / "motif") == 0
