@@ -84,7 +84,8 @@ def quantify(
     """
     found = analyse(source, elements, chips, factors, method, fit, signal, absorption, **options)
     for note in found.notes:
-        warnings.warn(note, stacklevel=2)
+        if note not in found.hidden:  # which no spectrum can show
+            warnings.warn(note, stacklevel=2)
     return found.table
 
 

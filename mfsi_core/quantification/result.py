@@ -127,6 +127,11 @@ class Quantification:
         return [f"{text}: {', '.join(told)}."] if told else []
 
     @property
+    def hidden(self) -> list[str]:
+        """Which elements the spectrum cannot show, in a sentence."""
+        return hidden(self.calibration, self.elements, self.guesses)
+
+    @property
     def notes(self) -> list[str]:
         """What makes the result one to be distrusted, in sentences."""
         away = [
@@ -138,7 +143,7 @@ class Quantification:
         return [
             *self.axis.notes,
             *self.calibration.notes,
-            *hidden(self.calibration, self.elements, self.guesses),
+            *self.hidden,
             *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
