@@ -6,15 +6,19 @@ from collections.abc import Collection
 
 import numpy as np
 
+from lbj.array_types import Floats
+
 from ..tables.lines import best_line, line_energy
 from ..text import greek
 from .calibration import Calibration
-from .detector import FWHM
+from .detector import FWHM, efficiency
+from .families import Family
 from .unassigned import ELEMENT, SIGNIFICANT
 
 LIGHT = ("C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl")  # seen by their K lines alone
 WITHIN = 0.5  # full widths from a line, nearer than which another does not show in the shape of a peak
 STRONG = 0.05  # share of its family, from which a line hides another
+EXCESS = 1.3  # of the strength that a line should have beside the alpha lines, from which it may hold another
 
 
 def hidden(known: Calibration, elements: Collection[str], seen: Collection[float] = ()) -> list[str]:
@@ -44,14 +48,24 @@ def hidden(known: Calibration, elements: Collection[str], seen: Collection[float
         over = [
             family.name.replace("_", " ")
             for family, amount, strengths in zip(known.families, known.counts, known.strengths, strict=True)
-            if family.element != ELEMENT
-            and any(
-                share >= STRONG and abs(line.energy - energy) < WITHIN * full and share * amount > least
-                for line, share in zip(family.lines, strengths, strict=True)
-            )
+            if family.element != ELEMENT and _hides(family, amount * strengths, energy, WITHIN * full, least)
         ]
         if over:
             found.append(f"{greek(name)} ({energy / 1000:.2f} keV) under {' and '.join(over)}")
     text = "Whether elements are there whose lines hide under those of the elements named cannot be decided: "
     more = "Name them to have them told apart as far as shape and side lines can."
     return [f"{text}{', '.join(found)}. {more}"] if found else []
+
+
+def _hides(family: Family, counts: Floats, energy: float, reach: float, least: float) -> bool:
+    """Whether lines of a family (their counts given) can hold those of another line at an energy, unnoticed.
+
+    The lines of the alpha group can; others only where they are stronger than they should be beside it.
+    """
+    place, weight = (np.array([getattr(line, name) for line in family.lines]) for name in ("energy", "weight"))
+    group = np.array(family.groups())
+    first = group == group.min()
+    due = weight * efficiency(place)
+    excess = counts * due[first].sum() / np.maximum(due * counts[first].sum(), 1e-300)
+    near = (np.abs(place - energy) < reach) & (weight >= STRONG) & (counts > least)
+    return bool((near & (first | (excess > EXCESS))).any())

@@ -84,7 +84,7 @@ def quantify(
     """
     found = analyse(source, elements, chips, factors, method, fit, signal, absorption, **options)
     for note in found.notes:
-        if note not in found.hidden:  # which no spectrum can show
+        if note not in found.remarks:
             warnings.warn(note, stacklevel=2)
     return found.table
 

@@ -127,13 +127,13 @@ class Quantification:
         return [f"{text}: {', '.join(told)}."] if told else []
 
     @property
-    def hidden(self) -> list[str]:
-        """Which elements the spectrum cannot show, in a sentence."""
-        return hidden(self.calibration, self.elements, self.guesses)
+    def remarks(self) -> list[str]:
+        """What is no reason to distrust the result: pile-up that was allowed for, and what the spectrum cannot show."""
+        return [*self.calibration.notes, *hidden(self.calibration, self.elements, self.guesses)]
 
     @property
     def notes(self) -> list[str]:
-        """What makes the result one to be distrusted, in sentences."""
+        """What makes the result one to be distrusted, and the remarks, in sentences."""
         away = [
             f"{family.name.replace('_', ' ')} {shift:+.0f} eV"
             for family, shift in zip(self.families, self.shifts, strict=True)
@@ -142,8 +142,7 @@ class Quantification:
         text = "Peaks taken for lines of the elements named stand elsewhere: {}; other elements may have made them."
         return [
             *self.axis.notes,
-            *self.calibration.notes,
-            *self.hidden,
+            *self.remarks,
             *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
