@@ -27,6 +27,7 @@ GROUP_STRENGTH = 0.2  # natural logarithm of the strength of one group of lines 
 KNOTS_PER_OCTAVE = 1.0
 BEND = 3.0  # of the logarithm of the background from one knot to the next but one
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
+SMOOTHED = 400.0  # eV, standard deviation of the smoothing that leaves no sum peaks
 UNCERTAIN, OPEN = 0.04, 1.5  # error of a family's counts, of them and of their noise, from which it is told
 ROUNDS = 40
 ENOUGH = 1e-4  # change of the penalised log-likelihood at which the fit ends
@@ -147,9 +148,14 @@ def _fit(
         problem = _Problem(counts, edges, families, detector, axis, places)
         theta = problem.descend(problem.start(), response=False)
     if folded is not None:
-        other = _Problem(counts, edges, families, detector, axis, places, folded)
-        trial = other.descend(np.append(theta, other.start()[-1]), response=False)
-        if problem.objective(theta) - other.objective(trial) > SIGNIFICANT**2 / 2:
+        from scipy.ndimage import gaussian_filter1d
+
+        smooth = gaussian_filter1d(folded, SMOOTHED / float(edges[1] - edges[0]), mode="nearest")
+        plain, other = (_Problem(counts, edges, families, detector, axis, places, one) for one in (smooth, folded))
+        rival, trial = (one.descend(np.append(theta, one.start()[-1]), response=False) for one in (plain, other))
+        # What has no sum peaks may as well be background.
+        least = min(problem.objective(theta), plain.objective(rival))
+        if least - other.objective(trial) > SIGNIFICANT**2 / 2:
             folded = _folded(counts, edges, other.pile_up(trial))
             problem, theta = _Problem(counts, edges, families, detector, axis, places, folded), trial
         else:
