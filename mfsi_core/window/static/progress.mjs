@@ -69,7 +69,7 @@ export class Progress {
     const x = lines.map(({ frame }) => frame + 1);
     const of = (read) => lines.map((line) => read(line) ?? NaN);
     this.plots.drift.show({
-      x, title: "Drift", xLabel: "frame", yLabel: "shift against the first, px", name: "drift",
+      x, whole: true, title: "Drift", xLabel: "frame", yLabel: "shift against the first, px", name: "drift",
       curves: [curve("y", of(({ shift_px }) => shift_px?.[0]), 0), curve("x", of(({ shift_px }) => shift_px?.[1]), 1)],
     });
     const known = lines.filter(({ snr }) => snr);
@@ -78,7 +78,7 @@ export class Progress {
     this.hosts.ratio.hidden = !maps.length;
     if (known.length) {
       this.plots.ratio.show({
-        x: known.map(({ mapped }) => mapped), title: "Signal-to-noise", xLabel: "frames", yLabel: "ratio", name: "signal-to-noise",
+        x: known.map(({ mapped }) => mapped), whole: true, title: "Signal-to-noise", xLabel: "frames", yLabel: "ratio", name: "signal-to-noise",
         curves: maps.map((name, i) => ({ ...curve(lineName(name), known.map(({ snr }) => snr[name] ?? NaN), i), dots: true })),
       });
     }
