@@ -48,10 +48,10 @@ def write(filename: str | os.PathLike[str], signal: dict[str, Any]) -> None:
         if getattr(note, "rank", DATA) <= DATA:  # what is told of times and descriptions is kept beside
             WARN("%s: %s", path.name, note)
     if told is not None and told.get(kept.DISPLACED) and found["signal"].framed:
-        unsaid.append("the displacements of the frames")
+        WARN("%s: the displacements of the frames are not stored; the journal that they came from has them", path.name)
     unsaid += [name for name in ("learning_results", "models") if _holds(signal.get(name))]
     if unsaid:
-        WARN("%s: not stored: %s; .hspy has a place for what is HyperSpy's", path.name, ", ".join(unsaid))
+        WARN("%s: a journal has no place for %s; .hspy has", path.name, ", ".join(unsaid))
 
 
 def _told(data: Any) -> dict[str, Any] | None:

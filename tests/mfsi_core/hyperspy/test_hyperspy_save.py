@@ -300,7 +300,7 @@ def test_what_is_lost_is_told(tmp_path, caplog):
     signal.metadata.set_item("Mine.function", print)
     signal.decomposition(output_dimension=2, print_info=False)
     signal.save(tmp_path / "a.lbj")
-    assert "not stored: Mine.function, learning_results;" in caplog.text
+    assert "no place for Mine.function, learning_results;" in caplog.text
     caplog.clear()
     SIGNALS["EDX map less background"]().save(tmp_path / "b.lbj")
     assert "stored as spectra, not as events" in caplog.text
@@ -316,7 +316,7 @@ def test_displacements_of_frames_are_told(tmp_path, caplog):
     assert "displacements" not in caplog.text
     stack = hs.load(tmp_path / "a.lbj")
     stack.save(tmp_path / "b.lbj")
-    assert "b.lbj: not stored: the displacements of the frames" in caplog.text
+    assert "b.lbj: the displacements of the frames are not stored" in caplog.text
     caplog.clear()
     hs.load(tmp_path / "a.lbj", aligned=True, sum_frames=False).save(tmp_path / "c.lbj")
     assert "displacements" not in caplog.text
