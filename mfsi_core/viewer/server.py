@@ -10,10 +10,11 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from lbj import StorageError, UsageError
@@ -235,10 +236,18 @@ def check_journal(path: str | os.PathLike[str]) -> None:
         raise UsageError(f"{os.fspath(path)!r} is no journal; lbj convert {os.fspath(path)} -o OUT.lbj makes one of it")
 
 
-@contextlib.contextmanager
-def serving(journal: str | os.PathLike[str] | None = None) -> Iterator[PageServer]:
+def serving(journal: str | os.PathLike[str] | None = None) -> AbstractContextManager[PageServer]:
     """Serve in a thread while the block runs."""
-    with PageServer(journal) as server:
+    return running(PageServer(journal))
+
+
+S = TypeVar("S", bound=PageServer)
+
+
+@contextlib.contextmanager
+def running(server: S) -> Iterator[S]:
+    """Serve in a thread while the block runs, and close then."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
-import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from lbj import LbjError
 from ..acquisition.session_folder import read_json
 from ..host.calls import REQUESTS
 from ..viewer.files import files_below
-from ..viewer.server import PageHandler, PageServer
+from ..viewer.server import PageHandler, PageServer, running
 
 Call = Callable[..., dict[str, Any]]
 
@@ -113,14 +112,6 @@ def served(folder: Path) -> str | None:
         return None
 
 
-@contextlib.contextmanager
-def window(call: Call, folder: Path) -> Iterator[WindowServer]:
+def window(call: Call, folder: Path) -> AbstractContextManager[WindowServer]:
     """Serve in a thread while the block runs."""
-    with WindowServer(call, folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return running(WindowServer(call, folder))
