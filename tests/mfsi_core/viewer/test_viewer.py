@@ -292,6 +292,18 @@ def test_pictures_leave_as_png_and_svg(saw, known):
         assert "energy (keV)" in words if panel == "spectrum-panel" else any(word.endswith(" pm") for word in words)
 
 
+def test_a_spectrum_of_one_channel_is_seen(saw, tmp_path):
+    path = tmp_path / "one.lbj"
+    with lbj.create(path, [lbj.Signal("EDX", "events", (3, 4, 1), axes=[*PLANE, ENERGY])]) as writer:
+        writer.append({"EDX": np.full((3, 4, 1), 2)})
+    page = saw(path)
+    assert spectrum(page).tolist() == [24]
+    _, drawn = saved(page, "spectrum-panel", "SVG")
+    (dash,) = re.findall(rb'<path d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"[^>]*stroke-width="2"', drawn)
+    left, top, right, bottom = map(float, dash)
+    assert (right - left, bottom - top) == (8, 0)
+
+
 def test_nothing_leaves_the_machine(page, known):
     with serving(known.path) as server:
         before = len(page.events("Network.requestWillBeSent"))
