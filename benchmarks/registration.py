@@ -1,4 +1,4 @@
-"""Error and CPU time of registration beside its peers and the Cramér-Rao bound, on the project's simulator, in one run.
+"""Error and CPU time of registration beside its peers and the Cramér-Rao bound, in one run; and `situations.py`.
 
     python benchmarks/registration.py [--seeds N] [--hops | --situations [--only TEXT] [--dose COUNTS]]
 

@@ -3,7 +3,7 @@
 plugin.py          adds the format to those that HyperSpy knows
 extension.py       what the entry point ``hyperspy.extensions`` names, so that HyperSpy imports this package
 api.py             `file_reader` and `file_writer`, as rosettasciio's plugins have them
-reader.py          signals of a journal, typed, with axes and metadata
+reader.py          what `hs.load` gives: signals, frame by frame or summed, with what has to be warned of
 aligned.py         frames moved by the stored displacements, and their sum
 writer.py          a signal as a journal
 layout.py          a signal's array as frames, rows, columns and channels

@@ -1,4 +1,4 @@
-"""Signals of a journal as HyperSpy takes them."""
+"""What `hs.load` gives: signals of a journal, frame by frame or summed, with what has to be warned of."""
 
 from __future__ import annotations
 

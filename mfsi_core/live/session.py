@@ -1,4 +1,4 @@
-"""Session: frames go into the journal and are analysed while the microscope runs."""
+"""Session: frames go into the journal while the microscope runs; decides when all of them are looked at anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Status: what a series shows so far, computed when it is asked for: what is counted, and what is found."""
+"""Status: the figures, image and maps of the frames so far, as `Session.status` gives them."""
 
 from __future__ import annotations
 

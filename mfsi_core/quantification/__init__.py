@@ -4,7 +4,7 @@ absorption.py   what is needed to correct a composition for X-rays that the spec
 chips.py        the parts of a field whose spectra are summed and quantified
 compare.py      two quantifications of one field, and either against a stated stoichiometry
 export.py       chips with image patch, composition and raw spectrum, as a few-shot model takes them
-factors.py      k-factors, zeta-factors or cross-sections, with the basis and the lines that they speak of
+factors.py      tables of k-factors, zeta-factors or cross-sections are read, with their basis and lines
 figures.py      at% maps, differences and the fitted sum spectrum, and the section of the report that shows them
 intensities.py  net counts of families of lines in every chip, by maximum likelihood or by the linear filter
 methods.py      compositions from intensities by Cliff-Lorimer, zeta-factors or cross-sections, on plain arrays

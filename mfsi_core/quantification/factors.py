@@ -1,4 +1,4 @@
-"""Factors: k-factors, zeta-factors or cross-sections, with the basis and the lines that they speak of."""
+"""Factors: tables of k-factors, zeta-factors or cross-sections are read, with their basis and lines."""
 
 from __future__ import annotations
 

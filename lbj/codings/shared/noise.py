@@ -1,4 +1,4 @@
-"""Noise models of detectors, measured from the data themselves (spec/lbj.md 8.8.1).
+"""Noise models of detectors, measured from the data themselves, and refused where they do not fit (8.8.1).
 
 Read-out noise, counting noise of `gain` detector counts an electron, and a beam current that flickers from pixel to
 pixel.

@@ -1,4 +1,4 @@
-// Colour scales: grey for images, viridis (matplotlib's, CC0) for maps.
+// Colour scales and where they end: grey for images, viridis (matplotlib's, CC0) for maps.
 
 const VIRIDIS = [
   [68, 1, 84], [72, 36, 117], [65, 68, 135], [53, 95, 141], [42, 120, 142], [33, 145, 140],
