@@ -1,4 +1,4 @@
-"""Pieces: frames of a series as a task carries them, by the journal's path or themselves; and decoded, a few at a time."""
+"""Pieces: frames of a series as a task carries them, by path or themselves; and decoded, a few at a time."""
 
 from __future__ import annotations
 
