@@ -147,19 +147,22 @@ def _fit(
     if places.any():
         problem = _Problem(counts, edges, families, detector, axis, places)
         theta = problem.descend(problem.start(), response=False)
-    if folded is not None:
+    piled, folded = folded, None
+    if piled is not None:
         from scipy.ndimage import gaussian_filter1d
 
-        smooth = gaussian_filter1d(folded, SMOOTHED / float(edges[1] - edges[0]), mode="nearest")
-        plain, other = (_Problem(counts, edges, families, detector, axis, places, one) for one in (smooth, folded))
-        rival, trial = (one.descend(np.append(theta, one.start()[-1]), response=False) for one in (plain, other))
-        # What has no sum peaks may as well be background.
-        least = min(problem.objective(theta), plain.objective(rival))
-        if least - other.objective(trial) > SIGNIFICANT**2 / 2:
-            folded = _folded(counts, edges, other.pile_up(trial))
-            problem, theta = _Problem(counts, edges, families, detector, axis, places, folded), trial
-        else:
-            folded = None
+        smooth, mean = (
+            gaussian_filter1d(piled, SMOOTHED / float(edges[1] - edges[0]), mode="nearest"),
+            problem.mean(theta),
+        )
+        peaks = (piled - smooth) / mean  # what has no sum peaks may as well be background
+        if peaks @ (counts - mean) > SIGNIFICANT / 2 * np.sqrt(peaks**2 @ mean):
+            plain, other = (_Problem(counts, edges, families, detector, axis, places, one) for one in (smooth, piled))
+            rival, trial = (one.descend(np.append(theta, one.start()[-1]), response=False) for one in (plain, other))
+            least = min(problem.objective(theta), plain.objective(rival))
+            if least - other.objective(trial) > SIGNIFICANT**2 / 2:
+                folded = _folded(counts, edges, other.pile_up(trial))
+                problem, theta = _Problem(counts, edges, families, detector, axis, places, folded), trial
     for calibrated in (False, True):
         held = len(problem.families)
         while len(problem.families) < len(families) + MOST:
