@@ -1,4 +1,4 @@
-"""``lbj conformance``, or ``python -m lbj_conformance``: prove an implementation of the listed-bin journal.
+"""``lbj conformance``, or ``python -m lbj_conformance``: the command that proves an implementation, and what it prints.
 
 Exit codes: 0 every vector passes (or needs what the command says it lacks), 1 one fails, 2 wrong usage.
 """

@@ -1,4 +1,4 @@
-"""Run the vectors against one adapter."""
+"""Run the vectors against one adapter; results, nothing printed."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ units.py             everything a source states, in eV, s, A, m and rad
 velox.py             the X-ray streams, EELS spectrum images and images of every frame, read with h5py
 velox_eels.py        Velox EELS spectrum images: one data set per energy range
 velox_images.py      every stack, what it shows, and whether it belongs to the frames
-velox_metadata.py    the JSON beside each image and stream, in the journal's names and units
+velox_metadata.py    beam, detectors and live times from the JSON beside each image and stream
 velox_scan.py        which part of the field a stream or an image shows, and whether two were scanned together
 velox_series.py      what a file holds, and what of it are the frames
 velox_stream.py      every count of a detector in the order in which it was detected

@@ -1,4 +1,4 @@
-"""Found: plugins that installed packages announce, by group and name."""
+"""Found: plugins that installed packages announce, by group and name, and how long loading one may take."""
 
 from __future__ import annotations
 

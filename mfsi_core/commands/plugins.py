@@ -1,4 +1,4 @@
-"""`mfsi plugins`: what installed packages add, and whether it comes up."""
+"""`mfsi plugins`: prints what installed packages add, and whether it comes up."""
 
 from __future__ import annotations
 

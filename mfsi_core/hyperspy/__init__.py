@@ -8,7 +8,7 @@ aligned.py         frames moved by the stored displacements, and their sum
 writer.py          a signal as a journal
 layout.py          a signal's array as frames, rows, columns and channels
 kept.py            what HyperSpy knows and the journal has no place for
-trees.py           HyperSpy's metadata as JSON
+trees.py           HyperSpy's metadata as JSON, and which values can be kept so
 
 HyperSpy looks for the entry point while it is imported: nothing here may raise then, or import more than it must.
 """

@@ -1,4 +1,4 @@
-"""Running registration: whole frames as they come, each against the mean of those before, at the same cost each."""
+"""Running registration: each whole frame against the mean of those before, and when that mean is begun anew."""
 
 from __future__ import annotations
 

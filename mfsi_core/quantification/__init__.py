@@ -10,7 +10,7 @@ intensities.py  net counts of families of lines in every chip, by maximum likeli
 methods.py      compositions from intensities by Cliff-Lorimer, zeta-factors or cross-sections, on plain arrays
 poisson_fit.py  the maximum likelihood of non-negative intensities, for all chips at once
 quantify.py     from a source of spectra to the composition of every chip
-result.py       what a quantification found, its table, and the flags of what is not to be trusted
+result.py       what a quantification found, its table, and the flags of what is not to be trusted (few counts, bulk, …)
 standards.py    factors from a specimen of known composition
 summing.py      straight from events, or from cubes, without a dense frame of events
 """

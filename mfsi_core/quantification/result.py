@@ -1,4 +1,4 @@
-"""Result: what a quantification found, its table, and the flags of what is not to be trusted."""
+"""Result: what a quantification found, its table, and the flags of what is not to be trusted (few counts, bulk, …)."""
 
 from __future__ import annotations
 

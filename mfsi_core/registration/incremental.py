@@ -1,4 +1,4 @@
-"""Incremental: registration of a series that is still being recorded."""
+"""Incremental: rows of all frames so far, when a series that is still being recorded is looked at as a whole."""
 
 from __future__ import annotations
 
