@@ -40,6 +40,7 @@ for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
 import numpy as np
+from helpers import tables
 from scipy import ndimage
 from situations import situations
 
@@ -251,29 +252,26 @@ def compare(seeds: range) -> None:
                 cpu[name] += one_pass, time.process_time() - start
                 square[name][k] += field_error(field, truth) ** 2
     number = len(seeds)
-    print(
-        f"{number} seeds, {FRAMES} frames of {SHAPE[0]} x {SHAPE[1]}; field error, px rms, and its ratio to the bound"
-    )
-    print(f"{'':<26}" + "".join(f"{f'{dose:g} counts/px':>18}" for dose in DOSES) + "   CPU s a frame: pass, whole")
+    print(f"{number} seeds, {FRAMES} frames of {SHAPE[0]} x {SHAPE[1]}; px rms, and times the bound; CPU s a frame.")
+    tables.head("", *(f"{dose:g} counts/px" for dose in DOSES), "CPU of one pass", "of the whole")
+    least = np.sqrt(square[BOUND] / number)
     for name, total in square.items():
-        line = f"{name:<26}"
-        for value, least in zip(np.sqrt(total / number), np.sqrt(square[BOUND] / number), strict=True):
-            line += f"{value:>10.4f}{value / least:>7.2f}x"
-        if name in cpu:
-            line += "".join(f"{seconds / (number * len(DOSES) * FRAMES):>14.3f}" for seconds in cpu[name])
-        print(line)
-    ratios = "".join(f"{ratio:>17.2f}x" for ratio in np.sqrt(predicted / square[OURS]))
-    print(f"{'predicted / true error':<26}{ratios}")
+        cells = [f"{error:.4f} ({error / low:.2f})" for error, low in zip(np.sqrt(total / number), least, strict=True)]
+        seconds = [f"{s / (number * len(DOSES) * FRAMES):.3f}" for s in cpu[name]] if name in cpu else [None, None]
+        tables.row(name, *cells, *seconds)
+    tables.row("predicted / true error", *(f"{ratio:.2f}" for ratio in np.sqrt(predicted / square[OURS])), None, None)
+    print()
     if DEMONS in cpu:
         one_pass, whole = cpu[OURS] / cpu[DEMONS]
-        print(f"CPU of all of ours / one pass of {DEMONS}: {one_pass:.2f}; / the whole of it: {whole:.2f}")
+        print(f"CPU of all of ours / one pass of {DEMONS}: {one_pass:.2f}; / the whole of it: {whole:.2f}.")
     absent = [name for name in METHODS if name not in methods]
     if absent:
-        print("absent:", ", ".join(absent))
+        print(f"Not installed: {', '.join(absent)}.")
 
 
 def hops() -> None:
     """Print how many frames are a pixel or more off."""
+    tables.head("pixels", "counts/px", "frames that hopped", "of", "largest error, px")
     for shape, dose in itertools.product(HOP_SHAPES, DOSES):
         worst, off = 0.0, 0
         for seed in range(FIRST_SEED, FIRST_SEED + HOP_SEEDS):
@@ -281,11 +279,7 @@ def hops() -> None:
             error = register(series.images).displacement.mean(axis=(2, 3)) - series.displacement.mean(axis=(2, 3))
             distance = np.hypot(*(error - error.mean(axis=0)).T)
             worst, off = max(worst, float(distance.max())), off + int((distance > 1).sum())
-        print(
-            f"{shape[0]} x {shape[1]}, {dose:g} counts/px: {off} of {HOP_SEEDS * FRAMES} frames hopped; "
-            f"largest error {worst:.3f} px",
-            flush=True,
-        )
+        tables.row(f"{shape[0]} x {shape[1]}", f"{dose:g}", off, HOP_SEEDS * FRAMES, f"{worst:.3f}")
 
 
 def main() -> None:

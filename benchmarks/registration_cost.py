@@ -25,6 +25,7 @@ for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
 import numpy as np
+from helpers import tables
 from scipy import ndimage
 
 from mfsi_core import register, simulate
@@ -101,16 +102,14 @@ def main() -> None:
         import registration
 
         peers = [name for name in PEERS if registration.METHODS[name][0]]
-    print(f"{'':<34}{'CPU, s':>9}{'clock, s':>10}{'µs a pixel':>12}{'B a pixel':>11}{'GB in all':>11}")
+    tables.head("frames x pixels", "", "CPU, s", "clock, s", "µs a pixel", "B a pixel", "GB in all")
     for size in options.sizes:
         for method in (OURS, *peers):
             call = [sys.executable, __file__, "--one", size, method]
             found = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
-            print(
-                f"{size:<15}{method:<19}{found['cpu']:>9.1f}{found['clock']:>10.1f}"
-                f"{found['cpu'] / found['pixels'] * 1e6:>12.2f}{found['above']:>11.1f}{found['most'] / 1e9:>11.2f}",
-                flush=True,
-            )
+            numbers = found["cpu"], found["clock"]
+            each = found["cpu"] / found["pixels"] * 1e6, found["above"], found["most"] / 1e9
+            tables.row(size, method, *(f"{v:.1f}" for v in numbers), *(f"{v:.2f}" for v in each))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from helpers import tables
 
 from mfsi_core import register, simulate
 from mfsi_core.registration.rigid.align import align
@@ -75,8 +76,8 @@ def situations(
     frames whose mean is wrong by more than 1 px; frames left out; and "told" where a warning was given or the error is
     infinite.
     """
-    print(f"{FRAMES} frames of {shape}, {dose:g} counts/px")
-    print(f"{'':<38}{'true':>8}{'predicted':>10}{'ratio':>7}{'rigid':>8}{'bound':>8}{'off':>5}{'out':>5}")
+    print(f"{FRAMES} frames of {shape[0]} x {shape[1]}, {dose:g} counts/px; px.")
+    tables.head("", "true", "predicted", "ratio", "rigid", "bound", "frames off", "left out", "told")
     for name, options in SITUATIONS.items():
         for seed in range(FIRST_SEED, FIRST_SEED + seeds):
             if only not in name:
@@ -90,10 +91,19 @@ def situations(
             off = (found.shift - truth.mean(axis=(2, 3)))[kept]
             hopped = int((np.hypot(*(off - np.median(off, axis=0)).T) > 1).sum())
             true = field_error(found.displacement[kept], truth[kept])
-            print(
-                f"{name:<38}{true:>8.3f}{found.predicted_error:>10.3f}{true / found.predicted_error:>7.1f}"
-                f"{field_error(np.broadcast_to(rigid, truth.shape), truth):>8.3f}"
-                f"{bound(series, jitter_covariance(shape[0], options)):>8.3f}{hopped:>5}{(~kept).sum():>5}"
-                f"{'  told: ' + str(told[0].message)[:60] if told else ''}",
-                flush=True,
+            others = (
+                field_error(np.broadcast_to(rigid, truth.shape), truth),
+                bound(series, jitter_covariance(shape[0], options)),
+            )
+            ratio = true / found.predicted_error
+            errors = [f"{value:.3f}" for value in (true, found.predicted_error)]
+            said = str(told[0].message).replace("|", "/")[:60] if told else None
+            tables.row(
+                name,
+                *errors,
+                f"{ratio:.1f}",
+                *(f"{v:.3f}" for v in others),
+                hopped or None,
+                (~kept).sum() or None,
+                said,
             )

@@ -7,7 +7,7 @@ cluster/         frames and areas on the workers of dask.distributed; the result
 commands/        what `mfsi` does, a file a command
 components/      how many independent spectra the sums of a series hold
 compression/     the data-compression chart of EELS spectrum images
-drawing.py       figures by matplotlib without a screen, and what all of ours share
+drawing.py       figures by matplotlib without a screen, and what all of ours share: scale bars, maps, colours
 edx/             the X-ray spectrum: detector, families of lines, calibration of the axis, peaks, and fits
 eels/            energy axes, backgrounds, noise and denoising of electron energy-loss spectra
 geometry/        where pixels of frames lie in the scene

@@ -1,4 +1,4 @@
-"""Drawing: figures by matplotlib without a screen, and what all of ours share."""
+"""Drawing: figures by matplotlib without a screen, and what all of ours share: scale bars, maps, colours."""
 
 from __future__ import annotations
 

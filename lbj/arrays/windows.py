@@ -1,4 +1,4 @@
-"""Arrays that are read window by window: what NumPy, dask and HyperSpy ask of an array, without its data."""
+"""Arrays that are read window by window: shape, element type, indexing, and the size of pieces."""
 
 from __future__ import annotations
 

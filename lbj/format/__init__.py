@@ -12,6 +12,6 @@ layout.py         layouts of every record, field by field: the executable form o
 metadata.py       the names that the standard knows, and what they must be (spec/lbj.md 5.1.9)
 plausible.py      ranges of quantities outside which a value is no measurement but a wrong unit
 records.py        the framed, checksummed units of a journal (spec/lbj.md section 4)
-remote.py         files that are read in ranges of bytes, a request for each: by HTTP, or through fsspec
+remote.py         files that are read in ranges of bytes, by HTTP or fsspec, and how much at once
 urls.py           what is read over a network, a range of bytes a request
 """

@@ -1,4 +1,4 @@
-"""Remote: files that are read in ranges of bytes, a request for each: by HTTP, or through fsspec."""
+"""Remote: files that are read in ranges of bytes, by HTTP or fsspec, and how much at once."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ archive.py           a zip of vendor files, unpacked in a temporary folder and r
 arrays.py            arrays in a file, read from the first index on, a few entries at a time: NumPy archives and HDF5
 bruker.py            Bruker `.bcf`: spectra through rosettasciio
 bruker_container.py  the file system inside a `.bcf`
-bruker_header.py     what the XML of a `.bcf` says of pixel sizes, tilt, passes and images
+bruker_header.py     what the XML of a `.bcf` says of pixel sizes, dwell time, tilt, passes and images
 child.py             the process in which files are imported: it answers requests on its standard input
 contents.py          the files of a folder: which are read, which are left out, and why
 cubes.py             arrays with axes and HyperSpy's metadata, whoever read them, as one source

@@ -1,4 +1,4 @@
-"""Bruker header: what the XML of a `.bcf` says of pixel sizes, tilt, passes and images."""
+"""Bruker header: what the XML of a `.bcf` says of pixel sizes, dwell time, tilt, passes and images."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 axis_check.py     whether lines stand where the energy axis of X-ray spectra puts them, and by how much it is off
 axis_search.py    where a spectrum's lines say that its energy axis lies, however far off it is
-calibration.py    axis, resolution, tail and background of a detector, learnt once on the sum spectrum
+calibration.py    axis, resolution, tail, pile-up and background of a detector, learnt once on the sum spectrum
 detector.py       where a line appears, how wide it is, its tail, and how many photons are seen
 families.py       the lines of one shell of an element, which share one intensity
 hidden.py         light elements that nobody named, whose lines lie under lines of those that were

@@ -1,4 +1,4 @@
-"""Calibration: axis, resolution, tail and background of a detector, learnt once on the sum spectrum."""
+"""Calibration: axis, resolution, tail, pile-up and background of a detector, learnt once on the sum spectrum."""
 
 from __future__ import annotations
 

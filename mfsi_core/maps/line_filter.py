@@ -1,4 +1,4 @@
-"""Line filter: maps of lines by one linear filter, which tells all families of lines and the background apart."""
+"""Line filter: maps of lines by one filter for all families at once, and which are doubtful beside stronger ones."""
 
 from __future__ import annotations
 

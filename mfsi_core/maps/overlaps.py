@@ -1,4 +1,4 @@
-"""Line overlaps: what else lies in the windows of a line map."""
+"""Line overlaps: what else lies in the windows of a map that is made by windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong outside of a journal: killed writers, full disks, torn files, two writers, readers that follow."""
+"""What goes wrong: killed writers, full disks, files torn or damaged at random places, two writers, readers that follow."""
 
 import contextlib
 import io
