@@ -69,7 +69,7 @@ export class Output {
   async journal(header, frames, statics, others) {
     this.totals = header.signals.map(() => ({ events: 0, bytes: 0 }));
     await this.put(SIGNATURE);
-    await this.record("HEAD", Uint8Array.of(0, 0, 1, 0, 0, 0, 0, 0), new TextEncoder().encode(writeJson(header)));
+    await this.record("HEAD", Uint8Array.of(0, 0, 9, 0, 0, 0, 0, 0), new TextEncoder().encode(writeJson(header)));
     const pseudo = statics.length ? [await this.group(STATICS, statics, new Uint8Array(0))] : [];
     const groups = [];
     for (const [i, { blocks, json }] of frames.entries()) groups.push(await this.group(BigInt(i), blocks, json));

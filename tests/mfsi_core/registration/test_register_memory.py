@@ -10,7 +10,7 @@ from scipy import ndimage
 from mfsi_core.registration.area import register_area
 from mfsi_core.registration.register import prepared
 
-ALLOWED = 18  # bytes a pixel and frame: images in single precision 4, the search of pairs 12, the pairs themselves
+ALLOWED = 18  # bytes a pixel and frame by which the peak may grow; 16.3 were measured
 SIDE = 144
 
 
