@@ -29,9 +29,8 @@ def doses(source: Any, series: Series) -> tuple[Floats, str]:
             share = 1.0 if series.recorded is None else series.recorded.mean(axis=(1, 2))
             return np.array(known, float) * share, "e/Å²"
     first = above_strobe(series.signal)
-    if series.sparse:  # moved by shares of a channel, counts need not be whole
-        return np.array([float(frame.count[frame.channel >= first].sum(dtype=float)) for frame in series]), "counts"
-    return np.array([float(np.sum(frame[..., first:], dtype=float)) for frame in series]), "counts"
+    spectra = (frame.spectrum() if series.sparse else np.sum(frame, axis=(0, 1), dtype=float) for frame in series)
+    return np.array([float(spectrum[first:].sum()) for spectrum in spectra]), "counts"
 
 
 def dose_per_frame(attributes: Mapping[str, Any], pixel: Pixel | None) -> float | None:

@@ -54,7 +54,7 @@ def blanked(data: Any, mask: Mask | None) -> Any:
         return data
     if isinstance(data, Events):
         kept = mask.ravel()[data.pixel]
-        return Events.unchecked(data.pixel[kept], data.channel[kept], data.count[kept], data.shape)
+        return type(data).unchecked(data.pixel[kept], data.channel[kept], data.count[kept], data.shape)
     return np.where(mask if data.ndim == mask.ndim else mask[..., None], data, data.dtype.type(0))
 
 

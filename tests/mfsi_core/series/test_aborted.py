@@ -163,3 +163,17 @@ def test_what_stands_where_nothing_was_scanned_is_left_out(tmp_path, kind, metho
     assert any(f"{left} " in note and "left out" in note for note in summary["notes"])
     if kind == "events":
         assert summary["counts"] == truth.sum()
+
+
+def test_counts_moved_by_part_of_a_channel_keep_what_was_scanned(tmp_path):
+    """10 counts in channel 5 of each of 12 pixels; 8 were scanned, and their energies move by 0.4 of a channel."""
+    counts = np.zeros((3, 4, 12), np.uint32)
+    counts[..., 5] = 10
+    energy = {"name": "energy", "scale": 10.0, "offset": 0.0, "units": "eV"}
+    axes = [{"name": "y"}, {"name": "x"}, energy]
+    with lbj.create(tmp_path / "s.lbj", [lbj.Signal("EDX", "events", counts.shape, axes=axes)]) as writer:
+        writer.append({"EDX": counts}, energy_shift=4.0, scanned_pixels=8)
+    with lbj.open(tmp_path / "s.lbj") as journal:
+        (frame,) = as_series(journal, "EDX")
+        spectrum = frame.spectrum()
+    np.testing.assert_allclose(spectrum[4:8], [0, 48, 32, 0])
