@@ -40,8 +40,8 @@ def filler_of(
     def totals(first: int, last: int, rounder: float) -> tuple[Array, float]:
         grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
         parts = [
-            workers.submit(_totals, piece, field, grid, window, method, first, last, rounder, on=n)
-            for n, (piece, field) in enumerate(zip(pieces, fields, strict=True))
+            workers.submit(_totals, piece, field, grid, window, method, first, last, rounder)
+            for piece, field in zip(pieces, fields, strict=True)
         ]
         found: tuple[Array, float] = workers.result(workers.tree(parts, _joined))
         return found
@@ -65,7 +65,7 @@ class Lists:
         pieces = cut(given, EACH * workers.number)
         self._workers, self._channels = workers, window[1] - window[0]
         self._ends = np.cumsum([0, *map(len, pieces)])
-        self._lists = [workers.submit(_listed, piece, window, on=n) for n, piece in enumerate(pieces)]
+        self._lists = [workers.submit(_listed, piece, window) for piece in pieces]
 
     def filler(self, registration: Registration, warp: Warp, method: str) -> Callable[[int, int, Array], float]:
         """Return what fills rows of the sum of the first frames, as many as the registration has, as `filler_of`."""
@@ -75,20 +75,20 @@ class Lists:
         spans = row_spans(registration.displacement)
         grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
 
-        def band(number: int, top: int, bottom: int, dtype: Any) -> Any:
+        def band(top: int, bottom: int, dtype: Any) -> Any:
             """Submit the sum of some rows, from the frames' rows that may reach them."""
             rows = scene_positions(warp.rows[0] + top, warp.rows[0] + bottom, warp.upsampling)
             first, last = (row * registration.shape[1] for row in _reaching(spans, rows[0], rows[-1]))
             parts = [
-                workers.submit(_part, self._lists[n], first[i:j], last[i:j], on=n)
-                for n, (i, j) in enumerate(itertools.pairwise(ends))
+                workers.submit(_part, counts, first[i:j], last[i:j])
+                for counts, (i, j) in zip(self._lists, itertools.pairwise(ends), strict=False)
             ]
-            return workers.submit(_band, parts, fields, grid, self._channels, method, (top, bottom), dtype, on=number)
+            return workers.submit(_band, parts, fields, grid, self._channels, method, (top, bottom), dtype)
 
         def fill(top: int, bottom: int, view: Array) -> float:
             edges = np.linspace(top, bottom, min(EACH * workers.number, bottom - top) + 1).astype(int)
             bands = list(itertools.pairwise(edges.tolist()))
-            futures = [band(n, *span, view.dtype) for n, span in enumerate(bands)]
+            futures = [band(*span, view.dtype) for span in bands]
             largest = 0.0
             for (start, stop), future in zip(bands, futures, strict=True):
                 most, found = workers.result(future)
@@ -111,9 +111,8 @@ def lists_of(client: Any, given: Series, window: tuple[int, int]) -> Lists:
 
 
 def _fields(workers: Workers, registration: Registration, ends: NDArray[np.int64]) -> list[Any]:
-    """Have the displacements of the frames where the frames are."""
-    spans = enumerate(itertools.pairwise(ends))
-    return [workers.submit(_field, *_packed(registration, a, b), on=n) for n, (a, b) in spans]
+    """Have the displacements of each piece of the frames put together by a worker."""
+    return [workers.submit(_field, *_packed(registration, a, b)) for a, b in itertools.pairwise(ends)]
 
 
 def _reaching(spans: Floats, low: float, high: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

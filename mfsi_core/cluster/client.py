@@ -72,18 +72,17 @@ class Workers:
         self._client: Any = cast("Any", client)
         with _named():
             self._wait(lambda: bool(self._client.ncores()))
-            threads = sorted(self._client.ncores().items())
-            self._places = [address for address, number in threads for _ in range(number)]
-        self.number = max(len(self._places), 1)
+            self.number = max(sum(self._client.ncores().values()), 1)  # of threads
 
-    def submit(self, function: Callable[..., Any], *arguments: Any, on: int | None = None) -> Any:
-        """Have a function carried out, by the worker of number `on` while there is one; returns its future."""
-        place: dict[str, Any] = {}
-        if on is not None and self._places:
-            place = {"workers": [self._places[on % self.number]], "allow_other_workers": True}
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Have a function carried out, by whichever worker the scheduler chooses; returns its future.
+
+        None is asked for a certain worker: the scheduler never takes up again what it was asked to give, if it may, to
+        a worker that died while there was no other.
+        """
         with _named(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
-            return self._client.submit(function, *arguments, pure=False, **place)
+            return self._client.submit(function, *arguments, pure=False)
 
     def tree(self, parts: list[Any], join: Callable[[Any, Any], Any]) -> Any:
         """Join futures, neighbours first, as a tree; returns the future of the whole."""

@@ -22,9 +22,9 @@ def halves_of(
     workers = Workers(client)
     pieces = cut(series.subset(frames), EACH * workers.number)
     parts, at = [], 0
-    for n, piece in enumerate(pieces):
+    for piece in pieces:
         numbers = frames[at : at + len(piece)]
-        parts.append(workers.submit(_halves, piece, numbers.tolist(), displacement[numbers], first, on=n))
+        parts.append(workers.submit(_halves, piece, numbers.tolist(), displacement[numbers], first))
         at += len(piece)
     found: Halves | None = workers.result(workers.tree(parts, _joined))
     return found

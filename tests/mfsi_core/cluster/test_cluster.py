@@ -267,6 +267,15 @@ def test_a_worker_that_dies_in_the_midst_changes_nothing(client, journal, tmp_pa
     same(found, accumulate([frame.events("EDX") for frame in journal], registration))
 
 
+def test_the_only_worker_may_die_too(journal, tmp_path):
+    """Work that was meant for it waits for its successor, not for ever."""
+    registration = registrations()["rows"]
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0") as one:
+        with distributed.Client(one) as found:
+            there = accumulate(with_fatal(journal, tmp_path / "marks", 1), registration, client=found)
+    same(there, accumulate([frame.events("EDX") for frame in journal], registration))
+
+
 def test_workers_that_die_again_and_again_are_named(client, journal, tmp_path):
     frames = with_fatal(journal, tmp_path / "marks", 99)
     with pytest.raises(ClusterError, match="KilledWorker"):
