@@ -1,15 +1,15 @@
 """lbj: reference library of the listed-bin journal, a format for multi-frame spectrum images.
 
 archive/         journals made of other files and kept, and what is done to them
-array_types.py   names for the arrays that stand in most signatures, by what they hold
-arrays/          a journal's signals as arrays that are read when they are computed
-cli.py           the `lbj` command
+array_types.py   type aliases for NumPy arrays (Floats, …), which stand in most signatures, by what the arrays hold
+arrays/          a journal's signals as lazy arrays, for dask, xarray and HyperSpy; data are read when they are computed
+cli.py           the `lbj` command: info, convert, verify, recover, export and the rest, with their exit codes
 codings/         how the voxels of one block become bytes
-command.py       what every command of the package does with errors and pipes
-conform.py       the library as an implementation under test: the calls of the adapter protocol
-creating.py      a new journal is begun, or an existing one continued, by its one writer
-describe.py      metadata and axes of a header in words
-errors.py        the errors of `lbj`, all under one base
+command.py       exit codes, error messages, broken pipes and Ctrl-C, the same for every command
+conform.py       `lbj conform`: the library as an adapter that the conformance suite tests (conformance/protocol.md)
+creating.py      a new journal is begun (`create`), or an existing one continued (`append`), by its only writer
+describe.py      metadata and axes of a journal as lines of text, for `lbj info`
+errors.py        the errors of `lbj`, all under one base class
 events.py        the counts of one signal in one frame, as a sorted list
 exporting/       a journal, or some of its frames, in the formats that other programs read
 format/          the bytes of a journal, as spec/lbj.md describes them
@@ -17,15 +17,15 @@ frame.py         one completed frame of a journal, and its data
 importing/       every readable file as a `Source`, a series of frames with their attributes
 locking.py       exclusive lock of the one writer of a file; released by the system when the process ends
 loss.py          which signals of a journal are stored with loss, and what their blocks state of it
-outputs.py       how every command of the package puts files where the user asked for them
+outputs.py       files are written under hidden names and moved into place; nothing of the user's is overwritten
 plugins/         what other installed packages add through entry points (docs/plugins.md)
 progress.py      a bar on a terminal where rich is installed, nothing when piped
-reader.py        an opened journal and its frames
-recovery/        damaged journals: what is wrong with them, and what can be saved
-signal.py        the declaration of one detector's data, as it stands in the header
-signal_names.py  the signals of a journal by name, a group's name among them
-version.py       version of the packages, of which this is the one source
-writer.py        frames and later records are appended to a journal, each on the disk when the call returns
+reader.py        `lbj.open`, and the opened `Journal` with its frames, signals and metadata
+recovery/        damaged journals: finding what is wrong (`lbj verify`) and saving the rest (`lbj recover`)
+signal.py        name, kind, shape, dtype, axes and coding of one detector's data, as declared in the header
+signal_names.py  signals by name: a mapping in which the name of a group of detectors answers too
+version.py       the version number of the packages, set here only; that of the format is in `format/layout.py`
+writer.py        appends frames and later records to a journal; each is on the disk when the call returns
 """
 
 from __future__ import annotations

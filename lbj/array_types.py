@@ -1,4 +1,4 @@
-"""Names for the arrays that stand in most signatures, by what they hold."""
+"""Type aliases for NumPy arrays (Floats, …), which stand in most signatures, by what the arrays hold."""
 
 from typing import Any
 

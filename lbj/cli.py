@@ -1,4 +1,4 @@
-"""The `lbj` command.
+"""The `lbj` command: info, convert, verify, recover, export and the rest, with their exit codes.
 
 Exit codes: 0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 3 done with loss.
 """

@@ -1,4 +1,4 @@
-"""Run a command line: what every command of the package does with errors and pipes."""
+"""Run a command line: exit codes, error messages, broken pipes and Ctrl-C, the same for every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library as an implementation under test: the calls of the adapter protocol (conformance/protocol.md).
+"""`lbj conform`: the library as an adapter that the conformance suite tests (conformance/protocol.md).
 
 The reader is an indexed one (clause 1.3): a broken chain without a valid index is refused as a whole.
 """

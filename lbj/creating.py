@@ -1,4 +1,4 @@
-"""Creating: a new journal is begun, or an existing one continued, by its one writer."""
+"""Creating: a new journal is begun (`create`), or an existing one continued (`append`), by its only writer."""
 
 from __future__ import annotations
 

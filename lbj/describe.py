@@ -1,4 +1,4 @@
-"""Describe: metadata and axes of a header in words."""
+"""Describe: metadata and axes of a journal as lines of text, for `lbj info`."""
 
 from __future__ import annotations
 

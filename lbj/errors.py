@@ -1,4 +1,4 @@
-"""The errors of `lbj`, all under one base.
+"""The errors of `lbj`, all under one base class.
 
 LbjError
 ├── UnsupportedError    the file needs a newer reader: upgrade

@@ -1,4 +1,4 @@
-"""Outputs: how every command of the package puts files where the user asked for them.
+"""Outputs: files are written under hidden names and moved into place; nothing of the user's is overwritten.
 
 Files are made in a hidden folder beside their place, under a lock, and moved into place when they are whole. What is
 there already is replaced only if this program made it: each folder has a manifest of what was made in it, with digests.

@@ -1,4 +1,4 @@
-"""Reading: an opened journal and its frames."""
+"""Reader: `lbj.open`, and the opened `Journal` with its frames, signals and metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signal: the declaration of one detector's data, as it stands in the header."""
+"""Signal: name, kind, shape, dtype, axes and coding of one detector's data, as declared in the header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signal names: the signals of a journal by name, a group's name among them."""
+"""Signals by name: a mapping in which the name of a group of detectors answers too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writer: frames and later records are appended to a journal, each of which is on the disk when the call returns."""
+"""Writer: appends frames and later records to a journal; each is on the disk when the call returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Call an adapter command and tell an answer from a crash and a timeout."""
+"""Client: calls an adapter command, and tells an answer from a crash or a timeout."""
 
 from __future__ import annotations
 

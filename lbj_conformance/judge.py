@@ -1,4 +1,4 @@
-"""Compare what an adapter answered with what the manifest expects."""
+"""Judge: compares an adapter's answer with what the manifest expects."""
 
 from __future__ import annotations
 

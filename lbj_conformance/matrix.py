@@ -1,4 +1,4 @@
-"""Every writer against every reader."""
+"""Matrix of implementations: every writer's journals are read by every reader."""
 
 from __future__ import annotations
 

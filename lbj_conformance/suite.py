@@ -1,4 +1,4 @@
-"""Run the vectors against one adapter; results, nothing printed."""
+"""Suite: runs the vectors against one adapter and returns the results."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 """mfsi_core: align, accumulate and analyse multi-frame spectrum images.
 
-accumulation/    all frames of a registered series summed into one image or spectrum image
+accumulation/    all frames of a registered series summed into one aligned image or spectrum image
 acquisition/     one recorder for any instrument; what it shows is described in `docs/acquisition.md`
-cli.py           the `mfsi` command
+cli.py           the `mfsi` command: its list of subcommands (a file each in commands/) and its exit codes
 cluster/         frames and areas on the workers of dask.distributed; the results are those of one process
 commands/        what `mfsi` does, a file a command
-components/      how many independent spectra the sums of a series hold
+components/      scree of a series: how many independent spectra (principal components) its sums hold
 compression/     the data-compression chart of EELS spectrum images
 drawing.py       figures by matplotlib without a screen, and what all of ours share: scale bars, maps, colours
-edx/             the X-ray spectrum: detector, families of lines, calibration of the axis, peaks, and fits
+edx/             the X-ray spectrum: detector, families of lines, energy calibration, peaks, and the fit
 eels/            energy axes, backgrounds, noise and denoising of electron energy-loss spectra
 geometry/        where pixels of frames lie in the scene
 host/            sessions and the recorder for programs in any language, by JSON lines or on the loopback
@@ -16,7 +16,7 @@ hyperspy/        `hs.load("x.lbj")` and `signal.save("x.lbj")`, with no import o
 instruments/     what records frames
 live/            what the microscope's program uses while a series is being recorded
 maps/            counts of X-ray lines and ionisation edges, pixel by pixel, with their variance
-motifs/          repeats of a motif, found on the aligned image and averaged in event space
+motifs/          template matching: repeats of a motif, found on the aligned image and averaged in event space
 pipeline/        a series from its files to a report, with everything that applies
 planning/        what a series costs in time, dose and bytes, and what its maps will show
 quantification/  from X-ray spectra of chips to a table of compositions
@@ -25,7 +25,7 @@ report/          what a run found, its pictures and tables, and the page that sh
 series/          one signal of a recording, frame by frame, whatever it was given as
 simulation/      series whose truth is known
 tables/          X-ray lines, ionisation edges and constants of the elements, with the programs that make them
-text.py          numbers, lines and sizes as a reader wants them
+text.py          numbers, sizes, times and currents as text, and names of lines with Greek letters
 viewer/          the viewer of journals and the planner, and the loopback server that shows them
 window/          a page on the loopback that drives a recorder, and goes on when page or server are started again
 """

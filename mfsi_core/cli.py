@@ -1,4 +1,4 @@
-"""The `mfsi` command.
+"""The `mfsi` command: its list of subcommands (a file each in commands/) and its exit codes.
 
 Exit codes: 0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 3 done with loss.
 """

@@ -1,4 +1,4 @@
-"""Text: numbers, lines and sizes as a reader wants them."""
+"""Text: numbers, sizes, times and currents as text, and names of lines with Greek letters."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Settings of all tests: the folder of real vendor files, hypothesis without deadlines, interrupts."""
+
 import os
 import signal
 from pathlib import Path

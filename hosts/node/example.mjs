@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
 // A worked example: records a small series, asks for its state and a map, and what an error looks like.
 //
 //     node example.mjs series.lbj [COMMAND ARGUMENT...]
+//
+// SPDX-License-Identifier: BSD-3-Clause
 
 import {Host, array, values_of} from "./mfsi.mjs";
 

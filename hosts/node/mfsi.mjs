@@ -1,5 +1,3 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
 // A client of `mfsi host` for Node.js 18 or later: one JSON object a line each way (`mfsi host --schema`).
 //
 //     const host = new Host();                       // starts `mfsi host`; new Host("python", ["-m", "mfsi_core.cli", "host"])
@@ -9,6 +7,8 @@
 //     await host.end();
 //
 // An answer that is an error rejects: error.name is "UsageError", ...; a host that died rejects what was asked of it.
+//
+// SPDX-License-Identifier: BSD-3-Clause
 
 import {spawn} from "node:child_process";
 import {createInterface} from "node:readline";

@@ -1,6 +1,6 @@
-% SPDX-License-Identifier: BSD-3-Clause
-%
 % An image (rows, columns) or spectra (rows, columns, channels) as the data of a signal, in its own class.
+%
+% SPDX-License-Identifier: BSD-3-Clause
 
 function data = mfsi_array (values)
   names = struct ("single", "float32", "double", "float64");

@@ -1,6 +1,6 @@
-% SPDX-License-Identifier: BSD-3-Clause
-%
 % Counts as the data of a signal: pixel = row * columns + column and channel, both from 0 on; how many, 1 when absent.
+%
+% SPDX-License-Identifier: BSD-3-Clause
 
 function data = mfsi_events (pixel, channel, count = [])
   data = struct ();

@@ -1,5 +1,3 @@
-% SPDX-License-Identifier: BSD-3-Clause
-%
 % A client of `mfsi host` for GNU Octave 7 or later: one JSON object a line each way (`mfsi host --schema`).
 %
 %   host = mfsi_host ();                       % starts `mfsi host`; mfsi_host ("python", {"-m", "mfsi_core.cli", "host"})
@@ -9,6 +7,8 @@
 %   host.close ();                             % ends the host, which closes the journal
 %
 % An answer that is an error is raised: its identifier is "mfsi:UsageError", ... A host that died is "mfsi:ended".
+%
+% SPDX-License-Identifier: BSD-3-Clause
 
 function host = mfsi_host (program = "mfsi", arguments = {"host"})
   [to, from, pid] = popen2 (program, arguments);

@@ -1,6 +1,6 @@
-% SPDX-License-Identifier: BSD-3-Clause
-%
 % The values of an answer that is an array.
+%
+% SPDX-License-Identifier: BSD-3-Clause
 
 function values = mfsi_values (answer)
   names = struct ("float32", "single", "float64", "double");

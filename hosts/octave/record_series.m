@@ -1,8 +1,8 @@
-% SPDX-License-Identifier: BSD-3-Clause
-%
 % A worked example: records a small series, asks for its state and a map, and what an error looks like.
 %
 %   octave-cli record_series.m series.lbj [COMMAND ARGUMENT...]
+%
+% SPDX-License-Identifier: BSD-3-Clause
 
 1;
 addpath (fileparts (mfilename ("fullpath")));

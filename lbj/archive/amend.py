@@ -1,4 +1,4 @@
-"""Amend: metadata and calibrations of a journal, set by hand in an appended record (spec/lbj.md 7.1)."""
+"""Amend: metadata and axis calibrations of a journal, changed by an appended record (`lbj amend`; spec/lbj.md 7.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of an archive: what they take, and what they say."""
+"""Command line of the archive: arguments and messages of `lbj amend`, `pack`, `strip` and `convert FOLDER`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copying: a journal written anew with the same content, which is proved before the copy gets its name."""
+"""Copying: a journal rewritten with the same content, checked before the copy gets its name (`pack`, `strip`)."""
 
 from __future__ import annotations
 

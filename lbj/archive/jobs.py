@@ -1,4 +1,4 @@
-"""Jobs: one journal of an archive made, read back and compared, whatever its files are."""
+"""Jobs of `lbj convert FOLDER`: one journal of an archive is made, read back and compared with its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Personal: what in descriptions names or points to a person, and descriptions without it."""
+"""Personal data: names, addresses, accounts and paths in metadata are recognised and removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plan: which files of a folder tree make which journals, and which files are left alone, and why."""
+"""Plan of `lbj convert FOLDER`: which files of a folder tree make which journals, which are left alone, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pool: jobs in processes of their own, side by side; a process that dies takes its job with it and no other."""
+"""Pool: jobs of `lbj convert FOLDER` in parallel processes; one that dies takes down no other job."""
 
 from __future__ import annotations
 

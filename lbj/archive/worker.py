@@ -1,4 +1,4 @@
-"""The process that carries out jobs: one a line on its standard input, its results a line on its standard output."""
+"""Worker process of the pool: jobs on standard input, one a line, results on standard output."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Arrays: a journal's signals as arrays that are read when they are computed.
+"""Arrays: a journal's signals as lazy arrays, for dask, xarray and HyperSpy; data are read when they are computed.
 
-windows.py         what all have in common: shape, element type, indexing, pieces
-frames.py          frames of a signal one after the other, and their sum
-parts.py           the blocks of a frame that a window needs
-decoded.py         counts of the frames that were read last
+windows.py         shape, element type, slicing, and the size of chunks
+frames.py          lazy array of all frames of one signal, (N, Y, X, C), or of their sum, (Y, X, C)
+parts.py           only the blocks that overlap a window are read and decoded
+decoded.py         cache of decoded counts, so that reading a second part of a frame does not decode it again
 dask_arrays.py     any of them for dask
 datasets.py        all signals for xarray, with coordinates and units
 """

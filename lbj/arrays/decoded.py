@@ -1,4 +1,4 @@
-"""Counts of the frames that were read last, pixel by pixel, so that a part of a frame does not cost a whole one."""
+"""Cache of decoded counts, sorted by pixel, so that reading a second part of a frame does not decode it again."""
 
 from __future__ import annotations
 

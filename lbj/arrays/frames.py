@@ -1,4 +1,4 @@
-"""Frames of one signal as an array, (N, Y, X, C), and their sum, (Y, X, C)."""
+"""Lazy array of all frames of one signal, (N, Y, X, C), or of their sum, (Y, X, C)."""
 
 from __future__ import annotations
 

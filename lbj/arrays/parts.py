@@ -1,4 +1,4 @@
-"""Parts of a frame: only the blocks that a window needs are read and decoded."""
+"""Parts of a frame: only the blocks that overlap a window are read and decoded."""
 
 from __future__ import annotations
 

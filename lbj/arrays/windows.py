@@ -1,4 +1,4 @@
-"""Arrays that are read window by window: shape, element type, indexing, and the size of pieces."""
+"""Base class of the lazy arrays: shape, element type, slicing, and the size of chunks."""
 
 from __future__ import annotations
 

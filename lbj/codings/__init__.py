@@ -11,8 +11,8 @@ A coding is a module with ``NAME``, ``NUMBER`` and one or both pairs of function
 
 Codings know nothing of files. The registry is in spec/registry.md.
 
-chart.py          chart: spectra binned where nothing happens
-float_lattice.py  float-lattice: floats that are (q - d) * g with integers q (spec/lbj.md 8.7)
+chart.py          chart: the data-compression chart, spectra binned where they have no features, bins quantised
+float_lattice.py  float-lattice: floats that are evenly spaced, (q - d) * g with integers q, stored exactly (8.7)
 kernels/          the compiled loops of the codings
 leb128.py         leb128: gaps between voxels and counts as LEB128 integers; a few lines in any language
 lossless_int.py   lossless-int: arrays of integers, also where they stand in floats, bit for bit (spec/lbj.md 8.6)
@@ -20,7 +20,7 @@ noise_q.py        noise-q: spectra and images quantised in units of their own no
 raw.py            raw: the little-endian array itself, in the array's own order (C order over the window)
 shared/           what several codings are made of
 shuffle_zstd.py   shuffle-zstd: the bytes of the array, transposed so that bytes of equal weight stand together
-split_rice.py     split-rice: adaptive Rice codes of chunk totals, truncated Rice codes of binary splits
+split_rice.py     split-rice: sparse counts, as Rice-coded chunk totals that are split in halves down to the voxels
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""chart: spectra binned where nothing happens, each bin quantised in units of its noise (spec/lbj.md 8.9).
+"""chart: the data-compression chart, spectra binned where they have no features, bins quantised (spec/lbj.md 8.9).
 
 The data-compression chart of Jones et al. (2018), with bin sums of counts in place of logarithms and components.
 """

@@ -1,4 +1,4 @@
-"""float-lattice: floats that are (q - d) * g with integers q (spec/lbj.md 8.7).
+"""float-lattice: floats that are evenly spaced, (q - d) * g with integers q, stored exactly (spec/lbj.md 8.7).
 
 Such are a detector's counts after dark and gain correction.
 """

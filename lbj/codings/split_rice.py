@@ -1,4 +1,4 @@
-"""split-rice: adaptive Rice codes of chunk totals, truncated Rice codes of binary splits, raw positions."""
+"""split-rice: sparse counts, coded as Rice-coded chunk totals that are split in halves down to the voxels (8.3)."""
 
 from __future__ import annotations
 

@@ -1,20 +1,20 @@
 """Export: a journal, or some of its frames, in the formats that other programs read.
 
-hdf5_file.py        HDF5 files that are written to a disk which may be full
+hdf5_file.py        a full disk becomes an error, not a crash of the HDF5 library
 hspy.py             export to HyperSpy's `.hspy`: dense datasets, written and compressed piece by piece
 hyperspy_signal.py  what HyperSpy is told of a signal: its axes and metadata
-listed.py           export to `.npz` and `.h5` in the layout of `lbj.importing.listed`: lossless, events as lists
-msa.py              EMSA/MAS spectra (ISO 22029): the sum over the field and the frames
-nexus.py            NeXus, application definition NXem (definitions of 2026.01): stacks of images and spectra
-numbers.py          values of calibrated axes, and what is known of each frame
+listed.py           export to NumPy `.npz` and HDF5 `.h5`: lossless, events as lists (layout: `lbj.importing.listed`)
+msa.py              export to EMSA/MAS `.msa` (ISO 22029): the sum spectrum over field and frames, a file a signal
+nexus.py            export to NeXus `.nxs` (NXem 2026.01): image and spectrum stacks, EDS and EELS sums
+numbers.py          values of calibrated axes, and the times and currents of every frame
 plugin.py           exporters of other packages: each writes the files whose suffix is the name of its entry point
-rpl.py              the sum over the frames, a text header and a raw file per signal
-series.py           the selected frames of a journal, as the exporters see them
+rpl.py              export to Lispix ripple `.rpl`: the sum over the frames, a text header and a raw file a signal
+series.py           the frames that were selected for an export, with their data, dtypes and total times
 spectrum.py         a signal's spectra of all pixels and frames added up, as recorded
-stack.py            the data of one signal of all frames as one dense dataset, written piece by piece
-tables.py           sum spectra as CSV, lists of counts as Parquet
-tif.py              every image signal as a stack of frames
-zarr3.py            zarr, version 3: folders of JSON and of chunks
+stack.py            one signal of all frames as one dense HDF5 dataset, written chunk by chunk
+tables.py           sum spectra as `.csv`, lists of counts as `.parquet`
+tif.py              export to OME-TIFF `.tif`: every image signal as a stack of frames
+zarr3.py            export to Zarr `.zarr`, version 3, written by its specification
 """
 
 from __future__ import annotations

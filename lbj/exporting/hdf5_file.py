@@ -1,4 +1,4 @@
-"""HDF5 files that are written to a disk which may be full."""
+"""HDF5 files written safely: a full disk becomes an error, not a crash of the HDF5 library."""
 
 from __future__ import annotations
 

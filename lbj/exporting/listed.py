@@ -1,4 +1,4 @@
-"""Export to ``.npz`` and ``.h5`` in the layout of `lbj.importing.listed`: lossless, events as lists."""
+"""Export to NumPy ``.npz`` and HDF5 ``.h5``: lossless, events as lists, in the layout of `lbj.importing.listed`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EMSA/MAS spectra (ISO 22029): the sum over the field and the frames, a file per signal with spectra."""
+"""Export to EMSA/MAS ``.msa`` (ISO 22029): the sum spectrum over field and frames, a file for each signal."""
 
 from __future__ import annotations
 

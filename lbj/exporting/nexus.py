@@ -1,4 +1,4 @@
-"""NeXus, application definition NXem (definitions of 2026.01): stacks of images and spectra, and sums as EDS and EELS.
+"""Export to NeXus ``.nxs``, application definition NXem (2026.01): image and spectrum stacks, EDS and EELS sums.
 
 What the definition asks for and the journal does not state (when the specimen was prepared and whether it was
 simulated, which no journal does; often the emitter and the maker) is left out, not invented.

@@ -1,4 +1,4 @@
-"""Numbers along axes: values of calibrated axes, and what is known of each frame."""
+"""Coordinates for exports: values of calibrated axes, and the times and currents of every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export to Lispix ripple: the sum over the frames, a text header and a raw file per signal."""
+"""Export to Lispix ripple ``.rpl``: the sum over the frames, a text header and a raw file for each signal."""
 
 from __future__ import annotations
 

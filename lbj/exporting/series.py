@@ -1,4 +1,4 @@
-"""Series: the selected frames of a journal, as the exporters see them."""
+"""Series: the frames that were selected for an export, with their data, dtypes and total times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stack: the data of one signal of all frames as one dense dataset, written piece by piece."""
+"""Stack: one signal of all frames as one dense HDF5 dataset, written chunk by chunk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables: sum spectra as CSV, lists of counts as Parquet."""
+"""Export of tables: sum spectra as ``.csv``, lists of counts as ``.parquet``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export to OME-TIFF: every image signal as a stack of frames."""
+"""Export to OME-TIFF ``.tif``: every image signal as a stack of frames."""
 
 from __future__ import annotations
 

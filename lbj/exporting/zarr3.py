@@ -1,4 +1,4 @@
-"""Zarr, version 3: folders of JSON and of chunks, written by its specification (zarr-specs.readthedocs.io, core 3.1).
+"""Export to Zarr ``.zarr``, version 3, written by its specification (zarr-specs.readthedocs.io, core 3.1).
 
 Every signal is a group that xarray opens as a data set: the array, the values along its axes, and what is known of each
 frame. Chunks that hold nothing are not stored.

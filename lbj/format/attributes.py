@@ -1,4 +1,4 @@
-"""Attributes of a frame: live, real and dwell time, current and what else differs from frame to frame (5.4.4)."""
+"""Attributes of a frame: live, real and dwell time, current and other values of single frames (spec/lbj.md 5.4.4)."""
 
 from __future__ import annotations
 

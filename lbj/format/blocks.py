@@ -1,4 +1,4 @@
-"""Blocks: fields of a block are checked, and the data of a signal put together from its blocks (spec/lbj.md 5.3)."""
+"""Reading blocks: their fields are checked, and a signal's array is put together from them (spec/lbj.md 5.3)."""
 
 from __future__ import annotations
 

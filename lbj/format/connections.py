@@ -1,4 +1,4 @@
-"""Connections to web servers, kept from request to request, and through a proxy where the environment names one."""
+"""HTTP connections, kept open from request to request, through a proxy where the environment names one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contents: the header is read and checked, completed frames are found, by the index or from record to record."""
+"""Contents: the header is parsed, and completed frames are found by the index or from record to record."""
 
 from __future__ import annotations
 

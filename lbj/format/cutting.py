@@ -1,4 +1,4 @@
-"""Cutting: the data of one signal of one frame are cut into blocks, which are coded (spec/lbj.md 5.3)."""
+"""Writing blocks: a signal's data in one frame are cut into blocks, which are coded (spec/lbj.md 5.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Displacements: where the pixels of each frame sampled the scene (spec/lbj.md 7.5)."""
+"""Displacements: where the pixels of each frame sampled the scene, as the journal stores it (spec/lbj.md 7.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plausible: ranges of quantities outside which a value is no measurement but a wrong unit."""
+"""Plausible ranges of quantities (beam energy, current, …); a value outside is taken for a wrong unit."""
 
 from __future__ import annotations
 

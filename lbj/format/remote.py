@@ -1,4 +1,4 @@
-"""Remote: files that are read in ranges of bytes, by HTTP or fsspec, and how much at once."""
+"""Remote files, by HTTP or fsspec (s3): read in byte ranges, with read-ahead and a cache."""
 
 from __future__ import annotations
 

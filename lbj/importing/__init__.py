@@ -2,15 +2,15 @@
 
 `lbj.importing.detect` chooses the importer of a file, by content first and suffix second.
 
-apart.py             import in a process of its own: what a file makes a library do stops there
+apart.py             a crash, hang or memory leak of a vendor library stops there
 archive.py           a zip of vendor files, unpacked in a temporary folder and read as a folder
 arrays.py            arrays in a file, read from the first index on, a few entries at a time: NumPy archives and HDF5
 bruker.py            Bruker `.bcf`: spectra through rosettasciio
 bruker_container.py  the file system inside a `.bcf`
 bruker_header.py     what the XML of a `.bcf` says of pixel sizes, dwell time, tilt, passes and images
-child.py             the process in which files are imported: it answers requests on its standard input
+child.py             the separate process in which files are imported, with its limits of time and memory
 contents.py          the files of a folder: which are read, which are left out, and why
-cubes.py             arrays with axes and HyperSpy's metadata, whoever read them, as one source
+cubes.py             from arrays with axes and HyperSpy-like metadata, as most importers deliver them, to a `Source`
 detect.py            which importer reads a file: by content, then by suffix
 elements.py          symbols of the elements
 folder.py            several files as one series: successive frames, or images and spectra paired by number
@@ -26,11 +26,11 @@ jeol_header.py       the tree of tagged values in front of the event words of a 
 jeol_image.py        JEOL Analysis Station `.img`: one image of the field, taken before or beside a map
 jeol_stream.py       the event words behind the header of a `.pts` file, sweep by sweep
 journal.py           a journal as a source, to store it again with other codings
-leftovers.py         what a file's descriptions hold beside what the journal has a name for, as one line each
+leftovers.py         what a vendor's file says that the journal has no name for, one line each
 library.py           the readers of rosettasciio: the only place where they are called
 listed.py            the lossless layout of `lbj export` to `.npz` and `.h5`
-meaning.py           meaning of an array's axes: which one is the spectrum, which are the map, which counts frames
-naming.py            one name per signal of a series, and the field that all of them share
+meaning.py           meaning of an array's axes: which one is the energy, which are the map, and which counts frames
+naming.py            a unique name for each signal of a series, and the common field that finer images are mapped to
 ncem.py              Berkeley's EMD (NCEM): arrays in the order in which they are stored
 nexus.py             NeXus, read with h5py: every group of class NXdata, with the axes that it names
 nion.py              `.ndata` and `.ndata1` (a zip of data.npy and metadata.json) and `.h5`
@@ -38,10 +38,10 @@ notes.py             what an import left out or changed, the important first, ea
 npz.py               dense arrays by name, and what `lbj export` wrote
 numbering.py         which number in a name counts the frames, and which numbers are missing
 oina.py              Oxford Instruments' `.h5oina` (AZtec): X-ray spectra and electron images
-outside.py           what a file takes from elsewhere, or has run, is refused
-panta_rhei.py        Panta Rhei's `.prz`: calibrations that rosettasciio leaves aside, and what its EELS are
+outside.py           HDF5 links to other files and zarr filters that run programs are refused
+panta_rhei.py        Panta Rhei's `.prz` (CEOS): calibrations that rosettasciio leaves out, and orientation of EELS
 plugin.py            importers of other packages: asked first where the suffix of a file is the name of their entry
-source.py            what an importer hands to the journal's writer
+source.py            what every importer returns: signals, frames, metadata and notes
 units.py             everything a source states, in eV, s, A, m and rad
 velox.py             the X-ray streams, EELS spectrum images and images of every frame, read with h5py
 velox_eels.py        Velox EELS spectrum images: one data set per energy range
@@ -51,7 +51,7 @@ velox_scan.py        which part of the field a stream or an image shows, and whe
 velox_series.py      what a file holds, and what of it are the frames
 velox_stream.py      every count of a detector in the order in which it was detected
 velox_sums.py        Velox spectra without pixels: what is left of a file whose raw streams were pruned, or a point's
-wire.py              messages between the process that imports and the one that asked: JSON
+wire.py              messages to and from the importing process: JSON, then the bytes of arrays; no pickles
 """
 
 from __future__ import annotations

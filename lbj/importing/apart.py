@@ -1,4 +1,4 @@
-"""Import in a process of its own: what a file makes a library do stops there."""
+"""Import in a separate process: a crash, hang or memory leak of a vendor library stops there."""
 
 from __future__ import annotations
 

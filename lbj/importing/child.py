@@ -1,4 +1,4 @@
-"""The process in which files are imported: it answers requests on its standard input, one series after the other."""
+"""The separate process in which files are imported, with its limits of time and memory; answers on standard output."""
 
 from __future__ import annotations
 

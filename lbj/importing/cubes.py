@@ -1,4 +1,4 @@
-"""Arrays with axes and HyperSpy's metadata, whoever read them, as one source."""
+"""From arrays with axes and HyperSpy-like metadata, as most importers deliver them, to a `Source`."""
 
 from __future__ import annotations
 

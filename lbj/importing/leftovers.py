@@ -1,4 +1,4 @@
-"""What a file's descriptions hold beside what the journal has a name for, as one line each."""
+"""Left-over metadata: what a vendor's file says that the journal has no name for, one line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meaning of an array's axes: which one is the spectrum, which are the map, which counts frames."""
+"""Meaning of an array's axes: which one is the energy, which are the map, and which counts frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Naming: one name per signal of a series, and the field that all of them share."""
+"""Naming: a unique name for each signal of a series, and the common field that finer images are mapped to."""
 
 from __future__ import annotations
 

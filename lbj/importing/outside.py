@@ -1,4 +1,4 @@
-"""What a file takes from elsewhere, or has run: refused before anything reads it."""
+"""Security of imports: HDF5 links to other files and zarr filters that run programs are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Panta Rhei's ``.prz``: calibrations that rosettasciio leaves aside, and what its EELS are."""
+"""Panta Rhei's ``.prz`` (CEOS): calibrations that rosettasciio leaves out, and orientation of EELS."""
 
 from __future__ import annotations
 

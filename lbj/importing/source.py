@@ -1,4 +1,4 @@
-"""Source: what an importer hands to the journal's writer."""
+"""Source: what every importer returns: signals, frames, metadata and notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages between the process that imports and the one that asked: JSON, then the bytes of arrays; no pickles."""
+"""Messages to and from the importing process: JSON, then the bytes of arrays; no pickles."""
 
 from __future__ import annotations
 

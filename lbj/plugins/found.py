@@ -1,4 +1,4 @@
-"""Found: plugins that installed packages announce, by group and name, and how long loading one may take."""
+"""Entry points: plugins that installed packages announce, listed, loaded and blamed by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output: what foreign code prints does not mix with a program's answers."""
+"""Standard output: what plugins and libraries print is sent to standard error."""
 
 from __future__ import annotations
 

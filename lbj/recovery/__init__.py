@@ -1,8 +1,8 @@
-"""Recovery: damaged journals: what is wrong with them, and what can be saved.
+"""Recovery of damaged journals: finding what is wrong (`lbj verify`) and saving the rest (`lbj recover`).
 
-digests.py  CRC-32 of nested stretches of a file, in time linear in the file
-groups.py   check one frame group that was found by salvage: decode everything and compare with what is stated
-recover.py  copy every completed frame of a damaged journal into a new one
-salvage.py  walk a damaged file from record to record, past what is broken (spec/lbj.md section 9)
-verify.py   every digest and every cross-check of the specification
+digests.py  CRC-32 of records nested in one another, in time linear in the file
+groups.py   everything is decoded and compared with what the frame states
+recover.py  recover (`lbj recover`): every completed frame of a damaged journal is copied into a new one
+salvage.py  all valid records of a damaged file are found, past what is broken (spec/lbj.md section 9)
+verify.py   verify a journal (`lbj verify`): every digest and every cross-check of the specification
 """

@@ -1,4 +1,4 @@
-"""CRC-32 of nested stretches of a file, in time linear in the file."""
+"""CRC-32 of records nested in one another, in time linear in the file."""
 
 from __future__ import annotations
 

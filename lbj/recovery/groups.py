@@ -1,4 +1,4 @@
-"""Check one frame group that was found by salvage: decode everything and compare with what is stated."""
+"""One frame of a damaged file: everything is decoded and compared with what the frame states."""
 
 from __future__ import annotations
 

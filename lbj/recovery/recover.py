@@ -1,4 +1,4 @@
-"""Recover: copy every completed frame of a damaged journal into a new one."""
+"""Recover (`lbj recover`): every completed frame of a damaged journal is copied into a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Salvage: walk a damaged file from record to record, past what is broken (spec/lbj.md section 9)."""
+"""Salvage: all valid records of a damaged file are found, past what is broken (spec/lbj.md section 9)."""
 
 from __future__ import annotations
 

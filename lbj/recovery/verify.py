@@ -1,4 +1,4 @@
-"""Verify a journal: every digest and every cross-check of the specification.
+"""Verify a journal (`lbj verify`): every digest and every cross-check of the specification.
 
 In order: signature and HEAD; every record's header, digest and padding; every frame's blocks decoded and compared with
 its DONE; frame numbers; index and footer against what was found; the content digest where one is stored.

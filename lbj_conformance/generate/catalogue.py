@@ -1,4 +1,4 @@
-"""The list of vectors: each a function that makes one file and says what it provokes."""
+"""Catalogue of the vectors: functions register here, each makes one file and says which mistake it provokes."""
 
 from __future__ import annotations
 

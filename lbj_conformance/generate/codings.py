@@ -1,4 +1,4 @@
-"""Encoders in plain Python, written from clause 8 alone; where the stream leaves a choice, both can be had."""
+"""Encoders of leb128, split-rice, raw and zstd blocks in plain Python, written from clause 8 alone."""
 
 from __future__ import annotations
 

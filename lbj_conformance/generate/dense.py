@@ -1,4 +1,4 @@
-"""Blocks of the codings of integer streams in plain Python, and the arrays that they stand for: clauses 8.6 to 8.9."""
+"""Encoders of lossless-int, float-lattice, noise-q and chart in plain Python, written from clauses 8.6 to 8.9 alone."""
 
 from __future__ import annotations
 

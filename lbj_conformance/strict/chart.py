@@ -1,4 +1,4 @@
-"""Spectra whose channels are binned where nothing happens: clause 8.9."""
+"""Decoder of chart: spectra whose channels are binned: clause 8.9."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a block read from front to back: the fields and numbers of clause 8.5.2."""
+"""Cursor: the bytes of a block read from front to back, with the fields and numbers of clause 8.5.2."""
 
 from __future__ import annotations
 

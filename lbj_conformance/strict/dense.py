@@ -1,4 +1,4 @@
-"""What the codings of spectra and images share (exceptions), and the two that are exact: clauses 8.6 and 8.7."""
+"""Decoders of lossless-int and float-lattice, and the exceptions that all dense codings share: clauses 8.6 and 8.7."""
 
 from __future__ import annotations
 

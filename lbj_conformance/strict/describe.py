@@ -1,4 +1,4 @@
-"""What a writer observes in a header and a reader need not: clauses 5.1.4, 5.1.9, 5.1.10 and the schema."""
+"""What a writer must observe in a header and a reader need not check: clauses 5.1.4, 5.1.9, 5.1.10, the schema."""
 
 from __future__ import annotations
 

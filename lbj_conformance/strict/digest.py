@@ -1,4 +1,4 @@
-"""Digests of payloads that lie inside of one another, from those of the file's beginnings (note to clause 9.3)."""
+"""CRC-32 of payloads nested in one another, in linear time (note to clause 9.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description in HEAD: clause 5.1."""
+"""Header: the description in HEAD: clause 5.1."""
 
 from __future__ import annotations
 

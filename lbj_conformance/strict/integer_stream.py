@@ -1,4 +1,4 @@
-"""Arrays of integers, predicted and coded voxel by voxel: clause 8.5."""
+"""Decoder of the integer stream: integers, predicted and entropy-coded voxel by voxel: clause 8.5."""
 
 from __future__ import annotations
 

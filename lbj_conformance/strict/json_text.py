@@ -1,4 +1,4 @@
-"""JSON of clause 4.5.1: what the standard module checks, and what it does not."""
+"""JSON of clause 4.5.1: what Python's json module checks, and what it does not."""
 
 from __future__ import annotations
 

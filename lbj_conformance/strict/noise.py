@@ -1,4 +1,4 @@
-"""Quantised values and the map that gives them back: clause 8.8."""
+"""Decoder of noise-q: quantised values and the map that gives them back: clause 8.8."""
 
 from __future__ import annotations
 

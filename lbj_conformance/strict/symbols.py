@@ -1,4 +1,4 @@
-"""Symbols and bits out of the words of an integer stream: clauses 8.5.8 to 8.5.10."""
+"""Entropy decoder of the integer stream: symbols and bits from its words: clauses 8.5.8 to 8.5.10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before the words of an integer stream: clauses 8.5.2 and 8.5.3."""
+"""Predictors of the integer stream, which stand before its words: clauses 8.5.2 and 8.5.3."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Accumulation: all frames of a registered series summed into one image or spectrum image.
+"""Accumulation: all frames of a registered series summed into one aligned image or spectrum image.
 
-accumulate.py     one spectrum image, or image, out of all frames of a registered series
-by_workers.py     the sums of `accumulate` on the workers of a cluster
-exact.py          sums in float64 that are the same in any order, so that parts of a series may be summed anywhere
-fillers.py        what fills rows of a sum over frames, band by band and block by block, with the frames in one process
-mean.py           frames averaged where they lie in the scene
-output.py         shape and axes of a sum, and the registration in the pixels of a signal
-pull.py           sum events of many displaced frames into spectra, without a dense frame ever existing
-push.py           push every count to where it was sampled; sums are kept exactly
-weighted_sums.py  of the counts of every pixel's spectrum, with weights by channel, over the frames of a series
+accumulate.py     `accumulate`, the aligned sum of all frames with its upsampling; coverage, and the region seen by all
+by_workers.py     the sums of `accumulate` computed on a dask cluster
+exact.py          float64 sums that do not depend on the order of summation, so that parts may be summed anywhere
+fillers.py        rows of the aligned sum filled block by block in threads, from events or from dense frames
+mean.py           the aligned mean image of a stack of frames, and the plain one
+output.py         shape and axes of an aligned sum, and the registration converted to the pixels of a signal
+pull.py           events of displaced frames summed by bilinear interpolation, without a dense frame (`method="pull"`)
+push.py           every count is splatted on the four output pixels around it, so that sums are kept (`method="push"`)
+weighted_sums.py  counts of every pixel's spectrum times weights by channel, over the frames; sum spectra
 """

@@ -1,4 +1,4 @@
-"""Accumulate: one spectrum image, or image, out of all frames of a registered series."""
+"""Accumulate: `accumulate`, the aligned sum of all frames with its upsampling; coverage, and the region seen by all."""
 
 from __future__ import annotations
 

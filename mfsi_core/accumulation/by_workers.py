@@ -1,4 +1,4 @@
-"""By workers: the sums of `accumulate` on the workers of a cluster.
+"""By workers: the sums of `accumulate` computed on a dask cluster.
 
 Counts are decoded where their frames are and travel as lists, a few bytes each, to the worker that sums some rows of
 the output over all frames: what is summed, and in which order, is as in one process. Dense frames stay where they are

@@ -1,4 +1,4 @@
-"""Exact: sums in float64 that are the same in any order, so that parts of a series may be summed anywhere.
+"""Exact: float64 sums that do not depend on the order of summation, so that parts may be summed anywhere.
 
 Every addend is rounded to a multiple of one quantum, small enough that the largest sum there can be has 52 bits: all
 sums of such numbers are exact, hence equal to the last bit however they are grouped. The errors are those that adding

@@ -1,4 +1,4 @@
-"""Fillers: what fills rows of a sum over frames, band by band and block by block, with the frames in one process."""
+"""In one process: rows of the aligned sum filled block by block in threads, from events or from dense frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean: frames averaged where they lie in the scene."""
+"""Mean: the aligned mean image of a stack of frames, and the plain one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output: shape and axes of a sum, and the registration in the pixels of a signal."""
+"""Output: shape and axes of an aligned sum, and the registration converted to the pixels of a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pull: sum events of many displaced frames into spectra, without a dense frame ever existing.
+"""Pull: events of displaced frames summed by bilinear interpolation, without a dense frame (``method="pull"``).
 
 Every kernel works on some rows of the output, visits frames and neighbours in a fixed order and owns what it writes:
 the result does not depend on how rows are dealt to threads.

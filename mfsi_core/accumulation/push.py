@@ -1,4 +1,4 @@
-"""Push: every count goes to where it was sampled, shared by the four output pixels around; sums are kept exactly."""
+"""Push: every count is splatted on the four output pixels around it, so that sums are kept (``method="push"``)."""
 
 from __future__ import annotations
 

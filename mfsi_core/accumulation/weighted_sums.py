@@ -1,4 +1,4 @@
-"""Weighted sums: of the counts of every pixel's spectrum, with weights by channel, over the frames of a series."""
+"""Weighted sums: counts of every pixel's spectrum times weights by channel, over the frames; sum spectra."""
 
 from __future__ import annotations
 

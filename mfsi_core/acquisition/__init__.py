@@ -1,14 +1,22 @@
 """Acquisition: one recorder for any instrument; what it shows is described in ``docs/acquisition.md``.
 
-* `settings`: the nine controls, and what they cost in time and dose.
-* `recorder`: surveys, records regions, extends them; `series`: frame after frame; `guarded` calls instruments that may
-  hang.
-* `session_folder`, `log`, `surveys`: numbered sub-folders, what happened, and the last survey image, in files.
-* `checking`: frames that are repeated or skipped. `stopping`: when a series ends. `completion`: what is done then.
-* `state`: what is shown.
-* `region`: the journal of a region. `damage`: trends against the dose.
-* `follower`: the analysis in a process of its own, started and heard by the recorder; `analysis` is that process,
-  and `mapping` another that makes the maps for it, seen from it as `mapper`.
+analysis.py        the process that follows a journal during recording, and writes drift, image, maps and status
+checking.py        frames that an instrument hands out twice, or skips
+completion.py      what happens at the end of a series: blank the beam, run a command or a function
+damage.py          whether image intensity, counts or maps show a trend against the dose
+follower.py        starts the analysis process for the recorder, tells it of new frames and reads its results
+guarded.py         calls of an instrument with a time-out, in a thread of their own; one that hangs is given up
+log.py             the numbered events of a session, in memory and in a file, for pages that reconnect
+mapper.py          starts the process `mapping` for the analysis, and takes its results
+mapping.py         the process that makes maps, components and signal-to-noise ratios of all frames so far
+recorder.py        surveys, begins and extends regions with any instrument; every completed frame is kept
+region.py          the journal of one region of interest, begun or continued, with its dose so far
+series.py          the loop that records frame after frame, from *acquire* until a limit is reached
+session_folder.py  numbered sub-folders, one a region, and the files beside them
+settings.py        the controls of an acquisition (field, pixel, dwell, current, …), checked before anything is exposed
+state.py           what the recorder shows (times, doses, progress, disk space), as JSON; see `docs/acquisition.md`
+stopping.py        when a series ends: frames, dose, time, signal-to-noise, predicted error or components
+surveys.py         the last survey image, kept in the session's folder, and whether a region lies on it
 """
 
 from .recorder import Recorder

@@ -1,4 +1,4 @@
-"""Analysis: a process that follows a journal while it is being written, and says what it shows so far.
+"""Analysis: the process that follows a journal while it is being recorded, and writes drift, image, maps and status.
 
 ``python -m mfsi_core.acquisition.analysis JOURNAL FOLDER WANTED`` reads lines from its standard input, of which each
 says that there is more to see, and ends when there are no more lines and it has caught up. Into the folder it writes

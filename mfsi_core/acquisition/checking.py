@@ -1,4 +1,4 @@
-"""Checking: frames that an instrument hands out twice, or leaves out."""
+"""Checking: frames that an instrument hands out twice, or skips."""
 
 from __future__ import annotations
 

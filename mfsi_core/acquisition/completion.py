@@ -1,4 +1,4 @@
-"""Completion: what is done when a series is complete, or has failed."""
+"""Completion: what happens when a series is complete or has failed: blank the beam, run a command or a function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage: whether what the frames show changes with the dose."""
+"""Beam damage: whether image intensity, counts or maps show a trend against the dose."""
 
 from __future__ import annotations
 

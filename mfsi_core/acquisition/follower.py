@@ -1,4 +1,4 @@
-"""Follower: the analysis of a journal in a process of its own, seen from the recorder."""
+"""Follower: starts the analysis process for the recorder, tells it of new frames and reads its results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guarded: an instrument called from one thread of its own, and given up when it does not answer."""
+"""Guarded: calls of an instrument with a time-out, in a thread of their own; one that hangs is given up."""
 
 from __future__ import annotations
 

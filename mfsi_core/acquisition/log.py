@@ -1,4 +1,4 @@
-"""Log: what happened in a session, numbered, so that who comes late or comes again can be told the rest."""
+"""Log: the numbered events of a session, in memory and in a file, for pages that join late or reconnect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mapper: the process `mapping`, seen from the analysis."""
+"""Mapper: starts the process `mapping` for the analysis, and takes its results."""
 
 from __future__ import annotations
 

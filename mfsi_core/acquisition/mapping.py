@@ -1,4 +1,4 @@
-"""Mapping: what all frames so far show together, made in a further process while the analysis goes on.
+"""Mapping: the process that makes maps, components and signal-to-noise ratios of all frames so far.
 
 ``python -m mfsi_core.acquisition.mapping JOURNAL FOLDER WANTED`` reads a job, a line of JSON, from its standard input
 and answers with one on its standard output, until there are no more. The maps it writes into the folder.

@@ -1,4 +1,4 @@
-"""Recorder: plans, surveys and records regions with any instrument; every completed frame is kept, whatever happens."""
+"""Recorder: surveys, begins and extends regions with any instrument; every completed frame is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Region: the journal of one region of interest, begun or continued."""
+"""Region: the journal of one region of interest, begun or continued, with its dose so far."""
 
 from __future__ import annotations
 

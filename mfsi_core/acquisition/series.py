@@ -1,4 +1,4 @@
-"""Series: frame after frame from *acquire* to its end."""
+"""Series: the loop that records frame after frame, from *acquire* until a limit is reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: the controls of an acquisition, and what they cost before anything is exposed."""
+"""Settings: the controls of an acquisition (field, pixel, dwell, current, …), checked before anything is exposed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State: what the recorder shows, as plain JSON values; described in ``docs/acquisition.md``."""
+"""State: what the recorder shows (times, doses, progress, disk space), as JSON; see ``docs/acquisition.md``."""
 
 from __future__ import annotations
 

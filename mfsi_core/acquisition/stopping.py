@@ -1,4 +1,4 @@
-"""Stopping: when a series has what it was recorded for."""
+"""Stopping: when a series ends: number of frames, dose, time, signal-to-noise, predicted error or components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surveys: the last survey image, kept in the session's folder."""
+"""Surveys: the last survey image, kept in the session's folder, and whether a region lies on it."""
 
 from __future__ import annotations
 

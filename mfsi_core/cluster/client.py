@@ -1,4 +1,4 @@
-"""Client: the connection to a scheduler of dask.distributed, and what goes wrong with it by name."""
+"""Client: the connection to a dask.distributed scheduler; tasks, time-outs, and errors by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces: frames of a series as a task carries them, by path or themselves; and decoded, a few at a time."""
+"""Pieces: the frames that one task carries, by path or as data, and how many travel together."""
 
 from __future__ import annotations
 

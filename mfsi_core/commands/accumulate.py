@@ -1,4 +1,4 @@
-"""`mfsi accumulate`: the frames summed where they lie in the scene."""
+"""`mfsi accumulate`: the aligned sum of all frames, as HDF5 or Lispix ripple."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening: what a command is given, a journal or any file that can be converted to one."""
+"""Opening: a command's input, a journal or a vendor file that is converted to a temporary one."""
 
 from __future__ import annotations
 

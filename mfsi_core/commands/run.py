@@ -1,4 +1,4 @@
-"""`mfsi run`: from files to a report."""
+"""`mfsi run`: from files to a report, everything that applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By workers: the halves into which `scree` deals counts, by workers; they are whole numbers, joined as a tree."""
+"""By workers: counts split into halves on a dask cluster, for `scree`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Count splitting: components of one half of the counts that the other half confirms."""
+"""Count splitting: which components of one random half of the counts the other half confirms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counted: how many components of a sum are significant, in memory that does not grow with the number of frames."""
+"""Counted: the number of significant components while a series is recorded, in memory that does not grow."""
 
 from __future__ import annotations
 

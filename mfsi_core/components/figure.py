@@ -1,4 +1,4 @@
-"""Figure: variance ratio against component, a curve for every sum."""
+"""Figure of the scree: variance ratio against component, a curve for every sum."""
 
 from __future__ import annotations
 

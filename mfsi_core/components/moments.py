@@ -1,4 +1,4 @@
-"""Second moments of a spectrum image, filled band by band."""
+"""Moments: covariance of a spectrum image weighted for Poisson noise, accumulated band by band."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Result: variance ratios and significant components of several sums."""
+"""Result: the table of a scree, variance ratios and significant components of every sum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variance ratios of cumulative sums, with the number of significant components."""
+"""Scree: variance ratios of cumulative sums against dose, with the number of significant components."""
 
 from __future__ import annotations
 

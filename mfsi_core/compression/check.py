@@ -1,4 +1,4 @@
-"""What a data-compression chart loses, and the bins that must be halved so that it loses nothing visible."""
+"""Check of a chart: what its binning loses, and which bins must be halved so that nothing visible is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Energy drift within a spectrum image, as far as a data-compression chart minds it."""
+"""Energy drift within a spectrum image, which a chart cannot stand where it passes a quarter of a channel."""
 
 from __future__ import annotations
 

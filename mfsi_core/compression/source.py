@@ -1,4 +1,4 @@
-"""The spectrum image a chart is picked for: summed, shifted, without spikes, with its noise and its drift."""
+"""Source of a chart: the spectrum image, summed, shifted and freed of spikes, with its noise and drift."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""EDX: the X-ray spectrum: detector, families of lines, calibration of the axis, peaks, and fits.
+"""EDX: the X-ray spectrum: detector, families of lines, energy calibration, peaks, and the fit.
 
-axis_check.py     whether lines stand where the energy axis of X-ray spectra puts them, and by how much it is off
-axis_search.py    where a spectrum's lines say that its energy axis lies, however far off it is
+axis_check.py     whether lines stand where the energy axis puts them, and the correction of its offset and gain
+axis_search.py    offset and gain of the energy axis by the lines of the spectrum, within ±200 eV and ±2 %
 calibration.py    axis, resolution, tail, pile-up and background of a detector, learnt once on the sum spectrum
 detector.py       where a line appears, how wide it is, its tail, and how many photons are seen
 families.py       the lines of one shell of an element, which share one intensity
-hidden.py         light elements that nobody named, whose lines lie under lines of those that were
+hidden.py         light elements that the spectrum cannot show, since their only line lies under another element's
 linear_filter.py  intensities as weighted sums of a spectrum's counts, one set of weights for every pixel
-model.py          what a spectrum is made of, in as few energy bins as lose nothing
+model.py          the linear model of an EDX spectrum (families, background, pile-up) in few energy bins
 peaks.py          lines that stand out of a sum spectrum whose elements nobody named
-unassigned.py     peaks of elements that nobody named, which must not be taken for those that were
+unassigned.py     those of elements that nobody named, found so that they are not counted as others
 """

@@ -1,4 +1,4 @@
-"""Axis check: whether lines stand where the energy axis of X-ray spectra puts them, and by how much it is off."""
+"""Axis check: whether lines stand where the energy axis puts them, and the correction of its offset and gain."""
 
 from __future__ import annotations
 

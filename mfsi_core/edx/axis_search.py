@@ -1,4 +1,4 @@
-"""Axis search: where a spectrum's lines say that its energy axis lies, however far off it is."""
+"""Axis search: offset and gain of the energy axis by the lines of the spectrum, within ±200 eV and ±2 %."""
 
 from __future__ import annotations
 

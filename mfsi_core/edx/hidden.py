@@ -1,4 +1,4 @@
-"""Hidden: light elements that nobody named, whose lines lie under lines of those that were."""
+"""Hidden: light elements that the spectrum cannot show, since their only line lies under another element's."""
 
 from __future__ import annotations
 

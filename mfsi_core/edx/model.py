@@ -1,4 +1,4 @@
-"""Model: what a spectrum is made of, in as few energy bins as lose nothing."""
+"""Model: the linear model of an EDX spectrum (families, background, pile-up) in few energy bins."""
 
 from __future__ import annotations
 

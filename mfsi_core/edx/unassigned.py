@@ -1,4 +1,4 @@
-"""Unassigned peaks: those of elements that nobody named, which must not be taken for those that were."""
+"""Unassigned peaks: those of elements that nobody named, found so that they are not counted as others."""
 
 from __future__ import annotations
 

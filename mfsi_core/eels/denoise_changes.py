@@ -1,4 +1,4 @@
-"""Changes: how much denoising has changed where, in units of the noise."""
+"""Changes: how much denoising has changed in each pixel and channel, in units of the noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Denoising: spectra rebuilt from a few principal components, an explicit step that stays on record."""
+"""Denoising: spectra rebuilt from a few principal components (PCA), recorded in the journal's source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log-linear fits: exponentials of a linear model to noisy counts, all pixels at once."""
+"""Log-linear fits: exponentials (power laws) fitted to noisy counts of all pixels, without bias at few counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise of a spectrum image, measured on itself."""
+"""Noise of a spectrum image: gain and read noise, measured on the data; spikes removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Onsets: where the edges of a sum spectrum begin, against where the table says."""
+"""Onsets: where edges of a sum spectrum begin, compared with the table, to align the energy axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Energy shifts: applied to spectra, and kept in a journal."""
+"""Energy shifts applied to spectra (alignment), or stored in a journal."""
 
 from __future__ import annotations
 

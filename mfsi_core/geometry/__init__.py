@@ -1,7 +1,7 @@
 """Geometry: where pixels of frames lie in the scene.
 
-bilinear.py      the shares of the four pixels around a position, and where a cell holds a value; compiled
-points.py        where frames sampled scene positions that lie on no grid
-registration.py  where each pixel of each frame sampled the scene
-warp.py          the frame position q that sampled a scene position p, the solution of q + u(q) = p
+bilinear.py      bilinear interpolation, compiled: weights of the four pixels around a position, and its inverse
+points.py        where every frame sampled given scene positions, such as the repeats of a motif
+registration.py  the result of registering: displacement of every pixel of every frame, errors, frames left out
+warp.py          the inverse of the displacement: the frame position q that sampled a scene position p, q + u(q) = p
 """

@@ -1,4 +1,4 @@
-"""Bilinear interpolation, compiled: the shares of the four pixels around a position, and where a cell holds a value."""
+"""Bilinear interpolation, compiled: weights of the four pixels around a position, and its inverse within a cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points: where frames sampled scene positions that lie on no grid."""
+"""Points: where every frame sampled given scene positions, such as the repeats of a motif."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registration: where each pixel of each frame sampled the scene."""
+"""Registration: the result of registering: displacement of every pixel of every frame, errors, frames left out."""
 
 from __future__ import annotations
 

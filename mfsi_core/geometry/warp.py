@@ -1,4 +1,4 @@
-"""Warp: the frame position q that sampled a scene position p, the solution of q + u(q) = p."""
+"""Warp: the inverse of the displacement: the frame position q that sampled a scene position p, q + u(q) = p."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls: the recorder's methods by name, with plain JSON values, for `mfsi host` and the service."""
+"""Calls: the recorder's methods by name, with JSON arguments, for `mfsi host`, the service and the window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host: a session or recorder over JSON lines, for programs in any language; see ``messages.schema.json``."""
+"""Host: the server of `mfsi host`, a session or recorder driven by JSON lines (``messages.schema.json``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages: JSON lines checked field by field, and the data they carry; see ``messages.schema.json``."""
+"""Messages: JSON lines checked field by field, and the arrays that they carry (``messages.schema.json``)."""
 
 from __future__ import annotations
 

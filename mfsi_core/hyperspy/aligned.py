@@ -1,4 +1,4 @@
-"""Frames of one signal on the undistorted grid, (N, Y, X, C), and their sum, (Y, X, C)."""
+"""Aligned arrays for HyperSpy: lazy frames moved by the stored displacements, (N, Y, X, C), and their sum."""
 
 from __future__ import annotations
 

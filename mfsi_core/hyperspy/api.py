@@ -1,4 +1,4 @@
-"""Functions that rosettasciio calls to load and to save, and their options: `file_reader`, `file_writer`."""
+"""Entrance for HyperSpy: `file_reader` and `file_writer` with their options, as rosettasciio calls them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What HyperSpy knows of a signal and the journal has no place for, so that a signal comes back as it was saved.
+"""Kept metadata: what HyperSpy knows of a signal and a journal has no place for, stored for a round trip.
 
 A signal's metadata have the member ``hyperspy``: ``layout`` (1), ``set`` and ``drop``, by which the metadata that the
 journal gives become HyperSpy's (`trees.difference`), ``shape`` and ``dtype`` of its array, whether its first axis

@@ -1,4 +1,4 @@
-"""Adding the format to those that rosettasciio, and so HyperSpy, knows."""
+"""Plugin: adds ``.lbj`` to the formats that rosettasciio, and so HyperSpy, knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `hs.load` gives: signals of a journal, frame by frame or summed, with what has to be warned of."""
+"""Reader: the signals that ``hs.load("x.lbj")`` returns, frame by frame or summed, with warnings."""
 
 from __future__ import annotations
 

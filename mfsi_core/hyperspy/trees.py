@@ -1,4 +1,4 @@
-"""HyperSpy's metadata as JSON, which values can be kept so, and the difference of two trees.
+"""Trees: HyperSpy's nested metadata as JSON, and the difference of two such trees.
 
 What JSON has no word for is an object with the member ``lbj:type``: tuples, arrays, None, numbers that are not finite.
 """

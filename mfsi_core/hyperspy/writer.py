@@ -1,4 +1,4 @@
-"""A signal of HyperSpy as a journal of its own."""
+"""Writer: a HyperSpy signal saved as a journal, ``signal.save("x.lbj")``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrivals: the numbered files of a folder into which a program saves, in order and when they have settled."""
+"""Arrivals: the numbered files of a watched folder, in order, once they are complete."""
 
 from __future__ import annotations
 

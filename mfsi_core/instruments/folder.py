@@ -1,4 +1,4 @@
-"""Folder: numbered files that a vendor's program saves are frames, each taken when it is whole."""
+"""Watched folder as an instrument: the numbered files that any vendor's program saves are frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol: what an instrument is to the recorder."""
+"""Protocol: what an instrument must offer: abilities, survey, prepare, acquire, blank, close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated microscope: a crystal that drifts, hums and is damaged, seen by detectors of which one has a dead time."""
+"""Simulated microscope: a crystal that drifts and is damaged, with hum, jitter and a detector's dead time."""
 
 from __future__ import annotations
 

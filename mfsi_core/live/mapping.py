@@ -1,4 +1,4 @@
-"""Mapping: maps of the frames so far, and their signal-to-noise ratios."""
+"""Live maps: maps of the frames recorded so far, and their signal-to-noise ratios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options: which image is registered and which maps are made, checked before anything is written."""
+"""Options of a session: which image is registered and which maps are made, checked before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running registration: each whole frame against the mean of those before, and when that mean is begun anew."""
+"""Running registration: each new frame is registered against the mean of those before it."""
 
 from __future__ import annotations
 

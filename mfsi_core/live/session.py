@@ -1,4 +1,4 @@
-"""Session: frames go into the journal while the microscope runs; decides when all of them are looked at anew."""
+"""Session: `mfsi_core.Session`: frames are pushed into the journal while the microscope runs, and analysed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Status: the figures, image and maps of the frames so far, as `Session.status` gives them."""
+"""Status: dose, drift, counts, maps and components of the frames so far, as `Session.status` tells them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracking: the frames of a journal that is still growing, and their registration."""
+"""Tracking: frames of a growing journal are taken up, checked (blank, saturated, not finite) and registered."""
 
 from __future__ import annotations
 

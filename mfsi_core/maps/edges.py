@@ -1,4 +1,4 @@
-"""Edge maps: counts of an ionisation edge less the power law before it, pixel by pixel, with their variance."""
+"""Edge maps: `edge_map`, counts of an EELS edge less the power law before it, pixel by pixel, with variance."""
 
 from __future__ import annotations
 

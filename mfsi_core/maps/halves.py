@@ -1,4 +1,4 @@
-"""Halves: a map of every second frame and of the others, joined, tell how much of it is noise."""
+"""Half-series: maps of every second frame and of the others, from which a map's signal-to-noise is known."""
 
 from __future__ import annotations
 

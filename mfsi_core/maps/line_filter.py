@@ -1,4 +1,4 @@
-"""Line filter: maps of lines by one filter for all families at once, and which are doubtful beside stronger ones."""
+"""Line filter: maps of X-ray lines by one linear filter for all families, with flags on maps that are doubtful."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Line maps: net counts of a line, pixel by pixel, with their variance."""
+"""Line maps: `line_map` and `element_maps`, net counts of X-ray lines pixel by pixel, with their variance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Map: counts of a line or an edge, pixel by pixel, and how sure they are."""
+"""Map: the result type of all maps (values, variance, flags), and `map_snr`, their signal-to-noise ratio."""
 
 from __future__ import annotations
 

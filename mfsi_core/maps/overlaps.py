@@ -1,4 +1,4 @@
-"""Line overlaps: what else lies in the windows of a map that is made by windows."""
+"""Line overlaps: warnings on other lines that lie in the window of a line map or in its background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows: how wide they are by default, and net counts in one less a straight background between two others."""
+"""Windows for line maps: their default width, and net counts less a straight background between two others."""
 
 from __future__ import annotations
 

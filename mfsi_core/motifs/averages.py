@@ -1,4 +1,4 @@
-"""Average: all repeats of a motif, in all frames, summed into one image or spectrum image."""
+"""Average: all repeats of a motif in all frames, summed into one image or spectrum image."""
 
 from __future__ import annotations
 

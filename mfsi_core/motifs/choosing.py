@@ -1,4 +1,4 @@
-"""Choosing: which of the places that are like a motif are repeats of it."""
+"""Choosing: which places that resemble a motif are repeats of it: by sublattice and by score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Correlation: how like a motif every place of an image is, and where exactly it is most like it."""
+"""Correlation: normalised cross-correlation of an image with a motif, and its maxima to a fraction of a pixel."""
 
 from __future__ import annotations
 

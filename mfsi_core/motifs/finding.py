@@ -1,4 +1,4 @@
-"""Find: all repeats of a motif in an image, to a fraction of a pixel, on one sublattice only."""
+"""Find: `find_motif`, all repeats of a motif in an image, to a fraction of a pixel, on one sublattice only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow: where every repeat of a motif lies in every single frame."""
+"""Follow: where every repeat of a motif lies in each single frame."""
 
 from __future__ import annotations
 

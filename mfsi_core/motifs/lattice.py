@@ -1,4 +1,4 @@
-"""Lattice: the translations that leave an image as it is, and the places that they lead to."""
+"""Lattice: the primitive cell of an image, by autocorrelation, and the places that its translations reach."""
 
 from __future__ import annotations
 

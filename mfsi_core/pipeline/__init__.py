@@ -1,9 +1,9 @@
 """Pipeline: a series from its files to a report, with everything that applies.
 
-align.py     a journal is opened for a run, its frames are chosen and registered
-cube.py      the aligned sum of a series, with all that later programs need to know of it
-maps.py      sum spectrum, peaks, and maps of lines or edges with their labels
-plugins.py   analyses of other packages, each in a process of its own
-run.py       a series from its files to a report, with everything that applies
+align.py     a run opens its journal, chooses frames and signals, and registers them
+cube.py      the aligned spectrum image as HDF5 (HyperSpy) or ripple, with the metadata of the series
+maps.py      sum spectrum, peak labels, and the maps of lines or edges with their notes
+plugins.py   analyses of other packages (plugins `mfsi.analyses`), each in a process of its own
+run.py       `mfsi_core.run`, from files to a report; converts, registers, sums, maps, quantifies
 sections.py  of a report beyond registration and maps: counts per area, composition, components, plugins
 """

@@ -1,4 +1,4 @@
-"""Align: a journal is opened for a run, its frames are chosen and registered."""
+"""Align: a run opens its journal, chooses frames and signals, and registers them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cube file: the aligned sum of a series, with all that later programs need to know of it."""
+"""Cube file: the aligned spectrum image as HDF5 (HyperSpy) or ripple, with the metadata of the series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps of a run: sum spectrum, peaks, and maps of lines or edges with their labels."""
+"""Maps of a run: sum spectrum, peak labels, and the maps of lines or edges with their notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Analyses of other packages, each in a process of its own."""
+"""Analyses of other packages (plugins ``mfsi.analyses``), each in a process of its own."""
 
 from __future__ import annotations
 

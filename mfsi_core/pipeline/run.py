@@ -1,4 +1,4 @@
-"""Pipeline: a series from its files to a report, with everything that applies."""
+"""Run: `mfsi_core.run`, from files to a report; converts, registers, sums, maps, quantifies."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Planning: what a series costs in time, dose and bytes, and what its maps will show.
 
 figure.py         counts per area against the spacing of columns
-measured.py       what a journal tells about the next series: counts per area, spectrum, bits of its image
-plan.py           dose and time of a series, with the definitions of Jones et al
-resolvability.py  whether maps will show atomic columns: a model of ours
-size.py           size of a journal before it is written
+measured.py       what a recorded journal tells for the next plan: counts per area, mean spectrum, bits of its image
+plan.py           dose, dose rate and time of a series, by the definitions of Jones et al. (2018)
+resolvability.py  whether maps will show atomic columns, by counts per area and spacing; a model of ours
+size.py           bytes of a journal, estimated before it is recorded
 units.py          quantities as people write them, 11.1nm or 17 pA
 """
 

@@ -1,4 +1,4 @@
-"""What a journal tells about the next series: counts per area, spectrum, bits of its image."""
+"""Measured: what a recorded journal tells for the next plan: counts per area, mean spectrum, bits of its image."""
 
 from __future__ import annotations
 

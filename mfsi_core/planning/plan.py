@@ -1,4 +1,4 @@
-"""Dose and time of a series, with the definitions of Jones et al."""
+"""Plan: dose, dose rate and time of a series, by the definitions of Jones et al. (2018)."""
 
 from __future__ import annotations
 

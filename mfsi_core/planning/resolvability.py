@@ -1,4 +1,4 @@
-"""Whether maps will show atomic columns: a model of ours."""
+"""Resolvability: whether maps will show atomic columns, by counts per area and spacing; a model of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Size of a journal before it is written."""
+"""Size: bytes of a journal, estimated before it is recorded."""
 
 from __future__ import annotations
 

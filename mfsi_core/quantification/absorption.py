@@ -1,4 +1,4 @@
-"""Absorption: what is needed to correct a composition for X-rays that the specimen absorbs."""
+"""Absorption: thickness, density and take-off angle checked, for the correction of absorbed X-rays."""
 
 from __future__ import annotations
 

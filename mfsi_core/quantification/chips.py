@@ -1,4 +1,4 @@
-"""Chips: the parts of a field whose spectra are summed and quantified."""
+"""Chips: the parts of a field (squares, labels, polygons) whose spectra are summed and quantified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods: compositions from intensities by Cliff-Lorimer, zeta-factors or cross-sections, on plain arrays."""
+"""Methods: compositions by Cliff-Lorimer, zeta-factors or cross-sections, with errors and absorption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantify: from a source of spectra to the composition of every chip."""
+"""Quantify: `quantify`, from a source of spectra to the composition of every chip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standards: factors from a specimen of known composition."""
+"""Standards: k-factors measured on a specimen of known composition."""
 
 from __future__ import annotations
 

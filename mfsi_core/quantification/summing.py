@@ -1,4 +1,4 @@
-"""Sums over chips: straight from events, or from cubes, without a dense frame of events."""
+"""Summing: spectra of chips summed straight from events, or from cubes, or filtered linearly."""
 
 from __future__ import annotations
 

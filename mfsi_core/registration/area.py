@@ -1,4 +1,4 @@
-"""Area: registration of the frames of one area, and what is to be said of it."""
+"""Area: registration of the frames of one area: rigid, hops, rows, errors and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad parts: pixels that were not recorded, and rows, or whole frames, that show something else than the others."""
+"""Bad parts: missing pixels, and rows or whole frames that show something else than the others."""
 
 from __future__ import annotations
 

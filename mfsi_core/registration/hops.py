@@ -1,4 +1,4 @@
-"""Hops: whether some frames of a fitted series lie a lattice period off, by the evidence of what they show."""
+"""Lattice hops: whether frames were registered a lattice period off, by the evidence of the images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incremental: rows of all frames so far, when a series that is still being recorded is looked at as a whole."""
+"""Incremental: row registration of all frames so far, while a series is being recorded."""
 
 from __future__ import annotations
 

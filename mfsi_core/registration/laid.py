@@ -1,4 +1,4 @@
-"""Laid: frames laid on the scene where their displacements say, and sums of some of them compared with others."""
+"""Aligned sums: frames resampled onto the scene by their displacements, whole or in halves, to be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registrations of other packages, each area in a process of its own."""
+"""Registrations of other packages (plugins ``mfsi.registrations``), each area in a process of its own."""
 
 from __future__ import annotations
 

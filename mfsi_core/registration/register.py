@@ -1,4 +1,4 @@
-"""Register: from a series of images to the displacement of every pixel."""
+"""Register: `register`, from a series of images to the displacement of every pixel."""
 
 from __future__ import annotations
 

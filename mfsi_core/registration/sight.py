@@ -1,4 +1,4 @@
-"""Sight: the directions in which a scene shows that it was displaced."""
+"""Blind directions: along which directions the scene shows a displacement at all (fringes, edges, wires do not)."""
 
 from __future__ import annotations
 

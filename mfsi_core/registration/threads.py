@@ -1,4 +1,4 @@
-"""Threads: work on parts of a series side by side; results come in the order of the parts."""
+"""Threads: work on frames or parts in parallel, with results in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trust: whether images are too noisy for their frames to be laid on one another."""
+"""Too noisy: whether images are too noisy for their frames to be aligned by them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Report: what a run found, its pictures and tables, and the page that shows them.
 
-facts.py    the figures at the head of a report
-figures.py  figures of the report, drawn with matplotlib without a screen
-page.py     pictures, tables and one self-contained page of a run
-parquet.py  the tables that are written as CSV, for programs that read columns with their types
-results.py  what a run found, before it is written down
+facts.py    the key figures at the head of a report, as text
+figures.py  images before and after, shifts, sum spectrum; drawn with matplotlib
+page.py     writes `report.html`, `summary.json`, `registration.csv`, and the maps as PNG, npy and TIFF
+parquet.py  every CSV table of a run as Parquet too
+results.py  everything that a run found, in memory, before it is written
 """

@@ -1,4 +1,4 @@
-"""Summary rows: the figures at the head of a report, as a reader wants them."""
+"""Summary rows: the key figures at the head of a report, as text."""
 
 from __future__ import annotations
 

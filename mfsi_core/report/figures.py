@@ -1,4 +1,4 @@
-"""Figures of the report, drawn with matplotlib without a screen."""
+"""Figures of the report: images before and after, shifts, sum spectrum; drawn with matplotlib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report: pictures, tables and one self-contained page of a run."""
+"""Page: writes ``report.html``, ``summary.json``, ``registration.csv``, and the maps as PNG, npy and TIFF."""
 
 from __future__ import annotations
 

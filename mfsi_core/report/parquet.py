@@ -1,4 +1,4 @@
-"""Parquet: the tables that are written as CSV, for programs that read columns with their types."""
+"""Parquet: every CSV table of a run as Parquet too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results: what a run found, before it is written down."""
+"""Results: everything that a run found, in memory, before it is written."""
 
 from __future__ import annotations
 

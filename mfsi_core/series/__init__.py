@@ -1,11 +1,11 @@
 """Series: one signal of a recording, frame by frame, whatever it was given as.
 
-axis.py           energies of channels, windows on them, where the zero strobe ends, and sizes of pixels
-copying.py        a new journal from an old one, with its origin on record
-dose.py           electrons that each frame received, by current, dwell time and pixel, or else by its counts
-energy_shifts.py  by how much the energies of a journal's frames, or of their pixels, are to be moved
-moving.py         counts and spectra put where they belong on the energy axis, by channels
+axis.py           energies of channels, channels of a window, the end of the zero strobe, and pixel sizes
+copying.py        a new journal derived from an old one, whose name and digest are recorded as its source
+dose.py           e/Å² that each frame received, by current, dwell time and pixel; else X-ray counts
+energy_shifts.py  energy shifts stored in a journal, by frame or by pixel, and their application to a frame's spectra
+moving.py         counts or spectra shifted along the energy axis by channels, whole or fractional
 scanned.py        which pixels of a frame the beam reached before the scan was aborted
-selection.py      which frames and signals of a journal a run works on
-series.py         one signal of a series, whatever it was given as
+selection.py      the frames, image and spectra that a run works on, by region and name
+series.py         one signal frame by frame, on one energy axis, from a journal, a list of frames or an array
 """

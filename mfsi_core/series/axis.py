@@ -1,4 +1,4 @@
-"""Axis: energies of channels, windows on them, where the zero strobe ends, and sizes of pixels, by a signal's axes."""
+"""Axis: energies of channels, channels of a window, the end of the zero strobe, and pixel sizes, by a signal's axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copying: a new journal from an old one, with its origin on record."""
+"""Copying: a new journal derived from an old one, whose name and digest are recorded as its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dose: electrons that each frame received, by current, dwell time and pixel, or else by its counts."""
+"""Dose: e/Å² that each frame received, by current, dwell time and pixel; else X-ray counts."""
 
 from __future__ import annotations
 

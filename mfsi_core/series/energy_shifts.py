@@ -1,4 +1,4 @@
-"""Energy shifts stored in a journal: by how much the energies of its frames, or of their pixels, are to be moved."""
+"""Energy shifts stored in a journal, by frame or by pixel, and their application to a frame's spectra."""
 
 from __future__ import annotations
 

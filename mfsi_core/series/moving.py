@@ -1,4 +1,4 @@
-"""Moving: counts and spectra put where they belong on the energy axis, by channels."""
+"""Moving: counts or spectra shifted along the energy axis by channels, whole or fractional."""
 
 from __future__ import annotations
 

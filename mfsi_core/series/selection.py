@@ -1,4 +1,4 @@
-"""Selection: which frames and signals of a journal a run works on."""
+"""Selection: the frames, image and spectra that a run works on, by region and name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series: one signal, frame by frame and on one energy axis, whatever it was given as."""
+"""Series: one signal frame by frame, on one energy axis, from a journal, a list of frames or an array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated EDX: a drifting, jittering crystal recorded as a series of EDX events and HAADF images."""
+"""Simulated EDX: `simulate`, a drifting, jittering crystal recorded as a series of EDX events and HAADF images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated EELS: a crystal's core loss and low loss, with detector noise, energy drift and a fixed pattern."""
+"""Simulated EELS: `simulate_eels`, core loss and low loss of a crystal, with detector noise, drift, fixed pattern."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disturbances of a simulated image: what a detector and a specimen do to the recorded intensity."""
+"""Disturbances of a simulated image: pedestal, stripes, charging, cosmic rays, missing rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distortions of a simulated scan: displacements of rows beyond drift, random walk and white jitter."""
+"""Distortions of a simulated scan: hum, coloured jitter, steps, glitches, serpentine lag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scene: a crystal, or what else a simulation shows, known at every position."""
+"""Scene: the specimen of a simulation (crystal, amorphous film, fringes, edge), known at every position."""
 
 from __future__ import annotations
 

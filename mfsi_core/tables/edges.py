@@ -1,4 +1,4 @@
-"""Ionisation edges for EELS: their energies."""
+"""Ionisation edges for EELS: their energies, by element."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""Pages for the browser: the viewer of journals and the planner, and the loopback server that shows them.
+"""Viewer: pages for the browser, the viewer of journals and the planner, and the loopback server that shows them.
 
-`server`: serves a page and one journal on the loopback. `files`: the files of the pages, and the JavaScript reader.
-`bundle`: a page as one file that opens without a server. `make_tables`: writes our tables for the pages.
+bundle.py       a page as one self-contained HTML file
+files.py        files of the pages, the JavaScript reader among them, by their address
+make_tables.py  writes `static/tables.mjs`, the lines and edges for the pages
+server.py       viewer or planner, and one journal, on the loopback under a random token
+static/         the pages themselves, in JavaScript
 """

@@ -1,4 +1,4 @@
-"""A page as one file, which opens without a server: ``python -m mfsi_core.viewer.bundle viewer.html``.
+"""Bundle: a page as one self-contained HTML file: ``python -m mfsi_core.viewer.bundle viewer.html``.
 
 Browsers load no modules and no workers for pages from ``file:``. So the page carries all modules as text, and
 `loader.js` makes addresses of them. It works the same on any host of files, as in the documentation.

@@ -1,4 +1,4 @@
-"""The files of the pages, by the address that a page gives them."""
+"""Files of the pages, the JavaScript reader among them, by their address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the tables that the pages use, from ours: ``python -m mfsi_core.viewer.make_tables``."""
+"""Writes ``static/tables.mjs``, the lines and edges for the pages: ``python -m mfsi_core.viewer.make_tables``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server for one machine: the pages, and one journal, on the loopback under a random token."""
+"""Server of the pages: viewer or planner, and one journal, on the loopback under a random token."""
 
 from __future__ import annotations
 

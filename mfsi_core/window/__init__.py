@@ -1,4 +1,6 @@
 """Acquisition window: a page on the loopback that drives a recorder, and goes on when page or server are started again.
 
-`server`: the page and its calls; `link`: calls of a recorder in a process of its own; ``static/``: the page.
+link.py    calls the recorder in its own process, and starts that again where it was killed
+server.py  server of the acquisition window: its pages, and the recorder's calls as JSON
+static/    the page itself, in JavaScript
 """

@@ -1,4 +1,4 @@
-"""Link: calls of the recorder in a process of its own, which is started again where it was killed."""
+"""Link: calls the recorder in its own process, and starts that again where it was killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server of the acquisition window: its pages, and the recorder's calls as JSON."""
+"""Server of the acquisition window: its pages, and the recorder's calls as JSON."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Codings: round trips on odd shapes, agreement with the text of the standard, hostile bytes."""
+
 import math
 import random
 

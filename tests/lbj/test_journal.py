@@ -1,3 +1,5 @@
+"""Writing and reading a journal: kinds of signals, blocks, groups, static signals, attributes, appending."""
+
 import datetime as dt
 import io
 import os

@@ -1,12 +1,12 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- *
- * The command that the conformance suite tests, for the library lbj.c: see conformance/protocol.md.
+/* Adapter of the C library for the conformance suite: the command lbj_c; see conformance/protocol.md.
  *
  *     lbj_c describe
  *     lbj_c decode PATH
  *     lbj_c encode JSON PATH
  *
- * One JSON object on standard output and exit code 0; exit code 2 for wrong arguments, 1 where the system fails. */
+ * One JSON object on standard output and exit code 0; exit code 2 for wrong arguments, 1 where the system fails.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause */
 #include "lbj.h"
 
 #include <inttypes.h>

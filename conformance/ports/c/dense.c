@@ -1,9 +1,10 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- *
- * See dense.h. Numbers such as 8.5.3 are clauses of spec/lbj.md.
+/* Decoders of the dense codings (integer stream, lossless-int, float-lattice, noise-q, chart); see dense.h. Numbers
+ * such as 8.5.3 are clauses of spec/lbj.md.
  *
  * To be compiled with -ffp-contract=off (8.7.2: no fused multiply-add). Floats are those of IEEE 754, rounded to
- * nearest (Annex F of C99). */
+ * nearest (Annex F of C99).
+ *
+ * SPDX-License-Identifier: BSD-3-Clause */
 #include "dense.h"
 
 #include <float.h>

@@ -1,7 +1,7 @@
-/* SPDX-License-Identifier: BSD-3-Clause
+/* Decoders of dense arrays, which are made of integer streams (8.5): lossless-int (8.6), float-lattice (8.7), noise-q
+ * (8.8) and chart (8.9). Part of lbj.c, not of its interface.
  *
- * Part of lbj.c, not of its interface: decoders of dense arrays made of integer streams (8.5): lossless-int (8.6),
- * float-lattice (8.7), noise-q (8.8) and chart (8.9). */
+ * SPDX-License-Identifier: BSD-3-Clause */
 #ifndef LBJ_DENSE_H
 #define LBJ_DENSE_H
 

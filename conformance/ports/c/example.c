@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- *
- * A worked example: sums a signal over all frames of a journal, each read into one buffer, and prints the totals.
+/* A worked example: sums a signal over all frames of a journal, each read into one buffer, and prints the totals.
  *
  *     make example
  *     build/example series.lbj EDX
  *
- * 0: done, all frames read; 1: what was wrong is on standard error. */
+ * 0: done, all frames read; 1: what was wrong is on standard error.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause */
 #include "lbj.h"
 
 #include <inttypes.h>

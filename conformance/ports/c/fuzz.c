@@ -1,8 +1,8 @@
-/* SPDX-License-Identifier: BSD-3-Clause
+/* Fuzzing of the C library: reads everything in any bytes, for libFuzzer; with -DLBJ_FUZZ_MAIN a program that reads the
+ * files named as arguments, or standard input. The bytes are read as they are, and once more with all CRCs put right,
+ * since a fuzzer would hardly get past wrong ones.
  *
- * Reads everything in any bytes: for libFuzzer as it stands; with -DLBJ_FUZZ_MAIN a program that does the same with the
- * files named as arguments, or with standard input. The bytes are read as they are, and once more with all CRCs mended:
- * else a fuzzer would hardly come behind them. */
+ * SPDX-License-Identifier: BSD-3-Clause */
 #include "lbj.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause
+/* C library: reads and writes listed-bin journals; see lbj.h. The parts stand in the order of the specification.
  *
- * Reading and writing of listed-bin journals; see lbj.h. The parts stand in the order of the specification. */
+ * SPDX-License-Identifier: BSD-3-Clause */
 #if defined(__unix__) || defined(__APPLE__)
 #define LBJ_POSIX
 #define _POSIX_C_SOURCE 200809L

@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- *
- * lbj: reads and writes listed-bin journals (.lbj), the file format described in spec/lbj.md. Numbers such as 4.2.3 in
+/* lbj: reads and writes listed-bin journals (.lbj), the file format described in spec/lbj.md. Numbers such as 4.2.3 in
  * comments and error messages are clauses of that document.
  *
  * C99: one header, lbj.h, and lbj.c with its part dense.c (and dense.h), compiled without fused multiply-add
@@ -31,7 +29,8 @@
  *             lbj_end_frame(writer, NULL, 0, &error);
  *         lbj_finish(writer, &error);
  *     }
- */
+ *
+ * SPDX-License-Identifier: BSD-3-Clause */
 #ifndef LBJ_H
 #define LBJ_H
 

@@ -1,4 +1,4 @@
-// Errors, digests and numbers of the listed-bin journal; clause numbers are those of spec/lbj.md.
+// Errors, CRC-32 digests and little-endian numbers; clause numbers in these files are those of spec/lbj.md.
 
 /** Why a journal, a frame, a signal or a description cannot be given (clause 1.4). */
 export class LbjError extends Error {

@@ -1,6 +1,7 @@
+"""The adapter protocol (conformance/protocol.md) on top of lbj_baseline: adapter.py describe, or encode JSON PATH."""
+
 # SPDX-License-Identifier: BSD-3-Clause
 # ruff: noqa: ANN001, ANN002, ANN201, INP001
-"""The adapter protocol (conformance/protocol.md) on top of lbj_baseline: adapter.py describe, or encode JSON PATH."""
 
 import base64
 import json

@@ -1,5 +1,3 @@
-# SPDX-License-Identifier: BSD-3-Clause
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, B905, INP001, PYI024
 """Write listed-bin journals (.lbj) with Python 3.7 or later and NumPy: copy this one file beside your script.
 
     from lbj_baseline import write_frame
@@ -18,6 +16,9 @@ else raw, no index, no static signals, one block a signal: up to 2^32-1 voxels a
 of all records: some ms for a thousand frames. On POSIX systems a lock keeps out every other writer; on Windows only
 others that use this file (the byte 2^31-2 is locked during the call).
 """
+
+# SPDX-License-Identifier: BSD-3-Clause
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204, B905, INP001, PYI024
 
 import collections
 import contextlib

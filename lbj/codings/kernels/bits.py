@@ -1,6 +1,7 @@
+"""Bit-level primitives shared by the compiled kernels."""
+
 # mypy: ignore-errors
 # Inside compiled kernels types are numba's.
-"""Bit-level primitives shared by the compiled kernels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
+"""Compiled kernel of chart (spec/lbj.md 8.9.3)."""
+
 # mypy: ignore-errors
 # Inside compiled kernels types are numba's.
-"""Compiled kernel of chart (spec/lbj.md 8.9.3)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-# mypy: ignore-errors
-# Inside compiled kernels types are numba's.
 """Kernels: sums over the places that the weights of taps are fitted to.
 
 Not by BLAS: its threads wait for each other on busy machines, and its sums depend on how many there are.
 """
+
+# mypy: ignore-errors
+# Inside compiled kernels types are numba's.
 
 import numpy as np
 from numba import njit

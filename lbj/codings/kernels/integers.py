@@ -1,6 +1,7 @@
+"""Compiled kernels of the integer coder; the clauses are those of spec/lbj.md section 8.5."""
+
 # mypy: ignore-errors
 # Inside compiled kernels types are numba's.
-"""Compiled kernels of the integer coder; the clauses are those of spec/lbj.md section 8.5."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
+"""Compiled kernels of leb128 (spec/lbj.md section 8.2)."""
+
 # mypy: ignore-errors
 # Inside compiled kernels types are numba's.
-"""Compiled kernels of leb128 (spec/lbj.md section 8.2)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
+"""Compiled kernels of the quantiser; the clauses are those of spec/lbj.md section 8.8."""
+
 # mypy: ignore-errors
 # Inside compiled kernels types are numba's.
-"""Compiled kernels of the quantiser; the clauses are those of spec/lbj.md section 8.8."""
 
 from __future__ import annotations
 

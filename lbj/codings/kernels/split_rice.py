@@ -1,6 +1,7 @@
+"""Compiled kernels of split-rice; the clauses are those of spec/lbj.md section 8.3."""
+
 # mypy: ignore-errors
 # Inside compiled kernels types are numba's.
-"""Compiled kernels of split-rice; the clauses are those of spec/lbj.md section 8.3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lossy blocks state of their error at their beginning (spec/lbj.md 8.8.1); read without NumPy."""
+"""The error that a lossy block states in its first bytes, read without NumPy for `lbj info` (spec/lbj.md 8.8.1)."""
 
 from __future__ import annotations
 

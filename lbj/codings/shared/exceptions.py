@@ -1,4 +1,4 @@
-"""Exceptions: elements that come back bit for bit, whatever the coding makes of the others (spec/lbj.md 8.6.2)."""
+"""Exceptions: elements stored bit for bit beside the coded ones, such as NaN and spikes (spec/lbj.md 8.6.2)."""
 
 from __future__ import annotations
 

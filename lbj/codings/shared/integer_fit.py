@@ -1,4 +1,4 @@
-"""What the encoder of integers chooses: tap sets by least squares, and the noise model of the residuals.
+"""Encoder of integer streams, the fit: predictors (tap sets) by least squares, and the model of what they miss.
 
 Nothing here binds a decoder: any choice decodes (spec/lbj.md 8.5.11).
 """

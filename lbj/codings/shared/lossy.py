@@ -1,4 +1,4 @@
-"""What the lossy codings share: what they take for exceptions, and what they state of themselves."""
+"""What the lossy codings (noise-q, chart) share: saturated values and spikes, and the error that a block states."""
 
 from __future__ import annotations
 

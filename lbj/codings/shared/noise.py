@@ -1,4 +1,4 @@
-"""Noise models of detectors, measured from the data themselves, and refused where they do not fit (8.8.1).
+"""Noise of a detector (read-out, counting, flicker), measured on the data and refused where no model fits (8.8.1).
 
 Read-out noise, counting noise of `gain` detector counts an electron, and a beam current that flickers from pixel to
 pixel.

@@ -1,4 +1,4 @@
-"""Quantiser of noise-q and chart: a scale on which the noise is even (spec/lbj.md 8.8.2)."""
+"""Quantiser of noise-q and chart: a square-root scale on which the noise is the same everywhere (spec/lbj.md 8.8.2)."""
 
 from __future__ import annotations
 

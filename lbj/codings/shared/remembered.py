@@ -1,4 +1,4 @@
-"""The model that a signal's earlier frames were coded with, tried again before another is fitted to the next frame.
+"""Memory from frame to frame: the model that earlier frames were coded with is tried before a new one is fitted.
 
 To fit a model to a small frame takes longer than to code it, and the frames of a series resemble one another.
 """

@@ -1,4 +1,4 @@
-"""Vectors for what codings leave to a library or to the eye: windows of zstd, statements that are not numbers."""
+"""Vectors of codings, more: zstd window sizes, and lossy blocks whose stated error is NaN or infinite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors for readings that no other vector tells apart, found by turning a reader's checks round one at a time."""
+"""Vectors that pin single readings of the text, each found by inverting one check of a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors for recoverers: what survives, and which frames are lost."""
+"""Vectors for recoverers: which frames survive and which are lost."""
 
 from __future__ import annotations
 

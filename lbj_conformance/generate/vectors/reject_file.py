@@ -1,4 +1,4 @@
-"""Vectors that are refused: ends of the file, and records."""
+"""Vectors that are refused: wrong ends of the file, and wrong records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors that are refused: frames, and amendments."""
+"""Vectors that are refused: wrong frames and amendments."""
 
 from __future__ import annotations
 

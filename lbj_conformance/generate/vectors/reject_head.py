@@ -1,4 +1,4 @@
-"""Vectors that are refused: HEAD, its JSON, and its signals."""
+"""Vectors that are refused: a wrong HEAD, its JSON and its signals."""
 
 from __future__ import annotations
 

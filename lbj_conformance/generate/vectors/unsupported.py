@@ -1,4 +1,4 @@
-"""Vectors that need a newer reader."""
+"""Vectors that need a newer reader: unknown versions, codings, kinds and critical records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rigid registration of a series of images, from many pairs of frames."""
+"""Rigid registration of a series: pairs of frames, their consensus, and the refinement."""
 
 from __future__ import annotations
 

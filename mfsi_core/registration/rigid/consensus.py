@@ -1,4 +1,4 @@
-"""Consensus: one position per frame from the candidate shifts of pairs."""
+"""Consensus: one position per frame from the candidate shifts of all pairs (robust least squares)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Candidate shifts of pairs of images, from the peaks of their cross-correlation."""
+"""Pairs: candidate shifts of two images, from the peaks of their cross-correlation."""
 
 from __future__ import annotations
 

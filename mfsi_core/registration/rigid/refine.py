@@ -1,4 +1,4 @@
-"""Refinement: joint maximum-likelihood shifts of a series against its own mean."""
+"""Refinement: maximum-likelihood shift of every frame against the series' own mean."""
 
 from __future__ import annotations
 

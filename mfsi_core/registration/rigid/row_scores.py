@@ -1,4 +1,4 @@
-"""Row scores: how far two images agree at a shift where every row of them may lie a little off it."""
+"""Row scores: how well two images agree at a shift when every row may be a little off it (jitter)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Rows: every row of every frame has its own displacement, smooth along the row.
 
-drift.py     what all frames share, which registration cannot see: the shear by a steady drift, and a synchronous hum
-field.py     displacement of every row of every frame, estimated together with the scene
-hum.py       a mains hum among the rows' displacements, whose frequency is found and whose phase is each frame's own
-jitter.py    prior of the rows' displacements, learned from the rows, and their posterior
-kernels.py   the scene as a cubic B-spline, seen from the displaced pixels of one frame, in single precision
-scene.py     the scene that all frames sampled, freed of noise, as knots of a cubic B-spline
-stage.py     the frames, the scene they show, and what is fitted beside it; kernels run over the frames in threads
-taken.py     how much of the rows' displacements the scene may have taken on
-unknowns.py  unknowns of a row, its displacement and brightness, as polynomials along it; what the pixels tell of them
+drift.py     shared distortions, which registration cannot see: shear by steady drift, hum in step with the frames
+field.py     `register_rows`: the displacement of every row of every frame, estimated together with the scene
+hum.py       mains hum in the rows' displacements: its frequency, and amplitude and phase of every frame
+jitter.py    power spectrum of the rows' displacements, learned from them, as their prior; and the posterior
+kernels.py   the scene as a cubic B-spline, evaluated at the displaced pixels of a frame, in single precision
+scene.py     the noise-filtered scene that all frames sampled, as knots of a cubic B-spline
+stage.py     state of the joint fit of scene and rows; runs the kernels over the frames in threads
+taken.py     error of the rows' displacements that the fitted scene has absorbed, and so hides
+unknowns.py  displacement and brightness of a row as polynomials along it, with their normal equations
 """

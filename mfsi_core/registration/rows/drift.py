@@ -1,4 +1,4 @@
-"""Drift: what all frames share, which registration cannot see: the shear by a steady drift, and a synchronous hum."""
+"""Shared distortions, which registration cannot see: shear by steady drift, hum in step with the frames."""
 
 from __future__ import annotations
 

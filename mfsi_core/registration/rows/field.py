@@ -1,4 +1,4 @@
-"""Field: displacement of every row of every frame, estimated together with the scene."""
+"""Field: `register_rows`: the displacement of every row of every frame, estimated together with the scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hum: a mains hum among the rows' displacements, whose frequency is found and whose phase is each frame's own."""
+"""Mains hum in the rows' displacements: its frequency, and amplitude and phase of every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jitter: prior of the rows' displacements, learned from the rows, and their posterior."""
+"""Jitter: power spectrum of the rows' displacements, learned from them, as their prior; and the posterior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels: the scene as a cubic B-spline, seen from the displaced pixels of one frame, in single precision.
+"""Kernels: the scene as a cubic B-spline, evaluated at the displaced pixels of a frame, in single precision.
 
 Along a row the displacement changes slowly: pixels fall into runs that use the same knots but for the step from pixel
 to pixel, over which loops are vectorised.

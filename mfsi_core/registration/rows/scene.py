@@ -1,4 +1,4 @@
-"""Scene fit: the scene that all frames sampled, freed of noise, as knots of a cubic B-spline."""
+"""Scene fit: the noise-filtered scene that all frames sampled, as knots of a cubic B-spline."""
 
 from __future__ import annotations
 

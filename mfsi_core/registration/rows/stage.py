@@ -1,4 +1,4 @@
-"""Stage: the frames, the scene they show, and what is fitted beside it; kernels run over the frames in threads."""
+"""Stage: state of the joint fit of scene and rows; runs the kernels over the frames in threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taken: how much of the rows' displacements the scene may have taken on."""
+"""Absorbed: error of the rows' displacements that the fitted scene has absorbed, and so hides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unknowns of a row, its displacement and brightness, as polynomials along it; what the pixels tell of them."""
+"""Unknowns of a row: its displacement and brightness as polynomials along it, with their normal equations."""
 
 from __future__ import annotations
 

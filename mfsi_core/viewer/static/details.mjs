@@ -1,4 +1,4 @@
-// What is told of a journal beside its pictures: frames, displacements, description, notes.
+// The tables and plots beside the pictures of a journal: frames, displacements, metadata, notes.
 
 import { exportButtons, fileName } from "./export.mjs";
 import { Plot } from "./plot.mjs";

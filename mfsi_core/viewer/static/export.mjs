@@ -1,4 +1,4 @@
-// Files that a page hands out, and the menu that offers them.
+// Export menu of every figure: PNG, SVG and CSV files that the page hands out.
 
 import { SvgContext } from "./svg.mjs";
 

@@ -1,4 +1,4 @@
-// What was seen over the field: a picture, or for a line scan a profile.
+// The figure of an image or map over the field; for a line scan, a profile.
 
 import { Picture } from "./picture.mjs";
 import { Plot } from "./plot.mjs";

@@ -1,4 +1,4 @@
-// The figures of a planned series, as people read them.
+// The planner's table of results: times, doses and bytes of a planned series as text.
 
 import { element } from "./details.mjs";
 import { bytes, number } from "./units.mjs";

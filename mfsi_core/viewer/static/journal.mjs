@@ -1,4 +1,4 @@
-// A journal that a worker reads: the page's end of worker.mjs.
+// A journal read by a worker: the page's end of worker.mjs.
 
 /** One worker with its calls; each gives a promise, of null where a newer call of the same kind came before its end. */
 export class Reader {

@@ -1,5 +1,5 @@
-// Starts a page that holds its modules as text: each becomes a blob, those that it imports before it. Chromium lets
-// workers of pages from file: load nothing, so a worker begins plain, with the texts, and makes blobs of its own.
+// Starts a bundled page, which holds its modules as text: each becomes a blob, those that it imports first. Chromium
+// lets workers of pages from file: load nothing, so a worker begins plain, with the texts, and makes blobs of its own.
 {
   const start = (texts, entry) => {
     const urls = new Map();

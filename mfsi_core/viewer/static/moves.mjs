@@ -1,4 +1,4 @@
-// Displacements in short.
+// Displacements that a journal stores, summed up for a plot: mean shift of every frame and the rms about it.
 
 /** Mean displacement of every frame of a `Displacement`, px, and the rms about it: {uy, ux, within}. */
 export function meanMoves(one) {

@@ -1,4 +1,4 @@
-// A source on a server, read in pages that are kept, so that frames side by side are one request.
+// Cache of byte ranges of a journal on a server: pages are kept, neighbouring frames are one request.
 
 const PAGE = 2 ** 18;
 const MOST_PAGES = 128;

@@ -1,4 +1,4 @@
-// The planner's page: figures are told anew at every change.
+// The planner's page: reads the form and shows the plan anew at every change.
 
 import { element } from "./details.mjs";
 import { exportButtons } from "./export.mjs";

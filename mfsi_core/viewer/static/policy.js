@@ -1,4 +1,4 @@
-// Narrows whom the page may speak to, before anything else runs: itself, and the server of ?url= where one was asked for.
+// Content security: narrows whom the page may speak to before anything else runs: itself, and the server of ?url=.
 {
   const asked = new URLSearchParams(location.search).get("url");
   let origin = "";

@@ -1,4 +1,4 @@
-// Sizes and axes of signals.
+// Sizes and axes of signals: pixels, steps, units.
 
 /** Sizes of a signal as rows, columns and channels; further navigation axes are laid below one another. */
 export function sizes({ kind, shape }) {

@@ -1,4 +1,4 @@
-// Light and dark: the colours that drawings take, and the button that switches; without it the system decides.
+// Light and dark theme: the colours of drawings, and the button that switches; without it the system decides.
 
 /** A colour of the style sheet by the name of its custom property. */
 export const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

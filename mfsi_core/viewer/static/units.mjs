@@ -1,4 +1,4 @@
-// Numbers and quantities as people read them.
+// Numbers, lengths and file sizes as text, the length of a scale bar, and the ticks of an axis.
 
 const PREFIXES = [[1e-12, "pm"], [1e-9, "nm"], [1e-6, "µm"], [1e-3, "mm"], [1, "m"]];
 

@@ -1,4 +1,4 @@
-// A journal that is shown: what it holds, what of it is chosen, and the workers that read it.
+// State of the viewer: the opened journal, what of it is chosen, and the workers that read it.
 
 import { Reader } from "./journal.mjs";
 import { Displacement } from "./reader/displacements.mjs";

@@ -1,4 +1,4 @@
-// The viewer's page: what is chosen, what is asked of the workers, what is shown.
+// The viewer's page: wires controls, workers and figures together.
 
 import { displacementsPanel, element, framesPanel, metadataPanel, notesPanel, tabs } from "./details.mjs";
 import { marksOf, symbolsOf, windowOf } from "./elements.mjs";

@@ -1,4 +1,4 @@
-// Reads a journal and sums it, apart from the page. The page's end is journal.mjs.
+// Web worker that reads a journal and sums frames, apart from the page. The page's end is journal.mjs.
 
 import { Journal, LbjError, fromBlob, fromUrl, recover } from "./reader/lbj.mjs";
 import { meanMoves } from "./moves.mjs";

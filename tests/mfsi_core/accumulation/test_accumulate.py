@@ -1,3 +1,5 @@
+"""Aligned sums (`accumulate`, pull and push) against dense definitions in NumPy and SciPy."""
+
 import importlib
 import itertools
 import math

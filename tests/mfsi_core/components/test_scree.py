@@ -1,3 +1,5 @@
+"""Scree: variance ratios against a dense decomposition and HyperSpy, significant components against simulations."""
+
 import argparse
 import csv
 import tracemalloc

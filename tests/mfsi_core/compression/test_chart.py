@@ -1,3 +1,5 @@
+"""The data-compression chart of EELS: edges, maps and chemical shifts survive, on simulations of known truth."""
+
 import json
 import re
 

@@ -1,3 +1,5 @@
+"""Denoising by principal components, and removal of spikes and bad channels, against simulated truth."""
+
 import hashlib
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Energy alignment of EELS: zero-loss peak, shifted spectra, de-scan plane, gain averaging, against simulated truth."""
+
 import numpy as np
 import pytest
 

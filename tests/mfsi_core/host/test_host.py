@@ -1,3 +1,5 @@
+"""`mfsi host`: sessions by JSON lines, its schema, and what it refuses."""
+
 import argparse
 import base64
 import io

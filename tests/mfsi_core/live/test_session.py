@@ -1,3 +1,5 @@
+"""`Session`: frames pushed while the microscope runs; its status, maps and notes against simulated truth."""
+
 import json
 import math
 

@@ -1,3 +1,5 @@
+"""EELS edge maps: net counts and their variance over a power law, against simulated truth."""
+
 import json
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The table of X-ray lines against the X-ray Data Booklet and xraylib, and the line by which an element is mapped."""
+
 import csv
 import io
 from importlib import resources

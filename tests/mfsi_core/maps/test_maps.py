@@ -1,3 +1,5 @@
+"""X-ray line maps by windows: net counts, their variance, alignment, and warnings of overlaps."""
+
 import numpy as np
 import pytest
 from scipy import stats

@@ -1,3 +1,5 @@
+"""`mfsi run` and `mfsi demo`: report, summary, maps and cube, from every kind of input."""
+
 import base64
 import csv
 import importlib

@@ -1,3 +1,5 @@
+"""`mfsi plan`: doses, times, sizes and resolvability, against the paper's figures and journals as written."""
+
 import argparse
 import json
 import math

@@ -1,3 +1,5 @@
+"""Chips (grids, labels, polygons), the table of compositions, and the export of chips."""
+
 import json
 
 import eds_phantom as phantom

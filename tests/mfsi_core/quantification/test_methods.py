@@ -1,3 +1,5 @@
+"""Cliff-Lorimer, zeta-factors and cross-sections against eXSpy and closed forms."""
+
 import warnings
 
 import numpy as np

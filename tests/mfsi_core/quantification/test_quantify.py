@@ -1,3 +1,5 @@
+"""Compositions of simulated EDX fields: bias, errors, detectors that are off, absorption, threads."""
+
 import argparse
 import warnings
 

@@ -1,3 +1,5 @@
+"""Simulated series hold what they claim: displacements, counts, spectra."""
+
 import tracemalloc
 
 import numpy as np
