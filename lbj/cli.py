@@ -143,7 +143,7 @@ def _frames(text: str) -> slice:
 
 
 def _info(args: argparse.Namespace) -> int:
-    # The scan module alone, without numpy, so that the answer comes at once.
+    # `format.contents` alone, without numpy, so that the answer comes at once.
     from .archive.history import history
     from .describe import calibrated, described
     from .format import amendments

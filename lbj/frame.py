@@ -20,7 +20,7 @@ from .signal_names import Signals
 
 
 class Holder(Protocol):
-    """What a frame asks of the journal that holds it."""
+    """Protocol of a journal, as far as its frames use it."""
 
     signals: Signals
     declared: list[Signal]
@@ -50,7 +50,7 @@ class Frame:
         self._loaded: tuple[dict[str, Any], dict[int, list[Record]]] | None = None
         self._beside: list[Record] = []
         self._known: dict[str, Any] | None = None
-        self.broken: DamagedError | None = None  # why the whole of it is damaged
+        self.broken: DamagedError | None = None  # why the frame cannot be read at all
 
     def _load(self) -> tuple[dict[str, Any], dict[int, list[Record]]]:
         if self.broken is not None:
@@ -238,7 +238,7 @@ class Frame:
 
 
 class Recording(Protocol):
-    """What is asked of a journal, of which some frames have as much: frames, their signals, and what is said of all."""
+    """Protocol of a journal, or of a selection of its frames: frames, signals and metadata."""
 
     @property
     def signals(self) -> Signals:
@@ -270,7 +270,7 @@ class Recording(Protocol):
 
 
 class JournalLike(Holder, Recording, Protocol):
-    """What arrays ask of a journal: to be opened again, elsewhere."""
+    """Protocol of a journal for lazy arrays, which open it again, also in other processes."""
 
     path: str | None
     header: dict[str, Any]

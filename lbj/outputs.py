@@ -204,7 +204,7 @@ def _made(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _workshop(folder: Path, name: str) -> Iterator[Path]:
-    """Make a hidden folder for the parts of one output, which one process has; what one that died left is cleared."""
+    """Make a hidden folder for the parts of one output, locked by this process; leftovers of a dead one are removed."""
     work = folder / f"{PART}{zlib.crc32(os.fsencode(name)):08x}.part"
     with _locked(folder / f"{work.name}.lock", str(folder / name)):
         if os.path.lexists(work):
@@ -274,7 +274,7 @@ def _ours(folder: Path, name: str, listed: Manifest) -> bool:
 
 
 def _place(work: Path, folder: Path, inputs: Iterable[Any], by: str) -> None:
-    """Move what was made into the folder; until all is moved the manifest lists what was there and what comes."""
+    """Move the new files into the folder; until all are moved, the manifest lists the old and the new ones."""
     names = sorted(path.name for path in work.iterdir())
     new: Manifest = [{"name": name, "sha256": digest(work / name), "by": by} for name in names]
     with _locked(folder / f"{MANIFEST}.lock", str(folder), wait=True):

@@ -91,7 +91,7 @@ def _state(file: BinaryIO) -> tuple[int, ...]:
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-REOPENED = 4  # journals whose contents are remembered; none of their files is open
+REOPENED = 4  # journals whose contents are cached for `reopen`; their files are closed
 _REOPENED: dict[tuple[Any, ...], Journal] = {}
 _REOPENING = threading.Lock()
 
@@ -137,7 +137,7 @@ class Journal:
         self._size = size
         self._starts: tuple[int, list[int]] | None = None
         self._statics: list[Frame] = []
-        self._last: dict[str, Frame] = {}  # by static signal, the pseudo-frame that counts
+        self._last: dict[str, Frame] = {}  # by static signal, the pseudo-frame that is valid: the last one
         self._describe()
 
     def _describe(self) -> None:

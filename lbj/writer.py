@@ -217,7 +217,7 @@ class Writer:
             sums[0] += more[0]
             sums[1] += more[1]
 
-    _group = put_frame  # its name in the first drafts, by which scripts still call it
+    _group = put_frame  # an older name, by which scripts still call it
 
     def _store(self, data: bytes) -> None:
         if not self._open:

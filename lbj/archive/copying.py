@@ -18,7 +18,7 @@ from ..reader import Journal
 from ..reader import open as open_journal
 from ..signal import DEFAULT_CODING, Signal
 
-OWN = (layout.INDX, layout.FOOT, layout.CONT, layout.COPY)  # made anew for every journal
+OWN = (layout.INDX, layout.FOOT, layout.CONT, layout.COPY)  # records that are made anew for every journal
 
 
 class Form(NamedTuple):

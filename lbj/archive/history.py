@@ -10,7 +10,7 @@ from typing import Any
 from ..format.amendments import FIXED, WHEN, merge
 from . import quantities
 
-LONGEST = 60  # letters of a value
+LONGEST = 60  # characters of a value that are shown
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 AXIS = ("name", "offset", "scale", "units", "values")
 
@@ -61,7 +61,7 @@ def changes(header: dict[str, Any], patch: dict[str, Any]) -> list[str]:
 
 
 def _as(kind: type, value: Any) -> Any:
-    """Return a value of a kind, or an empty one: only what comes out of all amendments need be right."""
+    """Return a value if it is of the kind, else an empty one: only the result of all amendments need be right."""
     return value if isinstance(value, kind) else kind()
 
 

@@ -87,7 +87,7 @@ def _reads(name: str) -> bool:
 
 
 def _series(files: list[str], out: str, settings: Settings | None) -> tuple[list[Result], list[str]]:
-    """Make a journal of files with a frame each; returns its result, and the files that are not in it."""
+    """Make one journal of files that hold a frame each; returns its result, and the files that did not go into it."""
     if os.path.exists(out):
         held = _held(out)
         sums = {name: digest(name) for name in files}
@@ -126,7 +126,7 @@ def _stored(source: Any, files: list[str], out: str, settings: Settings | None) 
 
 
 def _held(out: str) -> list[str]:
-    """Return the SHA-256 of the files that a journal was made of and proved to hold; none where it was not."""
+    """Return the SHA-256 of the source files that a finished journal was compared with; none where it was not."""
     with open_journal(out) as journal:
         if not journal.complete or not any(kind == layout.CONT for kind, _ in journal.contents.others):
             return []

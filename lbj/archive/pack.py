@@ -16,7 +16,7 @@ from ..reader import open as open_journal
 from ..signal import Signal
 from . import copying
 
-TRIED = 3  # frames of a signal on which codings are compared
+TRIED = 3  # frames of each signal on which the codings are compared
 CANDIDATES = {
     "events": ("split-rice", "leb128"),
     "spectra": ("lossless-int", "float-lattice", "shuffle-zstd"),

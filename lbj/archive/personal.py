@@ -22,8 +22,8 @@ PLACES = re.compile(
     r"|/(?:home|Users|users|media|mnt|run)/(?:[^/\s:;,'\"]+/)*"
 )
 REMOVED = "…"
-SHORTEST = 3  # letters of a name that is looked for elsewhere
-WORDS_OF_A_NAME = 4  # a text of more is no name, and its words are not looked for one by one
+SHORTEST = 3  # letters that a name must have to be looked for in other texts
+WORDS_OF_A_NAME = 4  # a text of more words is no name, and its words are not looked for one by one
 
 
 class Scrubber:

@@ -18,7 +18,7 @@ from . import copying
 from .personal import Scrubber, names_in, personal_texts, without_names
 
 FREE = ("title", "specimen")  # texts that people type
-STEM = 6  # letters of a file's name without its suffix, which shorter may be any word
+STEM = 6  # letters of a file name without its suffix from which on it is looked for; a shorter one may be any word
 KEPT = (layout.DISP,)
 _UNPLACED = Record(0, b"", 0, 0, 0)
 
@@ -107,7 +107,7 @@ def _names(
         if kind in (layout.PERS, layout.AMND):
             said = parse_json(payload, _UNPLACED)
             persons |= personal_texts(said, inside=kind == layout.PERS)
-    for kind, payload in inside:  # which mean nothing there, and may hold anything
+    for kind, payload in inside:  # records inside frames, where readers ignore them: they may be damaged
         if kind in (layout.PERS, layout.AMND):
             with contextlib.suppress(DamagedError):
                 persons |= personal_texts(parse_json(payload, _UNPLACED), inside=kind == layout.PERS)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ..events import Events
 
-ROOM = 1 << 27  # bytes that are kept
-LARGEST = 1 << 24  # counts of a frame that is kept whole
+ROOM = 1 << 27  # bytes that the cache holds
+LARGEST = 1 << 24  # counts of the largest frame that is cached
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ByPixel:
 
 
 class Recent:
-    """What was asked for last, up to a number of bytes; threads may share it."""
+    """Cache of what was used last, up to a number of bytes; threads may share it."""
 
     def __init__(self, room: int) -> None:
         self._room, self._used, self._lock = room, 0, threading.Lock()

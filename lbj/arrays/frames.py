@@ -126,7 +126,7 @@ def holding(journal: JournalLike, members: list[str], numbers: Iterable[int]) ->
 
 
 def wide(signal: Signal, most: int) -> np.dtype:
-    """Element type that holds sums of a signal's data; of counts, no voxel holds more than `most`."""
+    """Element type for sums of a signal's data, whose voxels hold at most `most` counts."""
     if signal.kind == "events":
         return np.dtype(np.uint32 if most < 2**32 else np.uint64)
     return np.dtype({"u": np.uint64, "i": np.int64, "f": np.float64}[np.dtype(signal.dtype).kind])

@@ -24,11 +24,11 @@ from .shared.quantiser import Map
 NAME, NUMBER = "chart", 7
 CLAUSE = "8.9"
 EXACT = 2
-MOST_SUM = 2**42
-MOST_RATIO = 2**18  # of a bin's sum, in fixed-point units, to its channels' sum of the shape
-LARGEST = 2**20  # factor
-WIDE = 8  # factor above which the step falls, since windows and fits hold few such bins
-SHAPE_BITS = 16  # of the largest value of the stored mean spectrum
+MOST_SUM = 2**42  # of a bin, in fixed-point units
+MOST_RATIO = 2**18  # of a bin's sum, in fixed-point units, to the sum of the stored mean spectrum over the bin
+LARGEST = 2**20  # binning factor
+WIDE = 8  # binning factor above which the step is made smaller, since windows of maps then hold few bins
+SHAPE_BITS = 16  # the mean spectrum is stored as integers, the largest of so many bits
 
 Blocks = list[tuple[int, int]]  # length in channels, factor; 0 for exact
 

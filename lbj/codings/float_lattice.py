@@ -20,9 +20,9 @@ from .shared.integers import LIMIT, Cursor
 NAME, NUMBER = "float-lattice", 5
 CLAUSE = "8.7"
 EXCEPTIONS, SINGLE, SHORT, DARKS, GAINS = 1, 2, 4, 8, 16
-LOOKED_AT = 4096  # values of a column
-RARE = 128  # elements to an exception, at least
-FAR = 15  # median deviations beyond which a value does not guide the fit
+LOOKED_AT = 4096  # values of a column to which its lattice is fitted
+RARE = 128  # at most one element in so many may be an exception
+FAR = 15  # median deviations from the median, beyond which a value is left out of the fit
 DIVISORS = (1, 2, 3, 4, 5, 6)
 
 
@@ -32,8 +32,8 @@ class Plan(NamedTuple):
     dark: Floats
     gain: Floats
     single: bool
-    fault: int  # column that lies on no lattice, or -1
-    model: Model | None = None  # of the integers, where blocks share one
+    fault: int  # first column whose values lie on no lattice, or -1
+    model: Model | None = None  # predictors and noise model, where the blocks of a frame share them
 
 
 def plan(array: NDArray, parameters: str | None, kind: str) -> Plan:
@@ -124,7 +124,10 @@ def _lattices(columns: NDArray, *, single: bool) -> tuple[int, Plan]:
 
 
 def _first(values: NDArray, gains: list[float], *, single: bool) -> tuple[float, float, int] | None:
-    """Dark and gain of the best lattice that holds nearly all values, and how many it misses."""
+    """Dark and gain of the lattice that misses the fewest values, of spacings near `gains`, and how many it misses.
+
+    None where it misses more than a quarter.
+    """
     best: tuple[float, float, int] | None = None
     v = values.astype(float)
     half = np.spacing(np.abs(values)).astype(float) / 2
@@ -146,13 +149,13 @@ def _first(values: NDArray, gains: list[float], *, single: bool) -> tuple[float,
 
 
 def _room(v: Floats, half: Floats, q: Floats, gain: float) -> tuple[float, float]:
-    """Lower and upper bound of b where all of v = gain q + b within their rounding; crossed if there is none."""
+    """Bounds of b for which all v = gain * q + b hold within rounding (`half`); lower above upper if there is none."""
     rest = v - gain * q
     return float(np.max(rest - half)), float(np.min(rest + half))
 
 
 def _feasible(v: Floats, half: Floats, q: Floats) -> float:
-    """Gain that leaves b the most room, which is concave in the gain: by golden sections."""
+    """Gain that leaves b the widest room, found by golden-section search, since the room is concave in the gain."""
     centred = q - np.rint(q.mean())
     span = float(np.ptp(centred))
     if span == 0:
@@ -181,7 +184,7 @@ def _feasible(v: Floats, half: Floats, q: Floats) -> float:
 
 
 def _gains(values: NDArray) -> list[float]:
-    """Spacings that fit the differences of the values, refined over ever longer distances."""
+    """Candidate spacings: they divide the small differences of values, and are refined on ever larger ones."""
     distinct = np.unique(values).astype(float)
     steps = np.diff(distinct)
     noise = float(np.spacing(np.abs(values).max()))

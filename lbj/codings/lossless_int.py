@@ -16,9 +16,9 @@ from .shared.remembered import Remembered
 NAME, NUMBER = "lossless-int", 4
 CLAUSE = "8.6"
 LIST, EXCEPTIONS, ZEROS = 1, 2, 4
-RARE = 64  # elements to an exception, at least
-TRIED = 1 << 20  # range of values up to which a list is thought of
-SAMPLED = 1 << 16  # elements by which most arrays are seen to need none
+RARE = 64  # at most one element in so many may be an exception
+TRIED = 1 << 20  # range of values up to which coding by a list of distinct values is tried
+SAMPLED = 1 << 16  # elements that are looked at first: most arrays are seen to need no list
 
 
 def plan(array: NDArray, parameters: str | None, kind: str) -> Model | None:
@@ -58,14 +58,19 @@ def encode_array(array: NDArray, plan: Model | Remembered | None = None) -> byte
 
 
 def _split(array: NDArray) -> tuple[NDArray[np.int32], NDArray[np.bool_], bool]:
-    """Integers, which elements are none, and whether integers below 0 stand for one more, and -1 for -0.0."""
+    """Split an array into integers and the marks of elements that are none.
+
+    The third value tells whether negative zeros are coded (clause 8.6.5): -1 then stands for -0.0, and every integer
+    below 0 is stored less 1.
+    """
     flat = np.ascontiguousarray(array).reshape(-1)
     values, odd = np.empty(flat.size, np.int32), np.zeros(flat.size, bool)
     parts = integers.stretches(flat.size)
     negative = False
     if flat.dtype.kind == "f":
         zeros = sum(np.count_nonzero(_negative_zeros(flat[part])) for part in parts)
-        negative = bool(zeros > 0 and zeros > np.count_nonzero(flat == -LIMIT))  # which then is none of them
+        # Where -0.0 is coded, -LIMIT no longer fits and becomes an exception: whichever is rarer gives way.
+        negative = bool(zeros > 0 and zeros > np.count_nonzero(flat == -LIMIT))
     for part in parts:
         given = flat[part]
         below = _negative_zeros(given) if flat.dtype.kind == "f" else np.zeros(0, bool)
@@ -110,7 +115,7 @@ def _list(values: NDArray[np.int32], before: Remembered | None) -> tuple[bytes, 
 
 
 def _dense(counts: NDArray[np.int64]) -> bool:
-    """Whether there are few gaps among the values that are usual."""
+    """Whether nearly all values between the 5th and the 95th percentile occur, so that a list saves nothing."""
     below = np.cumsum(counts)
     usual = counts[np.searchsorted(below, 0.05 * below[-1]) : np.searchsorted(below, 0.95 * below[-1]) + 1] > 0
     return bool(4 * np.count_nonzero(usual) > 3 * usual.size)

@@ -17,11 +17,11 @@ from ..errors import StorageError
 PORTS = {"http": 80, "https": 443}
 MOVED = (301, 302, 303, 307, 308)
 MOST_MOVES = 10
-SMALL = 2**16  # bytes of an answer that nobody reads, up to which it is received so that the connection can be kept
+SMALL = 2**16  # bytes up to which an unwanted answer is received to its end, so that the connection can be kept
 
 
 class _Line(NamedTuple):
-    """A connection to one server; what precedes the path of a request, and headers that its proxy wants."""
+    """A connection to one server, with what a proxy needs: a prefix for the path of requests, and headers."""
 
     address: tuple[str, str]
     connection: http.client.HTTPConnection
@@ -95,7 +95,7 @@ class Connections:
 
     def _take(self, address: tuple[str, str]) -> _Line | None:
         with self._lock:
-            if self._process != os.getpid():  # those of the process that this one was forked from stay its own
+            if self._process != os.getpid():  # after a fork, open connections belong to the parent process
                 self._process, self._idle = os.getpid(), []
             found = next((line for line in self._idle if line.address == address), None)
             if found is not None:

@@ -187,10 +187,10 @@ def scan(source: Bytes, header: Header, contents: Contents, size: int) -> Conten
 
 @dataclass
 class _Begun:
-    """A frame that is not completed yet.
+    """A frame that is begun and not completed yet.
 
-    `declared`: numbers that its blocks state, where FRAM's is not known; `wrong`: the first damage of a block, which
-    counts if the frame is completed.
+    `declared`: frame numbers that its blocks state, for frames whose FRAM is damaged; `wrong`: the first damage found
+    in a block, which is raised only if the frame is completed.
     """
 
     record: Record
@@ -226,7 +226,7 @@ class _Begun:
 
 
 def _fram_number(source: Bytes, record: Record) -> int | None:
-    """Return the frame number that FRAM states; None where its digest is wrong, which reading the frame will say."""
+    """Return the frame number that FRAM states; None where its digest is wrong, which is reported when it is read."""
     check_length(record)
     try:
         number: int = fields(layout.fram, source.payload(record), record).frame
@@ -253,7 +253,7 @@ def sound(source: Bytes, record: Record) -> bool:
 def _add_block(
     source: Bytes, record: Record, number: int | None, totals: dict[int, tuple[int, int]], signals: int
 ) -> int | None:
-    """Add a block to its signal's counts and bytes; returns the frame that it states, None where that is not sound.
+    """Add a block to its signal's counts and bytes; returns the frame number that it states, None where it is damaged.
 
     Only the fixed fields are read. Where they contradict the frame, the payload's digest tells a wrong field, which
     breaks the journal, from wrong bytes, which reading the frame will report.

@@ -22,9 +22,9 @@ from .blocks import MAX_BLOCKS, Block, Verbatim, Window, side_by_side, whole
 from .records import build
 
 EVENTS_PER_BLOCK = 65536
-VOXELS_PER_BLOCK = 2**21  # of the codings of integers; blocks are coded side by side
+VOXELS_PER_BLOCK = 2**21  # for the codings of integers, whose blocks are coded in parallel
 VOXELS_PER_CHART = 2**23
-SHARED = 2**19  # voxels from which on a frame is cut for two
+SHARED = 2**19  # voxels from which on a frame is cut in two, so that two cores share the work
 INTEGERS = ("lossless-int", "float-lattice", "noise-q", "chart")
 
 
@@ -34,7 +34,7 @@ def _record(number: int, frame: int, coding: int, counts: tuple[int, int], windo
     return build(layout.BLOK, fixed + bounds + data)
 
 
-Memory = defaultdict[int, Remembered]  # what is remembered of the frames before, by number of the signal
+Memory = defaultdict[int, Remembered]  # models of earlier frames, by number of the signal
 """What earlier frames taught of each signal, by its number."""
 
 
@@ -71,7 +71,7 @@ def copied(number: int, signal: Signal, frame: int, blocks: list[Block]) -> Prep
 
 
 def no_memory(*, steady: bool = False) -> Memory:
-    """Return what is remembered before the first frame; `steady` as for `Remembered`."""
+    """Return the memory of a journal's writer before its first frame; `steady` as for `Remembered`."""
     return defaultdict(partial(Remembered, steady=steady))
 
 
@@ -113,7 +113,7 @@ def _write_events(
 
 
 def _cut(events: Events, window: Window, target: int) -> Iterator[tuple[Events, Window]]:
-    """Halve, by channels while there are several, until a block is decodable on its own and not too large."""
+    """Halve a window, by channels while it has several, until each part is within the limits of a block."""
     voxels, total = math.prod(events.shape), events.total
     start, stop = window[-1]
     large = total > target and len(events) > 1 and stop - start > 1
@@ -181,7 +181,7 @@ def _write_array(number: int, signal: Signal, frame: int, value: Any, memory: Me
 
 
 def _otherwise(part: np.ndarray) -> tuple[int, bytes]:
-    """Coding and bytes of what is no array of integers."""
+    """Coding and bytes of an array that does not hold integers: the shorter of shuffle-zstd and float-lattice."""
     plain, lattice = (codings.module(codings.NAMES[name]) for name in ("shuffle-zstd", "float-lattice"))
     found = [(plain.NUMBER, plain.encode_array(part))]
     plan = lattice.binary(part) if part.dtype.kind == "f" else None

@@ -10,7 +10,7 @@ from ..version import __version__
 from .connections import Connections
 from .remote import AHEAD, RangeFile, Transient
 
-TIMEOUT = 30.0  # s that the server may say nothing
+TIMEOUT = 30.0  # s without a byte from the server
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 GONE = (401, 403, 404, 410)
 
@@ -71,7 +71,7 @@ class HttpFile(RangeFile):
             if self._tag:
                 raise StorageError(f"{self.url!r} was changed on the server since it was opened; open it again")
             size = response.headers.get("Content-Length", "")
-            if start == 0 and size.isdigit() and int(size) <= AHEAD:  # so small that it came whole
+            if start == 0 and size.isdigit() and int(size) <= AHEAD:  # a file so small that it was sent whole
                 return int(size), response.read()
             raise StorageError(
                 f"{self.url!r}: the server does not serve parts of files (no range requests); download it first"
@@ -83,7 +83,7 @@ class HttpFile(RangeFile):
                 f"{response.headers.get('Content-Range')!r}; download it, and open that"
             )
         tag = response.headers.get("ETag", "")
-        self._tag = tag if tag.startswith('"') else ""  # a weak one says nothing of bytes
+        self._tag = tag if tag.startswith('"') else ""  # a weak ETag (W/…) does not promise equal bytes
         length = int(declared[2]) - start + 1
         data = response.read(length)
         if len(data) < length:

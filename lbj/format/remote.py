@@ -11,9 +11,9 @@ from typing import Any
 
 from ..errors import StorageError, UsageError
 
-AHEAD = 2**16  # bytes of a request at least
-WHOLE = 2**24  # bytes of a frame that one request fetches
-KEPT = 2**26  # bytes that are kept
+AHEAD = 2**16  # least bytes of a request
+WHOLE = 2**24  # bytes of a frame up to which one request fetches all of it
+KEPT = 2**26  # bytes in the cache
 TRIES = 3
 PAUSE = 0.5  # s before a second try, twice that before the third
 
@@ -120,7 +120,7 @@ class RangeFile(io.RawIOBase):
         raise NotImplementedError
 
     def _fetch(self, start: int, stop: int) -> bytes:
-        """Return a range of bytes."""
+        """Fetch a range of bytes."""
         raise NotImplementedError
 
 

@@ -24,8 +24,8 @@ from .source import Frame, Source
 from .wire import receive, send
 
 CHILD = child.__name__
-WALL = 8  # times the CPU time that is allowed: how long an answer is waited for
-LAST = 5  # s that a process has to end once it says nothing any more
+WALL = 8  # an answer is waited for so many times as long as the CPU time that is allowed
+LAST = 5  # s for the process to end after its last answer
 
 _idle: list[Child] = []
 
@@ -106,7 +106,7 @@ def _plugins(names: list[str]) -> list[Any]:
 
 
 def _open(names: list[str], without: list[str], said: list[str]) -> Source:
-    """Open them in a process that does without some plugins, of which something is said."""
+    """Open files in a separate process `without` some plugins, whose failures are `said` in the notes."""
     one = _idle.pop() if _idle else None
     if one is None or not one.lives:
         one = Child()
@@ -146,7 +146,7 @@ def _notes(answer: dict[str, Any]) -> list[str]:
 
 @contextlib.contextmanager
 def _kept(one: Child) -> Iterator[None]:
-    """Keep the process for the next series where it answered with an error of the file; end it where it failed."""
+    """Keep the process for the next series if it answered, be it with an error of the file; else end it."""
     try:
         yield
     except BaseException:

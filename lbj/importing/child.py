@@ -16,10 +16,10 @@ from . import open_source, plugin
 from .source import Frame
 from .wire import receive, send
 
-CPU = 15  # s, and for every megabyte of the files
+CPU = 15  # s of CPU time that an import may take, before what is added for every megabyte of the files
 CPU_PER_MB = 5.0
-MEMORY = 2**31  # bytes, and so many for every byte of the files: no compression in use makes more of one
-MEMORY_PER_BYTE = 1100
+MEMORY = 2**31  # bytes of memory that an import may take, before what is added for every byte of the files
+MEMORY_PER_BYTE = 1100  # no compression in use expands a byte to more
 
 
 def main() -> None:

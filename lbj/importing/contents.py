@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ANY_NAME = (".ipr", ".img")  # named inside the other file; the rest begin with its name
 READ_WITH = "goes with"
 NOT_NUMBERED = "not one of the folder's numbered data files"
-OPENED = 20  # files without a number that are asked what they hold
+OPENED = 20  # unnumbered files that are opened, to tell what they hold
 ASIDE = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".csv", ".txt", ".xml", ".json", ".md", ".pdf")
 """Suffixes of pictures and texts, which are read only where they are named."""
 

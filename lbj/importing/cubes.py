@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from .library import Item
 
-BLOCK = 1 << 26  # bytes of a cube looked at together
-LARGEST = 1 << 29  # likewise, where rows are stored compressed together and would be decompressed anew for every block
+BLOCK = 1 << 26  # bytes of a cube that are read at a time
+LARGEST = 1 << 29  # the same for compressed files, where smaller blocks would decompress the same chunk repeatedly
 
 
 @dataclass(eq=False)
@@ -212,7 +212,7 @@ def signal_name(kind: str, title: str, path: Path, spectral: bool) -> str:
 
 
 def _not_counts(cube: Cube) -> str | None:
-    """Return what in a cube cannot be counts: a negative, fractional or too large value; None if all can."""
+    """Describe the first value of a cube that cannot be a count (negative, fractional, too large); None if all can."""
     if cube.data.dtype.kind in "bu" and cube.data.dtype.itemsize <= 4:
         return None
     for frame in range(cube.shape[0]):

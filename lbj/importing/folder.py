@@ -85,7 +85,7 @@ def _roles(groups: Groups, open_file: Opener) -> list[Role]:
     roles: list[Role] = []
     for pattern, files in groups.items():
         probe = open_file(next(iter(files.values())))
-        probe.frames = iter(())  # opened again in its turn; what it holds is let go
+        probe.frames = iter(())  # closes the file, which is opened again when its frame is due
         same = next((role for role in roles if _same(role.signals, probe.signals)), None)
         if same is None:
             names = {signal.name: signal.name for signal in probe.signals}
@@ -157,7 +157,7 @@ def _check_pairs(roles: list[Role]) -> None:
 
 
 def _frames(roles: list[Role], open_file: Opener, metadata: dict[str, Any], notes: list[str]) -> Iterator[Frame]:
-    """Read file after file; what is to be said of those after the first is added to the notes."""
+    """Read file after file; remarks on files after the first are added to the notes."""
     for place, number in enumerate(roles[0].files):
         paths = [role.files[number] for role in roles]
         sources = [open_file(path) for path in paths]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _AXES = {"T": "t", "Z": "z", "C": "channel", "Y": "y", "X": "x"}
 _CLOCK = re.compile(r"(\d{4}[:-]\d\d[:-]\d\d)[ T](\d\d:\d\d:\d\d)")  # of the tag DateTime
-LONGEST = 60  # letters of a description that are quoted
+LONGEST = 60  # characters of a description that are quoted
 _DM_UNITS, _DM_ORIGIN, _DM_SCALE = 65003, 65006, 65009  # tags for x, y, z each
 
 

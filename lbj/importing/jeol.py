@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_HEADER = 1 << 26
-MAX_FOREIGN = 0.01  # share of words of no known type above which the data are no event words
+MAX_FOREIGN = 0.01  # share of words of unknown type above which the data are not taken for event words
 
 _DATA = ("PTTD Data", "AnalyzableMap MeasData")
 _DETECTOR = ("PTTD Param", "Params", "PARAMPAGE0_SEM")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAMED = 8  # descriptions that are named before the rest are counted
 LONGEST = 40  # letters of a name
-MOST = 100_000  # tags that are counted
+MOST = 100_000  # tags after which counting stops
 
 _TAKEN = {
     "General.title", "General.date", "General.time", "General.original_filename",
@@ -75,7 +75,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return what a value says, so that a number equals its text."""
+    """Normalise a value, so that a number equals its text."""
     found = number(value)
     return str(value).strip().lower() if found is None else found
 
@@ -86,7 +86,7 @@ def _short(path: str) -> str:
 
 
 def _unclear(path: str, value: Any) -> bool:
-    """Tell whether a value under a name that is read is none of its kind: no number, no text, no element."""
+    """Tell whether a value under a known name was not understood: not the number, text or element it should be."""
     if path in ("General.date", "General.time"):
         return not isinstance(value, str)
     if path == "Sample.elements":

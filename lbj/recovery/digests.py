@@ -11,7 +11,7 @@ from ..errors import DamagedError
 from ..format import layout
 from ..format.records import Bytes, Record
 
-STEP = 2**12  # bytes between two beginnings whose digest is kept
+STEP = 2**12  # bytes between two offsets up to which the file's CRC-32 is kept
 CHUNK = 2**20
 POLYNOMIAL = 0xEDB88320
 
@@ -21,8 +21,8 @@ Tables = tuple[list[int], list[int], list[int], list[int]]  # by byte of a 32-bi
 class SalvagedBytes(Bytes):
     """A file in which wrong records may lie inside of one another, as many times as it has room for.
 
-    The digest of a payload inside of one that was wrong comes from those of two beginnings of the file, so that no byte
-    is read once for every record around it.
+    The digest of a payload inside one that was wrong is computed from the CRC-32 of the file up to its start and up to
+    its end, so that no byte is read once for every record around it.
     """
 
     def __init__(self, file: BinaryIO) -> None:

@@ -88,7 +88,7 @@ def _complete(out: Decoded, done: Any, record: Record, events: int, *, static: b
 
 
 def _joined(signal: Signal, found: list[blocks.Block], max_bytes: int, *, keep: bool) -> Any:
-    """Return the signal's Events or array."""
+    """Join a signal's decoded blocks to Events or an array."""
     if signal.kind == "events":
         events: Events = blocks.join_events(signal, found)
         events.check()

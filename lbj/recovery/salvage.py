@@ -16,7 +16,7 @@ from ..format.records import Bytes, Record, fields
 class Fault:
     """Bytes from `offset` to `end` that are no record, and why.
 
-    `passed`: they are a record whose header is valid and says what this reader does not know; its length is believed.
+    `passed`: the bytes are a record with a valid header that this reader does not know; it is skipped by its length.
     """
 
     error: LbjError
@@ -73,7 +73,7 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
                 continue
             yield Fault(error, offset, record.end, passed=True)
         else:
-            assert record is not None  # what is right is valid
+            assert record is not None  # a header that `source.header` accepts is valid
             yield record
         following = _valid(source, record.end, size)
         offset = record.end
@@ -169,7 +169,7 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
 
 
 def _misplaced(record: Record) -> LbjError:
-    """What a critical record in a frame that is none of a frame's is refused for."""
+    """Error for a critical record that stands inside a frame and does not belong there."""
     if record.type == layout.HEAD:
         return DamagedError("a second HEAD", offset=record.offset, clause="5.1.1")
     return unknown(record.type, record.offset)

@@ -2,10 +2,11 @@
 
 axis_check.py     whether lines stand where the energy axis puts them, and the correction of its offset and gain
 axis_search.py    offset and gain of the energy axis by the lines of the spectrum, within ±200 eV and ±2 %
-calibration.py    axis, resolution, tail, pile-up and background of a detector, learnt once on the sum spectrum
+calibration.py    axis, resolution, tail, pile-up and background of a detector, fitted once to the sum spectrum
 detector.py       where a line appears, how wide it is, its tail, and how many photons are seen
 families.py       the lines of one shell of an element, which share one intensity
 hidden.py         light elements that the spectrum cannot show, since their only line lies under another element's
+likelihood.py     the model of a sum spectrum, its fit by Fisher scoring, and the priors of detector and lines
 linear_filter.py  intensities as weighted sums of a spectrum's counts, one set of weights for every pixel
 model.py          the linear model of an EDX spectrum (families, background, pile-up) in few energy bins
 peaks.py          lines that stand out of a sum spectrum whose elements nobody named

@@ -13,9 +13,10 @@ from lbj.array_types import Floats
 from ..series.axis import STROBE
 from ..tables.lines import best_line, fwhm, line_energy
 from .axis_search import REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
-from .calibration import AXIS, Calibration, calibrate
+from .calibration import Calibration, calibrate
 from .detector import FWHM, Detector
 from .families import Family, families_of
+from .likelihood import AXIS
 from .peaks import find_peaks
 from .unassigned import ELEMENT
 

@@ -1,6 +1,6 @@
-"""Kernels: sums over the places that the weights of taps are fitted to.
+"""Normal equations of the least-squares fit of predictors (taps), summed over the sampled voxels.
 
-Not by BLAS: its threads wait for each other on busy machines, and its sums depend on how many there are.
+Not by BLAS: its threads wait for each other on busy machines, and its sums depend on the number of threads.
 """
 
 # mypy: ignore-errors
@@ -9,12 +9,12 @@ Not by BLAS: its threads wait for each other on busy machines, and its sums depe
 import numpy as np
 from numba import njit
 
-CACHED = 512  # places whose products are summed at a time
+CACHED = 512  # voxels summed at a time, so that their values stay in the cache
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def gram(table, weight, size):
-    """Weighted products of the table's lines with each other, summed over the first places."""
+    """Matrix of the weighted products of the table's rows with one another, summed over its first `size` columns."""
     n = len(table)
     out = np.zeros((n, n))
     some = np.empty(CACHED)
@@ -35,7 +35,7 @@ def gram(table, weight, size):
 
 @njit(cache=True, nogil=True)
 def weighted(columns, weights, offset):
-    """Sum of the columns' lines times weights, plus an offset."""
+    """Sum over k of weights[k] * columns[k], plus an offset: the predictions."""
     out = np.full(columns.shape[1], offset)
     for at in range(0, out.size, CACHED):
         part = out[at : at + CACHED]

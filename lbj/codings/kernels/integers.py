@@ -10,19 +10,20 @@ from numba import njit
 
 from .bits import leading_zeros
 
-SYMBOLS, PHASES, CLASSES = 32, 4, 100
-LIMIT = 1 << 24  # of the values
-WHOLE = 1 << 15  # sum of the frequencies
-LOW = 1 << 16  # least state
-GAIN, FULL = 32, 1 << 18  # of the counts
-PRIOR = 1024
-RAW = 1 << 30
-SLACK = 16  # words, more than a voxel reads
-ONE, ROW, WIDE = np.uint64(1), np.uint64(SYMBOLS + 1), np.uint64(SYMBOLS)  # unsigned: no index from the end
+SYMBOLS, PHASES, CLASSES = 32, 4, 100  # a context of the entropy coder is a class of spread and a phase (8.5.7)
+LIMIT = 1 << 24  # largest magnitude of a value
+WHOLE = 1 << 15  # the frequencies of a context's symbols sum to this
+LOW = 1 << 16  # the coder's state is at least this between symbols (rANS)
+GAIN, FULL = 32, 1 << 18  # what a symbol adds to its count; sum of counts at which all are halved
+PRIOR = 1024  # sum of the counts that a context begins with
+RAW = 1 << 30  # marks an operation that writes plain bits
+SLACK = 16  # zero words after the last, more than a voxel reads, so that reading needs no bound
+ONE, ROW, WIDE = np.uint64(1), np.uint64(SYMBOLS + 1), np.uint64(SYMBOLS)  # unsigned, so that numba tests no sign
 
 OK, SHORT, RANGE, LEFT = 0, 1, 2, 3
 
-# 8.5.8: upper tails at multiples of an eighth, and eighths of a bucket's width in standard deviations, by class.
+# 8.5.8: TAILS[j] is the upper tail of the starting distribution at j/8 standard deviations; SCALES[j] turns eighths of
+# a bucket into eighths of a standard deviation, times 256, for class j.
 TAILS = np.zeros(66, np.int64)
 SCALES = np.zeros(17, np.int64)
 
@@ -113,7 +114,7 @@ def dithered(size, seed):
 
 @njit(cache=True, nogil=True)
 def running_means(t):
-    """Mean of each voxel's row before it, weighted by (15/16)^distance (clause 8.5.5)."""
+    """Exponentially weighted mean of the voxels before each one in its row, weights (15/16)^distance (8.5.5)."""
     out = np.zeros(t.shape, np.int32)
     for row in range(t.shape[0]):
         mean = np.int64(t[row, 0])
@@ -127,7 +128,8 @@ def running_means(t):
 def _segments(sets, taps, y, x, shape, known, which):
     """Number of the tap set that predicts each voxel of a row: the first whose taps lie inside; -1 for none.
 
-    `known` holds where each set's taps lay inside of the row before; nothing changes while that does not.
+    `known` holds, by set, the first and past-the-last voxel of the row before whose taps lie inside the array; where
+    this row has the same, `which` is left as it is.
     """
     width, channels = shape[1], shape[2]
     changed = False
@@ -150,9 +152,10 @@ def _segments(sets, taps, y, x, shape, known, which):
 
 @njit(cache=True, nogil=True)
 def _partial(t, means, taps, first, last, offset, row, width, c0, c1, part, known):
-    """Sum what lies in earlier rows, whole stretches at a time; exact, since all sums stay below 2^53.
+    """Sum of weight times sample over the taps in earlier rows, for the voxels c0 to c1 of a row at once.
 
-    Where the row is `known`, when encoding, its own taps too.
+    Floats are exact here, since all sums stay below 2^53. Where the row is `known`, as it is when encoding, taps in the
+    row itself are summed too.
     """
     sums = part[c0:c1]
     sums[:] = 2048.0 + 4096.0 * offset
@@ -169,7 +172,10 @@ def _partial(t, means, taps, first, last, offset, row, width, c0, c1, part, know
 
 @njit(cache=True, nogil=True)
 def _tap(t, means, taps, k, last, row, width, c0, c1, known):
-    """Weight and stretch of the next tap that counts, and the one after it; weight 0 where there is none."""
+    """Weight and samples of the next tap from number `k` on that is to be summed, and the number after it.
+
+    Weight 0 where there is none.
+    """
     while k < last:
         back = taps[k, 1] * width + taps[k, 2]
         if back != 0 or known:
@@ -182,7 +188,7 @@ def _tap(t, means, taps, k, last, row, width, c0, c1, known):
 
 @njit(cache=True, nogil=True)
 def _own(taps, first, last, out):
-    """List the taps of the voxel's own row: their distances, then the weight of its mean."""
+    """Fill in (distance, weight) of the taps in the voxel's own row; returns their number and the mean's weight."""
     n = 0
     mean = 0
     for k in range(first, last):
@@ -197,7 +203,7 @@ def _own(taps, first, last, out):
 
 @njit(cache=True, nogil=True)
 def _search(starts, at, slot):
-    """Place of the symbol whose range holds the slot: two levels of comparisons that do not wait for each other."""
+    """Place of the symbol whose range holds the slot; comparisons that do not depend on one another are quicker."""
     i = at
     i += np.uint64(8) * (
         np.uint64(starts[i + np.uint64(8)] <= slot)
@@ -218,7 +224,7 @@ def _search(starts, at, slot):
 
 @njit(cache=True, nogil=True)
 def _refilled(state, words, place):
-    """State of at least 2^16, and the place after the words read."""
+    """Read a word where the state has fallen below 2^16; returns the state and the place after the words read."""
     if state < LOW:
         return state << np.uint64(16) | np.uint64(words[place]), place + 1
     return state, place
@@ -226,7 +232,7 @@ def _refilled(state, words, place):
 
 @njit(cache=True, nogil=True)
 def _get(value, n, state, words, place):
-    """Read n bits below those of a value, 16 at a time."""
+    """Read n bits, 16 at a time, and append them to a value."""
     while n > 0:
         some = min(n, 16)
         value = value << some | np.int64(state & np.uint64((1 << some) - 1))
@@ -256,7 +262,7 @@ def _read(starts, at, base, k, state, words, place):
 
 @njit(cache=True, nogil=True)
 def _symbol(value, base, k):
-    """Symbol of a voxel, and by how much its bucket passes the first or last symbol's, plus 1; else 0."""
+    """Symbol of a voxel; and, where that is the first or last one, 1 plus how far the bucket lies beyond, else 0."""
     bucket = value >> k
     s = min(max(bucket - base + 16, 0), SYMBOLS - 1)
     if s == 0:
@@ -273,7 +279,7 @@ def _length(excess):
 
 @njit(cache=True, nogil=True)
 def _put(value, n, ops, made):
-    """Note the low n bits of a value, 16 at a time."""
+    """Append operations that write the low n bits of a value, 16 at a time; returns their number so far."""
     while n > 0:
         some = min(n, 16)
         n -= some
@@ -284,7 +290,7 @@ def _put(value, n, ops, made):
 
 @njit(cache=True, nogil=True)
 def _write(starts, at, base, k, value, ops, made):
-    """Note what codes a voxel: its symbol, and the number of operations then made."""
+    """Append the operations that code a voxel; returns its symbol and their number so far."""
     s, excess = _symbol(value, base, k)
     found = at + np.uint64(s)
     begin = np.int64(starts[found])
@@ -299,7 +305,7 @@ def _write(starts, at, base, k, value, ops, made):
 
 @njit(cache=True, nogil=True)
 def _price(starts, at, base, k, value):
-    """Symbol and bits of a voxel."""
+    """Symbol of a voxel, and the bits that coding it would take."""
     s, excess = _symbol(value, base, k)
     found = at + np.uint64(s)
     bits = 15 - np.log2(np.int64(starts[found + ONE]) - np.int64(starts[found])) + k
@@ -308,7 +314,7 @@ def _price(starts, at, base, k, value):
 
 @njit(cache=True, nogil=True)
 def _prepare(line, mean_line, q, row, dithered, seed):
-    """Samples and means of a row whose integers are known."""
+    """Fill in samples (64 q less dither) and running means of a row whose integers are known."""
     for c in range(line.size):
         u = dither(seed, row * line.size + c) if dithered else np.int64(0)
         line[c] = 64 * np.int64(q[row, c]) - u
@@ -323,7 +329,9 @@ def _prepare(line, mean_line, q, row, dithered, seed):
 def run(decoding, q, shape, sets, offsets, taps, variance, seeding, words, ops, estimating):
     """Code an array of integers: shape (rows, C), each row a pixel's channels or a line of an image.
 
-    Encoding fills `ops` backwards-ready and returns their number; decoding fills `q` and returns a fault.
+    Encoding fills `ops` with operations in the order of the voxels, which `flush` writes in reverse, and returns their
+    number, or -1 where there is no room; estimating returns the bits in its second value; decoding fills `q` and
+    returns a status.
     """
     height, width, channels = shape
     beta, alpha, gamma = variance
@@ -334,7 +342,7 @@ def run(decoding, q, shape, sets, offsets, taps, variance, seeding, words, ops, 
         kept = max(kept, 1 - taps[k, 1] * width - taps[k, 2])
         if taps[k, 0] == 1:
             smooth = True
-    kept = min(kept, rows)  # rows that taps reach, one in the place of another
+    kept = min(kept, rows)  # only as many rows are held as taps reach back; each takes the place of the oldest
     t = np.zeros((kept, channels), np.int32)
     means = np.zeros((kept, channels + 1 if smooth else 0), np.int32)
     counts = np.zeros(CLASSES * PHASES * SYMBOLS, np.uint32)
@@ -459,7 +467,7 @@ def flush(ops, made, words):
                 at -= 1
                 words[at] = state & np.uint64(65535)
                 state >>= np.uint64(16)
-            # Exact: both are whole and far below 2^53; and quicker than a division of integers.
+            # A division of floats is exact for integers below 2^53, and quicker than one of integers.
             quotient = np.uint64(float(state) / float(frequency))
             state = (quotient << np.uint64(15)) + state - quotient * frequency + begin
     words[at - 1] = state >> np.uint64(16)

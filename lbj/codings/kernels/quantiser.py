@@ -10,7 +10,7 @@ from numba import njit
 
 from .integers import dither
 
-FAR = 2.0**53 - 64  # of fixed-point values, which are known here up to their rounding in f64
+FAR = 2.0**53 - 64  # bound of fixed-point values, less their rounding in f64
 
 
 @njit(cache=True, nogil=True)
@@ -22,9 +22,9 @@ def _fixed(t, maps, k):
 
 @njit(cache=True, nogil=True)
 def carried(values, maps, which, chained, seed, out):
-    """Fill `out` with (rows, C) values plus what quantising left over of the columns before, in chains of columns.
+    """Error diffusion: fill `out` with (rows, C) values plus the rounding error of the columns before, along chains.
 
-    A column takes over no more than half a step of its own and leaves the rest to the next.
+    A column takes over at most half a step of its own; the rest goes on to the next column.
     """
     rows, channels = values.shape
     scale = 2.0 ** (maps[:, 3] + maps[:, 4])
@@ -64,13 +64,13 @@ def quantise(values, aims, odd, q, maps, which, noise, seed, limit, whole):
     total, worst, n = 0.0, 0.0, 0
     for i in range(rows):
         v, aim, line = values[i], aims[i], q[i]
-        # Short loops without branches, which compilers turn into vectors.
+        # Short loops without branches, which the compiler vectorises.
         for c in range(channels):
             u[c] = dither(seed, i * channels + c)
         outside = 0
         for c in range(channels):
             above = aim[c] - level[c]
-            # The root of curve t² + slope t = above that does not cancel; above / slope below zero.
+            # t solves curve t² + slope t = above, in the form without cancellation; below zero t = above / slope.
             root = 2 * above / (slope[c] + np.sqrt(slope[c] * slope[c] + 4 * curve[c] * max(above, 0.0)))
             t[c] = np.rint((root + u[c]) / 64)
             outside += 0 if abs(t[c]) <= limit else 1
@@ -127,7 +127,7 @@ def spikes(values, shape, image, noise, out):
     for y in range(height):
         for x in range(width):
             line = values[y, x]
-            # Further neighbours can only bring the nearest one nearer.
+            # A quick look along the channels first: neighbours in other pixels only make a value stand out less.
             some = _suspects(line, reach, noise)
             for c in range(channels):
                 if some or c < reach or c >= channels - reach:
@@ -136,7 +136,7 @@ def spikes(values, shape, image, noise, out):
 
 @njit(cache=True, nogil=True)
 def _suspects(line, reach, noise):
-    """Count values that stand out from those `reach` before and after them, where there are both."""
+    """Count the values of a line that stand out from the values `reach` before and after them."""
     count = 0
     for c in range(reach, line.size - reach):
         a, b = np.float64(line[c - reach]), np.float64(line[c + reach])

@@ -17,28 +17,29 @@ from ..kernels import fit as fit_kernels
 from ..kernels import integers as kernels
 
 Integers = NDArray[np.int64]
-Tap = tuple[int, int, int, int]  # plane (0 values, 1 means), dy, dx, dc
+Tap = tuple[int, int, int, int]  # a voxel that predicts: plane (0 its value, 1 the running mean there), dy, dx, dc
 
-SAMPLES = 1 << 16  # voxels that the weights are fitted to
-FEW = 12288  # of images, until one family of tap sets is chosen
-LEAST = 2048  # of them, and a quarter of a small image
-STRETCH = 64  # neighbouring voxels that are taken together
-TRIAL = 1 << 15  # voxels on which choices are compared
+SAMPLES = 1 << 16  # voxels to which the final weights are fitted
+FEW = 12288  # voxels to which the families of tap sets of an image are fitted while they are compared
+LEAST = 2048  # voxels at least, where a quarter of a small image has fewer than FEW
+STRETCH = 64  # neighbouring voxels that are sampled together
+TRIAL = 1 << 15  # voxels that are coded on trial to compare models
 PATIENCE = 3  # families that are no better before the search ends
-TRIAL_LINES = 3
-BINS = 24
-NEAR = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]
-TAP_BITS = 32
-MOST_LINES, MOST_COLUMNS = 16, 32  # away, of an image's taps
-REPEATING = 40  # taps of what repeats
-WORTH_KEEPING = 1e-5  # of the variance, that one of them must explain
+PATIENCE = 3  # families in a row that are no better end the search
+TRIAL_LINES = 3  # lines that are coded on trial at least
+BINS = 24  # of prediction, in which the residual variance is measured
+NEAR = [(0, -1), (-1, 0), (-1, -1), (-1, 1)]  # pixels (dy, dx) already coded
+TAP_BITS = 32  # that storing a tap takes
+MOST_LINES, MOST_COLUMNS = 16, 32  # how far away a tap of an image may be
+REPEATING = 40  # most taps chosen at a distance, for images that repeat, such as lattices
+WORTH_KEEPING = 1e-5  # share of the variance that each of those must explain
 MAX_WEIGHT, MAX_OFFSET = 7.9, 2**31
-MOST = (2**50, 2**24, 2**16)  # of the noise model's terms
-WORTH = 12  # voxels a tap must predict
+MOST = (2**50, 2**24, 2**16)  # largest terms (beta, alpha, gamma) of the noise model
+WORTH = 12  # voxels that a set must predict for each of its taps
 
 
 class Model(NamedTuple):
-    """Side data of a stream."""
+    """Predictors and noise model, which stand before the words of a stream (clauses 8.5.2 and 8.5.3)."""
 
     sets: Integers
     offsets: Integers
@@ -47,7 +48,7 @@ class Model(NamedTuple):
 
 
 def choose(q: NDArray[np.int32], shape: tuple[int, int, int], dither: tuple[bool, int], pieces: int = 1) -> Model:
-    """Choose tap sets and noise model for (rows, C) integers: so many pieces of this shape, one after the other."""
+    """Choose tap sets and noise model for `pieces` arrays of this shape, stacked as (rows, C) integers."""
     t = q * np.int32(64)
     if dither[0]:
         t.reshape(pieces, -1)[:] -= kernels.dithered(q.size // pieces, dither[1])
@@ -69,7 +70,7 @@ def choose(q: NDArray[np.int32], shape: tuple[int, int, int], dither: tuple[bool
 def _picture(
     t: NDArray[np.int32], shape: tuple[int, int, int], cost: Callable[[Model], float], part: float
 ) -> list[Model]:
-    """Models of an image with the best of several families of tap sets; `part` of it is what the cost is of."""
+    """Models of an image with the best of several families of tap sets; `cost` codes a `part` (share) of it."""
     few = min(FEW, max(LEAST, t.size // 4))
     best: list[list[Tap]] = []
     least, worse = math.inf, 0
@@ -86,7 +87,7 @@ def _picture(
 
 
 def _refined(q: NDArray[np.int32], shape: tuple[int, int, int], model: Model, dither: tuple[bool, int]) -> Model:
-    """Noise model improved by doubling and halving its terms, on arrays so small that each trial is quick."""
+    """Improve the noise model by doubling and halving its terms; for arrays so small that coding them is quick."""
     bits = _cost(q, shape, model, dither)
     step = 2.0
     for _ in range(3):
@@ -105,7 +106,7 @@ def _refined(q: NDArray[np.int32], shape: tuple[int, int, int], model: Model, di
 def _trial(
     q: NDArray[np.int32], shape: tuple[int, int, int], *, whole_lines: bool
 ) -> tuple[tuple[int, int, int], NDArray[np.int32]]:
-    """Shape and rows of a corner on which choices are compared; of whole lines where the dither goes by the index."""
+    """Shape and rows of the corner that is coded on trial; `whole_lines` where dither depends on the voxel's index."""
     height, width, channels = shape
     height = min(height, max(TRIAL_LINES, TRIAL // (width * channels)))
     if not whole_lines or height == 1:
@@ -136,7 +137,7 @@ def _spectra() -> list[list[Tap]]:
 
 
 def _pictures(t: NDArray[np.int32]) -> list[list[list[Tap]]]:
-    """Tap sets for images: squares of several radii and what else repeats, then what is left at the borders."""
+    """Families of tap sets for images: squares of several sizes, with taps farther off, and small sets for borders."""
     pair: list[Tap] = [(0, 0, 0, -1), (0, 0, -1, 0)]
     middle = [[*pair, (0, 0, -1, -1), (0, 0, -1, 1)]]
     out = [[pair], [_square(1)]]
@@ -155,7 +156,7 @@ def _square(reach: int) -> list[Tap]:
 
 
 def _repeating(t: NDArray[np.int32]) -> list[Tap]:
-    """Taps that predict best together, one after the other: orthogonal least squares on the autocorrelation.
+    """Choose the taps that predict best together, one after the other: orthogonal least squares on the autocorrelation.
 
     S. Chen, S. A. Billings and W. Luo, Int. J. Control 50 (1989) 1873.
     """
@@ -187,7 +188,7 @@ def _repeating(t: NDArray[np.int32]) -> list[Tap]:
 
 
 def _inside(tap_set: list[Tap], shape: tuple[int, int, int]) -> tuple[slice, slice, slice] | None:
-    """Where all taps of a set lie inside the array."""
+    """Part of the array whose voxels have all taps of a set inside the array; None where there is none."""
     low = [max([0, *(-tap[axis] for tap in tap_set)]) for axis in (1, 2, 3)]
     high = [size - max([0, *(tap[axis] for tap in tap_set)]) for size, axis in zip(shape, (1, 2, 3), strict=True)]
     low[2] = max([low[2], *(tap[0] for tap in tap_set)])
@@ -199,7 +200,7 @@ def _inside(tap_set: list[Tap], shape: tuple[int, int, int]) -> tuple[slice, sli
 def _fit(
     t: NDArray[np.int32], shape: tuple[int, int, int], family: list[list[Tap]], samples: int, *, rounds: int
 ) -> list[Model]:
-    """Weights of every set that predicts enough voxels no earlier set does; with noise models after the first."""
+    """Fit the sets that predict enough voxels which no earlier set predicts; returns a model for each noise model."""
     smooth = any(tap[0] for tap_set in family for tap in tap_set)
     planes = [t.reshape(-1), kernels.running_means(t).reshape(-1) if smooth else t.reshape(-1)]
     steps = np.array([shape[1] * shape[2], shape[2], 1])
@@ -235,7 +236,7 @@ def _fit(
 def _sampled(
     rng: np.random.Generator, inside: tuple[slice, ...], shape: tuple[int, int, int], size: int, samples: int
 ) -> Integers:
-    """Places of all voxels inside, in every piece; of many, of stretches at random."""
+    """Indices of the voxels inside, of every piece; where they are too many, of stretches drawn at random."""
     span = [part.stop - part.start for part in inside]
     pieces = size // math.prod(shape)
     stretch, n = span[2], pieces * span[0] * span[1]
@@ -255,8 +256,8 @@ def _sampled(
 def _solve(table: Floats, rounds: int) -> tuple[int, list[int], Floats, Floats]:
     """Offset in 1/64 and weights in 1/4096, by least squares weighted with the fitted variance.
 
-    The table's lines are the taps, then what they are to predict; the last is for ones. Returns predictions and
-    residuals too.
+    Rows of the table: the taps' samples, then the samples to be predicted, and one that is filled with ones. Returns
+    predictions and residuals too.
     """
     level = float(table[-2].mean())
     table[:-1] -= level
@@ -288,7 +289,7 @@ def _solve(table: Floats, rounds: int) -> tuple[int, list[int], Floats, Floats]:
 
 
 def _line(prediction: Floats, square: Floats) -> tuple[float, float]:
-    """Variance as a line in the prediction: relative least squares on robust means of equally filled bins."""
+    """Fit variance = beta + alpha * prediction, by relative least squares on robust means of equally filled bins."""
     order = np.argsort(prediction)
     parts = np.array_split(order, max(1, min(BINS, order.size // 32)))
     middle = np.array([prediction[part].mean() for part in parts])
@@ -306,13 +307,13 @@ def _line(prediction: Floats, square: Floats) -> tuple[float, float]:
         model = choice[0] + choice[1] * middle
         if choice[1] < 0 or (model <= 0).any():
             return np.inf
-        return float(np.sum(np.log(model) + found / model))  # of a normal distribution's likelihood
+        return float(np.sum(np.log(model) + found / model))  # minus twice the log-likelihood of normal residuals
 
     return min(choices, key=loss)
 
 
 def _models(prediction: Floats, residual: Floats) -> list[tuple[int, int, int]]:
-    """Candidates of (beta, alpha, gamma): the fitted line, local scatter alone, and half of each."""
+    """Noise models (beta, alpha, gamma) to try: the fitted line, local scatter (gamma) alone, mixtures, a constant."""
     square = residual * residual
     beta, alpha = _line(prediction * 64, square * 4096)
     beta, alpha = beta / 4096, alpha / 64

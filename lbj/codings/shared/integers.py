@@ -19,10 +19,10 @@ MAX_SETS, MAX_TAPS = 16, 64
 MAX_OFFSET = 2**31
 DITHER = 1
 VOXELS_PER_BYTE = 8192
-SHARED = 2**19  # elements from which on the blocks of a frame share tap sets and noise model
-PIECES, LINES, PIECE = 5, 4, 2**17  # of the frame that they are fitted to: number, lines, elements of each
-ROUGH = 32  # squared: elements that a first model is fitted to in a hurry
-STRETCH = 2**18  # elements that are looked at together
+SHARED = 2**19  # elements of a frame from which on its blocks share predictors and noise model
+PIECES, LINES, PIECE = 5, 4, 2**17  # these are fitted to so many pieces of the frame, of so many lines and elements
+ROUGH = 32  # edge of the corner to which a quick first model is fitted
+STRETCH = 2**18  # elements worked on at a time, so that they stay in the cache
 FAULTS = {
     kernels.SHORT: "integer stream ends early",
     kernels.RANGE: f"integer stream holds a value outside -{LIMIT} to {LIMIT}",
@@ -90,7 +90,7 @@ def volume(shape: tuple[int, ...]) -> tuple[int, int, int]:
 def shared(array: NDArray, integers: Callable[[NDArray], NDArray[np.int32]], dither: int | None = None) -> Model | None:
     """Choose tap sets and noise model for all blocks of a frame; None where it is too small to be cut.
 
-    `integers` makes integers of a piece, dithered with that seed if there is one.
+    `integers` turns a piece of the array into integers, with the seed `dither` if there is one.
     """
     height, width, channels = volume(array.shape)
     if array.size < SHARED or height < LINES * PIECES:

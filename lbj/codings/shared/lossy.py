@@ -17,12 +17,12 @@ from .integer_fit import Model
 from .integers import Cursor
 
 EXCEPTIONS = 1
-GROSS = 100.0  # standard deviations
-CLIPPED = 4  # voxels at the largest value from which on a float frame is taken for saturated
+GROSS = 100.0  # standard deviations from which a spike is marked before the noise is known
+CLIPPED = 4  # a float frame counts as saturated where so many voxels share its largest value
 
 
 class Frame(NamedTuple):
-    """What a lossy coding finds in a whole frame before its blocks are coded."""
+    """What a lossy coding measures on a whole frame before its blocks are coded."""
 
     step: float
     noise: Noise
@@ -56,9 +56,9 @@ def strange(array: NDArray, ceiling: float) -> NDArray[np.bool_]:
 
 
 def calmed(array: NDArray, frame: Frame) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-    """Mark exceptions: what is strange, or a spike above 8 standard deviations; and the values with others there.
+    """Mark exceptions (not finite, saturated, spikes above 8 standard deviations), and replace their values.
 
-    The values are floats: f32 where they came so, else f64.
+    Returns the marks, and the values as floats (f32 where they came so, else f64) in which neighbours stand instead.
     """
     noise, shape = frame.noise, integers.volume(array.shape)
     odd = strange(array, frame.ceiling)
@@ -71,7 +71,7 @@ def calmed(array: NDArray, frame: Frame) -> tuple[NDArray[np.bool_], NDArray[Any
 
 
 def look(array: NDArray, step: float, kind: str) -> Frame:
-    """Measure the noise of a frame; exceptions that show without a noise model never enter the fit."""
+    """Measure the noise of a frame; saturated values and gross spikes do not enter the fit."""
     from .quantiser import fraction
 
     ceiling = saturation(array)
@@ -83,7 +83,7 @@ def look(array: NDArray, step: float, kind: str) -> Frame:
 
 
 def _gross(values: NDArray, *, image: bool) -> NDArray[np.bool_]:
-    """Mark spikes that would be taken for the data: 100 standard deviations above all around them, and 9 times."""
+    """Mark gross spikes, which would spoil the noise model: 100 standard deviations above all their neighbours."""
     found = np.zeros(values.shape, bool)
     rim = [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1) if image else (2, 2)]
     if values.ndim < 2 or values.shape[-2] < 2 or values.shape[-1] < 3:
@@ -91,7 +91,7 @@ def _gross(values: NDArray, *, image: bool) -> NDArray[np.bool_]:
     with np.errstate(over="ignore", invalid="ignore"):
         typical = noises.trimmed(np.diff(values, 2).ravel() ** 2 / 6)
     if 0 < typical < np.inf:
-        wide = np.pad(values, rim, mode="reflect")  # those at the edge have neighbours too
+        wide = np.pad(values, rim, mode="reflect")  # so that values at the edge have neighbours on all sides
         shape, model = integers.volume(wide.shape), (GROSS / 8 * float(np.sqrt(typical)), 0.0, 1.0, 0.0)
         marked = np.zeros(wide.shape, bool)
         quantiser_kernels.spikes(wide.reshape(shape), shape, image, model, marked.reshape(shape))
@@ -113,7 +113,7 @@ def head(flags: int, frame: Frame, chi2: float, worst: float) -> bytes:
 
 
 def begin(cursor: Cursor, known: int, clause: str) -> int:
-    """Pass over the beginning of a lossy block and return its flags."""
+    """Read the beginning of a lossy block and return its flags; the error stated there is not needed to decode."""
     flags = cursor.take(1)[0]
     if flags & ~known:
         raise UnsupportedError(f"a block has the reserved flags {flags:#x} set", clause=clause)

@@ -15,16 +15,16 @@ from ...array_types import Floats
 from ...errors import UsageError
 from .declared import Noise
 
-PIXELS, CHANNELS = 256, 1024  # looked at
-COMPONENTS = 10
-ITERATIONS = 8  # of the subspace
+PIXELS, CHANNELS = 256, 1024  # of spectra, that are sampled
+COMPONENTS = 10  # principal components that are taken for signal; what is left is noise
+ITERATIONS = 8  # of the subspace iteration that finds them
 BINS = 32
-TRIM = 0.005  # of the largest squares in a bin, which may be spikes
-LEAST, MOST = 0.8, 1.3  # of the residual variance over the model's
-EMPTY = 1e-2  # of the mean variance
+TRIM = 0.005  # share of the squares in a bin, the largest ones, that are left out since they may be spikes
+LEAST, MOST = 0.8, 1.3  # bounds of the residual variance over the model's; outside, the model is refused
+EMPTY = 1e-2  # of the mean variance; channels below hold nothing and do not judge the model
 FAINTEST = 0.2  # read noise in electrons, at least
-QUIET = 1e-5  # noise over the largest mean, at least
-FLATTEST = 16  # pixels and channels from which on components are fitted
+QUIET = 1e-5  # noise over the largest mean, below which the data count as free of noise
+FLATTEST = 16  # pixels and channels that are needed to fit components; fewer are judged by differences
 
 NO_NOISE = (
     "noise-q and chart need data with noise: the values are constant, not finite, or too few to measure it. "
@@ -41,7 +41,7 @@ def variance(noise: Noise, values: Any) -> Floats:
 
 
 def sample(array: NDArray, kind: str) -> NDArray:
-    """Return what is looked at: an image as it is, of spectra some hundred pixels, (pixels, C)."""
+    """Return the sample on which noise is measured: an image as it is, of spectra some hundred pixels, (pixels, C)."""
     if kind == "image":
         return array
     rows = array.reshape(-1, array.shape[-1])
@@ -97,7 +97,7 @@ def _judged(mean: Floats, residual: Floats) -> Noise:
 
 
 def trimmed(square: Floats) -> float:
-    """Mean of squares without the largest, as much larger as that makes it for normal ones."""
+    """Mean of squares without the largest, scaled so that it is unbiased for normal residuals."""
     keep = max(1, int((1 - TRIM) * square.size))
     return float(np.sort(square)[:keep].mean() * (1.035 if keep < square.size else 1.0))
 
@@ -142,7 +142,7 @@ def _differences(array: NDArray) -> tuple[Floats, Floats]:
 
 
 def _simplest(middle: Floats, found: Floats) -> Noise:
-    """Fewest terms whose likelihood is near the best's."""
+    """Choose the noise model with the fewest terms among those whose likelihood is near the best."""
     found = np.maximum(found, 1e-6 * float(found.mean()))
     tiny = 0.1 * float(found.min())
     choices: list[tuple[float, int, Noise]] = []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .integer_fit import Model
 
-SLACK = 0.02  # by which a frame may differ in length from the last one that a model was fitted to
+SLACK = 0.02  # relative change of the coded length from which on a model is fitted anew
 
 
 class Remembered:
@@ -42,10 +42,10 @@ class Remembered:
     def best(
         self, size: int, fit: Callable[[], Model], code: Callable[[Model], bytes], rough: Callable[[], Model]
     ) -> bytes:
-        """Code an array of `size` elements with the model at hand, or with a new one if that is shorter.
+        """Code an array of `size` elements with the model at hand, or with a new one if the result is shorter.
 
-        A new one is fitted to the 1st, 2nd, 4th, 8th … array, and to each whose length differs from that of the last
-        one that was fitted to: the data have changed. `rough` makes a first one quickly.
+        A new one is fitted to the 1st, 2nd, 4th, 8th … array, and wherever the coded length has changed since the last
+        fit, which shows that the data have changed. `rough` makes a first model quickly.
         """
         self._coded += 1
         if self._steady and self._model is None:
