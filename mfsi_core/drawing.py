@@ -18,7 +18,7 @@ from .series.axis import Pixel
 INK = "#1f2933"
 BLUE, ORANGE, GREY = "#1f5fa8", "#c8641b", "#8a949e"
 DPI = 150
-THINNEST = 0.45  # inches; a line scan is drawn wider than it is
+THINNEST = 0.45  # inches, least width of a picture: a line scan is drawn wider than it is
 BAR = 0.03  # inches, of the scale bar
 
 

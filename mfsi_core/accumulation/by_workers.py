@@ -111,7 +111,7 @@ def lists_of(client: Any, given: Series, window: tuple[int, int]) -> Lists:
 
 
 def _fields(workers: Workers, registration: Registration, ends: NDArray[np.int64]) -> list[Any]:
-    """Have the displacements of each piece of the frames put together by a worker."""
+    """Have a worker hold the displacements of each piece of the frames."""
     return [workers.submit(_field, *_packed(registration, a, b)) for a, b in itertools.pairwise(ends)]
 
 
@@ -126,7 +126,7 @@ def _reaching(spans: Floats, low: float, high: float) -> tuple[NDArray[np.int64]
 
 
 def _packed(registration: Registration, start: int, stop: int) -> tuple[Any, ...]:
-    """Displacements of some frames, briefly where they moved as a whole, and what was recorded."""
+    """Displacements of some frames (two numbers a frame where they are rigid), and the pixels recorded."""
     field = registration.displacement[start:stop]
     whole = bool((field == field[:, :, :1, :1]).all())
     recorded = None if registration.recorded is None else registration.recorded[start:stop]
@@ -134,7 +134,7 @@ def _packed(registration: Registration, start: int, stop: int) -> tuple[Any, ...
 
 
 def _field(displacement: Array, shape: tuple[int, int], recorded: Any) -> tuple[Array, Any]:
-    """Unpack them, on a worker, from which others have them."""
+    """Unpack what `_packed` gives, on the worker from which other workers fetch it."""
     return displacement if displacement.ndim == 4 else displacement[:, :, None, None], (shape, recorded)
 
 
@@ -170,7 +170,7 @@ def _listed(piece: Piece, window: tuple[int, int]) -> tuple[Array, ...]:
 def _part(
     listed: tuple[Array, ...], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> tuple[Array, list[Array], tuple[Array, ...]]:
-    """Pixels of the first frames from one to before another: the first, where the counts of each begin, lists."""
+    """Counts of the pixels `first` to before `last` of each frame: first pixel, starts by pixel, lists."""
     start, frame, *lists = listed
     start, frame = start[: len(first)], frame[: len(first)]
     starts = [one[low : high + 1] - one[low] for one, low, high in zip(start, first, last, strict=True)]
@@ -180,7 +180,7 @@ def _part(
 
 
 def _whole(parts: list[tuple[Array, list[Array], tuple[Array, ...]]], pixels: int) -> pull.Listed:
-    """Counts of all frames, as if there were none beside those of the parts."""
+    """Join the parts of all frames to one `pull.Listed`; pixels outside of the parts are empty."""
     frames = [pair for first, starts, _ in parts for pair in zip(first, starts, strict=True)]
     start = np.zeros((len(frames), pixels + 1), np.uint32)
     for out, (low, one) in zip(start, frames, strict=True):
@@ -194,7 +194,7 @@ def _whole(parts: list[tuple[Array, list[Array], tuple[Array, ...]]], pixels: in
 def _band(
     parts: list[Any], fields: list[Any], grid: Any, channels: int, method: str, span: tuple[int, int], dtype: Any,
 ) -> tuple[float, Array]:  # fmt: skip
-    """Largest voxel, and rows of the sum over all frames."""
+    """Sum some rows over all frames: the largest voxel, and the rows."""
     spread = [_spread(field) for field in fields]
     displacement = np.concatenate([one for one, _ in spread])
     recorded = None if spread[0][1] is None else np.concatenate([mask for _, mask in spread])

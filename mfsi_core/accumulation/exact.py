@@ -20,12 +20,12 @@ from .push import push_dense
 
 Totals = Callable[[int, int, float], tuple[Array, float]]
 
-MARGIN = 256  # times the first frame's largest value, which few series pass
+MARGIN = 256  # the bound of the sums is guessed from the first frame, times this; few series pass it
 LARGEST_EXPONENT = 1020
 
 
 def rounder(bound: float) -> float:
-    """Return the number r by which (x + r) - r rounds addends whose sums stay within ±bound; 0 where nothing is."""
+    """Return the number r by which (x + r) - r rounds addends whose sums stay within ±bound; 0 for no rounding."""
     if not 0 < bound < math.inf:
         return 0.0
     exponent = math.ceil(math.log2(bound)) + 1
@@ -65,8 +65,8 @@ def filler(totals: Totals, guess: float, step: int) -> Callable[[int, int, Array
     totals : function of (first row, last row, r)
         Sums addends rounded by r (`rounder`); returns them, and a bound of all voxels' sums.
     guess : float
-        Of that bound; where it is passed, rows are summed again with the bound found. So it, or that, decides, whatever
-        the rows and however they were summed.
+        A guess of that bound. Rows whose bound passes it are summed again, rounded by the bound that was found; so the
+        rounding never depends on how the rows were divided.
     step : int
         Rows at a time.
     """

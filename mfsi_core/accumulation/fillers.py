@@ -26,7 +26,7 @@ STRIP_BYTES = 2**20  # of float64 sums, which should stay in cache
 
 
 def _in_blocks(work: Callable[[int, int], float], top: int, bottom: int, rows: int) -> float:
-    """Deal blocks of rows to threads."""
+    """Work on blocks of rows in threads; the largest voxel of all."""
     starts = range(top, bottom, rows)
     with ThreadPoolExecutor(numba.get_num_threads()) as pool:
         return max(pool.map(lambda start: work(start, min(start + rows, bottom)), starts), default=0.0)
@@ -43,7 +43,7 @@ def listed_filler(listed: pull.Listed, registration: Registration, warp: Warp, m
     ends = np.append(listed.frame[1:], listed.count.size)
     peaks = [float(listed.count[i:j].max(initial=0)) for i, j in zip(listed.frame, ends, strict=True)]
     bound = sum(peaks) if method == "pull" else float(listed.count.sum(dtype=np.float64))
-    bound *= 1 if listed.count.dtype.kind == "u" else 2  # two shares of counts may meet in a channel
+    bound *= 1 if listed.count.dtype.kind == "u" else 2  # counts shared out to channels: two shares may meet in one
     rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (len(registration) * (warp.columns[1] - warp.columns[0]) * 24)))
 
     def filler(top: int, bottom: int, view: Array) -> float:
@@ -102,7 +102,7 @@ def dense(series: Series, registration: Registration, warp: Warp, window: tuple[
 def dense_plan(
     series: Series, registration: Registration, warp: Warp, window: tuple[int, int], method: str
 ) -> tuple[int, float]:
-    """Rows summed at a time, and the bound of the sums that the first frame lets expect (`exact.filler`)."""
+    """Rows summed at a time, and a guess of the largest sum by the first frame, for `exact.filler`."""
     step = max(1, 2 * BAND_BYTES // ((warp.columns[1] - warp.columns[0]) * (window[1] - window[0]) * 8))
     first = exact.peak(np.asarray(series.data[0]).reshape((*registration.shape, -1)))
     spread = exact.spreads(registration.displacement, warp.upsampling, method)

@@ -66,7 +66,7 @@ def by_pixel(frames: Iterable[Events], channels: tuple[int, int]) -> Listed:
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Concatenate and let go of the parts."""
+    """Concatenate the parts, and free them."""
     whole = np.concatenate(parts)
     parts.clear()
     return whole

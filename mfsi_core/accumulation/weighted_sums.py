@@ -96,7 +96,7 @@ def sum_spectrum(series: Series) -> Floats:
 
 def _add(frame: Events | Array, weights: Floats, total: Floats, square: Floats, spectrum: Floats | None) -> None:
     """Add one frame's weighted counts and their variances."""
-    used = np.flatnonzero(weights.any(axis=1))  # what is not finite in another channel spoils nothing
+    used = np.flatnonzero(weights.any(axis=1))  # so that NaN in a channel without weight does not spoil the sum
     if not isinstance(frame, Events):
         cube = np.asarray(frame, np.float64)
         part = cube[..., used]

@@ -40,10 +40,10 @@ from .mapper import Mapper
 from .mapping import chosen, job_of, save
 from .session_folder import write_json
 
-GROWN = 1.25  # times more frames, after which all of them are mapped anew
-REST = 2.0  # times as long as that took, it is not done again
-PUBLISHED = 0.2  # s between pictures
-LOOK = 1.0  # s after which the journal is looked at though nothing was told
+GROWN = 1.25  # the maps are made anew when there are so many times more frames,
+REST = 2.0  # but not before so many times as long as the last maps took
+PUBLISHED = 0.2  # s between writes of status and images
+LOOK = 1.0  # s after which the journal is looked at even if the recorder announced no frame
 NICE = 5
 
 
@@ -94,7 +94,7 @@ class Analysis:
         return True
 
     def _note(self, number: int) -> None:
-        """Write down what one frame shows, and what goes up or down with the dose."""
+        """Write a frame's line of the history, and add its values to the trends against the dose."""
         seen = self.following.frames[number]
         self.doses, self.silent = self.doses + (seen.dose or 0.0), self.silent + (seen.dose is None)
         line: dict[str, Any] = {
@@ -203,7 +203,8 @@ def main(arguments: list[str]) -> int:
     news, ended = threading.Event(), threading.Event()
 
     def listen() -> None:
-        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as told:  # a buffer's lock aborts the exit
+        # Unbuffered: Python aborts at its exit where a thread still holds the lock of standard input's buffer.
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as told:
             while told.readline():
                 news.set()
         ended.set()

@@ -11,7 +11,7 @@ from lbj.events import Events
 
 from ..instruments.protocol import Frame
 
-LOOKED_AT = 2**22  # bytes of a signal, every so-manieth row where it has more
+LOOKED_AT = 2**22  # bytes of a signal that enter the digest; of a larger one, evenly spaced rows
 
 
 class Order:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-CLEAR = 4.0  # standard errors of a slope
-LEAST = 0.03  # of the first value, by which it must have changed
-FEWEST = 8  # frames
+CLEAR = 4.0  # standard errors from which a slope is reported,
+LEAST = 0.03  # if the value has changed by this share of the first one,
+FEWEST = 8  # over so many frames at least
 
 
 class Trend:
@@ -20,7 +20,7 @@ class Trend:
     def add(self, dose: float, value: float) -> None:
         """Add a frame's value, after which the specimen had received `dose`, e/Å² or frames."""
         self._first = self._first or (dose, value)
-        x, y = dose - self._first[0], value - self._first[1]  # sums of small numbers lose nothing
+        x, y = dose - self._first[0], value - self._first[1]  # differences, so that sums of squares lose no digits
         self.n += 1
         self.x, self.y, self.xx, self.xy, self.yy = (
             self.x + x, self.y + y, self.xx + x * x, self.xy + x * y, self.yy + y * y,

@@ -74,6 +74,6 @@ class Guarded:
 
     def close(self) -> None:
         """Close the instrument, unless it hangs, and end the thread."""
-        with contextlib.suppress(Exception):  # there is nobody left whom it would help
+        with contextlib.suppress(Exception):  # the instrument is given up either way
             self.call("close", time_out=10.0)
         self._calls.put(None)

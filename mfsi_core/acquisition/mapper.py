@@ -34,7 +34,7 @@ class Mapper:
         try:
             if self._process is None or self._process.poll() is not None:
                 self.close()
-                self._answers = queue.SimpleQueue()  # what the one before may still say is of no use
+                self._answers = queue.SimpleQueue()  # a late answer of the process before is not wanted
                 self._process = subprocess.Popen(  # noqa: S603
                     [sys.executable, "-m", "mfsi_core.acquisition.mapping", *self._arguments],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,

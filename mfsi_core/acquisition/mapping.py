@@ -31,7 +31,7 @@ from ..series.axis import centres
 from ..series.selection import reference_image
 from .session_folder import write_bytes
 
-SAMPLE = 12  # frames of which the rows are registered, to tell the error
+SAMPLE = 12  # last frames whose rows are registered, to estimate the error
 NICE = 5
 
 Job = dict[str, Any]
@@ -68,7 +68,7 @@ def carry_out(job: Job, journal: lbj.Journal, folder: Path, choice: Choice) -> d
 
 
 def _following(job: Job, journal: lbj.Journal, choice: Choice) -> Following:
-    """What the analysis had found of each frame."""
+    """Rebuild what the analysis found of each frame, from a job."""
     running = RunningRegistration(
         to_field=None if choice.reference_signal is None else choice.reference_signal.to_field
     )
@@ -84,7 +84,7 @@ def _following(job: Job, journal: lbj.Journal, choice: Choice) -> Following:
 
 
 def _rows(journal: lbj.Journal, following: Following) -> dict[str, float]:
-    """Error of the last frames with their rows registered, and how far rows lie off whole frames, px rms."""
+    """Predicted error of the last frames once their rows are registered, and rms of the rows' jitter, px."""
     reference_signal = following.choice.reference_signal
     last = [n for n, frame in enumerate(following.frames) if not frame.reason][-SAMPLE:]
     if reference_signal is None or len(last) < 2 or len({following.frames[n].region for n in last}) > 1:
@@ -103,7 +103,7 @@ def _rows(journal: lbj.Journal, following: Following) -> dict[str, float]:
 
 
 def save(folder: Path, name: str, image: Any) -> None:
-    """Write a picture at once."""
+    """Write a picture as ``.npy``, replacing the one before in one step."""
     data = io.BytesIO()
     np.save(data, np.asarray(image, np.float32))
     write_bytes(folder / f"{name}.npy", data.getvalue())

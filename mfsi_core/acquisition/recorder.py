@@ -27,7 +27,7 @@ from .settings import Settings
 
 PLACED = {"corner", "field"}  # controls that say where the region lies
 EVERY = 0.2  # s between writes of the state while frames come
-READY = 30.0  # s for which an instrument may take to be asked what it can do
+READY = 30.0  # s that an instrument may take to state its abilities
 
 
 class Recorder:
@@ -85,7 +85,8 @@ class Recorder:
         self.begins_region = False  # whether a new region is begun with the next frame
         self.series: Series | None = None  # the present one, or the last
         self._thread: threading.Thread | None = None
-        self._rests = threading.Event()  # before 3.13, a thread whose join Ctrl-C interrupts says that it has ended
+        # An event, since before Python 3.13 a thread whose `join` was interrupted by Ctrl-C counts as ended.
+        self._rests = threading.Event()
         self._rests.set()
         self.host, self._written = Host(), 0.0
         self._take_up(before)

@@ -17,7 +17,7 @@ from .region import Region
 from .settings import Settings
 from .stopping import LIMITS, Progress, reached
 
-REPEATS = 5  # times that an instrument may hand out a frame again, one after the other
+REPEATS = 5  # times in a row that an instrument may deliver the same frame again
 
 
 class Host:

@@ -112,7 +112,7 @@ class Settings:
             if value is not None:
                 self._set(name, quantity(_number(value, name), kind, name, zero=name in MAY_BE_ZERO))
         for name, attribute in (("current", "beam_current"), ("dwell", "dwell_time")):
-            if wrong := implausible(attribute, getattr(self, name)):  # which no frame could keep
+            if wrong := implausible(attribute, getattr(self, name)):  # most likely a wrong unit
                 raise UsageError(f"{name}: {wrong}")
         for name in ("corner", "field"):
             self._set(name, _lengths(getattr(self, name), name))

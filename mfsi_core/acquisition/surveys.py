@@ -25,7 +25,7 @@ def check_within(settings: Settings, survey: Picture) -> None:
     """
     low, begin = np.asarray(settings.corner), np.asarray(survey.corner)
     high, end = low + np.asarray(settings.field), begin + np.array(np.shape(survey.image)) * survey.pixel
-    room = survey.pixel / 2 + settings.pixel  # of what is drawn, and of rounding
+    room = survey.pixel / 2 + settings.pixel  # a region is drawn to half a pixel of the survey, and rounded up
     if (low < begin - room).any() or (high > end + room).any():
         raise UsageError(
             f"the region would lie from {_nm(low)} to {_nm(high)} nm (y, x), and the survey shows {_nm(begin)} to "

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from lbj import LbjError, StorageError, UsageError
 
-PATIENCE = 60.0  # s without any worker
+PATIENCE = 60.0  # s without any worker, after which a result is given up
 CONNECT = 10.0  # s
 LOOK = 5.0  # s between looks at the workers
 

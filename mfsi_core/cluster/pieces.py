@@ -18,9 +18,9 @@ from ..series.selection import View
 from ..series.series import Series, as_series
 from .client import Workers
 
-EACH = 1  # pieces and bands for every worker
+EACH = 1  # pieces of the series, and bands of the output, for every worker
 
-FEW = 4  # frames that travel together
+FEW = 4  # frames that a worker decodes and sends at a time
 
 
 @dataclass(frozen=True)

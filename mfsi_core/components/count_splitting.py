@@ -17,10 +17,10 @@ from lbj.events import Events
 Counts = NDArray[np.int64]
 
 BLOCKS = (8, 3, 1)  # px, edges of the squares whose counts are taken together to find components
-CANDIDATES = 12  # of each size of square
+CANDIDATES = 12  # components sought with each size of square
 LEAST_Z = 4.5  # 36 candidates of noise pass it once in 8,000 sums
 BINS = 256
-BAND = 4096  # pixels of an array looked at together
+BAND = 4096  # pixels of an array worked on at a time
 
 
 class Halves:
@@ -58,7 +58,7 @@ class Halves:
     def z_scores(self) -> Floats:
         """Significance of the components: see `z_scores`."""
         for half in self.parts:
-            half.sum_duplicates()  # in one order, however the sum was made
+            half.sum_duplicates()  # sorts the entries, so that the result does not depend on the order of the frames
         return z_scores(self.parts[0], self.parts[1], self._shape)
 
 
@@ -142,7 +142,7 @@ def _components(counts: Any) -> tuple[Floats, Floats]:
     """Leading differences between spectra: weights of the pixels (P, K) and of the channels (C, K)."""
     pixel, channel = (np.asarray(counts.sum(axis=axis), float) for axis in (1, 0))
     by_pixel, by_channel = (np.sqrt(total + total.mean()) for total in (pixel, channel))
-    p, q = pixel / by_pixel, channel / by_channel / pixel.sum()  # p q' is expected where all spectra are alike
+    p, q = pixel / by_pixel, channel / by_channel / pixel.sum()  # p q' is the expectation if all spectra are alike
 
     def weighted() -> Iterator[tuple[slice, Any]]:
         for rows, band in _bands(counts):

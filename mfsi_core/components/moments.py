@@ -11,7 +11,7 @@ from numba import njit
 from lbj import UsageError
 from lbj.array_types import Floats
 
-DENSE = 6  # one voxel in so many filled, from which on a dense product is quicker
+DENSE = 6  # a dense product is quicker where more than one voxel in so many is filled
 
 
 class Moments:

@@ -25,7 +25,7 @@ Starts = NDArray[np.int64]
 COARSEST, COARSEST_EV = 64, 32.0  # channels, eV
 BEFORE, MARGIN, WHITE_LINES, TAIL = 30.0, 5.0, 15.0, 50.0  # eV, from an edge's energy
 BEFORE_WIDTH, FINE_WIDTH, TAIL_WIDTH = 8.0, 0.5, 4.0  # eV, widest bins there
-OVERHEAD = 0.5  # bits per point that a coding spends above the entropy of noise
+OVERHEAD = 0.5  # bits per bin that coding takes beyond the entropy of the noise, for the estimated ratio
 
 
 @dataclass(frozen=True, eq=False)

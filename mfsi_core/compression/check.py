@@ -162,7 +162,7 @@ def components(cube: NDArray, mean: Floats, noise: Noise) -> Patterns | None:
 
 
 def _selected(spectra: Floats, variance: Floats, size: int, noise: Noise) -> Floats:
-    """Variance of the components' spectra, raised where the choice of the pattern followed the noise."""
+    """Variance of the components' spectra, raised for the noise that the components themselves were fitted to."""
     starts = np.arange(0, spectra.shape[1], size)
     sums, known = np.add.reduceat(spectra, starts, axis=1), np.add.reduceat(variance, starts, axis=1)
     if sums.shape[1] < 8:

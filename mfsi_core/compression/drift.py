@@ -17,8 +17,8 @@ from ..eels.noise import Noise
 LARGEST = 0.25  # channels
 BEFORE, AFTER = 12.0, 20.0  # eV, of the windows about the edges
 LEAST_CHANNELS = 12
-RANGE = math.sqrt(12.0)  # range of a uniform distribution over its standard deviation
-TILES = 8  # along each side
+RANGE = math.sqrt(12.0)  # ratio of the range of a uniform distribution to its standard deviation
+TILES = 8  # regions along each side of the field
 NOISE_KNOWN = 0.3  # relative error of the noise model
 FALSE_ALARMS = 1e-3  # chance that noise passes for a drift, for each kind of group
 

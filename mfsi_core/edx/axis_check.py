@@ -20,17 +20,17 @@ from .likelihood import AXIS
 from .peaks import find_peaks
 from .unassigned import ELEMENT
 
-LEAST_COUNTS = 300  # above the strobe, by which an axis can be checked
+LEAST_COUNTS = 300  # above the zero strobe, that are needed to check an axis
 LEAST_CHANNELS = 16
-LEAST_ERRORS = (4.0, 5e-4)  # of offset (eV) and gain of an axis that was checked
-FAR = 15.0  # eV at a line, from which the axis is moved before the fine fit
-OFF, OFF_BESIDE = 0.07, 0.2  # full widths at a line, by which an axis is off; where peaks of others stand beside
-CERTAIN = 3.0  # standard errors
-ZERO_OFF = 30.0  # eV, of the zero peak where no element is known
-GUESSED = 3  # elements, guessed by peaks, that judge an axis
-CONSISTENT = 4.0  # eV, of their lines against one another, and of a line against the axis
+LEAST_ERRORS = (4.0, 5e-4)  # least errors of offset (eV) and gain that a check leaves to the fits after it
+FAR = 15.0  # eV at a line; where the search finds more, the axis is moved before the fine fit
+OFF, OFF_BESIDE = 0.07, 0.2  # full widths at a line from which an axis is corrected; the second beside unnamed peaks
+CERTAIN = 3.0  # standard errors from which a deviation is believed
+ZERO_OFF = 30.0  # eV of the zero peak from which it alone corrects the axis, where no element is known
+GUESSED = 3  # elements guessed from peaks that are needed to judge an axis where none is named
+CONSISTENT = 4.0  # eV within which their lines must agree, and within which a line stands where it should
 UNNAMED = "No element is named, and the peaks do not tell whether the energy axis is right: name the elements."
-COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: there whether named or not
+COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: allowed for whether named or not
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +190,7 @@ def _judged(
     found: Found,
     zero: ZeroPeak | None,
 ) -> AxisCheck:
-    """Fine fit from where the search ended, and the verdict."""
+    """Fit the spectrum from where the search ended, and judge whether the axis is off and whether that is certain."""
     fit = _fitted(spectrum, (axis - start[0]) / start[1], elements, beam_energy, detector)
     offset = start[0] + start[1] * fit.detector.offset
     gain = start[1] * fit.detector.gain
@@ -277,7 +277,7 @@ def _of_peaks(
 
 
 def _told(offset: float, gain: float, covariance: Floats) -> str:
-    """Figures in words."""
+    """Describe offset and gain with their errors in a sentence."""
     errors = np.sqrt(np.diag(covariance))
     return (
         f"The energy axis is off: a line of energy E stands at offset + gain × E, offset {offset:+.1f} ± "

@@ -14,21 +14,21 @@ from ..series.axis import STROBE
 from .detector import FWHM, Detector, efficiency, respond
 from .families import Family
 
-REACH = 200.0  # eV, of offsets
-STRETCH = 0.02  # of gains
-STEPS = ((25.0, 4e-3), (6.0, 1e-3), (1.5, 2.5e-4))  # eV and gain, of a grid and of those around its maxima
-USUAL = (60.0, 6e-3)  # standard deviations of what is expected beforehand
-BIN = 20.0  # eV
-LEAST_WEIGHT = 0.02  # of a line in its family
+REACH = 200.0  # eV, largest offset tried
+STRETCH = 0.02  # largest deviation of the gain from 1 tried
+STEPS = ((25.0, 4e-3), (6.0, 1e-3), (1.5, 2.5e-4))  # steps of offset (eV) and gain: a grid, then finer ones
+USUAL = (60.0, 6e-3)  # standard deviations of the prior of offset (eV) and gain
+BIN = 20.0  # eV, to which channels are summed for the search
+LEAST_WEIGHT = 0.02  # share of its family from which a line is used
 ZERO_REACH = 250.0  # eV, within which the zero peak is looked for
 ZERO_NEAR = 75.0  # eV, within which whatever stands there is the zero peak, for no line lies so low
 ZERO_SHARE = 0.7  # of all counts; nothing but a zero peak holds so many
 ZERO_ERROR, ZERO_LIMIT = 15.0, 30.0  # eV, of the zero peak as a mark of the offset, and the farthest it may be off
-SHARE = 0.01  # of what the lines explain, that a line must hold to bear witness
+SHARE = 0.01  # of the chi-square explained that a line must hold to count as a witness of the axis
 APART = 2.0  # full widths between witnesses
-BETTER = 1.3  # times as much must an axis explain as one that is likelier beforehand, to be believed
-CLOSE = 0.97  # of what the best axis explains; another one that explains as much may be right as well
-OTHER = 0.5  # standard deviations of a line, by which another axis puts a witness elsewhere
+BETTER = 1.3  # times as much as a likelier axis (by the prior) another one must explain to be preferred
+CLOSE = 0.97  # of what the best axis explains: another one that reaches it may be right as well
+OTHER = 0.5  # standard deviations of a line by which two axes must differ at a witness to count as different
 
 
 class ZeroPeak(NamedTuple):

@@ -15,10 +15,10 @@ from ..tables.lines import MN_KA
 
 FWHM = 2 * math.sqrt(2 * math.log(2))  # of a Gaussian, in standard deviations
 LEAST_WIDTH = 25.0  # eV, full width
-SILICON, DEAD_LAYER = 0.045, 0.1e-4  # cm; a drift detector without window
+SILICON, DEAD_LAYER = 0.045, 0.1e-4  # cm, thickness of a silicon drift detector without window, and of its dead layer
 SILICON_DENSITY = 2.33  # g/cm3
 SHORTEST_TAIL = 0.4  # in standard deviations
-SLOPES = (0, 0, 1, 1, 1, 2, 2, 3, 4)  # line, position, sigma, tail or length: what each column of slopes takes
+SLOPES = (0, 0, 1, 1, 1, 2, 2, 3, 4)  # derivative in each column: by the line itself, position, sigma, tail, length
 
 
 @dataclass(frozen=True)

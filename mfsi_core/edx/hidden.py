@@ -16,9 +16,9 @@ from .families import Family
 from .unassigned import ELEMENT, SIGNIFICANT
 
 LIGHT = ("C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl")  # seen by their K lines alone
-WITHIN = 0.5  # full widths from a line, nearer than which another does not show in the shape of a peak
+WITHIN = 0.5  # full widths between two lines below which one does not show in the shape of the other's peak
 STRONG = 0.05  # share of its family, from which a line hides another
-EXCESS = 1.3  # of the strength that a line should have beside the alpha lines, from which it may hold another
+EXCESS = 1.3  # times the strength that a side line should have, from which it may hide another line
 
 
 def hidden(known: Calibration, elements: Collection[str], seen: Collection[float] = ()) -> list[str]:

@@ -9,7 +9,7 @@ from numba import njit
 
 from lbj.array_types import Floats
 
-SMOOTH = 1.0  # photon, added to every estimate: few counts, taken as their own error, make it too small
+SMOOTH = 1.0  # photon, added to every estimate before its noise is computed, which few counts make too small
 
 
 @dataclass(frozen=True, eq=False)

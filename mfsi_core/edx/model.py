@@ -12,7 +12,7 @@ from lbj.array_types import Floats
 
 from .calibration import Calibration
 
-NODES = (400.0, 2000.0, 10000.0)  # eV; between them the background of a chip may tilt against the mean
+NODES = (400.0, 2000.0, 10000.0)  # eV, at which a chip's background may differ from the mean one; linear between
 LOSS = 3e-5  # share of a column's information that one bin may lose
 
 

@@ -18,16 +18,16 @@ from .detector import efficiency
 
 LEAST_SIGNIFICANCE = 8.0  # standard deviations above the local background
 TOLERANCE = 0.25  # full widths from a peak to the line that explains it; 1.5 channels at least
-BESIDE = 60.0  # eV from a strong line of an element that is named, within which a peak is always its own,
-WITHIN = 0.6  # and full widths
+BESIDE = 60.0  # eV from a strong line of a named element within which a peak is taken for that line,
+WITHIN = 0.6  # if it is also within so many full widths
 STRONG = 0.2  # share of its family, from which a line is strong
 SLACK = {"K": 2.0, "L": 3.0, "M": 4.0}  # by how much a line may exceed the table's share of its family
 MINOR = 0.03  # share from which a line explains a peak where the main line of its family cannot be seen
 SILICON, SILICON_EDGE = 1740.0, 1839.0  # eV; the energy that escapes from a detector, and from where on
-K_YIELD, K_SHARE = 0.05, 0.92  # fluorescence yield of silicon's K shell, and its share of the absorption
+K_YIELD, K_SHARE = 0.05, 0.92  # of silicon's K shell: fluorescence yield, and share of the absorption
 ESCAPES = 3.0  # by how much an escape peak may exceed the part that is expected
 PILE_UP = 0.05  # of all counts at most fall together with another
-LACKING = 0.3  # of the counts that a side line of a candidate should have, below which it is none
+LACKING = 0.3  # share of the counts that a candidate's side line should have, below which it is ruled out
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def find_peaks(
 
 
 class _Seen:
-    """Counts within one width of the detector around every channel, less those of windows beside."""
+    """Net counts of a peak at every channel: within one width of the detector, less windows beside it."""
 
     def __init__(self, counts: NDArray[Any], energy: Floats, resolution: float, beam_energy: float | None) -> None:
         self.counts, self.energy, self.beam = counts, energy, beam_energy

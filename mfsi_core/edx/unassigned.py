@@ -16,9 +16,9 @@ SIGNIFICANT = 8.0  # standard deviations
 STANDS_OUT = 0.1  # share of the counts at the peak by which it exceeds both sides
 LEAST_COUNTS = 1e-3  # share of all counts
 APART = 0.8  # full widths from every known line
-BESIDE = 60.0  # eV from the strong lines of an element that is named, within which a peak is always its own
+BESIDE = 60.0  # eV from a strong line of a named element within which a peak is taken for that line
 STRONG = 0.2  # share of its family, from which a line is strong
-NO_EXCUSE = 0.5  # share of a peak's counts below which a known line cannot have caused it by being misplaced
+NO_EXCUSE = 0.5  # a misplaced known line explains a peak only if it has this share of the peak's counts
 
 
 def peak_family(energy: float) -> Family:

@@ -11,8 +11,8 @@ from lbj.array_types import Floats
 from ..series.axis import centres
 from .noise import Noise, measure_noise
 
-LOST = 5.0  # standard deviations of a pixel's or channel's chi-square from which the components miss something
-MUCH = 1.3  # and the rms change, in units of the noise, that it must reach
+LOST = 5.0  # standard deviations of a pixel's or channel's chi-square from which signal was lost,
+MUCH = 1.3  # where the rms change also reaches this, in units of the noise
 NAMED = 8
 
 

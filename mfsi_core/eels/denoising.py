@@ -133,7 +133,7 @@ def denoise(cube: Any, components: int, *, median: bool = False) -> Floats:
 
 
 def _cleaned(frames: Any, order: Sequence[int], index: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Frame without outliers, judged by those before and after it in `order`; and where they were."""
+    """Frame with outliers replaced, judged by the frames before and after it in `order`; and where they were."""
     at = order.index(index)
     beside = [order[i] for i in (at - 1, at + 1) if 0 <= i < len(order)]
     return remove_outliers(frames[index], SIGMAS, lambda: (frames[i] for i in beside))

@@ -12,7 +12,7 @@ from lbj.array_types import Floats
 ROUNDS = 40
 LARGEST_STEP = 1.0  # change of ln(mu) in one round, in any channel
 SMALLEST_STEP = 1e-7
-LEAST_NOISE = 1e-6  # relative to the mean; noise-free data take it
+LEAST_NOISE = 1e-6  # standard deviation relative to the mean, assumed where data have no noise
 
 
 class Fit(NamedTuple):

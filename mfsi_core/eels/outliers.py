@@ -21,15 +21,15 @@ SAMPLE = 4096  # pixels by which channels are judged,
 TRIMMED = 0.1  # less this share of the brightest and of the darkest in each channel
 EVERYWHERE = 0.75  # share of the pixels in which a bad channel is off to the same side
 BAD = 0.3  # share of a channel's counts by which it is off in the mean of all pixels
-ALONE = 0.1  # share of that by which the channels beside a bad one may be off
-TWINS = 2  # neighbouring channels that may be bad together
-DARK = 0.05  # share of the highest channel; where half the spectrum is darker, that is a zero-loss peak
+ALONE = 0.1  # share of a bad channel's deviation by which the channels beside it may be off
+TWINS = 2  # most neighbouring channels that may be bad together
+DARK = 0.05  # share of the highest channel; if half the spectrum is darker, that channel is a zero-loss peak
 NARROW = 1.3  # second difference at the top of an excess, and
 ABRUPT = 0.8  # at its foot, in units of its height, from which no detector can have seen a line so sharp
-MOVED = 16  # channels within which a neighbour's peak may lie
-ALIKE = 0.4  # of a voxel's excess, which makes a neighbour's peak like it
-REACH = 2  # pixels around that are looked at,
-WITNESSES = 2  # and how many of them must show such a peak
+MOVED = 16  # channels within which a peak in a neighbouring pixel counts as the same peak
+ALIKE = 0.4  # share of a voxel's excess that a neighbour's peak must have to confirm it
+REACH = 2  # distance of the neighbouring pixels that are looked at, px,
+WITNESSES = 2  # and how many of them must show such a peak, for it to be no spike
 
 
 def remove_outliers(

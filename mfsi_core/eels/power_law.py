@@ -167,7 +167,7 @@ def _variance(fit: Fit, usable: NDArray[np.bool_], before: Floats, below: Floats
 def _noise(
     counts: Floats, basis: Floats, slope: float, share: Floats, start: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Gain and read variance for which the residuals are as large as they are; None where there are too few."""
+    """Estimate gain and read variance from the residuals; None where there are too few."""
     squares, levels = [], []
     for first in range(0, len(counts), BLOCK):
         part = slice(first, first + BLOCK)
@@ -186,7 +186,7 @@ def _noise(
 
 
 def _two_levels(square: Floats, level: Floats) -> tuple[float, float]:
-    """Least squares of squared residuals on (mean, 1), both coefficients positive, the second only where it is seen."""
+    """Fit squared residuals by gain * mean + read, neither negative, the second only where it is significant."""
     classes = np.array_split(np.argsort(level[:, 0]), min(CLASSES, len(level)))
     scatter = [float(square[part][square[part] <= np.quantile(square[part], 0.999)].mean()) for part in classes]
     known = [(level[part].mean(axis=0) / value) for part, value in zip(classes, scatter, strict=True) if value > 0]
@@ -205,7 +205,7 @@ def _two_levels(square: Floats, level: Floats) -> tuple[float, float]:
 
 
 def _positive(design: Floats, target: Floats) -> tuple[Floats, Floats, float]:
-    """Least squares with two coefficients from 0 on, with the first alone, and by how much the squares differ."""
+    """Non-negative least squares with both coefficients and with the first alone, and what the second one gains."""
     gram, moment = design.T @ design, design.T @ target
     single = moment / np.maximum(np.diag(gram), 1e-300)
     choices = [np.array([single[0], 0.0]), np.array([0.0, single[1]])]

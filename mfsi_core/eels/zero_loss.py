@@ -25,8 +25,8 @@ BLOCK = 4096
 FARTHEST = 5.0  # eV, from the axis to 0 eV; peaks on axes that begin later are no zero loss
 WIDEST = 4.0  # eV, of a zero-loss peak at half its height; plasmons are wider
 WIDEST_CHANNELS = 4  # of coarse axes
-RELATIVE = 2.5  # widths of the narrower quarter of the peaks; a peak wider than that is another
-ASTRAY = 5.0  # eV from where the axis puts it, from which a zero-loss peak is doubted
+RELATIVE = 2.5  # times the width of the narrower quarter of the peaks; a wider peak is no zero loss
+ASTRAY = 5.0  # eV from 0 eV on the axis, beyond which a zero-loss peak is doubted
 FLANK = 2  # channels of a saturated peak that must be left to fit on either side
 CUT = 0.05  # share of the peak's height by which the start of the axis may exceed what lies between
 

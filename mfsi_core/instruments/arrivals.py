@@ -47,11 +47,11 @@ class Arrivals:
         self._taken: dict[str, Stamp | None] = dict.fromkeys(taken)
         self._files: dict[str, File] = {}
         self._roles: set[str] = set()
-        self._strange: dict[str, set[Number]] = {}  # numbers by roles that the first frame did not have
+        self._strange: dict[str, set[Number]] = {}  # by name pattern that the first frame lacked: numbers it came with
         self._last: Number = None  # number of the last frame
-        self._numbers: list[float] = []  # taken
-        self._waiting: tuple[Number, float] | None = None  # for which number something is missing, and since when
-        self.changed = 0.0  # when files came, changed or went last, s
+        self._numbers: list[float] = []  # numbers of the frames taken
+        self._waiting: tuple[Number, float] | None = None  # number of a frame that is incomplete, and since when
+        self.changed = 0.0  # when a file last appeared, changed or vanished, s
         self._notes: list[str] = []
         self._left: set[str] = set()
         self._suffixes = set(readable()) - {*COMPANIONS, *PREVIEWS, *UNFINISHED}
@@ -117,7 +117,7 @@ class Arrivals:
             self.tell(f"{name}: not taken: {why}")
 
     def _first(self, frames: dict[Number, list[File]], whole: dict[Number, list[File]], now: float) -> list[File]:
-        """Files of the first frame; with them it is settled which files make one."""
+        """Files of the first frame; their name patterns are those that every frame must have."""
         number = next(iter(frames))
         if number not in whole or any(now - file.since < 2 * self._settle for file in whole[number]):
             return []
@@ -125,9 +125,9 @@ class Arrivals:
         return self._chosen(number, whole[number])
 
     def _more_belongs(self, whole: dict[Number, list[File]]) -> bool:
-        """Whether files that the first frame lacked are found to belong to every frame, which then is taken again.
+        """Whether a name pattern that the first frame lacked belongs to every frame; the frames are then taken again.
 
-        So they are where they came late for the only frame that was taken, or came with two.
+        It does where its file came late for the only frame taken so far, or came with two frames.
         """
         for number, files in whole.items():
             for role in {_role(file.path) for file in files} - self._roles:
@@ -163,7 +163,7 @@ class Arrivals:
         return [file for file in files if file not in extra]
 
     def _numbered(self) -> dict[Number, list[File]]:
-        """Files not taken, by number; the numbers are told with the help of all files."""
+        """Files not taken yet, by number; which digits of a name are the number is judged on all files."""
         frames: dict[Number, list[File]] = {}
         for numbers in self._groups():
             for number, path in numbers.items():
@@ -178,7 +178,7 @@ class Arrivals:
         return bool(self._gap(number))
 
     def _gap(self, number: Number) -> int:
-        """How many numbers lie between the last frame and this one, by the usual step."""
+        """How many frames are missing between the last one and this number, by the usual step of numbers."""
         if self._last is None or number is None or number <= self._last:
             return 0
         steps = [b - a for a, b in zip(self._numbers, self._numbers[1:], strict=False) if b > a]

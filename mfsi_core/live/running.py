@@ -14,13 +14,13 @@ from ..geometry.registration import Registration
 from ..registration.register import LEAST_SEEN, prepared
 from ..registration.rigid.align import align_near
 
-FEW = 0.5  # frames that must have seen a pixel for the mean to be known there
-UNLIKE = 3  # frames, one after the other, that show something else than the mean, after which it is begun anew
-RECENT = 12  # frames that tell where the next one is expected,
-FEWEST = 4  # of which so many tell a drift
-JUMP, UNUSUAL = 2.0, 8.0  # px, and times what frames usually lie off, by which one lies elsewhere than expected
+FEW = 0.5  # frames (with interpolation, shares of frames) that must have seen a pixel of the mean
+UNLIKE = 3  # frames in a row unlike the mean after which the mean is begun anew
+RECENT = 12  # last frames from which the drift is estimated, which says where the next one is expected
+FEWEST = 4  # frames that are needed for that; fewer: where the last one was
+JUMP, UNUSUAL = 2.0, 8.0  # a frame counts as jumped if it lies off by more px, and more times the usual deviation
 NAMED = 5  # frames that a note names
-AWAY = 0.25  # of a frame's rows or columns that the mean may lie off before it is laid anew
+AWAY = 0.25  # share of a frame by which the drift may leave the mean's grid before the grid is moved along
 
 
 class Mean:

@@ -21,8 +21,8 @@ from ..series.selection import reference_image
 from .options import Choice
 from .running import RunningRegistration
 
-FULL_SCALE = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # of the converters of image detectors
-SATURATED = 1e-3  # share of the pixels at full scale
+FULL_SCALE = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 15, 16))  # largest values of AD converters
+SATURATED = 1e-3  # share of pixels at such a value from which a frame is flagged as saturated
 
 
 class Seen(NamedTuple):

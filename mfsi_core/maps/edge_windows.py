@@ -11,12 +11,12 @@ from ..tables.edges import Edge, edges_of
 
 MAJOR = ("K", "L3", "M5", "N5", "N7", "O5", "M3")  # edges to map by, those of a kind by energy
 SOFT = 100.0  # eV; edges below, on the tail of the plasmons, only where there is no other
-BEHIND = 40.0  # eV of the window behind an edge
-LEAST_BEHIND = 10.0  # eV
-BEFORE = 0.10  # of the edge's energy, length of the fit window
-SHORTEST = 15.0  # eV of the fit window, where there is room
-LEAST_BEFORE = 10.0  # eV
-STRUCTURE = 25.0  # eV behind the edge before, where no power law is fitted
+BEHIND = 40.0  # eV, length of the window behind an edge
+LEAST_BEHIND = 10.0  # eV, its least length; an edge that leaves less is not mapped
+BEFORE = 0.10  # length of the fit window as a share of the edge's energy
+SHORTEST = 15.0  # eV, length of the fit window at least where there is room,
+LEAST_BEFORE = 10.0  # eV, and where there is not; an edge that leaves less is not mapped
+STRUCTURE = 25.0  # eV of fine structure behind the edge before, in which no power law is fitted
 ROUNDING = 2.0  # eV by which an edge may begin before its energy
 
 

@@ -27,16 +27,16 @@ from .map import Map
 from .windows import line_window
 
 LEAST_CHANNELS = 16
-SHADOW = 0.1  # of the counts of other lines within a line's width; a line weaker than that stands in their shadow
-BLEND = 3.0  # by how much others may raise the variance of a line before it counts as told from them by shape alone
-ABSENT = 3.0  # standard errors of all counts of a line
-FAINT = 0.1  # of the significance of another family of the element; where no beam energy is known, that one is mapped
+SHADOW = 0.1  # share of the counts of another line within a line's width below which it is flagged as overshadowed
+BLEND = 3.0  # factor by which overlapping families raise a line's variance, above which it is flagged as a blend
+ABSENT = 3.0  # standard errors below which a line's total counts are flagged as noise
+FAINT = 0.1  # a family this much less significant than another of its element is not mapped if no beam energy is known
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
-STRONGEST = 3  # lines whose sums are looked for
-MISPLACED = 10.0  # eV from where they should stand, from which lines may be another element's
-UNSURE = 2.0  # eV, by which an energy axis is easily off,
-SWAYED = 0.1  # and the share of a line's counts that this may change
+STRONGEST = 3  # lines whose sum peaks are looked for
+MISPLACED = 10.0  # eV from its place in the table, beyond which a line is flagged as maybe another element's
+UNSURE = 2.0  # eV by which an energy axis is easily off; flagged where that changes a line's counts
+SWAYED = 0.1  # by more than this share
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ from ..edx.peaks import find_peaks
 from ..series.axis import STROBE, Window, centres
 from ..tables.lines import fwhm, lines_of, symbols
 
-LEAST_WEIGHT = 0.02  # share of its family from which a line disturbs
-STRONG = 0.05  # share from which a line disturbs beyond its own place,
+LEAST_WEIGHT = 0.02  # share of its family from which a line is reported
+STRONG = 0.05  # share from which it is also reported where only its flank reaches into a window,
 REACH = 0.6  # in full widths to either side, which hold 85 % of its counts
 
 Place = tuple[str, str, float]  # element, what to call it, energy

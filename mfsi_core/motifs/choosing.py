@@ -11,8 +11,8 @@ from lbj.array_types import Floats
 
 from .lattice import Lattice, grown
 
-LEVELS = 4.0  # standard deviations that part two levels of scores
-EQUAL = 0.01  # of the score, within which two transforms are as good
+LEVELS = 4.0  # standard deviations between two levels of scores that count as different
+EQUAL = 0.01  # difference of scores within which two transforms count as equally good
 
 
 def on_lattice(
@@ -70,7 +70,7 @@ def joined(
     places: Floats, score: Floats, seed: int, chosen: NDArray[np.bool_], lattice: Lattice | None, least: float,
     apart: float,
 ) -> NDArray[np.bool_]:  # fmt: skip
-    """Places that a seed apart from all repeats brings with it: those of its own grain."""
+    """Places that the lattice reaches from a further seed, far from all repeats so far, such as in another grain."""
     out = grown(places, seed, lattice) if lattice else np.zeros(len(places), bool)
     out[seed] = True
     out &= (score >= least) & ~chosen

@@ -12,8 +12,8 @@ from ..drawing import BLUE, INK, ORANGE, limits_of, new_figure, picture, png
 from ..series.axis import Pixel
 from .finding import Motifs
 
-EDGE = 4.6  # inches, of the mean image's longer side
-SMALL = 2.6  # and of the average's
+EDGE = 4.6  # inches, longer side of the mean image beside an average,
+SMALL = 2.6  # of the average,
 WHOLE = 7.0  # and of the mean image on its own
 LEFT, TOP = 0.55, 0.75  # inches beside and above the mean image
 COLOURS = (ORANGE, BLUE, "#2f8f5b", "#8f3f97", "#b3273c", "#17878f", "#7a6a1f", "#555555")

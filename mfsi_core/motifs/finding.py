@@ -18,9 +18,9 @@ from .lattice import Lattice, find_lattice
 from .scores import Scores
 from .symmetry import transforms_of
 
-NOISE = 1.5  # standard deviation of the score of noise, times the root of the motif's pixels (neighbours correlate)
-LEAST_SCORE = 2.0  # standard deviations of noise, where the lattice says that there is a repeat
-ALONE = 5.0  # the same, where nothing says so
+NOISE = 1.5  # standard deviation of the score of noise is this over the root of the motif's number of pixels
+LEAST_SCORE = 2.0  # least score in standard deviations of noise, where the lattice predicts a repeat,
+ALONE = 5.0  # and where there is no lattice
 SHARE = 0.5  # of the repeats' median score, that a repeat must reach
 APART = 0.75  # of the shortest cell edge, within which two repeats exclude each other
 

@@ -13,17 +13,17 @@ from lbj.array_types import Floats
 
 from .correlate import Smooth, summits
 
-LEAST_OVERLAP = 0.3  # of the image, for a translation to be looked at
-LEAST_LIKENESS = 0.1  # of an image to its translated self
-NOISE = 5.0  # standard deviations that a translation must stand out of chance
-BESIDE = 0.4  # of the likeness one pixel away, that a translation must reach
-LOBE = 3  # px around no translation, within which neighbours correlate
-STRONG = 0.75  # of the greatest likeness: translations from which the cell is made
-SHORTEST = 2.5  # px
+LEAST_OVERLAP = 0.3  # share of the image that must overlap for a translation to be considered
+LEAST_LIKENESS = 0.1  # autocorrelation from which a translation is considered
+NOISE = 5.0  # standard deviations of chance that its autocorrelation must exceed
+BESIDE = 0.4  # share of the autocorrelation at one pixel that it must reach
+LOBE = 3  # px around zero translation that are left out, since neighbouring pixels correlate
+STRONG = 0.75  # share of the greatest autocorrelation from which translations make the first cell
+SHORTEST = 2.5  # px, shortest edge of a cell
 SIGNIFICANT = 5.0  # standard errors between a lattice and its sublattice
 LEAST_STEP = 0.003  # the difference in likeness that also is needed
-KEPT = 0.5  # of the greatest likeness, that the nearest translations of a lattice keep
-ON = 0.6  # of all strong translations, that belong to the lattice
+KEPT = 0.5  # share of the greatest autocorrelation that a lattice's shortest translations must have
+ON = 0.6  # share of the strong translations that must belong to the lattice
 CELLS = 3.7  # longest translation tested, in cell edges
 SUPERCELLS = tuple(
     np.array(rows)

@@ -12,7 +12,7 @@ from lbj.array_types import Floats
 from .correlate import RIM, Smooth, correlation
 from .symmetry import turned
 
-OVER = 0.25  # px that a repeat may reach over the border
+OVER = 0.25  # px by which a repeat may reach beyond the image
 
 
 class Scores:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lbj import UsageError
 from lbj.array_types import Floats
 
-FLAT = 0.5  # of the motif's height and width, that weighs 1
+FLAT = 0.5  # inner share of the motif's height and width whose pixels have weight 1
 GROUPS = ("1", "2", "3", "4", "6", "m", "2mm", "3m", "4mm", "6mm")
 
 

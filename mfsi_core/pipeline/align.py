@@ -28,7 +28,7 @@ from ..series.scanned import left_out, scanned_of
 from ..series.selection import View, image_signal, reference_images, spectra_signal
 
 LEAST_ENERGY = 1000.0  # eV, of a beam
-MANY = 12  # frames that a note names
+MANY = 12  # most frames that a note lists
 
 
 def register_journal(

@@ -20,7 +20,7 @@ REQUIRED = COLUMNS[:5]
 BASES = {"cliff-lorimer": ("wt", "at"), "zeta": ("wt",), "cross-section": ("at",)}
 HEADER = ",".join(COLUMNS)
 SEPARATORS = (",", ";", "\t", "|")
-SEEN, UNSEEN = 100.0, 0.02  # photons of a family that shows, and the share of them below which another does not
+SEEN, UNSEEN = 100.0, 0.02  # photons from which a family shows; another with less than this share of them does not
 SHELL = re.compile(r"((?P<element>[A-Za-z]{1,2})[_ ])?(?P<shell>[KLM])([ _-]?(a|α|alpha)(1|2|1,2|12)?)?", re.IGNORECASE)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lbj.array_types import Floats
 
 ROUNDS = 100
-ENOUGH = 1e-8  # log-likelihood still to be gained
+ENOUGH = 1e-8  # expected gain of log-likelihood at which the fit has converged
 VANISHING = 1e-9  # expected counts of a bin that holds some; a step that leads there is too long
 LEAST = 5.0  # expected counts of a group of bins that enters the deviance
 MISFIT, CHANCE = 1.5, 5.0  # a deviance per degree of freedom above the first, and so many sigma above 1, is no noise

@@ -24,10 +24,10 @@ from .chips import Chips
 from .factors import Factor
 from .methods import Composition
 
-NEAR = 25.0  # eV, of an unassigned peak to the line that may explain it
+NEAR = 25.0  # eV between an unassigned peak and a line that may explain it
 FEW = 20.0  # counts below which an intensity is flagged
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
-MISPLACED = 10.0  # eV, of a family's lines from where they should stand
+MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from lbj.frame import Frame, Recording
 from .axis import even_axis, width
 from .moving import move
 
-WHOLE = 1e-7  # a move this near to a whole number of channels is one
+WHOLE = 1e-7  # channels; a shift this near to a whole number is taken for it
 
 
 class Shifts:

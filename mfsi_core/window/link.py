@@ -31,7 +31,7 @@ class Link:
 
     def __init__(self, folder: Path, instrument: str, options: dict[str, Any]) -> None:
         self._what = (folder, instrument, options)
-        self._mine = threading.local()  # a connection answers one call at a time, and a survey takes a while
+        self._mine = threading.local()  # one connection a thread, so that a long call (a survey) blocks no other
         self._starting = threading.Lock()
         self._remote()
 
