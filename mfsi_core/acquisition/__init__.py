@@ -14,6 +14,7 @@ region.py          the journal of one region of interest, begun or continued, wi
 series.py          the loop that records frame after frame, from *acquire* until a limit is reached
 session_folder.py  numbered sub-folders, one a region, and the files beside them
 settings.py        the controls of an acquisition (field, pixel, dwell, current, …), checked before anything is exposed
+sizes.py           how large the journal of a series will be, by its frames or by what signals hold
 state.py           what the recorder shows (times, doses, progress, disk space), as JSON; see `docs/acquisition.md`
 stopping.py        when a series ends: frames, dose, time, signal-to-noise, predicted error or components
 surveys.py         the last survey image, kept in the session's folder, and whether a region lies on it

@@ -56,7 +56,7 @@ class Analysis:
             to_field=None if choice.reference_signal is None else choice.reference_signal.to_field
         )
         self.following = Following(journal, choice, self.running)
-        self.mapped, self._mapping, self._rest_until, self._begun = 0, 0, 0.0, 0.0
+        self.mapped, self._mapping, self._rest_until = 0, 0, 0.0
         self.found: dict[str, Any] = {}
         self.failures: list[str] = []
         self.trends: dict[str, Trend] = {}
@@ -143,12 +143,11 @@ class Analysis:
         there = len(self.following.frames)
         due = there > self.mapped and (quiet or there >= GROWN * self.mapped)
         if due and not self.mapper.busy and (quiet or time.monotonic() >= self._rest_until):
-            self._mapping, self._begun = there, time.monotonic()
+            self._mapping = there
             self.mapper.start(job_of(self.following.frames, self.running))
 
     def _take_maps(self, answer: dict[str, Any]) -> None:
-        now = time.monotonic()
-        self.mapped, self._rest_until = self._mapping, now + REST * (now - self._begun)
+        self.mapped, self._rest_until = self._mapping, time.monotonic() + REST * answer.get("seconds", 0.0)
         if "error" in answer:
             self.failures.append(answer["error"])
             return

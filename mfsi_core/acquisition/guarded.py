@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lbj import LbjError
+
 from ..instruments.protocol import Instrument
 
 
-class NoAnswerError(Exception):
+class NoAnswerError(LbjError):
     """The instrument did not answer in time, or still has not."""
 
 

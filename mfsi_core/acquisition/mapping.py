@@ -1,7 +1,8 @@
 """Mapping: the process that makes maps, components and signal-to-noise ratios of all frames so far.
 
 ``python -m mfsi_core.acquisition.mapping JOURNAL FOLDER WANTED`` reads a job, a line of JSON, from its standard input
-and answers with one on its standard output, until there are no more. The maps it writes into the folder.
+and answers with one on its standard output, in how many ``seconds`` too, until there are no more. The maps it writes
+into the folder. It runs at the priority of the analysis, which starts it, below that of the recorder.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import contextlib
 import io
 import json
 import math
-import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,6 @@ from ..series.selection import reference_image
 from .session_folder import write_bytes
 
 SAMPLE = 12  # last frames whose rows are registered, to estimate the error
-NICE = 5
 
 Job = dict[str, Any]
 
@@ -120,16 +120,15 @@ def chosen(journal: lbj.Journal, wanted: dict[str, Any]) -> Choice:
 def main(arguments: list[str]) -> int:
     """Do jobs until there are no more."""
     path, folder, wanted = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
-    if hasattr(os, "nice"):
-        os.nice(NICE)
     with lbj.open(path) as journal, contextlib.suppress(BrokenPipeError):
         choice = chosen(journal, wanted)
         for line in sys.stdin:
+            begun = time.monotonic()
             try:
                 answer = carry_out(json.loads(line), journal, folder, choice)
             except Exception as error:  # noqa: BLE001 told
                 answer = {"error": f"Mapping failed: {type(error).__name__}: {error}."}
-            print(json.dumps(answer), flush=True)
+            print(json.dumps({**answer, "seconds": time.monotonic() - begun}), flush=True)
     return 0
 
 

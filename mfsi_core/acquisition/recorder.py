@@ -141,7 +141,7 @@ class Recorder:
 
     def plan(self) -> dict[str, Any]:
         """Times, doses and sizes of the series as set, before anything is exposed; see `state.costs`."""
-        return state.costs(self._settings, self.abilities)
+        return state.costs(self._settings, self.abilities, self.region)
 
     def survey(self) -> Picture:
         """Take a survey image, on which the region is drawn, and keep it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import lbj
 from lbj import LbjError, Signal, StorageError, UsageError
 
 from ..instruments.protocol import Frame, Picture
+from ..planning.size import FILE_BYTES
 from ..series.axis import pixel_size
 from ..series.dose import dose
 from . import session_folder
@@ -115,6 +117,15 @@ class Region:
 
     def __len__(self) -> int:
         return self.frames
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Bytes that a pixel of a frame takes in the journal, all signals together; 0 before the first frame."""
+        pixels = self.frames * math.prod(self.signals[0].shape[:2])
+        try:
+            return max(self.path.stat().st_size - FILE_BYTES, 0) / pixels if pixels else 0.0
+        except OSError:
+            return 0.0
 
     def append(self, frame: Frame, settings: Settings | None, shift: float, asked: float) -> int:
         """Store a frame; it is durable on return.

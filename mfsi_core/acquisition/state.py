@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import shutil
 import time
 from dataclasses import asdict
@@ -23,15 +24,17 @@ from .log import Log
 from .region import Region
 from .series import Host, Series
 from .settings import Settings
+from .sizes import series_bytes
 
 VERSION = 1
+TAIL = 2**14  # bytes of a history that are looked at first: some dozen frames
 
 
-def costs(settings: Settings, abilities: Abilities) -> dict[str, Any]:
+def costs(settings: Settings, abilities: Abilities, region: Region | None) -> dict[str, Any]:
     """Return what a series costs, as `planning.Plan`, and when it ends; ``error`` in place of all where it cannot be.
 
     ``frames_by_dose`` and ``frames_by_time`` are how many the limits allow in all (None without), ``frames_expected``
-    the least of them and of those wanted.
+    the least of them and of those wanted, ``file_bytes`` as of `sizes.series_bytes`.
     """
     if not abilities.exposes:
         return {"error": "the exposure is set in the microscope's own program"}
@@ -44,8 +47,9 @@ def costs(settings: Settings, abilities: Abilities) -> dict[str, Any]:
     if settings.max_time is not None:
         by_time = math.ceil(settings.max_time / made.frame_time_with_overheads_s)
     limits = [count for count in (settings.frames, by_dose, by_time) if count is not None]
-    return {**asdict(made), "pixels": list(made.pixels), "field_nm": list(made.field_nm), "frames_by_dose": by_dose,
-            "frames_by_time": by_time, "frames_expected": min(limits)}  # fmt: skip
+    return {**asdict(made), "pixels": list(made.pixels), "field_nm": list(made.field_nm),
+            "file_bytes": series_bytes(settings, abilities, region),
+            "frames_by_dose": by_dose, "frames_by_time": by_time, "frames_expected": min(limits)}  # fmt: skip
 
 
 class Recording(Protocol):
@@ -154,21 +158,29 @@ def picture(folder: Path, name: str, region: int | None) -> NDArray[Any]:
 
 
 def history(folder: Path, region: int, since: int) -> list[dict[str, Any]]:
-    """Read what the analysis found frame by frame, from frame `since` on."""
+    """Read what the analysis found frame by frame, from frame `since` on; what was before is not read."""
     path = session_folder.region_folder(folder, region) / session_folder.LIVE / HISTORY
-    out = []
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            end, length = file.seek(0, os.SEEK_END), TAIL
+            while True:
+                begin = max(end - length, 0)
+                file.seek(begin)
+                lines = file.read(end - begin).splitlines()[1 if begin else 0 :]  # the first may be cut
+                found = [item for line in lines if (item := _history_line(line)) is not None]
+                if not begin or (found and found[0]["frame"] < since):
+                    return [item for item in found if item["frame"] >= since]
+                length *= 4
     except OSError:
         return []
-    for line in lines:
-        try:
-            item = json.loads(line)
-        except ValueError:
-            continue
-        if item["frame"] >= since:
-            out.append(item)
-    return out
+
+
+def _history_line(line: bytes) -> dict[str, Any] | None:
+    try:
+        item = json.loads(line)
+    except ValueError:  # torn
+        return None
+    return item if isinstance(item, dict) else None
 
 
 def _left(series: Series, settings: Settings, plan: dict[str, Any]) -> float | None:
@@ -193,6 +205,6 @@ def _disk(folder: Path, plan: dict[str, Any], region: Region | None) -> dict[str
     if free is not None and region is not None and len(region):
         with contextlib.suppress(OSError):
             frames = int(free / max(region.path.stat().st_size / len(region), 1))
-    elif free is not None and "error" not in plan:
+    elif free is not None and plan.get("file_bytes"):
         frames = int(free / max(plan["file_bytes"] / plan["frames"], 1))
     return {"free_bytes": free, "frames_left": frames}

@@ -144,8 +144,9 @@ class Host:
 
     def _close(self) -> Answer:
         if self.recorder is not None:
-            recorder, self.recorder = self.recorder, None
+            recorder = self.recorder
             recorder.close()
+            self.recorder = None  # not before, or those who ask meanwhile end the service
             return {"frames": recorder.frames}
         session, self._session = self._current, None
         session.close()

@@ -83,9 +83,11 @@ class Service:
                 line = connection.recv_bytes()
                 self._asked = time.monotonic()
                 answer = self.host.answer(line)
-                connection.send_bytes(answer.encode())
-                if self.host.recorder is None:
-                    self._ended.set()
+                try:
+                    connection.send_bytes(answer.encode())
+                finally:
+                    if self.host.recorder is None:
+                        self._ended.set()
 
 
 class Remote:

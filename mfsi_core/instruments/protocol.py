@@ -28,6 +28,9 @@ class Abilities:
         Names of the signals that it can record; empty where only a frame tells.
     usual : list of str
         Those that it records where none are named.
+    holds : dict of str to (str, int)
+        By signal: its kind and channels (1 of an image), by which the journal's size is estimated before the first
+        frame; without, it is told from the first frame on.
     survey : bool
         Takes pictures of the surroundings, on which a region is drawn.
     exposes : bool
@@ -42,6 +45,7 @@ class Abilities:
     title: str
     signals: list[str] = field(default_factory=list)
     usual: list[str] = field(default_factory=list)
+    holds: dict[str, tuple[str, int]] = field(default_factory=dict)
     survey: bool = False
     exposes: bool = True
     energy: bool = False

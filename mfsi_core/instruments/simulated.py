@@ -91,7 +91,8 @@ class Simulated:
 
     def abilities(self) -> Abilities:
         """As `Instrument.abilities`."""
-        return Abilities("Simulated microscope", [*USUAL, "EELS"], [*USUAL], survey=True, energy=True, blank=True)
+        holds = {"EDX": ("events", len(self._spectra[0])), "HAADF": ("image", 1), "EELS": ("spectra", EELS_CHANNELS)}
+        return Abilities("Simulated microscope", [*holds], [*USUAL], holds, survey=True, energy=True, blank=True)
 
     def survey(self) -> Picture:
         """As `Instrument.survey`; what dose it takes is neglected."""

@@ -9,11 +9,11 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from lbj import LbjError
-
+from ..acquisition.log import said
 from ..acquisition.session_folder import read_json
 from ..host.calls import REQUESTS
 from ..viewer.files import files_below
@@ -42,12 +42,9 @@ class WindowServer(PageServer):
     """
 
     def __init__(self, call: Call, folder: Path) -> None:
-        before = read_json(folder / WHERE) or {}
-        port, token = before.get("port"), before.get("token")
-        known = isinstance(port, int) and 0 < port < 1 << 16 and isinstance(token, str) and len(token) > 16
         self.call, self.closed = call, False
         try:
-            super().__init__(None, port if known else 0, token if known else None, _Handler)  # type: ignore[arg-type]
+            super().__init__(None, *_kept(folder), _Handler)
         except OSError:
             super().__init__(None, 0, None, _Handler)
         self.files |= files_below(Path(__file__).parent / "static")
@@ -97,19 +94,29 @@ class _Handler(PageHandler):
             return {"ok": False, "message": "this is no call of the recorder that a page may make"}
         try:
             return {"ok": True, **self.server.call(do, **request)}
-        except (LbjError, TypeError) as error:
-            return {"ok": False, "message": str(error)}
+        except Exception as error:  # noqa: BLE001 whatever an instrument raised
+            return {"ok": False, "message": said(error)}
 
 
 def served(folder: Path) -> str | None:
     """Address under which a server shows the window of a session already; None where none does."""
-    where = read_json(folder / WHERE) or {}
-    address = f"http://127.0.0.1:{where.get('port')}/{where.get('token')}/{PAGE}"
+    port, token = _kept(folder)
+    if token is None:
+        return None
+    address = f"http://127.0.0.1:{port}/{token}/{PAGE}"
     try:
         with urllib.request.urlopen(address, timeout=ANSWERS) as answer:
             return address if answer.status == HTTPStatus.OK else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return None
+
+
+def _kept(folder: Path) -> tuple[int, str | None]:
+    """Port and token of an earlier server of the session; 0 and None where none is known."""
+    where = read_json(folder / WHERE) or {}
+    port, token = where.get("port"), where.get("token")
+    known = isinstance(port, int) and 0 < port < 1 << 16 and isinstance(token, str) and len(token) > 16
+    return (port, token) if known else (0, None)
 
 
 def window(call: Call, folder: Path) -> AbstractContextManager[WindowServer]:

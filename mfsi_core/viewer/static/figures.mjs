@@ -24,7 +24,7 @@ const FIGURES = [
   ["Dose rate of an exposure", (made) => `${dose(made.dose_rate)}/s`],
   ["Dose rate of the series", (made) => `${dose(made.series_dose_rate)}/s`],
   ["  beam on during overheads", (made) => `${dose(made.series_dose_rate_with_overheads)}/s`],
-  ["Journal, estimate", (made) => bytes(made.file_bytes)],
+  ["Journal, estimate", (made) => (made.file_bytes === null ? "not known before the first frame" : bytes(made.file_bytes))],
 ];
 
 /** Fills a table with the figures of a plan; with none of them where it is null. */

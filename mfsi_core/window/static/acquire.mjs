@@ -14,6 +14,8 @@ const BUSY = ["surveying", "recording", "stopping"];
 const [SOON, LATER] = [400, 1000]; // ms between questions while something happens, and at rest
 const MOST_EVENTS = 400; // shown
 const QUIET = ["frame", "settings"]; // kinds of events that the page shows otherwise
+const BEGINS = ["region", "extended"];
+const MOST_TROUBLES = 3; // warnings of a series above all; all of them are in the list
 
 const controls = new Controls($("controls"), async (settings) => {
   const { plan } = await call("change", { settings });
@@ -25,6 +27,7 @@ const progress = new Progress({ image: $("image"), plots: $("plots"), drift: $("
 let state = null;
 let shown = { survey: null, sequence: null };
 let seen = 0; // number of the last event that is listed
+let troubles = []; // warnings since the series began
 let latest = 0; // of the last one that was seen before this page was opened, or the server was lost; else 0
 
 function showPlan(plan) {
@@ -103,14 +106,28 @@ function show() {
   $("region").textContent = extends_ ? `Region ${state.region.number}: ${number(state.region.frames)} frame${state.region.frames === 1 ? "" : "s"}` : `The next is region ${state.next_region}`;
   $("acquire").textContent = extends_ ? "Acquire again" : "Acquire";
   showPlan(state.plan);
+  showEnd(busy);
   showPace();
-  const warnings = [state.analysis.fault, ...(state.analysis.status.failures ?? []), ...(state.analysis.status.damage_notes ?? []), ...(state.analysis.status.notes ?? [])].filter(Boolean);
+  const more = troubles.length > MOST_TROUBLES ? [`${troubles.length - MOST_TROUBLES} more warnings are listed under What happened`] : [];
+  const warnings = [...troubles.slice(-MOST_TROUBLES), ...more, state.analysis.fault, ...(state.analysis.status.failures ?? []), ...(state.analysis.status.damage_notes ?? []), ...(state.analysis.status.notes ?? [])].filter(Boolean);
   $("warnings").hidden = !warnings.length;
   const key = warnings.join("\n");
   if ($("warnings").dataset.shown !== key) {
     $("warnings").dataset.shown = key;
     $("warnings").replaceChildren(element("ul", {}, ...warnings.map((textContent) => element("li", { textContent }))));
   }
+}
+
+/** What a series that failed, or whose instrument changed, leaves, and how it goes on. */
+function showEnd(busy) {
+  const { outcome, region } = state;
+  const changed = outcome?.reason === "changed";
+  $("ended").hidden = busy || !(outcome?.failed || changed);
+  if ($("ended").hidden) return;
+  const kept = region ? ` Region ${region.number} holds ${number(region.frames)} frame${region.frames === 1 ? "" : "s"}, all whole` : "";
+  const next = changed ? "New region, then Acquire, takes up what comes now" : region ? "Acquire again goes on with it" : "Acquire tries again";
+  const text = `The series ${changed ? "ended" : "failed"}: ${outcome.text}.${kept}${kept ? "; " : " "}${next}.`;
+  if ($("ended").textContent !== text) $("ended").textContent = text;
 }
 
 function showPace() {
@@ -120,7 +137,7 @@ function showPace() {
   const parts = [];
   if (recording) parts.push(`${number(series.frames)} of ${number(settings.frames)} frames`);
   if (recording && series.seconds_left !== null) parts.push(`${time(Math.round(series.seconds_left))} left`);
-  if (!recording && state.outcome) parts.push(state.outcome.text);
+  if (!recording && state.outcome && $("ended").hidden) parts.push(state.outcome.text);
   if (region?.dose) parts.push(`${number(region.dose, 3)} e/Å²`);
   if (disk.free_bytes !== null) parts.push(`disk ${bytes(disk.free_bytes)} free${disk.frames_left === null ? "" : `, ${number(disk.frames_left)} frames`}`);
   if (analysis.running && analysis.behind > 1) parts.push(`analysis ${number(analysis.behind)} frames behind`);
@@ -132,6 +149,8 @@ function showEvents(events) {
   const below = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
   for (const { sequence, time: when, kind, level, text } of events) {
     seen = Math.max(seen, sequence);
+    if (BEGINS.includes(kind)) troubles = [];
+    if (level === "warning" && kind !== "analysis" && !troubles.includes(text)) troubles.push(text);
     if (QUIET.includes(kind)) continue;
     const item = element("li", {}, element("time", { dateTime: when, textContent: new Date(when).toLocaleTimeString() }), element("span", { textContent: text }));
     item.dataset.level = level;
@@ -160,16 +179,16 @@ function look() {
 async function once() {
   try {
     ({ state } = await call("state"));
-    if (seen > state.sequence) [seen, latest] = [0, 0]; // another session
+    if (seen > state.sequence) [seen, latest, troubles] = [0, 0, []]; // another session
     if (!seen) latest = memory.get();
     $("lost").hidden = true;
-    show();
     if (state.sequence !== shown.sequence) {
       const { events } = await call("events", { since: seen });
       showEvents(events);
       memory.set(seen);
       shown.sequence = state.sequence;
     }
+    show();
     latest = 0; // what comes from now on is seen as it happens
     await showSurvey();
     await progress.show(state);

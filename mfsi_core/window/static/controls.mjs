@@ -121,7 +121,7 @@ export class Controls {
   /** The signals, each with whether it is recorded and how it is stored. */
   showSignals(host, { signals: names, usual }, settings) {
     const key = JSON.stringify([names, settings.signals, settings.compression]);
-    const chosen = settings.signals.length ? settings.signals : usual;
+    const chosen = [settings.signals, usual, names].find((some) => some.length) ?? [];
     if (host.dataset.shown === key || host.contains(document.activeElement)) return;
     host.dataset.shown = key;
     const rows = names.map((name) => {

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import threading
 import time
 
@@ -291,6 +292,9 @@ def test_a_mapping_process_that_is_killed_is_told_and_another_takes_its_place(fo
         mapper._process.kill()
         assert result() == {"error": "The process that makes the maps ended with -9."}
         mapper.start({**job, "frames": "nonsense"})
+        assert os.getpriority(os.PRIO_PROCESS, mapper._process.pid) == os.getpriority(
+            os.PRIO_PROCESS, 0
+        )  # the analysis'
         assert "Mapping failed" in result()["error"]
         mapper._process.kill()  # while it has nothing to do
         mapper._process.wait()

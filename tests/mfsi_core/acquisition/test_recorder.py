@@ -1,6 +1,7 @@
 """The recorder, with instruments that do what microscopes do: work, fail, hang, repeat, skip."""
 
 import errno
+import io
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 import lbj
 from lbj import Signal, UsageError
-from mfsi_core.acquisition import Recorder, Settings
+from mfsi_core.acquisition import Recorder, Settings, state
 from mfsi_core.acquisition.session_folder import read_json
 from mfsi_core.instruments import Abilities, Changed, Frame, Picture
 from mfsi_core.instruments.simulated import Simulated
@@ -565,3 +566,53 @@ def test_ctrl_c_while_one_waits_does_not_make_it_look_at_rest(tmp_path):
     finally:
         go_on.set()
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("line", [120, 40000])
+def test_the_history_is_read_from_its_end(tmp_path, monkeypatch, line):
+    """Each question reads no more of the file than the lines asked for and some dozens before them."""
+    lines = [json.dumps({"frame": n, "more": "x" * line}) for n in range(60_000 // line * 10 + 3)]
+    lines.insert(2, '{"frame": 1, "mo')  # torn
+    path = tmp_path / "region-001" / "live" / "history.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(lines) + "\n")
+    read = []
+
+    class Counting(io.FileIO):
+        def read(self, size=-1):
+            read.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr(type(path), "open", lambda path, mode: Counting(path, "rb"))
+    count = len(lines) - 1
+    for since in (0, 1, 3, count - 1, count, count + 5):
+        assert [item["frame"] for item in state.history(tmp_path, 1, since)] == list(range(since, count))
+    read.clear()
+    state.history(tmp_path, 1, count)
+    assert sum(read) <= max(2**14, 20 * line)
+    assert state.history(tmp_path, 2, 0) == []
+
+
+@pytest.mark.parametrize("signals", [["EDX", "HAADF"], ["EELS", "HAADF"], ["EELS"]])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_the_size_told_before_anything_is_exposed_is_that_of_the_journal(tmp_path, signals, compressed):
+    settings = Settings(
+        field="1.6nm", corner="3nm", pixel="0.1nm", frames=4, signals=signals,
+        compression=dict.fromkeys(signals, compressed),
+    )  # fmt: skip
+    with Recorder(tmp_path, Simulated(dead_time=0), settings, analysis=False) as one:
+        told = one.plan()["file_bytes"]
+        one.acquire()
+        again = one.plan()["file_bytes"]
+    size = (tmp_path / "region-001" / "series.lbj").stat().st_size
+    assert size / 1.5 < told < 1.5 * size
+    assert again == pytest.approx(size, rel=0.1)
+
+
+def test_the_size_of_signals_that_nothing_is_known_of_is_told_from_the_first_frame_on(tmp_path):
+    with recorder(tmp_path, Fake()) as one:
+        assert one.plan()["file_bytes"] is None
+        assert one.state()["disk"]["frames_left"] is None
+        one.acquire()
+        size = (tmp_path / "region-001" / "series.lbj").stat().st_size
+        assert one.plan()["file_bytes"] == pytest.approx(size, rel=0.3)

@@ -85,6 +85,7 @@ def test_an_analysis_that_hangs_or_dies_delays_and_costs_nothing(tmp_path):
         recorder.acquire(4)
         until(lambda: recorder.state()["analysis"]["status"].get("frames") == 4)
         process = recorder.follower.process
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
         process.send_signal(signal.SIGSTOP)
         assert recorder.acquire(100)["total"] == 104
         state = recorder.state()["analysis"]
