@@ -115,8 +115,9 @@ def _kept(folder: Path) -> tuple[int, str | None]:
     """Port and token of an earlier server of the session; 0 and None where none is known."""
     where = read_json(folder / WHERE) or {}
     port, token = where.get("port"), where.get("token")
-    known = isinstance(port, int) and 0 < port < 1 << 16 and isinstance(token, str) and len(token) > 16
-    return (port, token) if known else (0, None)
+    if isinstance(port, int) and 0 < port < 1 << 16 and isinstance(token, str) and len(token) > 16:
+        return port, token
+    return 0, None
 
 
 def window(call: Call, folder: Path) -> AbstractContextManager[WindowServer]:
