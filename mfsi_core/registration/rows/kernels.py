@@ -36,54 +36,71 @@ def _place(modes: Any, basis: Any, dy: Any, dx: Any) -> None:
             dx[x] += modes[k, 1] * basis[k, x]
 
 
-@njit(cache=True, nogil=True)
-def _run(begin: int, dy: Any, dx: Any, shape: tuple[int, int], corner: tuple[int, int]) -> Any:
-    """End of the run, the part of it that lies within the knots, its first knot, the floor of its displacement.
+@njit(cache=True, nogil=True, fastmath=True)
+def _part(d: Any, floor: Any, rest: Any) -> bool:
+    """Whole part and rest of a row's displacements; whether the whole parts are all one."""
+    other = ZERO
+    for x in range(d.size):
+        whole = SINGLE(np.int32(d[x]))
+        whole -= ONE if whole > d[x] else ZERO
+        floor[x], rest[x] = whole, d[x] - whole
+    for x in range(d.size):
+        other += abs(floor[x] - floor[0])
+    return bool(other == ZERO)
 
-    `corner`: knot of the row's first pixel were it not displaced.
+
+@njit(cache=True, nogil=True)
+def _run(
+    begin: int, oy: Any, ox: Any, one: bool, shape: tuple[int, int], corner: tuple[int, int]
+) -> tuple[int, int, int, int, int]:
+    """End of the run, the part of it that lies within the knots, its first knot.
+
+    `oy`, `ox`: whole parts of the displacements, which may all be `one`; `corner`: knot of the row's first pixel were it
+    not displaced.
     """
-    oy, ox = math.floor(dy[begin]), math.floor(dx[begin])
-    end = begin + 1
-    while end < dy.size and math.floor(dy[end]) == oy and math.floor(dx[end]) == ox:
+    end = oy.size if one else begin + 1
+    while end < oy.size and oy[end] == oy[begin] and ox[end] == ox[begin]:
         end += 1
-    top, left = corner[0] + int(oy) - 1, corner[1] + int(ox) - 1
+    top, left = corner[0] + int(oy[begin]) - 1, corner[1] + int(ox[begin]) - 1
     first, last = max(begin, -left), min(end, shape[1] - 3 - left)
     if top < 0 or top > shape[0] - 4 or last <= first:
-        return end, begin, begin, 0, 0, SINGLE(oy), SINGLE(ox)
-    return end, first, last, top, left + first, SINGLE(oy), SINGLE(ox)
+        return end, begin, begin, 0, 0
+    return end, first, last, top, left + first
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _splines(d: Any, floor: Any, at: Any) -> None:
+def _splines(rest: Any, at: Any) -> None:
     """Cubic B-spline at the four knots around each position: (4, n)."""
-    for x in range(d.size):
-        f = d[x] - floor
+    a0, a1, a2, a3 = at[0], at[1], at[2], at[3]
+    for x in range(rest.size):
+        f = rest[x]
         g = ONE - f
-        at[0, x] = g * g * g * SIXTH
-        at[1, x] = THIRD - f * f * (TWO - f) * HALF
-        at[2, x] = THIRD - g * g * (TWO - g) * HALF
-        at[3, x] = f * f * f * SIXTH
+        a0[x] = g * g * g * SIXTH
+        a1[x] = THIRD - f * f * (TWO - f) * HALF
+        a2[x] = THIRD - g * g * (TWO - g) * HALF
+        a3[x] = f * f * f * SIXTH
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _slopes(d: Any, floor: Any, at: Any) -> None:
-    for x in range(d.size):
-        f = d[x] - floor
+def _slopes(rest: Any, at: Any) -> None:
+    a0, a1, a2, a3 = at[0], at[1], at[2], at[3]
+    for x in range(rest.size):
+        f = rest[x]
         g = ONE - f
-        at[0, x] = -g * g * HALF
-        at[1, x] = f * (f + TWO * f - FOUR) * HALF
-        at[2, x] = -g * (g + TWO * g - FOUR) * HALF
-        at[3, x] = f * f * HALF
+        a0[x] = -g * g * HALF
+        a1[x] = f * (f + TWO * f - FOUR) * HALF
+        a2[x] = -g * (g + TWO * g - FOUR) * HALF
+        a3[x] = f * f * HALF
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _gather(knots: Any, top: int, left: int, across: Any, along: Any, out: Any) -> None:
+def _gather(knots: Any, top: int, left: int, across: Any, along: Any, first: int, out: Any) -> None:
     """Sum over the knots around each pixel of the run, weighted across rows and along them: (n,)."""
-    n = out.size
+    n, last = out.size, first + out.size
     k0, k1 = knots[top, left : left + n + 3], knots[top + 1, left : left + n + 3]
     k2, k3 = knots[top + 2, left : left + n + 3], knots[top + 3, left : left + n + 3]
-    a0, a1, a2, a3 = across[0, :n], across[1, :n], across[2, :n], across[3, :n]
-    b0, b1, b2, b3 = along[0, :n], along[1, :n], along[2, :n], along[3, :n]
+    a0, a1, a2, a3 = across[0, first:last], across[1, first:last], across[2, first:last], across[3, first:last]
+    b0, b1, b2, b3 = along[0, first:last], along[1, first:last], along[2, first:last], along[3, first:last]
     for x in range(n):
         r0 = b0[x] * k0[x] + b1[x] * k0[x + 1] + b2[x] * k0[x + 2] + b3[x] * k0[x + 3]
         r1 = b0[x] * k1[x] + b1[x] * k1[x + 1] + b2[x] * k1[x + 2] + b3[x] * k1[x + 3]
@@ -93,17 +110,25 @@ def _gather(knots: Any, top: int, left: int, across: Any, along: Any, out: Any) 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _scatter(value: Any, top: int, left: int, across: Any, along: Any, one: Any, out: Any) -> None:
+def _scatter(value: Any, top: int, left: int, across: Any, along: Any, first: int, one: Any, out: Any) -> None:
     """Transposed `_gather`."""
-    n = value.size
+    n, last = value.size, first + value.size
     for a in range(4):
-        row, weight = out[top + a, left : left + n + 3], across[a, :n]
+        row, weight = out[top + a, left : left + n + 3], across[a, first:last]
         for x in range(n):
             one[x] = weight[x] * value[x]
         for b in range(4):
-            part, with_b = row[b : b + n], along[b, :n]
+            part, with_b = row[b : b + n], along[b, first:last]
             for x in range(n):
                 part[x] += one[x] * with_b[x]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _product(a: Any, b: Any) -> Any:
+    total = ZERO
+    for x in range(a.size):
+        total += a[x] * b[x]
+    return total
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -115,7 +140,7 @@ def _background(bright: Any, basis: Any, offset: Any, back: Any) -> None:
                 back[x] += bright[k] * basis[k, x]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _trust(square: Any, variance: Any, slope: Any) -> Any:
     """Weight of a pixel by its squared residual: 1, but falls for outliers; noise that is skewed is allowed more."""
     least = OUTLIER * math.sqrt(variance) + SKEWED * slope
@@ -124,7 +149,7 @@ def _trust(square: Any, variance: Any, slope: Any) -> Any:
     return share * share
 
 
-@njit(cache=True, nogil=True, fastmath=FINITE)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
 def spread(
     knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
     weight: Any, rely: Any, out: Any,
@@ -136,34 +161,40 @@ def spread(
     """
     rows, columns = modes.shape[0], basis.shape[1]
     dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    oy, ox = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     across, along = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
     value, one, back = np.empty(columns, SINGLE), np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     for y in range(rows):
         _place(modes[y], basis, dy, dx)
+        whole = _part(dy, oy, dy) & _part(dx, ox, dx)
+        _splines(dy, across)
+        _splines(dx, along)
         if image.shape[0] > 0:
             _background(bright[y], basis, line[1], back)
         begin = 0
         while begin < columns:
-            begin, first, last, top, left, oy, ox = _run(begin, dy, dx, out.shape, (y + corner[0], corner[1]))
-            n = last - first
-            _splines(dy[first:last], oy, across)
-            _splines(dx[first:last], ox, along)
-            v = value[:n]
-            _gather(knots, top, left, across, along, v)
+            begin, first, last, top, left = _run(begin, oy, ox, whole, out.shape, (y + corner[0], corner[1]))
+            v = value[: last - first]
+            _gather(knots, top, left, across, along, first, v)
             if image.shape[0] > 0:
                 gain = line[0] * (ONE + bright[y, bright.shape[1] - 1])
-                seen, behind = image[y, first:last], back[first:last]
-                for x in range(n):
-                    model = gain * v[x] + behind[x]
-                    residual = seen[x] - model
-                    if math.isnan(residual):
-                        residual = ZERO
-                    expected = max(noise[0] + noise[1] * model, noise[2])
-                    v[x] = weight / line[0] * rely[y] * residual * _trust(residual * residual, expected, noise[1])
+                _residuals(v, image[y, first:last], back[first:last], gain, line, noise, weight, rely[y])
             else:
-                for x in range(n):
+                for x in range(v.size):
                     v[x] *= weight
-            _scatter(v, top, left, across, along, one, out)
+            _scatter(v, top, left, across, along, first, one, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
+def _residuals(value: Any, seen: Any, back: Any, gain: Any, line: Any, noise: Any, weight: Any, rely: Any) -> None:
+    """Turn the scene as sampled into weighted, trusted residuals."""
+    share, shot, steady, least = weight / line[0] * rely, noise[1], noise[0], noise[2]
+    for x in range(value.size):
+        model = gain * value[x] + back[x]
+        residual = seen[x] - model
+        residual = ZERO if math.isnan(residual) else residual
+        expected = max(steady + shot * model, least)
+        value[x] = share * residual * _trust(residual * residual, expected, shot)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -202,93 +233,108 @@ def look(
     """
     rows, columns = image.shape
     dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    oy, ox = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     across, along = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
     down, right = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
     back = np.empty(columns, SINGLE)
     value, sy, sx = np.empty(columns, SINGLE), np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     seen = np.empty((CHANNELS, columns), SINGLE)
+    wanted = sums.shape[0] > 0
     statistics[:] = 0
     for y in range(rows):
         _place(modes[y], basis, dy, dx)
+        whole = _part(dy, oy, dy) & _part(dx, ox, dx)
+        _splines(dy, across)
+        _splines(dx, along)
+        if wanted:
+            _slopes(dy, down)
+            _slopes(dx, right)
         _background(bright[y], basis, line[1], back)
         gain = line[0] * (ONE + bright[y, bright.shape[1] - 1])
         seen[:] = ZERO
         begin = 0
         while begin < columns:
-            begin, first, last, top, left, oy, ox = _run(begin, dy, dx, knots.shape, (y + corner[0], corner[1]))
+            begin, first, last, top, left = _run(begin, oy, ox, whole, knots.shape, (y + corner[0], corner[1]))
             n = last - first
-            _splines(dy[first:last], oy, across)
-            _splines(dx[first:last], ox, along)
-            _slopes(dy[first:last], oy, down)
-            _slopes(dx[first:last], ox, right)
-            _gather(knots, top, left, across, along, value[:n])
-            _gather(knots, top, left, down, along, sy[:n])
-            _gather(knots, top, left, across, right, sx[:n])
-            _compare(value[:n], sy[:n], sx[:n], image[y, first:last], back[first:last], gain, line, noise,
-                     rely[y], seen[:, first:last], statistics)  # fmt: skip
-        for c in range(CHANNELS if sums.shape[0] > 0 else 0):
-            for d in range(NEEDED[c]):
-                total = ZERO
-                for x in range(columns):
-                    total += seen[c, x] * basis[d, x]
-                sums[y, c, d] = total
+            _gather(knots, top, left, across, along, first, value[:n])
+            _compare(value[:n], image[y, first:last], back[first:last], gain, line, noise, rely[y], first, seen,
+                     statistics)  # fmt: skip
+            if wanted:
+                _gather(knots, top, left, down, along, first, sy[:n])
+                _gather(knots, top, left, across, right, first, sx[:n])
+                _multiply(sy[:n], sx[:n], gain, first, seen)
+        if wanted:
+            for c in range(CHANNELS):
+                for d in range(NEEDED[c]):
+                    sums[y, c, d] = _product(seen[c], basis[d])
 
 
-@njit(cache=True, nogil=True, fastmath=FINITE)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
 def _compare(
-    value: Any,
-    sy: Any,
-    sx: Any,
-    image: Any,
-    back: Any,
-    gain: Any,
-    line: Any,
-    noise: Any,
-    rely: Any,
-    seen: Any,
+    value: Any, image: Any, back: Any, gain: Any, line: Any, noise: Any, rely: Any, first: int, seen: Any,
     statistics: Any,
-) -> None:
+) -> None:  # fmt: skip
+    """Compare a run with the scene as sampled: fills channels 5, 8, 9, 10 and 13 to 16, adds to the statistics."""
+    steady, shot, least = noise[0], noise[1], noise[2]
+    run = slice(first, first + value.size)
+    weight, pulled, power, plain, wrong = seen[5, run], seen[8, run], seen[9, run], seen[10, run], seen[13, run]
+    trust, present, square = seen[14, run], seen[15, run], seen[16, run]
+    for x in range(value.size):
+        model = gain * value[x] + back[x]
+        expected = max(steady + shot * model, least)
+        residual = image[x] - model
+        there = ZERO if math.isnan(residual) else ONE
+        residual = ZERO if math.isnan(residual) else residual
+        share = rely * there * _trust(residual * residual, expected, shot)
+        weight[x], pulled[x] = share / expected, residual
+        trust[x], present[x], square[x] = share, there, residual * residual / expected
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = ZERO
     for x in range(value.size):
-        plain = gain * value[x]
-        model = plain + back[x]
-        expected = max(noise[0] + noise[1] * model, noise[2])
-        residual, present = image[x] - model, ONE
-        if math.isnan(residual):
-            residual, present = ZERO, ZERO
-        trust = rely * present * _trust(residual * residual, expected, noise[1])
-        weight = trust / expected
-        gy, gx = gain * sy[x], gain * sx[x]
-        wy, wx, wr = weight * gy, weight * gx, weight * residual
-        seen[0, x], seen[1, x], seen[2, x] = wy * gy, wy * gx, wx * gx
-        seen[3, x], seen[4, x] = wr * gy, wr * gx
-        seen[5, x], seen[6, x], seen[7, x], seen[8, x] = weight, wy, wx, wr
-        seen[9, x], seen[10, x] = weight * plain * plain, weight * plain
-        seen[11, x], seen[12, x], seen[13, x] = wy * plain, wx * plain, wr * plain
-        seen[14, x], seen[15, x] = trust, present
-        seen[16, x] = present * min(residual * residual / expected, OUTLIER * OUTLIER)
-        pure = residual + line[0] * value[x] + line[1]  # the image less what is fitted to its rows
-        s0 += weight
-        s1 += weight * value[x]
-        s2 += weight * value[x] * value[x]
-        s3 += weight * pure
-        s4 += weight * pure * value[x]
-        square = residual * residual * trust
-        s5 += trust
-        s6 += trust * model
-        s7 += trust * model * model
-        s8 += square
-        s9 += square * model
-    statistics[0] += s0
-    statistics[1] += s1
-    statistics[2] += s2
-    statistics[3] += s3
-    statistics[4] += s4
-    statistics[5] += s5
-    statistics[6] += s6
-    statistics[7] += s7
-    statistics[8] += s8
-    statistics[9] += s9
+        w, v, r, t = weight[x], value[x], pulled[x], trust[x]
+        model = gain * v + back[x]
+        pure = r + line[0] * v + line[1]  # the image less what is fitted to its rows
+        s0 += w
+        s1 += w * v
+        s2 += w * v * v
+        s3 += w * pure
+        s4 += w * pure * v
+        s5 += t
+        s6 += t * model
+        s7 += t * model * model
+        s8 += r * r * t
+        s9 += r * r * t * model
+    for k, one in enumerate((s0, s1, s2, s3, s4, s5, s6, s7, s8, s9)):
+        statistics[k] += one
+    for x in range(value.size):
+        v = gain * value[x]
+        plain[x] = weight[x] * v
+        power[x] = plain[x] * v
+    for x in range(value.size):
+        wrong[x] = plain[x] * pulled[x]
+    for x in range(value.size):
+        pulled[x] *= weight[x]
+        square[x] = present[x] * min(square[x], OUTLIER * OUTLIER)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
+def _multiply(sy: Any, sx: Any, gain: Any, first: int, seen: Any) -> None:
+    """Fill the channels that have slopes: 0 to 4, 6, 7, 11 and 12."""
+    run = slice(first, first + sy.size)
+    weight, pulled, plain, wy, wx = seen[5, run], seen[8, run], seen[10, run], seen[6, run], seen[7, run]
+    for a, product, slope, b in ((wy, seen[11, run], sy, seen[0, run]), (wx, seen[12, run], sx, seen[2, run])):
+        for x in range(slope.size):
+            g = gain * slope[x]
+            slope[x] = g
+            a[x] = weight[x] * g
+            b[x] = a[x] * g
+        for x in range(slope.size):
+            product[x] = plain[x] * slope[x]
+    both, down, right = seen[1, run], seen[3, run], seen[4, run]
+    for x in range(sy.size):
+        both[x] = wy[x] * sx[x]
+        down[x] = pulled[x] * sy[x]
+    for x in range(sx.size):
+        right[x] = pulled[x] * sx[x]
 
 
 def legendre(degrees: int, columns: int) -> Any:
