@@ -55,8 +55,8 @@ def _run(
 ) -> tuple[int, int, int, int, int]:
     """End of the run, the part of it that lies within the knots, its first knot.
 
-    `oy`, `ox`: whole parts of the displacements, which may all be `one`; `corner`: knot of the row's first pixel were it
-    not displaced.
+    `oy`, `ox`: whole parts of the displacements, `one`: whether they are all alike; `corner`: knot of the row's first
+    pixel were it not displaced.
     """
     end = oy.size if one else begin + 1
     while end < oy.size and oy[end] == oy[begin] and ox[end] == ox[begin]:
