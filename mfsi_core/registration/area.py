@@ -89,7 +89,8 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     images = _parts_left_out(images, found, bad, error[good])
     _flag(out, good, images, found, bad)
     out.error[good] = found.fitted.error
-    found.laid = Laid(images, found.fitted.modes)
+    if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
+        found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
     far = _warn_of_lattice(found.hops, found.place)
     shares = sight(found.laid)

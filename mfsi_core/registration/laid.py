@@ -110,7 +110,7 @@ def mean_of(laid: NDArray[Any]) -> Singles:
     return np.asarray(np.where(weight > SEEN, total / np.maximum(weight, SEEN), np.nan), np.float32)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def misfit(first: Any, second: Any) -> Any:
     """Squared difference of two images, gain and each row's offset fitted: (H, W); NaN where one is not seen."""
     rows, columns = first.shape

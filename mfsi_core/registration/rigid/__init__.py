@@ -5,4 +5,5 @@ consensus.py   one position per frame from the candidate shifts of all pairs (ro
 pairs.py       candidate shifts of two images, from the peaks of their cross-correlation
 refine.py      maximum-likelihood shift of every frame against the series' own mean
 row_scores.py  how well two images agree at a shift when every row may be a little off it (jitter)
+surfaces.py    cross-correlations of pairs of images on a grid, and the peaks of them
 """

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
@@ -16,6 +14,7 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import each
 from .row_scores import row_scores
+from .surfaces import crossed, crossed_white, normalise, peaks
 
 FEW = 40  # frames, up to which every pair is compared
 NEAR = 15  # frames; of more, all pairs not farther apart are, which decide which lattice period is meant
@@ -27,10 +26,7 @@ COARSEST, FINEST = 128, 512  # grid points per axis on which peaks are searched,
 FAINT = 1e-2  # share of the signal's power that may lie beyond what the grid holds
 LEAST_OVERLAP = 0.3  # of the windows, below which a shift is not considered
 AT_ONCE = 150_000  # grid points of the pairs that a thread compares at once
-NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
 PASSED, STOPPED = 0.32, 0.46  # cycles per grid point between which the images fade out: peaks lie between grid points
-TAPS = 8  # grid points to either side from which the height of a peak is interpolated
-TURNS = np.array([f(np.pi * np.arange(1 - TAPS, TAPS + 1) / TAPS) for f in (np.cos, np.sin)])
 FAINTEST = 1e-4  # of the strongest wave's power, to which all waves are whitened
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
 REACH = 2  # grid points that single rows may lie off, where two lattice peaks lie farther apart
@@ -173,43 +169,44 @@ def _correlated(
     rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
     root = np.sqrt(np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0]))
     spectra = np.empty((frames, *mask.shape), np.complex64)
-    mean, deviation = np.empty((2, frames, *grid), np.float32)
+    mean, scale = np.empty((2, frames, *grid), np.float32)
     profiles = np.empty((frames, grid[0]), np.float32)
     for n in range(frames):
         image = clean(n)
         spectra[n], profiles[n] = fft.rfft2(image * window), image.mean(axis=1)
         mean[n] = fft.irfft2(np.conj(spectra[n]) * mask, grid) / root
         power = fft.irfft2(np.conj(fft.rfft2(image**2 * window)) * mask, grid)
-        deviation[n] = np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
-    white = _whitened(profiles, spectra, tapers)
+        scale[n] = 1 / np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
+    white = _white(profiles, spectra, tapers)
     shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
     batch = max(1, AT_ONCE // (grid[0] * grid[1]))
+    inside, inverse = np.sign(rank), 1 / root
 
     def find(start: int) -> None:
         part = slice(start, start + batch)
-        surfaces = fft.irfft2(np.conj(spectra[first[part]]) * spectra[second[part]], grid)
-        _normalise(surfaces, first[part], second[part], mean, deviation)
-        _peaks(surfaces, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
-        surfaces = fft.irfft2(np.conj(white(first[part])) * white(second[part]), grid)
-        surfaces /= root
-        _peaks(surfaces, np.sign(rank), shift[part, CANDIDATES:], height[part, CANDIDATES:])
+        pairs = first[part], second[part]
+        found = fft.irfft2(crossed(spectra, *pairs), grid)
+        normalise(found, *pairs, mean, scale)
+        peaks(found, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
+        found = fft.irfft2(crossed_white(spectra, *white, *pairs), grid)
+        found *= inverse
+        peaks(found, inside, shift[part, CANDIDATES:], height[part, CANDIDATES:])
 
     each(find, range(0, first.size, batch))
     return shift, height
 
 
-def _whitened(profiles: Singles, spectra: Any, tapers: list[Singles]) -> Callable[[NDArray[np.int64]], Any]:
-    """Spectra of some images in which all waves are equally strong, so that a lattice does not drown what breaks it.
+def _white(profiles: Singles, spectra: Any, tapers: list[Singles]) -> tuple[Any, Any, Singles]:
+    """What makes all waves of cross spectra equally strong, so that a lattice does not drown what breaks it.
 
-    They are those of the tapered images, less their rows' means, which are the profiles (N, Y).
+    Arguments of `crossed_white`: the tapered images' rows' means, which are the profiles (N, Y), and weights.
     """
-    rows = fft.fft(profiles * tapers[0], axis=1)[:, :, None]
+    rows = fft.fft(profiles * tapers[0], axis=1)
     across, power = fft.rfft(tapers[1]), np.zeros(spectra.shape[1:])
     for spectrum, row in zip(spectra, rows, strict=True):
-        power += np.abs(spectrum - row * across) ** 2
+        power += np.abs(spectrum - row[:, None] * across) ** 2
     power = ndimage.uniform_filter(power / len(spectra), 3, mode="wrap")
-    weight = (1 / np.sqrt(power + FAINTEST * power.max() + 1e-30)).astype(np.float32)
-    return lambda chosen: (spectra[chosen] - rows[chosen] * across) * weight
+    return rows, across, (1 / (power + FAINTEST * power.max() + 1e-30)).astype(np.float32)
 
 
 class _Denoised:
@@ -296,134 +293,3 @@ def _resampled(spectrum: NDArray[Any], columns: int, grid: tuple[int, int]) -> N
     if low:
         out[-low:, :right] = spectrum[rows - low :, :right]
     return out
-
-
-@njit(cache=True, nogil=True)
-def _normalise(surfaces: Any, first: Any, second: Any, mean: Any, deviation: Any) -> None:
-    """Turn correlations into the coefficients of the overlapping parts, in place.
-
-    Mean and deviation are those of a frame as the first of a pair; as the second it is seen at the opposite shift.
-    """
-    count, rows, columns = surfaces.shape
-    for n in range(count):
-        i, j = first[n], second[n]
-        for y in range(rows):
-            opposite = (rows - y) % rows
-            for x in range(columns):
-                back = columns - x if x > 0 else 0
-                surfaces[n, y, x] = (surfaces[n, y, x] - mean[i, y, x] * mean[j, opposite, back]) / (
-                    deviation[i, y, x] * deviation[j, opposite, back]
-                )
-
-
-@njit(cache=True, nogil=True)
-def _vertex(a: float, b: float, c: float, d: float, e: float) -> float:
-    """Place of the maximum near the middle of the quartic through five equidistant points."""
-    c1 = (a - 8 * b + 8 * d - e) / 12
-    c2 = (-a + 16 * b - 30 * c + 16 * d - e) / 24
-    c3 = (-a + 2 * b - 2 * d + e) / 12
-    c4 = (a - 4 * b + 6 * c - 4 * d + e) / 24
-    t = 0.0
-    for _ in range(5):
-        slope = c1 + t * (2 * c2 + t * (3 * c3 + t * 4 * c4))
-        bend = 2 * c2 + t * (6 * c3 + t * 12 * c4)
-        if bend >= 0:
-            return 0.0
-        t = min(max(t - slope / bend, -0.75), 0.75)
-    return t
-
-
-@njit(cache=True, nogil=True)
-def _sinc(t: float, weight: Any) -> None:
-    """Weights of the grid points 1 - TAPS … TAPS for a position t from 0 to 1: a sinc under a squared cosine."""
-    total = 0.0
-    sine = math.sin(math.pi * t) / math.pi
-    cosine_t, sine_t = math.cos(math.pi * t / TAPS), math.sin(math.pi * t / TAPS)
-    for k in range(2 * TAPS):
-        away = t - (k + 1 - TAPS)
-        value = 0.5 * (1 + cosine_t * TURNS[0, k] + sine_t * TURNS[1, k])
-        if abs(away) > 1e-9:
-            value *= (sine if (k + 1 - TAPS) % 2 == 0 else -sine) / away
-        weight[k] = value
-        total += value
-    weight /= total
-
-
-@njit(cache=True, nogil=True)
-def _height(surface: Any, y: float, x: float, weight_y: Any, weight_x: Any) -> float:
-    """Value of a periodic surface between its grid points."""
-    rows, columns = surface.shape
-    top, left = math.floor(y), math.floor(x)
-    _sinc(y - top, weight_y)
-    _sinc(x - left, weight_x)
-    out = 0.0
-    for a in range(2 * TAPS if rows > 1 else 1):
-        along = 0.0
-        row = (top + a + 1 - TAPS) % rows
-        for b in range(2 * TAPS if columns > 1 else 1):
-            along += (weight_x[b] if columns > 1 else 1.0) * surface[row, (left + b + 1 - TAPS) % columns]
-        out += (weight_y[a] if rows > 1 else 1.0) * along
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _is_peak(surface: Any, y: int, x: int) -> bool:
-    rows, columns = surface.shape
-    value = surface[y, x]
-    for dy in range(-1 if rows > 1 else 0, 2 if rows > 1 else 1):
-        for dx in range(-1 if columns > 1 else 0, 2 if columns > 1 else 1):
-            other = surface[(y + dy) % rows, (x + dx) % columns]
-            if other > value or (other == value and (dy > 0 or (dy == 0 and dx > 0))):
-                return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _peak(surface: Any, y: int, x: int, weight_y: Any, weight_x: Any) -> tuple[float, float, float]:
-    """Shift (y, x) and height of the maximum around a grid point."""
-    rows, columns = surface.shape
-    value = surface[y, x]
-    down, right = surface[(y + 1) % rows, x], surface[y, (x + 1) % columns]
-    up, left = surface[(y - 1) % rows, x], surface[y, (x - 1) % columns]
-    dy = _vertex(surface[(y - 2) % rows, x], up, value, down, surface[(y + 2) % rows, x])
-    dx = _vertex(surface[y, (x - 2) % columns], left, value, right, surface[y, (x + 2) % columns])
-    height = _height(surface, y + dy, x + dx, weight_y, weight_x)
-    return (y if 2 * y < rows else y - rows) + dy, (x if 2 * x < columns else x - columns) + dx, height
-
-
-@njit(cache=True, nogil=True)
-def _peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
-    """Fill in the local maxima of each periodic surface, those highest in rank x height, and the nearest high one."""
-    count, rows, columns = surfaces.shape
-    kept = shift.shape[1]
-    order = np.empty(kept)
-    weight_y, weight_x = np.empty(2 * TAPS), np.empty(2 * TAPS)
-    for n in range(count):
-        surface = surfaces[n]
-        order[:] = 0
-        for y in range(rows):
-            for x in range(columns):
-                value = surface[y, x]
-                if rank[y, x] * value <= max(0.9 * order[kept - 1], 0.0) or not _is_peak(surface, y, x):
-                    continue
-                dy, dx, height = _peak(surface, y, x, weight_y, weight_x)
-                if rank[y, x] * height <= order[kept - 1]:
-                    continue
-                place = kept - 1
-                while place > 0 and order[place - 1] < rank[y, x] * height:
-                    order[place] = order[place - 1]
-                    score[n, place] = score[n, place - 1]
-                    shift[n, place] = shift[n, place - 1]
-                    place -= 1
-                order[place] = rank[y, x] * height
-                score[n, place], shift[n, place, 0], shift[n, place, 1] = height, dy, dx
-        least, nearest, ny, nx = NEAREST * score[n].max(), np.inf, -1, -1
-        for y in range(rows):
-            for x in range(columns):
-                away = min(y, rows - y) ** 2 + min(x, columns - x) ** 2
-                if away < nearest and surface[y, x] >= least > 0 and _is_peak(surface, y, x):
-                    nearest, ny, nx = away, y, x
-        if ny >= 0:
-            dy, dx, height = _peak(surface, ny, nx, weight_y, weight_x)
-            if (np.abs(shift[n, :, 0] - dy) + np.abs(shift[n, :, 1] - dx)).min() > 0:
-                score[n, kept - 1], shift[n, kept - 1, 0], shift[n, kept - 1, 1] = height, dy, dx

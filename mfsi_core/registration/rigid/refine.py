@@ -101,12 +101,12 @@ class _Stage:
         ramp_y, ramp_x = (np.exp(-1j * lag[:, a, None] * self.waves[a]) for a in range(2))
         masks_y = np.clip(fft.ifft(self.windows[0] * ramp_y).real, 0, 1).astype(np.float32)
         masks_x = np.clip(fft.irfft(self.windows[1] * ramp_x, self.size[1]), 0, 1).astype(np.float32)
-        ramp_y, ramp_x = ramp_y.astype(np.complex64)[:, :, None], ramp_x.astype(np.complex64)
+        ramp_y, ramp_x = ramp_y.astype(np.complex64), ramp_x.astype(np.complex64)
 
         def add(group: NDArray[np.int64]) -> Any:
             out = np.zeros(self.power.shape, np.complex64)
             for n in group:
-                out += self.spectra[n] * ramp_y[n] * ramp_x[n]
+                out += _turned(self.spectra[n], ramp_y[n], ramp_x[n])
             return out
 
         together = summed(add, len(shift))
@@ -122,7 +122,7 @@ class _Stage:
         def compare(group: NDArray[np.int64]) -> Singles:
             squares = np.zeros((2, *self.size), np.float32)
             for n in group:
-                placed = fft.irfft2(self.spectra[n] * ramp_y[n] * ramp_x[n], self.size)
+                placed = fft.irfft2(_turned(self.spectra[n], ramp_y[n], ramp_x[n]), self.size)
                 own = placed, masks_y[n], masks_x[n], total, cover, self.variance
                 gains[n], offset = _lines(*own, smooth, self.gains[n])
                 sums[n] = _compare(*own, raw, clean, np.float32(self.gains[n]), np.float32(offset), *squares)
@@ -161,6 +161,17 @@ def _inverse(matrix: Floats, free: NDArray[np.bool_]) -> Floats:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def _turned(spectrum: Any, ramp_y: Any, ramp_x: Any) -> Any:
+    """Spectrum times a ramp along either axis."""
+    out = np.empty_like(spectrum)
+    for y in range(spectrum.shape[0]):
+        one, wave, turn = out[y], spectrum[y], ramp_y[y]
+        for x in range(one.size):
+            one[x] = wave[x] * (turn * ramp_x[x])
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _lines(
     placed: Any, down: Any, along: Any, total: Any, cover: Any, variance: Any, smooth: Any, gain: float
 ) -> tuple[float, float]:
@@ -171,24 +182,25 @@ def _lines(
     a = b = c = p = q = r = np.float64(0)
     for y in range(placed.shape[0]):
         a1 = b1 = c1 = p1 = q1 = r1 = ZERO
+        edge, own, covered, noise, mean, sum_ = down[y], placed[y], cover[y], variance[y], smooth[y], total[y]
         for x in range(placed.shape[1]):
-            mask, value = down[y] * along[x], placed[y, x]
-            rest = cover[y, x] - mask
-            weight = ONE / variance[y, x] if rest > SINGLE_SEEN else ZERO
-            inner, model = weight * mask, smooth[y, x]
+            mask, value = edge * along[x], own[x]
+            rest = covered[x] - mask
+            weight = (ONE if rest > SINGLE_SEEN else ZERO) / noise[x]
+            inner, model = weight * mask, mean[x]
             a1 += inner * model * model
             b1 += inner * model
             c1 += inner
             p1 += weight * model * value
             q1 += weight * value
-            r1 += inner * (total[y, x] - value) / max(rest, SINGLE_SEEN)
+            r1 += inner * (sum_[x] - value) / max(rest, SINGLE_SEEN)
         a, b, c, p, q, r = a + a1, b + b1, c + c1, p + p1, q + q1, r + r1
     determinant = a * c - b * b
     found = (p * c - q * b) / determinant if determinant > 1e-6 * a * c else 1.0
     return found, (q - gain * r) / max(c, 1e-30)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _compare(
     placed: Any, down: Any, along: Any, total: Any, cover: Any, variance: Any, raw: Any, clean: Any, gain: Any,
     offset: Any, power: Any, count: Any,
@@ -198,27 +210,33 @@ def _compare(
     Adds the squared residuals to `power`, and to `count` what they are to be divided by.
     """
     out = np.zeros(10)
+    residuals, weights = np.empty(placed.shape[1], np.float32), np.empty(placed.shape[1], np.float32)
     for y in range(placed.shape[0]):
         m0 = m1 = m2 = m3 = n0 = n1 = n3 = s0 = s1 = ZERO
+        edge, own, covered, noise, sum_ = down[y], placed[y], cover[y], variance[y], total[y]
+        square, divisor = power[y], count[y]
         for x in range(placed.shape[1]):
-            mask, value = down[y] * along[x], placed[y, x]
-            rest = cover[y, x] - mask
+            mask, value = edge * along[x], own[x]
+            rest = covered[x] - mask
             known = ONE if rest > SINGLE_SEEN else ZERO
             rest = max(rest, SINGLE_SEEN)
-            residual = value - mask * (gain * (total[y, x] - value) / rest + offset)
-            power[y, x] += known * mask * residual * residual
-            count[y, x] += known * mask * mask * mask * (ONE + ONE / rest)
-            weight = known / variance[y, x]
-            wy, wx = weight * clean[0, y, x], weight * clean[1, y, x]
-            m0 += wy * raw[0, y, x] * mask
-            m1 += wy * raw[1, y, x] * mask
-            m2 += wx * raw[0, y, x] * mask
-            m3 += wx * raw[1, y, x] * mask
-            n0 += wy * clean[0, y, x] * mask * mask
-            n1 += wy * clean[1, y, x] * mask * mask
-            n3 += wx * clean[1, y, x] * mask * mask
-            s0 += wy * residual
-            s1 += wx * residual
+            residual = value - mask * (gain * (sum_[x] - value) / rest + offset)
+            square[x] += known * mask * residual * residual
+            divisor[x] += known * mask * mask * mask * (ONE + ONE / rest)
+            residuals[x], weights[x] = residual, known / noise[x]
+        clean_y, clean_x, raw_y, raw_x = clean[0, y], clean[1, y], raw[0, y], raw[1, y]
+        for x in range(placed.shape[1]):
+            mask = edge * along[x]
+            wy, wx = weights[x] * clean_y[x], weights[x] * clean_x[x]
+            m0 += wy * raw_y[x] * mask
+            m1 += wy * raw_x[x] * mask
+            m2 += wx * raw_y[x] * mask
+            m3 += wx * raw_x[x] * mask
+            n0 += wy * clean_y[x] * mask * mask
+            n1 += wy * clean_x[x] * mask * mask
+            n3 += wx * clean_x[x] * mask * mask
+            s0 += wy * residuals[x]
+            s1 += wx * residuals[x]
         for k, one in enumerate((m0, m1, m2, m3, n0, n1, n1, n3, s0, s1)):
             out[k] += one
     return out

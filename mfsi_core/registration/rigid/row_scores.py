@@ -103,10 +103,10 @@ def _least(before: float, lowest: float, after: float) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _product(a: Any, b: Any) -> float:
+def _square(a: Any) -> float:
     total = np.float32(0)
     for x in range(a.size):
-        total += a[x] * b[x]
+        total += a[x] * a[x]
     return float(total)
 
 
@@ -118,7 +118,27 @@ def _total(a: Any) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
+def _products(a: Any, b: Any, out: Any) -> None:
+    """Products of a row with another one, from each of 3 or 5 places of it on."""
+    n = a.size
+    b0, b1, b2 = b[:n], b[1 : n + 1], b[2 : n + 2]
+    p0 = p1 = p2 = np.float32(0)
+    for x in range(n):
+        p0 += a[x] * b0[x]
+        p1 += a[x] * b1[x]
+        p2 += a[x] * b2[x]
+    out[0], out[1], out[2] = p0, p1, p2
+    if out.size > 3:
+        b3, b4 = b[3 : n + 3], b[4 : n + 4]
+        p0 = p1 = np.float32(0)
+        for x in range(n):
+            p0 += a[x] * b3[x]
+            p1 += a[x] * b4[x]
+        out[3], out[4] = p0, p1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _score(first: Any, second: Any, seen: Any, also: Any, down: int, right: int, reach: int, stiffness: float) -> float:
     rows, columns = first.shape
     top, bottom = max(MARGIN, MARGIN - down + reach), min(rows - MARGIN, rows - MARGIN - down - reach)
@@ -126,7 +146,7 @@ def _score(first: Any, second: Any, seen: Any, also: Any, down: int, right: int,
     width = end - left
     if bottom - top < FEWEST or width < FEWEST:
         return 0.0
-    misfit = np.empty((2 * reach + 1, 2 * reach + 1))
+    misfit, products = np.empty((2 * reach + 1, 2 * reach + 1)), np.empty(2 * reach + 1, np.float32)
     missed = total = 0.0
     used = 0
     for y in range(top, bottom, max(1, (bottom - top) // ROWS)):
@@ -134,18 +154,17 @@ def _score(first: Any, second: Any, seen: Any, also: Any, down: int, right: int,
             continue
         a = first[y, left:end]
         mean = _total(a) / width
-        power = _product(a, a) - width * mean**2
+        power = _square(a) - width * mean**2
         least, dy, dx, other = 1e300, 0, 0, 0.0
         for v in range(2 * reach + 1):
             b = second[y + down + v - reach]
             start = left + right - reach
-            there, square = (
-                _total(b[start : start + width]),
-                _product(b[start : start + width], b[start : start + width]),
-            )
+            beside = b[start : start + width]
+            there, square = float(_total(beside)), _square(beside)
+            _products(a, b[start : start + width + 2 * reach], products)
             for h in range(2 * reach + 1):
                 spread = square - there**2 / width
-                both = _product(a, b[start : start + width]) - mean * there
+                both = float(products[h]) - mean * there
                 away = (v - reach) ** 2 + (h - reach) ** 2
                 misfit[v, h] = power + spread - 2 * both + stiffness * away
                 if misfit[v, h] < least:

@@ -1,0 +1,178 @@
+"""Surfaces: cross-correlations of pairs of images on a grid, and the peaks of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
+TAPS = 8  # grid points to either side from which the height of a peak is interpolated
+TURNS = np.array([f(np.pi * np.arange(1 - TAPS, TAPS + 1) / TAPS) for f in (np.cos, np.sin)])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def crossed(spectra: Any, first: Any, second: Any) -> Any:
+    """Cross spectra (P, H, W) of pairs, conj(first) second, complex64."""
+    out = np.empty((first.size, *spectra.shape[1:]), np.complex64)
+    for n in range(first.size):
+        for y in range(spectra.shape[1]):
+            a, b, one = spectra[first[n], y], spectra[second[n], y], out[n, y]
+            for x in range(one.size):
+                one[x] = a[x].conjugate() * b[x]
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def crossed_white(spectra: Any, rows: Any, across: Any, weight: Any, first: Any, second: Any) -> Any:
+    """Cross spectra of pairs less their rows' means, (N, H) waves times (W,), and weighted (H, W)."""
+    out = np.empty((first.size, *spectra.shape[1:]), np.complex64)
+    for n in range(first.size):
+        i, j = first[n], second[n]
+        for y in range(spectra.shape[1]):
+            a, b, one, share = spectra[i, y], spectra[j, y], out[n, y], weight[y]
+            mean, other = rows[i, y], rows[j, y]
+            for x in range(one.size):
+                one[x] = (a[x] - mean * across[x]).conjugate() * (b[x] - other * across[x]) * share[x]
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> None:
+    """Turn correlations (P, H, W) into the coefficients of the overlapping parts, in place.
+
+    Means and inverse deviations, (N, H, W), are those of a frame as the first of a pair; as the second it is seen at
+    the opposite shift.
+    """
+    count, rows, columns = surfaces.shape
+    for n in range(count):
+        i, j = first[n], second[n]
+        for y in range(rows):
+            opposite = (rows - y) % rows
+            one, a, s, b, t = surfaces[n, y], mean[i, y], scale[i, y], mean[j, opposite], scale[j, opposite]
+            one[0] = (one[0] - a[0] * b[0]) * s[0] * t[0]
+            for x in range(1, columns):
+                one[x] = (one[x] - a[x] * b[columns - x]) * s[x] * t[columns - x]
+
+
+@njit(cache=True, nogil=True)
+def _vertex(a: float, b: float, c: float, d: float, e: float) -> float:
+    """Place of the maximum near the middle of the quartic through five equidistant points."""
+    c1 = (a - 8 * b + 8 * d - e) / 12
+    c2 = (-a + 16 * b - 30 * c + 16 * d - e) / 24
+    c3 = (-a + 2 * b - 2 * d + e) / 12
+    c4 = (a - 4 * b + 6 * c - 4 * d + e) / 24
+    t = 0.0
+    for _ in range(5):
+        slope = c1 + t * (2 * c2 + t * (3 * c3 + t * 4 * c4))
+        bend = 2 * c2 + t * (6 * c3 + t * 12 * c4)
+        if bend >= 0:
+            return 0.0
+        t = min(max(t - slope / bend, -0.75), 0.75)
+    return t
+
+
+@njit(cache=True, nogil=True)
+def _sinc(t: float, weight: Any) -> None:
+    """Weights of the grid points 1 - TAPS … TAPS for a position t from 0 to 1: a sinc under a squared cosine."""
+    total = 0.0
+    sine = math.sin(math.pi * t) / math.pi
+    cosine_t, sine_t = math.cos(math.pi * t / TAPS), math.sin(math.pi * t / TAPS)
+    for k in range(2 * TAPS):
+        away = t - (k + 1 - TAPS)
+        value = 0.5 * (1 + cosine_t * TURNS[0, k] + sine_t * TURNS[1, k])
+        if abs(away) > 1e-9:
+            value *= (sine if (k + 1 - TAPS) % 2 == 0 else -sine) / away
+        weight[k] = value
+        total += value
+    weight /= total
+
+
+@njit(cache=True, nogil=True)
+def _height(surface: Any, y: float, x: float, weight_y: Any, weight_x: Any) -> float:
+    """Value of a periodic surface between its grid points."""
+    rows, columns = surface.shape
+    top, left = math.floor(y), math.floor(x)
+    _sinc(y - top, weight_y)
+    _sinc(x - left, weight_x)
+    out = 0.0
+    for a in range(2 * TAPS if rows > 1 else 1):
+        along = 0.0
+        row = (top + a + 1 - TAPS) % rows
+        for b in range(2 * TAPS if columns > 1 else 1):
+            along += (weight_x[b] if columns > 1 else 1.0) * surface[row, (left + b + 1 - TAPS) % columns]
+        out += (weight_y[a] if rows > 1 else 1.0) * along
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _is_peak(surface: Any, y: int, x: int) -> bool:
+    rows, columns = surface.shape
+    value = surface[y, x]
+    if 0 < x < columns - 1 and (surface[y, x - 1] > value or surface[y, x + 1] >= value):
+        return False
+    for dy in range(-1 if rows > 1 else 0, 2 if rows > 1 else 1):
+        row = y + dy
+        row = row - rows if row >= rows else row + rows if row < 0 else row
+        for dx in range(-1 if columns > 1 else 0, 2 if columns > 1 else 1):
+            column = x + dx
+            column = column - columns if column >= columns else column + columns if column < 0 else column
+            other = surface[row, column]
+            if other > value or (other == value and (dy > 0 or (dy == 0 and dx > 0))):
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _peak(surface: Any, y: int, x: int, weight_y: Any, weight_x: Any) -> tuple[float, float, float]:
+    """Shift (y, x) and height of the maximum around a grid point."""
+    rows, columns = surface.shape
+    value = surface[y, x]
+    down, right = surface[(y + 1) % rows, x], surface[y, (x + 1) % columns]
+    up, left = surface[(y - 1) % rows, x], surface[y, (x - 1) % columns]
+    dy = _vertex(surface[(y - 2) % rows, x], up, value, down, surface[(y + 2) % rows, x])
+    dx = _vertex(surface[y, (x - 2) % columns], left, value, right, surface[y, (x + 2) % columns])
+    height = _height(surface, y + dy, x + dx, weight_y, weight_x)
+    return (y if 2 * y < rows else y - rows) + dy, (x if 2 * x < columns else x - columns) + dx, height
+
+
+@njit(cache=True, nogil=True)
+def peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
+    """Fill in the local maxima of each periodic surface, those highest in rank x height, and the nearest high one."""
+    count, rows, columns = surfaces.shape
+    kept = shift.shape[1]
+    order = np.empty(kept)
+    weight_y, weight_x = np.empty(2 * TAPS), np.empty(2 * TAPS)
+    for n in range(count):
+        surface = surfaces[n]
+        order[:] = 0
+        for y in range(rows):
+            for x in range(columns):
+                value = surface[y, x]
+                if rank[y, x] * value <= max(0.9 * order[kept - 1], 0.0) or not _is_peak(surface, y, x):
+                    continue
+                dy, dx, height = _peak(surface, y, x, weight_y, weight_x)
+                if rank[y, x] * height <= order[kept - 1]:
+                    continue
+                place = kept - 1
+                while place > 0 and order[place - 1] < rank[y, x] * height:
+                    order[place] = order[place - 1]
+                    score[n, place] = score[n, place - 1]
+                    shift[n, place] = shift[n, place - 1]
+                    place -= 1
+                order[place] = rank[y, x] * height
+                score[n, place], shift[n, place, 0], shift[n, place, 1] = height, dy, dx
+        least, nearest, ny, nx = NEAREST * score[n].max(), np.inf, -1, -1
+        for y in range(rows if least > 0 else 0):
+            down = min(y, rows - y) ** 2
+            for x in range(columns if down < nearest else 0):
+                if surface[y, x] >= least:
+                    away = down + min(x, columns - x) ** 2
+                    if away < nearest and _is_peak(surface, y, x):
+                        nearest, ny, nx = away, y, x
+        if ny >= 0:
+            dy, dx, height = _peak(surface, ny, nx, weight_y, weight_x)
+            if (np.abs(shift[n, :, 0] - dy) + np.abs(shift[n, :, 1] - dx)).min() > 0:
+                score[n, kept - 1], shift[n, kept - 1, 0], shift[n, kept - 1, 1] = height, dy, dx
