@@ -56,6 +56,24 @@ const bitsAt = (data, at, n) =>
     ? peek(data, at) & ((1 << n) - 1)
     : ((peek(data, at) & 0xffff) | ((peek(data, at + 16) & (0xffff >>> (32 - n))) << 16)) >>> 0;
 
+/** Places of two counts in a range of 2^PAIRED take at most 25 bits, as many as `peek` gives. */
+const PAIRED = 13;
+const REVERSED = Uint16Array.from({ length: 1 << PAIRED }, (_, n) => {
+  let out = 0;
+  for (let i = 0; i < PAIRED; i++) out |= ((n >> i) & 1) << (PAIRED - 1 - i);
+  return out;
+});
+
+/** The second bits of the first `n` pairs of bits, those of the first pair highest. */
+const seconds = (bits, n) => {
+  let odd = (bits >>> 1) & 0x55555555 & ((1 << (2 * n)) - 1);
+  odd = (odd | (odd >>> 1)) & 0x33333333;
+  odd = (odd | (odd >>> 2)) & 0x0f0f0f0f;
+  odd = (odd | (odd >>> 4)) & 0x00ff00ff;
+  odd = (odd | (odd >>> 8)) & 0xffff;
+  return REVERSED[odd] >> (PAIRED - n);
+};
+
 const bitLength = (a) => (a < 2 ** 32 ? 32 - Math.clz32(a) : 64 - Math.clz32(Math.floor(a / 2 ** 32)));
 
 /**
@@ -156,24 +174,44 @@ export function decodeSplitRice(bytes, volume, voxels, events) {
           total = low;
         }
       }
-      // Two counts: `10` and `11` send both into one half, `0` parts them. Several of these are read at once.
-      while (total === 2 && j > 0) {
+      // Two counts: `10` and `11` send both into one half, `0` parts them.
+      while (total === 2 && j > PAIRED) {
         const next = peek(data, at);
-        const together = Math.min(onesOf(next | 0xaaaaaaaa) >> 1, j, 12);
-        for (let i = 0; i < together; i++) first += ((next >>> (2 * i + 1)) & 1) << --j;
-        first >>>= 0;
-        at += 2 * together;
-        if (j === 0 || together === 12) continue;
-        at++;
         j--;
-        total = 1;
-        const lower = (first + bitsAt(data, at, j)) >>> 0;
-        at += j;
-        first = (first + (1 << j)) >>> 0;
-        if (at > bits) throw damaged("8.3.5", "the bits end early");
-        if (found === voxels) throw damaged("5.3.6", "more voxels than stated");
-        voxel[found] = (base + lower) >>> 0;
-        count[found++] = 1;
+        at += 1 + (next & 1);
+        if (next & 1) first = (first + (((next >>> 1) & 1) << j)) >>> 0;
+        else {
+          firsts[waiting] = first + (1 << j);
+          depths[waiting] = j;
+          totals[waiting++] = total = 1;
+        }
+      }
+      // In a small range all bits of the two are read at once, without branches that depend on them.
+      if (total === 2 && j > 0) {
+        const next = peek(data, at);
+        const together = Math.min(onesOf(next | 0xaaaaaaaa) >> 1, j);
+        first = (first + (seconds(next, together) << (j - together))) >>> 0;
+        j -= together;
+        at += 2 * together;
+        if (j > 0) {
+          const rest = next >>> (2 * together + 1);
+          const half = 1 << --j;
+          const lower = (first + (rest & (half - 1))) >>> 0;
+          const upper = (first + half + ((rest >>> j) & (half - 1))) >>> 0;
+          at += 2 * j + 1;
+          if (at > bits) throw damaged("8.3.5", "the bits end early");
+          if (upper >= room) throw damaged("8.3.5", "a voxel outside of the window");
+          if (found + 2 > voxels) throw damaged("5.3.6", "more voxels than stated");
+          voxel[found] = (base + lower) >>> 0;
+          count[found++] = 1;
+          voxel[found] = (base + upper) >>> 0;
+          count[found++] = 1;
+          if (waiting === 0) break;
+          first = firsts[--waiting];
+          j = depths[waiting];
+          total = totals[waiting];
+          continue;
+        }
       }
       if (j > 0) {
         first = (first + bitsAt(data, at, j)) >>> 0;
