@@ -196,20 +196,20 @@ def test_names_of_arrays_have_one_place():
 
 
 LINES, PARAMETERS = 60, 8  # of a function, without its docstring; compiled kernels are flat loops with more
-MANY_OPTIONS = {  # options of public calls and of commands, members of a header, terms of a formula: all by name
-    "lbj.signal.Signal.__init__",
-    "lbj_conformance.generate.builder.File.blok",
-    "mfsi_core.accumulation.accumulate.accumulate",
-    "mfsi_core.geometry.registration.Registration.__init__",
-    "mfsi_core.instruments.simulated.Simulated.__init__",
-    "mfsi_core.live.session.Session.__init__",
-    "mfsi_core.pipeline.align.register_journal",
-    "mfsi_core.pipeline.run.run",
-    "mfsi_core.planning.plan.plan",
-    "mfsi_core.quantification.methods.composition",
-    "mfsi_core.quantification.quantify.analyse",
-    "mfsi_core.simulation.edx.simulate",
-    "mfsi_core.simulation.eels.simulate_eels",
+MANY_OPTIONS = {  # the functions with more, and why each is not taken apart: all but the first two or three go by name
+    "lbj.signal.Signal.__init__": "public: members of a signal in the header (clause 5.1.5)",
+    "lbj_conformance.generate.builder.File.blok": "fields of a BLOK record (clause 5.3), any of which a vector sets wrong",
+    "mfsi_core.accumulation.accumulate.accumulate": "public: options of the aligned sum",
+    "mfsi_core.geometry.registration.Registration.__init__": "public: everything that a registration states",
+    "mfsi_core.instruments.simulated.Simulated.__init__": "options of an instrument are keywords, given by name as JSON",
+    "mfsi_core.live.session.Session.__init__": "public: those of lbj.create, and what is followed",
+    "mfsi_core.pipeline.align.register_journal": "options of seven commands, by their names",
+    "mfsi_core.pipeline.run.run": "public: options of `mfsi run`",
+    "mfsi_core.planning.plan.plan": "public: options of `mfsi plan`",
+    "mfsi_core.quantification.methods.composition": "public: terms of the formulas of three methods",
+    "mfsi_core.quantification.quantify.analyse": "public: options of `quantify`",
+    "mfsi_core.simulation.edx.simulate": "public: what a simulated series is like",
+    "mfsi_core.simulation.eels.simulate_eels": "public: what a simulated series is like",
 }
 
 
@@ -250,4 +250,4 @@ def test_functions_have_few_parameters():
         asked = node.args
         if len(asked.posonlyargs) + len(asked.args) + len(asked.kwonlyargs) > PARAMETERS:
             many.add(name)
-    assert many == MANY_OPTIONS, f"more than {PARAMETERS} parameters, or no longer: {many ^ MANY_OPTIONS}"
+    assert many == set(MANY_OPTIONS), f"more than {PARAMETERS} parameters, or no longer: {many ^ set(MANY_OPTIONS)}"

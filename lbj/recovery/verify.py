@@ -50,6 +50,9 @@ def verify(file: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Finding]:
         return
     record = source.header(8, size)
     yield from _zeros(source, record)
+    described = parse_json(fields(layout.head, source.payload(record), record).json, record)
+    if not isinstance(described.get("metadata", {}), dict):
+        yield Finding("5.1.4", record.offset, "the header's 'metadata' is no object; readers take it for absent")
     if header.version < (0, layout.MINOR):
         declared, own = (".".join(map(str, two)) for two in (header.version, (layout.MAJOR, layout.MINOR)))
         what = f"version {declared} is that of a draft; this validator goes by {own}"

@@ -22,6 +22,7 @@ from lbj.recovery.verify import verify
 from lbj_conformance import __main__ as command
 from lbj_conformance import client, judge, matrix, suite
 from lbj_conformance.generate.__main__ import main as generate
+from lbj_conformance.generate.builder import SIGNATURE, UUID, compact, record
 
 ROOT = Path(__file__).parents[2]
 HERE = suite.FOLDER
@@ -167,6 +168,25 @@ def test_every_writer_with_every_reader(c_port):
         assert cell.read == cell.written, cell
         assert cell.written >= 10
     assert "baseline-python" in matrix.table(cells)
+
+
+def test_a_header_declares_at_most_65535_signals(tmp_path, c_port):
+    """Clause 5.1.4; such files are too large for vectors."""
+
+    def declaring(many):
+        signals = [{"name": f"{n:x}", "kind": "image", "shape": [1], "dtype": "int8"} for n in range(many)]
+        head = struct.pack("<HHI", 0, 9, 0) + compact({"uuid": UUID, "signals": signals})
+        path = tmp_path / f"{many}.lbj"
+        path.write_bytes(SIGNATURE + record(b"HEAD", head))
+        return ["decode", str(path)]
+
+    c, node = [str(c_port / "lbj_c")], shutil.which("node")
+    for reader in (c, LBJ, suite.STRICT, *([[node, str(JS / "adapter.mjs")]] if node else [])):
+        answer = client.call(reader, declaring(65536), 60.0).value
+        assert (answer["result"], answer["offset"]) == ("damaged", 8), reader
+    for answer in (client.call(c, declaring(65535), 60.0).value, conform.decode(declaring(65535)[1])):
+        assert answer["result"] == "ok"
+        assert len(answer["header"]["signals"]) == 65535
 
 
 def test_the_errata_name_vectors():

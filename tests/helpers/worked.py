@@ -85,7 +85,7 @@ def integer_section():
         h = h * factor % 2**32
         hashed += f", {h:08X}"
         h = h >> 26 if shift == 26 else h ^ h >> shift
-        hashed += f", {h:08X}" if shift < 26 else f"; the highest six bits are {h}, u = {h} - 32"
+        hashed += f", {h:08X}" if shift < 26 else f";\nthe highest six bits are {h}, u = {h} - 32"
     assert h - 32 == steps[1].voxel["u"]
     out = f"""An array of H = 1, W = 2, C = 5: row 0 {Q[:5]}, row 1 {Q[5:]}. The stream:
 
@@ -126,6 +126,41 @@ def frequency_section(voxel, names):
 is 32768. The counts sum to {sum(counts)}; the starts are made anew when they reach {sum(counts) + sum(counts) // 8}.
 
 {grid(["i", "D", "z", "edge i", "count", "start"], rows)}"""
+
+
+def bounds_section(voxel, names):
+    """Counts that are halved, and bits that are read in two pieces."""
+    f = SimpleNamespace(counts=names["first_counts"](voxel["cls"], voxel["phase"]))
+    names["make_starts"](f)
+    often, seldom, halved = 16, 0, None
+    while halved is None:
+        f.counts[often] += 32
+        if sum(f.counts) >= f.made_at + f.made_at // 8:
+            before = list(f.counts)
+            names["make_starts"](f)
+            halved = before if sum(f.counts) < sum(before) else None
+    x, word, n = 0x00FEABCD, 0x1234, 20
+    s = SimpleNamespace(X=x, words=[word], next=0)
+    value = names["bits"](s, n)
+    assert s.next == 1
+    return f"""Halving (8.5.8): the table above, where symbol {
+        often
+    } is read until the sum of the counts is at least 2^18 when
+the starts are due:
+
+{
+        grid(
+            ["", f"count of symbol {often}", f"of symbol {seldom}", "sum", "made again at"],
+            [
+                ["before", halved[often], halved[seldom], sum(halved), "–"],
+                ["after", f.counts[often], f.counts[seldom], sum(f.counts), f.made_at + f.made_at // 8],
+            ],
+        )
+    }
+Pieces (8.5.9): {n} bits with X = {x} and {word} as the next word. The first 16 are X & 65535 = {x & 65535}; X becomes
+{x >> 16}, which is below 2^16, and takes in the word: {(x >> 16) << 16 | word}. The last {n - 16} are
+{word & 15}, so that the value is {x & 65535} · 2^{n - 16} + {word & 15} = {value}, and X is {s.X}.
+"""
 
 
 def edge_after(i, phase, column, names):
@@ -181,8 +216,8 @@ def zstd_section():
         (data[22:], "the next byte of every element"),
     ]
     assert joined(rows) == data
-    return f"""An image of 2 × 3 pixels, uint16: {value.tolist()}. A zstd frame with one stored block is a right one; compressors make
-smaller ones.
+    return f"""An image of 2 × 3 pixels, uint16: {value.tolist()}. A zstd frame with one stored block
+is a right one; compressors make smaller ones.
 
 {hexed(rows)}"""
 
@@ -218,7 +253,8 @@ def lossless_section():
     ]
     assert joined(rows) == data
     return (
-        f"""Spectra of (1, 2, 5), uint16: {value.tolist()}. The values but two are in the list {LISTED}.
+        f"""Spectra of (1, 2, 5), uint16: {value.tolist()}.
+The values but two are in the list {LISTED}.
 
 {hexed(rows)}
 At the exceptions the stream holds {indices[8]}; any index of the list would do (8.6.2).
@@ -446,6 +482,9 @@ test compares; none was typed. Bytes are hexadecimal, all other numbers decimal.
 ## One table of frequencies
 
 {frequency_section(voxel, names)}
+## Halving, and bits in two pieces
+
+{bounds_section(voxel, names)}
 ## lossless-int
 
 {lossless_section()[0]}

@@ -26,6 +26,7 @@ export function parseHead(payload) {
   }
   const header = parseJson(payload.subarray(8));
   checkSignals(header.signals);
+  if (!isObject(header.metadata)) delete header.metadata; // clause 5.1.4: taken for absent
   return { version: [major, minor], header };
 }
 

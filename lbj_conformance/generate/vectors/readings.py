@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from ..builder import SIGNATURE, UUID, File, compact, draw, events, image, record, spectra
-from ..catalogue import Made, no_head, vector, wrong
+from ..catalogue import Made, no_head, right, vector, wrong
 from .accept_records import cube, small, two
 from .order import between
 from .reject_head import GOOD
@@ -65,6 +65,15 @@ for what, (signals, clause) in SIGNALS.items():
     def bad_signals(signals: Any = signals) -> Made:
         head = struct.pack("<HHI", 0, 9, 0) + compact({"uuid": UUID, "signals": signals})
         return no_head("damaged", 8, SIGNATURE + record(b"HEAD", head))
+
+
+@vector(
+    "accept/metadata-no-object", "5.1.4", provokes="the header's metadata is trusted, or the journal refused for it"
+)
+def metadata_no_object() -> Made:
+    file = two(File(events(), metadata=[1]))
+    file.metadata = {}
+    return right(file.close(), findings=["5.1.4"])
 
 
 @vector("accept/elements-below-2-43", "5.1.5", provokes="arrays are taken to be smaller than they may be")
