@@ -13,7 +13,8 @@ HEADER_JSON = (
 TITLE = """# A minimal file, byte by byte
 
 A journal of one frame of one EDX signal of 2 x 3 pixels and 4 channels, with three counts: one in channel 0 of pixel
-(y 0, x 1), two in channel 2 of pixel (y 1, x 0). It is closed: index and footer are there. Made by `tests/helpers/minimal.py`.
+(y 0, x 1), two in channel 2 of pixel (y 1, x 0). It is closed: index and footer are there. Made by
+`tests/helpers/minimal.py`.
 
 The voxels are 0 * 6 + 1 = 1 with count 1, and 2 * 6 + 3 = 15 with count 2 (clause 2.3). In leb128 (clause 8.2) they are
 the token 1 * 2 + 0 = `02`, then the token (15 - 2) * 2 + 1 = `1B` and count - 2 = `00`.
