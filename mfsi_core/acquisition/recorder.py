@@ -269,17 +269,10 @@ class Recorder:
 
         None where it was stopped while it waited for the first frame.
         """
-        settings = series.settings
-        exposure = settings.exposure if self.abilities.exposes else None
-        ready = self._guarded.call("prepare", exposure, series.stop, time_out=series.patience)
+        settings, ready = series.settings, series.prepare()
         if ready is None:
             return None
         signals, metadata = ready
-        absent = [name for name in settings.signals if name not in {signal.name for signal in signals}]
-        if absent:
-            there = ", ".join(signal.name for signal in signals)
-            raise UsageError(f"the instrument does not record {', '.join(absent)}; it records {there or 'nothing'}")
-        settings.check_maps(signals, metadata.get("elements"))
         with self._lock:
             if self.region is None or self.begins_region:
                 region = Region.begin(

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lbj import Signal, UsageError
+
 from ..instruments.protocol import Abilities, Frame, Request
 from .checking import Order
 from .follower import Follower
@@ -79,6 +81,26 @@ class Series:
     def patience(self) -> float | None:
         """S to wait for an answer; without end for an instrument that waits for others."""
         return self.settings.patience if self.abilities.exposes else self.settings.time_out
+
+    def prepare(self) -> tuple[list[Signal], dict[str, Any]] | None:
+        """Set the instrument up; returns the signals of its frames and metadata, None where it was stopped meanwhile.
+
+        Raises
+        ------
+        UsageError
+            If it does not record a signal, or a map, that the settings ask for.
+        """
+        exposure = self.settings.exposure if self.abilities.exposes else None
+        ready = self.guarded.call("prepare", exposure, self.stop, time_out=self.patience)
+        if ready is None:
+            return None
+        signals, metadata = ready
+        absent = [name for name in self.settings.signals if name not in {signal.name for signal in signals}]
+        if absent:
+            there = ", ".join(signal.name for signal in signals)
+            raise UsageError(f"the instrument does not record {', '.join(absent)}; it records {there or 'nothing'}")
+        self.settings.check_maps(signals, metadata.get("elements"))
+        return signals, metadata
 
     def record(self, region: Region) -> tuple[str, str]:
         """Record frames; returns why it ended, in a word and a sentence."""
