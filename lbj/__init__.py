@@ -22,6 +22,7 @@ plugins/         what other installed packages add through entry points (docs/pl
 progress.py      a bar on a terminal where rich is installed, nothing when piped
 reader.py        `lbj.open`, and the opened `Journal` with its frames, signals and metadata
 recovery/        damaged journals: finding what is wrong (`lbj verify`) and saving the rest (`lbj recover`)
+scanned.py       which pixels of a frame the beam reached before the scan was aborted
 signal.py        name, kind, shape, dtype, axes and coding of one detector's data, as declared in the header
 signal_names.py  signals by name: a mapping in which the name of a group of detectors answers too
 version.py       the version number of the packages, set here only; that of the format is in `format/layout.py`

@@ -295,14 +295,15 @@ def _conform(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from .exporting import export
-    from .exporting.rpl import as_recorded
+    from .exporting.rpl import as_recorded, not_scanned
     from .exporting.series import Series
     from .importing.child import size_of
     from .reader import open as open_journal
 
     with open_file(args.file) as file, open_journal(file) as journal:
         export(journal, args.output, args.frames, args.file)
-        notes = as_recorded(Series(journal, args.frames)) if args.output.lower().endswith(SUMS) else []
+        series = Series(journal, args.frames)
+        notes = [*as_recorded(series), *not_scanned(series)] if args.output.lower().endswith(SUMS) else []
     print(f"{args.output}: {size_of([args.output]):,} bytes")
     for note in notes:
         print(f"  note: {note}")

@@ -16,7 +16,7 @@ FLOORS = {
         "signal events codings",
         "signal_names format locking",
         "outputs frame",
-        "arrays",
+        "arrays scanned",
         "reader",
         "loss writer",
         "creating plugins importing",

@@ -57,7 +57,7 @@ def export(
         .nxs     NeXus, application definition NXem: stacks of images and spectra, sums as NXem_eds and NXem_eels
         .rpl     Lispix: the sum over the frames, a ``.rpl`` and a ``.raw`` file per signal; the first spectrum signal
                  under the name given, the others with ``_NAME`` added; detectors of a group as their sum. Spectra are
-                 summed as recorded: stored energy shifts are not applied
+                 summed as recorded: stored energy shifts are not applied; pixels that were not scanned are left out
         .msa     EMSA/MAS: the sum spectrum of every signal, files named as for .rpl
         .csv     the same spectra as one table, a row a channel
         .tif     OME-TIFF: every image signal as a stack of frames

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..importing.naming import members
+from ..scanned import left_out, scanned
 from .series import dense_rows
 
 if TYPE_CHECKING:
@@ -86,6 +87,21 @@ def as_recorded(series: Series) -> list[str]:
     return out
 
 
+def not_scanned(series: Series) -> list[str]:
+    """Sentences on signals that store something in pixels that were not scanned, which no sum takes up."""
+    out = []
+    for signal in series.summed:
+        frames = list(series.frames(signal.name))
+        left = sum(left_out(frame, signal) for frame in frames)
+        aborted = sum(scanned(frame, signal) is not None for frame in frames)
+        if left:
+            out.append(
+                f"{signal.name}: {aborted} of {len(frames)} frames were aborted; what they store in pixels that were "
+                f"not scanned ({left:g} in all) was left out of the sum"
+            )
+    return out
+
+
 def _write_raw(series: Series, signal: Signal, path: Path) -> np.dtype:
     if signal.kind == "events":
         total = series.sum_events(signal)
@@ -97,7 +113,7 @@ def _write_raw(series: Series, signal: Signal, path: Path) -> np.dtype:
         return dtype
     dtype = _sum_dtype(signal, sum(1 for _ in series.frames(signal.name)))
     summed = _mapped(path, dtype, signal.shape)
-    for value in series.data(signal):
+    for value in series.scanned(signal):
         summed += value
     summed.flush()
     return dtype

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..events import Events
+from ..scanned import blanked, scanned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,12 @@ class Series(Generic[J]):
         for frame in self.frames(signal.name):
             yield frame.events(signal.name) if signal.kind == "events" else frame.array(signal.name)
 
+    def scanned(self, signal: Signal) -> Iterator[Any]:
+        """Yield the same without what is stored in pixels that were not scanned: what sums are made of."""
+        for frame in self.frames(signal.name):
+            data = frame.events(signal.name) if signal.kind == "events" else frame.array(signal.name)
+            yield blanked(data, scanned(frame, signal))
+
     def count_dtype(self, signal: Signal) -> str:
         """Smallest element type that holds every count of an events signal in one frame."""
         top = max((int(events.count.max(initial=0)) for events in self.data(signal)), default=0)
@@ -102,10 +109,10 @@ class Series(Generic[J]):
         return sum(values) / len(values) if values else None
 
     def sum_events(self, signal: Signal) -> Events:
-        """Add up the events of all frames, a few frames at a time."""
+        """Add up the events of all frames, in the pixels that were scanned, a few frames at a time."""
         total = Events([], [], [], signal.shape)
         parts: list[Events] = []
-        for events in self.data(signal):
+        for events in self.scanned(signal):
             parts.append(events)
             if sum(map(len, parts)) > max(PENDING, len(total)):
                 total, parts = Events.sum([total, *parts]), []

@@ -1,4 +1,4 @@
-"""Sum spectrum: a signal's spectra of all pixels and frames added up, as recorded."""
+"""Sum spectrum: a signal's spectra of all frames and pixels that were scanned added up, as recorded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def sum_spectrum(series: Series, signal: Signal) -> np.ndarray:
-    """Return the sum over pixels and frames, (C): of counts and integers exact in int64, else float64."""
+    """Return the sum over frames and pixels that were scanned, (C): of counts and integers in int64, else float64."""
     dtype = np.int64 if signal.kind == "events" or np.dtype(signal.dtype).kind in "iu" else np.float64
     total = np.zeros(signal.channels, dtype)
-    for value in series.data(signal):
+    for value in series.scanned(signal):
         if isinstance(value, Events):
             total += value.spectrum().astype(dtype)
         else:

@@ -28,12 +28,12 @@ import numpy as np
 
 import lbj
 from lbj.frame import Frame
+from lbj.scanned import blanked, scanned
 
 from ..live.options import Choice
 from ..live.running import RunningRegistration
 from ..live.status import drift
 from ..live.tracking import Following
-from ..series.scanned import blanked, scanned
 from .damage import Trend, told
 from .follower import HISTORY, STATUS
 from .mapper import Mapper

@@ -5,6 +5,7 @@ axis_search.py    offset and gain of the energy axis by the lines of the spectru
 calibration.py    axis, resolution, tail, pile-up and background of a detector, fitted once to the sum spectrum
 detector.py       where a line appears, how wide it is, its tail, and how many photons are seen
 families.py       the lines of one shell of an element, which share one intensity
+guesses.py        which element a peak is of that nobody named, where several have a line there
 hidden.py         light elements that the spectrum cannot show, since their only line lies under another element's
 likelihood.py     the model of a sum spectrum, its fit by Fisher scoring, and the priors of detector and lines
 linear_filter.py  intensities as weighted sums of a spectrum's counts, one set of weights for every pixel

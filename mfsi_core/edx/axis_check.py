@@ -24,7 +24,7 @@ LEAST_COUNTS = 300  # above the zero strobe, that are needed to check an axis
 LEAST_CHANNELS = 16
 LEAST_ERRORS = (4.0, 5e-4)  # least errors of offset (eV) and gain that a check leaves to the fits after it
 FAR = 15.0  # eV at a line; where the search finds more, the axis is moved before the fine fit
-OFF, OFF_BESIDE = 0.07, 0.2  # full widths at a line from which an axis is corrected; the second beside unnamed peaks
+OFF, OFF_BESIDE = 0.08, 0.2  # full widths at a line from which an axis is corrected; the second beside unnamed peaks
 CERTAIN = 3.0  # standard errors from which a deviation is believed
 ZERO_OFF = 30.0  # eV of the zero peak from which it alone corrects the axis, where no element is known
 GUESSED = 3  # elements guessed from peaks that are needed to judge an axis where none is named
@@ -44,7 +44,7 @@ class AxisCheck:
     covariance : (2, 2) float64
         Of both; infinite where nothing is known.
     moved : bool
-        Whether the axis is off by more than its error and than 7 % of a line's width (20 % where peaks stand that no
+        Whether the axis is off by more than its error and than 8 % of a line's width (20 % where peaks stand that no
         element explains), so that it is to be corrected.
     decided : bool
         Whether the lines tell; if not, `notes` say why.
@@ -145,12 +145,17 @@ def check_axis(
 def _supported(
     judged: AxisCheck, spectrum: Floats, axis: Floats, named: list[str], beam_energy: float | None, resolution: float
 ) -> AxisCheck:
-    """Take back a correction that moves none of the elements' strongest lines: a weaker one may be another's."""
+    """Take back a correction by which none of the elements' strongest lines gains: a weaker one may be another's."""
     best = {element: best_line(element, STROBE, float(axis[-1]), beam_energy) for element in named}
     energies = {name: line_energy(name) for name in best.values() if name is not None}
     places = {name: _displaced(spectrum, axis, energy, resolution) for name, energy in energies.items()}
     seen = {name: place for name, place in places.items() if place is not None}
-    if not seen or any(abs(away) > CONSISTENT + CERTAIN * error for away, error in seen.values()):
+    due = {name: judged.offset + (judged.gain - 1) * energies[name] for name in seen}
+    moved = {name for name, (away, error) in seen.items() if abs(away) > CONSISTENT + CERTAIN * error}
+    if not seen or any(abs(seen[name][0] - due[name]) < abs(seen[name][0]) for name in moved):
+        return judged
+    unseen = [energy for name, energy in energies.items() if name not in seen]
+    if any(_displaced(spectrum, judged.axis(axis), energy, resolution) is not None for energy in unseen):
         return judged
     lines = ", ".join(name.replace("_", " ") for name in seen)
     text = (

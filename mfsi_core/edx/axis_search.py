@@ -27,6 +27,7 @@ ZERO_ERROR, ZERO_LIMIT = 15.0, 30.0  # eV, of the zero peak as a mark of the off
 SHARE = 0.01  # of the chi-square explained that a line must hold to count as a witness of the axis
 APART = 2.0  # full widths between witnesses
 BETTER = 1.3  # times as much as a likelier axis (by the prior) another one must explain to be preferred
+HARDLY = 1.1  # times less than a likelier axis one may explain that is preferred since it shows more elements
 CLOSE = 0.97  # of what the best axis explains: another one that reaches it may be right as well
 OTHER = 0.5  # standard deviations of a line by which two axes must differ at a witness to count as different
 
@@ -100,8 +101,9 @@ def search(
     Found
         Of all offsets and gains the one by which non-negative amounts of the families explain most of what stands above
         the background, as chi-square over its own scatter, less what is known beforehand: an offset of 0 ± 60 eV, or
-        that of the zero peak, and a gain of 1 ± 0.6 %. Of axes that explain nearly as much (1.3 times less) the one is
-        preferred that shows lines of most of the elements, then most lines, then the likeliest beforehand.
+        that of the zero peak, and a gain of 1 ± 0.6 %. Of axes that explain nearly as much (1.3 times less if likelier
+        beforehand, else 1.1 times) the one is preferred that shows lines of most of the elements, then that of most
+        lines, less what makes it unlikely beforehand.
     """
     trial = _Trial(counts, edges, families, detector, zero, named)
     offsets = np.arange(-REACH, REACH + 1, STEPS[0][0])
@@ -114,8 +116,10 @@ def search(
     best = max(range(len(tops)), key=lambda i: tops[i][0])
     held = [trial.witnesses(offset, gain) for _, offset, gain in tops]
     present = [len({element for _, element in found}) for found in held]
-    good = [i for i in range(len(tops)) if explained[i] * BETTER >= explained[best]]
-    chosen = min(good, key=lambda i: (-present[i], -len(held[i]), round(trial.unlikely(*tops[i][1:]), 1), -tops[i][0]))
+    unlikely = [round(trial.unlikely(*top[1:]), 1) for top in tops]
+    slack = [BETTER if unlikely[i] <= unlikely[best] else HARDLY for i in range(len(tops))]
+    good = [i for i in range(len(tops)) if explained[i] * slack[i] >= explained[best]]
+    chosen = min(good, key=lambda i: (-present[i], unlikely[i] - len(held[i]), -tops[i][0]))
     _, offset, gain = tops[chosen]
     witnesses = tuple(energy for energy, _ in held[chosen])
     others = [
@@ -124,7 +128,7 @@ def search(
         if explained[i] > CLOSE * explained[chosen] and present[i] >= present[chosen]
         and trial.differ((offset, gain), tops[i][1:], witnesses)
     ]  # fmt: skip
-    edge = abs(offset) > REACH - STEPS[0][0] / 2 or abs(gain - 1) > STRETCH - STEPS[0][1] / 2
+    edge = abs(offset) > REACH - STEPS[2][0] or abs(gain - 1) > STRETCH - STEPS[2][1]
     return Found(offset, gain, witnesses, tuple(dict.fromkeys(others)), bool(edge and witnesses))
 
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from lbj.array_types import Floats
 
-from .detector import Detector
+from .detector import FWHM, Detector
 from .families import Family
 from .likelihood import AXIS, Likelihood
 from .unassigned import MOST, SIGNIFICANT, find_unassigned_peak
 
 SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum peaks from the pile-up
-UNCERTAIN = 0.04  # relative error of a family's counts from which it is reported,
-OPEN = 1.5  # where it is also so many times the error by noise alone
+UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
+STRANGE = (35.0, 1.0)  # eV of resolution, and slope, by which a detector that was fitted may differ from a real one
 
 
 @dataclass
@@ -50,6 +50,10 @@ class Calibration:
     counts_error : (F,) float64
         Standard errors of `counts`: of noise, and of all that the fit leaves open besides (places, widths and relative
         strengths of lines, background), by the root of the deviance where that is above 1.
+    peak_error : (F,) float64
+        The same of the counts in the peaks of the alpha lines.
+    expected : Detector or None
+        What was expected beforehand.
     """
 
     detector: Detector
@@ -65,11 +69,38 @@ class Calibration:
     axis_covariance: Floats = field(default_factory=lambda: np.full((2, 2), np.nan))
     pile_up_error: float = 0.0
     counts_error: Floats = field(default_factory=lambda: np.zeros(0))
+    peak_error: Floats = field(default_factory=lambda: np.zeros(0))
+    expected: Detector | None = None
 
-    def uncertain(self, index: int, noise: float) -> float:
-        """Relative error of a family's counts where it passes 4 % and is much more than their `noise`; else 0."""
-        total, error = float(self.counts[index]), float(self.counts_error[index])
-        return error / total if total > 0 and error > max(UNCERTAIN * total, OPEN * noise) else 0.0
+    def peak(self, index: int) -> float:
+        """Share of a family's photons in the peak of its alpha lines."""
+        return (1 - self.detector.tail) * self.families[index].share(self.strengths[index])
+
+    def left_open(self, index: int, noise: float, *, peak: bool = False) -> float:
+        """Relative error of a family's counts, or those in its peak, beyond their noise (photons of the family)."""
+        share = self.peak(index) if peak else 1.0
+        total, error = share * float(self.counts[index]), float((self.peak_error if peak else self.counts_error)[index])
+        return float(np.sqrt(max(error**2 - (share * noise) ** 2, 0.0))) / total if total > 0 else 0.0
+
+    def uncertain(self, index: int, noise: float, *, peak: bool = False) -> bool:
+        """Whether what is left open is more than a tenth of the counts, and more than their noise."""
+        return self.left_open(index, noise, peak=peak) * float(self.counts[index]) > max(
+            UNCERTAIN * float(self.counts[index]), noise
+        )
+
+    @property
+    def strange(self) -> str:
+        """Sentence on a detector that cannot be: lines were taken for what they are not."""
+        if self.expected is None:
+            return ""
+        found, due = self.detector, self.expected
+        if abs(found.resolution - due.resolution) < STRANGE[0] and abs(found.slope - due.slope) < STRANGE[1]:
+            return ""
+        width = FWHM * float(found.sigmas(np.array(1500.0)))
+        return (
+            f"the fit takes lines for {width:.0f} eV wide at 1.5 keV and {found.resolution:.0f} eV at 5.9 keV, as no "
+            "such detector shows them: something is not what it was taken for"
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -103,10 +134,11 @@ def calibrate(
     -------
     Calibration
         The penalised Poisson maximum likelihood, by Fisher scoring: intensities, smooth background (the exponential of
-        a cubic B-spline in the logarithm of energy, times the efficiency), offset, gain, resolution and its slope,
-        tail, and small corrections of each family's energy and of the strength of its groups of lines, held near their
-        table's values by a Gaussian prior. Where it shows, pile-up within the resolving time of the detector is allowed
-        for: the spectrum folded with itself (P. J. Statham, Microchim. Acta 155 (2006) 289), its amount fitted.
+        a cubic B-spline in the logarithm of energy, times the efficiency, with the edges of carbon and of the elements
+        named in it), offset, gain, resolution and its slope, tail, and small corrections of each family's energy and of
+        the strength of its groups of lines, held near their table's values by a Gaussian prior. Where it shows, pile-up
+        within the resolving time of the detector is allowed for: the spectrum folded with itself (P. J. Statham,
+        Microchim. Acta 155 (2006) 289), its amount fitted.
     """
     counts = np.asarray(spectrum, float)
     known = _fit(counts, edges, families, detector, axis, _folded(counts, edges))
@@ -164,13 +196,15 @@ def _fit(
         if calibrated and len(problem.families) == held:
             break
         theta = problem.descend(theta)
-    covariance = np.linalg.inv(problem.derivatives(theta)[1])
+    covariance = np.asarray(np.linalg.inv(problem.derivatives(theta)[1]), np.float64)
     known, amounts = _result(problem, theta), problem.amounts
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     return replace(
         known,
         axis_covariance=np.asarray(covariance[:2, :2]),
         counts_error=errors[amounts] * max(known.deviance_dof, 1.0) ** 0.5,
+        peak_error=problem.peak_errors(theta, covariance) * max(known.deviance_dof, 1.0) ** 0.5,
+        expected=detector,
         pile_up_error=float(errors[-1]) if folded is not None else 0.0,
     )
 

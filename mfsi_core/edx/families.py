@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lbj import UsageError
+from lbj.array_types import Floats
 
 from ..tables.lines import Line, check_symbols, lines_of
 
+USUAL_BEAM = 200e3  # eV; above 60 keV it hardly matters which
 LEAST_SHARE = 0.3  # of a family's photons that must lie on the axis
 GROUPS = {  # lines whose relative strength is well known; the strength of one group to another is less so
     "K": (("Ka1", "Ka2"), ("Kb1", "Kb2", "Kb3", "Kb5")),
@@ -18,7 +20,12 @@ GROUPS = {  # lines whose relative strength is well known; the strength of one g
         ("Ll", "Ln"),
         ("Lb3", "Lb4", "Lg2", "Lg3", "Lg4"),
     ),
-    "M": (("Ma1", "Ma2"), ("Mb",), ("Mz",), ("Mg", "M2N4", "M1N3")),
+    "M": (
+        ("Ma1", "Ma2"),
+        ("Mb",),
+        ("Mz", "Mz2", "M5O3", "M4O2"),
+        ("Mg", "M3N1", "M3O1", "M3O5", "M2N1", "M2N4", "M2O4", "M1N3"),
+    ),
 }
 
 
@@ -43,18 +50,34 @@ class Family:
         return f"{self.element}_{self.family}"
 
     @property
+    def alphas(self) -> tuple[Line, ...]:
+        """The alpha lines; of a shell that has none (L of Ca, M of Ba) those of its first group."""
+        held = self.groups()
+        alphas = tuple(line for line in self.lines if line.name[1] == "a")
+        return alphas or tuple(line for line, group in zip(self.lines, held, strict=True) if group == min(held))
+
+    @property
+    def line(self) -> str:
+        """Name of the alpha lines, such as ``Ti_Ka``; where there are none, ``Ca_Ll``."""
+        return f"{self.element}_{self.alphas[0].name[:2]}"
+
+    @property
     def alpha_energy(self) -> float:
         """Mean energy of the alpha lines, eV."""
-        alphas = [line for line in self.lines if line.name[1] == "a"]
-        return sum(line.energy * line.weight for line in alphas) / sum(line.weight for line in alphas)
+        return sum(line.energy * line.weight for line in self.alphas) / sum(line.weight for line in self.alphas)
+
+    def share(self, strengths: Floats) -> float:
+        """Share of the alpha lines in the family's photons, given the weights of its lines."""
+        names = {line.name for line in self.alphas}
+        return float(sum(w for line, w in zip(self.lines, strengths, strict=True) if line.name in names))
 
     def groups(self) -> list[int]:
-        """Group of every line; the alpha lines are of group 0."""
+        """Group of every line; alpha lines are of group 0."""
         return [next(i for i, names in enumerate(GROUPS[self.family]) if line.name in names) for line in self.lines]
 
 
 def families_of(element: str, low: float, high: float, beam_energy: float | None = None) -> list[Family]:
-    """Families of an element whose alpha lines lie between two energies and that the beam ionises.
+    """Families of an element whose main lines lie between two energies and that the beam ionises.
 
     Parameters
     ----------
@@ -63,7 +86,8 @@ def families_of(element: str, low: float, high: float, beam_energy: float | None
     low, high : float
         eV.
     beam_energy : float, optional
-        eV.
+        eV. Weights are those of its overvoltage, to whose logarithm subshells are ionised (Bethe); where it is not
+        known, those of 200 keV.
 
     Raises
     ------
@@ -72,12 +96,22 @@ def families_of(element: str, low: float, high: float, beam_energy: float | None
     """
     limit = math.inf if beam_energy is None else beam_energy
     out = []
-    for family in GROUPS:
-        lines = [line for line in lines_of(element) if line.family == family and line.edge < limit]
+    for name in GROUPS:
+        lines = [line for line in lines_of(element) if line.family == name and line.edge < limit]
         inside = [line for line in lines if low <= line.energy <= high]
-        if sum(line.weight for line in inside) >= LEAST_SHARE and any(line.name[1] == "a" for line in inside):
-            out.append(Family(element, family, tuple(lines)))
+        if sum(line.weight for line in inside) < LEAST_SHARE:
+            continue
+        family = Family(element, name, tuple(_excited(lines, beam_energy or USUAL_BEAM)))
+        if any(low <= line.energy <= high for line in family.alphas):
+            out.append(family)
     return out
+
+
+def _excited(lines: list[Line], beam_energy: float) -> list[Line]:
+    """Lines with the weights that a beam gives them; their sum stays."""
+    excited = [line.weight * math.log(beam_energy / line.edge) for line in lines]
+    scale = sum(line.weight for line in lines) / sum(excited)
+    return [replace(line, weight=scale * weight) for line, weight in zip(lines, excited, strict=True)]
 
 
 def check_families(elements: list[str], low: float, high: float, beam_energy: float | None) -> None:

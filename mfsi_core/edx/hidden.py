@@ -48,7 +48,9 @@ def hidden(known: Calibration, elements: Collection[str], seen: Collection[float
         over = [
             family.name.replace("_", " ")
             for family, amount, strengths in zip(known.families, known.counts, known.strengths, strict=True)
-            if family.element != ELEMENT and _hides(family, amount * strengths, energy, WITHIN * full, least)
+            if family.element != ELEMENT
+            and family.line.endswith("a")
+            and _hides(family, amount * strengths, energy, WITHIN * full, least)
         ]
         if over:
             found.append(f"{greek(name)} ({energy / 1000:.2f} keV) under {' and '.join(over)}")

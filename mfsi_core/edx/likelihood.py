@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats
 
+from ..tables.constants import mass_attenuation
 from ..tables.lines import MN_KA
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
@@ -26,6 +27,8 @@ ALONE = 1.5  # full widths; a family may be looked for beside its place if no st
 GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines
 KNOTS_PER_OCTAVE = 1.0  # of the background's spline
 BEND = 3.0  # of the second differences of the spline's coefficients, which keeps the background smooth
+ABSORBER = 1e-5  # g/cm²; the unit of what absorbs the background: carbon (window, film) and the elements named
+ABSORBERS = 5.0  # standard deviation of its amount, in that unit
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
 ROUNDS = 40  # of scoring, at most
 ENOUGH = 1e-4  # change of the objective at which the fit ends
@@ -36,8 +39,8 @@ class Likelihood:
     """Penalised likelihood of a sum spectrum, as a function of all parameters of the model (`theta`).
 
     Parameters in their order: those of the detector (6: `PRIOR`), energy shift of every family, strength of every group
-    of lines (natural logarithm), photons of every family, spline coefficients of the background, counts of pile-up (one
-    parameter or none).
+    of lines (natural logarithm), photons of every family, spline coefficients of the background, amounts of two
+    absorbers whose edges it shows (carbon, and the elements named), counts of pile-up (one parameter or none).
 
     Parameters
     ----------
@@ -84,7 +87,8 @@ class Likelihood:
         centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
         self.seen = np.maximum(efficiency(centre), 1e-6)
         self.basis = _spline(np.log(centre))
-        sizes = [6, len(families), self.groups, len(families), self.basis.shape[0], len(self.folded)]
+        self.absorbers = _absorbers(centre, families, detector)
+        sizes = [6, len(families), self.groups, len(families), *map(len, (self.basis, self.absorbers, self.folded))]
         self.parts = np.cumsum([0, *sizes])
         self.prior, self.precision = self._prior()
         unassigned = np.array([family.element == ELEMENT for family in families])
@@ -97,6 +101,7 @@ class Likelihood:
         precision[self._of(1)] = [(UNASSIGNED_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
         mean[self._of(1)] = self.placed
         precision[self._of(2)] = 1 / GROUP_STRENGTH**2
+        precision[self._of(5)] = 1 / ABSORBERS**2
         return mean, precision
 
     def places(self, theta: Floats) -> Floats:
@@ -150,7 +155,7 @@ class Likelihood:
         total = max(self.counts.sum(), 1.0)
         smooth = np.log(np.maximum(0.2 * total / self.counts.size, 1e-3) / self.seen.mean())
         theta[self._of(4)] = smooth
-        theta[self._of(5)] = PILED * total
+        theta[self._of(6)] = PILED * total
         for f, family in enumerate(self.families):
             near = np.abs(centre - family.alpha_energy) < 80.0
             theta[self.parts[3] + f] = max(0.5 * self.counts[near].sum(), 1.0)
@@ -198,7 +203,7 @@ class Likelihood:
         out[2] = max(out[2], 60.0)
         out[4] = min(max(out[4], 0.0), LARGEST_TAIL)
         out[5] = min(max(out[5], 30.0), 1000.0)
-        for part in (self._of(3), self._of(5)):
+        for part in (self._of(3), self._of(5), self._of(6)):
             out[part] = np.maximum(out[part], 0.0)
         return out
 
@@ -224,11 +229,33 @@ class Likelihood:
 
     def background(self, theta: Floats) -> Floats:
         """Expected counts of the background: (C,)."""
-        return np.asarray(self.seen * np.exp(np.minimum(theta[self._of(4)] @ self.basis, 60.0)))
+        absorbed = theta[self._of(5)] @ self.absorbers
+        return np.asarray(self.seen * np.exp(np.minimum(theta[self._of(4)] @ self.basis - absorbed, 60.0)))
 
     def pile_up(self, theta: Floats) -> Floats:
         """Expected counts of pile-up, pairs of photons that the detector took for one: (C,)."""
-        return np.asarray(theta[self._of(5)] @ self.folded)
+        return np.asarray(theta[self._of(6)] @ self.folded)
+
+    def peak_errors(self, theta: Floats, covariance: Floats) -> Floats:
+        """Standard errors of the counts in the peaks of the alpha lines: (1 - tail) times share times amount."""
+        strengths, amount, tail = self.strengths(theta), theta[self._of(3)], theta[4]
+        out = np.zeros(amount.size)
+        for f, family in enumerate(self.families):
+            own = self.owner == f
+            names = {line.name for line in family.alphas}
+            alpha = np.array([line.name in names for line in family.lines])
+            weights, groups = strengths[own], self.group[own]
+            share = float(weights[alpha].sum())
+            slope = np.zeros(theta.size)
+            slope[self.parts[3] + f] = (1 - tail) * share
+            slope[4] = -share * amount[f] if tail > 0 else 0.0  # held at zero it has no error
+            for g in set(groups[groups >= 0]):
+                mine = groups == g
+                slope[self.parts[2] + g] = (
+                    (1 - tail) * amount[f] * (weights[alpha & mine].sum() - share * weights[mine].sum())
+                )
+            out[f] = np.sqrt(max(float(slope @ covariance @ slope), 0.0))
+        return np.asarray(out)
 
     def objective(self, theta: Floats) -> float:
         """Half the deviance, with the penalties of prior and smoothness."""
@@ -260,7 +287,8 @@ class Likelihood:
             jacobian[self.parts[2] + g] -= strengths[self.group == g].sum() * amount[owner] * templates[owner]
         background = self.background(theta)
         jacobian[self._of(4)] = background * self.basis
-        jacobian[self._of(5)] = self.folded
+        jacobian[self._of(5)] = -background * self.absorbers
+        jacobian[self._of(6)] = self.folded
         mean = np.maximum(amount @ templates + background + self.pile_up(theta), 1e-12)
         gradient = jacobian @ (1 - self.counts / mean) + self.precision * (theta - self.prior)
         hessian = (jacobian / mean) @ jacobian.T + np.diag(self.precision)
@@ -279,6 +307,19 @@ class Likelihood:
         diagonal = np.diag(hessian) <= 0
         hessian[diagonal, diagonal] = 1
         return gradient, hessian
+
+
+def _absorbers(centre: Floats, families: list[Family], detector: Detector) -> Floats:
+    """Exponents of absorption by carbon and by the elements named, edges as wide as the detector shows them: (2, C)."""
+    from scipy.ndimage import gaussian_filter1d
+
+    step = float(centre[-1] - centre[0]) / max(centre.size - 1, 1)
+    sigma = float(detector.sigmas(np.array(500.0))) / max(step, 1e-9)
+    named = list(dict.fromkeys(family.element for family in families if family.element != ELEMENT))
+    rows = [mass_attenuation("C", centre)]
+    if named:
+        rows.append(np.mean([mass_attenuation(element, centre) for element in named], axis=0))
+    return np.asarray(ABSORBER * gaussian_filter1d(np.array(rows), sigma, axis=1, mode="nearest"))
 
 
 def _spline(x: Floats) -> Floats:

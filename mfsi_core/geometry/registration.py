@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from lbj import Journal, Signal, UsageError, append
 from lbj.array_types import Floats, Singles
 from lbj.format.displacements import by_rows
-
-from ..series.scanned import scanned_of
+from lbj.scanned import scanned_of
 
 Affine = Floats
 

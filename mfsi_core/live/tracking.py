@@ -10,13 +10,13 @@ import numpy as np
 from lbj.array_types import Floats
 from lbj.frame import Frame
 from lbj.reader import Journal
+from lbj.scanned import left_out, scanned, scanned_of
 
 from ..geometry.registration import Registration
 from ..registration.incremental import IncrementalRegistration
 from ..registration.trust import distrusted
 from ..series.axis import pixel_size
 from ..series.dose import dose_per_frame
-from ..series.scanned import left_out, scanned, scanned_of
 from ..series.selection import reference_image
 from .options import Choice
 from .running import RunningRegistration

@@ -53,6 +53,8 @@ class LineFilter:
         Of every channel of the signal: their sum over a spectrum's counts is the net counts of each line.
     flags : list of tuple of str
         Why each map is to be distrusted.
+    common_errors : list of float
+        Relative standard error of each map that all pixels share.
     calibration : Calibration
         Fit of the sum spectrum.
     start : int
@@ -63,6 +65,7 @@ class LineFilter:
     windows: list[tuple[float, float]]
     weights: Floats
     flags: list[tuple[str, ...]]
+    common_errors: list[float]
     calibration: Calibration
     start: int
 
@@ -72,7 +75,15 @@ class LineFilter:
         """Map every line; see `lines.element_maps`."""
         values, variance = weighted_sums(series, self.weights, registration, frames or slice(None))
         return {
-            name: Map(values[..., k], variance[..., k], self.windows[k], (), name, flags=self.flags[k])
+            name: Map(
+                values[..., k],
+                variance[..., k],
+                self.windows[k],
+                (),
+                name,
+                flags=self.flags[k],
+                common_error=self.common_errors[k],
+            )
             for k, name in enumerate(self.lines)
         }
 
@@ -143,16 +154,18 @@ def line_filter(
     model = build(known, energy, axis.size, start)
     if beam_energy is None:
         owners = _shown(known, model, owners, [not name[0].isdigit() for name in lines], energy)
-        lines = [f"{known.families[i].name}a" if "_" in name else name for name, i in zip(lines, owners, strict=True)]
+        lines = [known.families[i].line if "_" in name else name for name, i in zip(lines, owners, strict=True)]
     tool = linear_filter(model.columns, known.counts, model.mean, owners, [-1] * len(known.families))
-    scope = (1 - known.detector.tail) * np.array([_alpha_share(known, owner) for owner in owners])
+    scope = np.array([known.peak(owner) for owner in owners])
     weights = np.zeros((axis.size, len(owners)))
     weights[start:] = tool.scaled(scope).weights.T[model.bin_of[start:]]
-    judged = [_flags(owner, known, model, counts, energy) for owner in owners]
+    noise = [float(np.sqrt(model.mean @ weight**2)) for weight in tool.weights]
+    opened = [known.left_open(owner, error, peak=True) for owner, error in zip(owners, noise, strict=True)]
+    judged = [_flags(owner, known, model, counts, energy, share) for owner, share in zip(owners, opened, strict=True)]
     windows = [line_window(_place(known, owner), known.detector.resolution) for owner in owners]
     ends = float(axis[0]), float(axis[-1])
     clipped = [(max(low, ends[0]), min(high, ends[1])) for low, high in windows]
-    return LineFilter(lines, clipped, weights, judged, known, start)
+    return LineFilter(lines, clipped, weights, judged, opened, known, start)
 
 
 def shown_lines(spectrum: Floats, signal: Signal, elements: Sequence[str]) -> dict[str, str]:
@@ -182,8 +195,8 @@ def _wanted(
         mine = [f for f in held if wanted is not None and f.family == wanted.partition("_")[2][0]] or held
         if mine[0] not in families:
             families.extend(held)
-        if shown:
-            lines.append(name or f"{mine[0].name}a")
+        if shown and (name or mine[0].line.endswith("a")):
+            lines.append(name or mine[0].line)
             owners.append(families.index(mine[0]))
         return True
 
@@ -233,12 +246,6 @@ def _pile_up(known: Calibration, counts: Floats, energy: Floats) -> list[Family]
     return found
 
 
-def _alpha_share(known: Calibration, index: int) -> float:
-    """Share of a family's photons in its alpha lines."""
-    lines, strengths = known.families[index].lines, known.strengths[index]
-    return float(sum(w for line, w in zip(lines, strengths, strict=True) if line.name[1] == "a"))
-
-
 def _place(known: Calibration, index: int) -> float:
     """Where the alpha line stands on the axis, eV."""
     return float(known.detector.positions(known.families[index].alpha_energy + known.shifts[index]))
@@ -252,7 +259,9 @@ def _title(family: Family) -> str:
     )
 
 
-def _flags(owner: int, known: Calibration, model: Model, counts: Floats, energy: Floats) -> tuple[str, ...]:
+def _flags(
+    owner: int, known: Calibration, model: Model, counts: Floats, energy: Floats, open_by: float
+) -> tuple[str, ...]:
     """Why the map of a line is to be distrusted: what else stands there, and how well the fit does."""
     place, shift, step = _place(known, owner), float(known.shifts[owner]), abs(width(energy))
     full = FWHM * float(known.detector.sigmas(np.array(place)))
@@ -287,8 +296,9 @@ def _flags(owner: int, known: Calibration, model: Model, counts: Floats, energy:
             f"it is told from {_title(known.families[by])} by its shape and side lines alone: its noise is "
             f"{np.sqrt(blend):.1f} times what it would be by itself; {UNSURE:g} eV of the axis change it by {sway:.0%}"
         )
-    open_by = known.uncertain(owner, error)
-    if open_by:
+    if known.strange:
+        found.append(known.strange)
+    if known.uncertain(owner, error, peak=True):
         found.append(
             f"what the fit leaves open (places, widths and relative strengths of lines) changes its counts by "
             f"{open_by:.0%}"

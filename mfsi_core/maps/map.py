@@ -31,6 +31,9 @@ class Map:
         Of an edge map: gain and read noise of the detector, counts per electron and counts.
     flags : tuple of str
         Why the map is to be distrusted, in sentences.
+    common_error : float
+        Relative standard error that all pixels share: what the fit of all lines leaves open (places, widths and
+        relative strengths of lines, background). The variance of a pixel is its noise alone.
     """
 
     values: Floats
@@ -40,6 +43,13 @@ class Map:
     line: str = ""
     noise: tuple[float, float] | None = None
     flags: tuple[str, ...] = ()
+    common_error: float = 0.0
+
+    @property
+    def net(self) -> tuple[float, float]:
+        """Counts of all pixels, and their standard error, of noise and of what all pixels share."""
+        total = float(np.nansum(self.values))
+        return total, float(np.sqrt(np.nansum(self.variance) + (self.common_error * total) ** 2))
 
 
 def map_snr(a: Any, b: Any = None, truth: Any = None) -> float:

@@ -16,6 +16,7 @@ from lbj.frame import Recording
 from lbj.loss import losses
 from lbj.plugins.found import named
 from lbj.reader import Journal
+from lbj.scanned import left_out, scanned_of
 
 from ..accumulation.mean import aligned_mean, mean_of_known
 from ..geometry.registration import Registration
@@ -24,7 +25,6 @@ from ..registration.register import register
 from ..registration.trust import distrusted
 from ..report.results import Results
 from ..series.axis import pixel_size
-from ..series.scanned import left_out, scanned_of
 from ..series.selection import View, image_signal, reference_images, spectra_signal
 
 LEAST_ENERGY = 1000.0  # eV, of a beam

@@ -15,13 +15,13 @@ from lbj.exporting.series import Series
 from lbj.frame import Recording
 from lbj.importing.hspy_journal import LAYOUT
 from lbj.importing.naming import members
+from lbj.scanned import scanned_of
 
 from ..accumulation.accumulate import accumulate
 from ..accumulation.output import result_axes, result_shape
 from ..report.results import Results
 from ..series.axis import pixel_size
 from ..series.dose import dose
-from ..series.scanned import scanned_of
 
 
 def write_cube(

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbj import Signal, UsageError
+from lbj.array_types import Floats
 from lbj.frame import Recording
 from lbj.progress import track
 
 from ..edx.axis_check import check_axis, resolution_of
+from ..edx.guesses import settled
 from ..edx.hidden import hidden
 from ..edx.peaks import Peak, find_peaks
 from ..eels.onsets import Onset, doubts, find_onsets, tell
@@ -125,6 +127,8 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
         results.notes.append(f"No X-ray lines are known for {', '.join(strange)}, which the series names.")
     named = elements or [e for e in declared if e not in strange]
     peaks = find_peaks(spectrum, axis, resolution, STROBE, beam, named)
+    if method == "filter":
+        peaks = settled(peaks, *_fitted(spectrum, axis), named, beam, resolution)
     made = [p for p in peaks if p.artefact]
     foreign = [p for p in peaks if not p.artefact and not (p.lines and p.lines[0].split("_")[0] in named)]
     _tell_peaks(results, named, peaks, foreign)
@@ -165,6 +169,13 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
         *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
         *((p.energy, artefact(p.artefact)) for p in made),
     ]
+
+
+def _fitted(spectrum: NDArray[Any], axis: Floats) -> tuple[Floats, Floats]:
+    """Counts above the zero peak, and the bounds of their channels."""
+    first = int(np.searchsorted(axis, STROBE))
+    half = abs(width(axis)) / 2
+    return np.asarray(spectrum[first:], float), np.append(axis[first:] - half, axis[-1] + half)
 
 
 def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: list[Peak]) -> None:

@@ -18,12 +18,12 @@ from lbj.frame import Recording
 from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 from lbj.reader import Journal
+from lbj.scanned import scanned_of
 
 from ..cluster.client import ClusterError, connected
 from ..registration import plugins as registrations
 from ..report.results import Results
 from ..series.dose import beam_current, dose_per_frame, dwell_time
-from ..series.scanned import scanned_of
 from ..tables.lines import check_symbols
 from .align import register_journal
 from .cube import write_cube

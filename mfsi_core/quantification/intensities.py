@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from ..edx.linear_filter import linear_filter
 from ..edx.model import Model
 from .chips import Chips
 from .methods import BATCH
-from .poisson_fit import poisson_fit
+from .poisson_fit import Fit, poisson_fit
 from .summing import Spectra
+
+LINE = 0.1  # of the highest bin of a family, from which one belongs to its main line
+MISSED = 0.05  # share of a line's counts by which the fit may miss the spectrum there
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,8 @@ class Intensities:
         Goodness of fit; NaN for the linear filter.
     misfit : (N,) bool
         Whether it is worse than noise explains.
+    missed : (N, m) bool
+        Whether it is so around the main line of a family, by more than a twentieth of its counts.
     """
 
     counts: Floats
@@ -43,6 +49,7 @@ class Intensities:
     converged: NDArray[np.bool_]
     deviance_dof: Floats
     misfit: NDArray[np.bool_]
+    missed: NDArray[np.bool_]
 
 
 def by_likelihood(spectra: Spectra, chips: Chips, model: Model, wanted: list[int], scope: Floats) -> Intensities:
@@ -53,8 +60,25 @@ def by_likelihood(spectra: Spectra, chips: Chips, model: Model, wanted: list[int
     covariances[found.misfit] *= found.deviance_dof[found.misfit, None, None]
     return Intensities(
         found.counts[:, wanted] * scope, covariances.__getitem__, found.bound[:, wanted], found.converged,
-        found.deviance_dof, found.misfit,
+        found.deviance_dof, found.misfit, _missed(sums, found, model, wanted),
     )  # fmt: skip
+
+
+def _missed(sums: NDArray[Any], found: Fit, model: Model, wanted: list[int]) -> NDArray[np.bool_]:
+    """Which families' main lines the fit misses, in the chips that it misses."""
+    chips = np.flatnonzero(found.misfit)
+    out = np.zeros((len(sums), len(wanted)), bool)
+    for start in range(0, chips.size, BATCH):
+        part = chips[start : start + BATCH]
+        fit = found.counts[part] @ model.columns
+        beyond = (sums[part] - fit) ** 2 - fit
+        for j, index in enumerate(wanted):
+            column = model.columns[index]
+            near = column > LINE * column.max()
+            own = found.counts[part, index] * column[near].sum()
+            excess = np.maximum(beyond[:, near].sum(axis=1), 0.0) * near.sum()
+            out[part, j] = excess > (MISSED * own) ** 2
+    return out
 
 
 def by_filter(
@@ -75,6 +99,5 @@ def by_filter(
         return tool.covariance(counts[part], totals[part], work[: len(counts[part])])
 
     nothing = np.zeros(len(counts), bool)
-    return Intensities(
-        counts, covariance, np.zeros(counts.shape, bool), ~nothing, np.full(len(counts), np.nan), nothing
-    )
+    none = np.zeros(counts.shape, bool)
+    return Intensities(counts, covariance, none, ~nothing, np.full(len(counts), np.nan), nothing, none)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lbj import UsageError
 from lbj.array_types import Floats
@@ -63,13 +64,13 @@ def quantify(
     pandas.DataFrame
         A row per chip and element: ``chip_id, y0, x0, y1, x1`` (rows y0 … y1 - 1), ``n_px, element, family, counts,
         counts_se`` (net counts of the factor's lines), ``k, k_basis, at_pct, at_se, wt_pct, wt_se`` (percent; errors
-        include those of k), ``deviance_dof, flags``. Flags: ``empty`` no counts, ``zero`` held at zero by the fit,
-        ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit misses the chip's spectrum by more than
-        noise; its errors are enlarged), ``excluded`` (k = 0), ``axis`` (it could not be decided whether
-        the energy axis is right), ``misplaced`` (the lines stand more than 10 eV from where they should),
-        ``blend`` (what the fit leaves open of the lines around changes the counts by more than 4 %, and by more than
-        noise does), ``bulk`` (the beam of 30 keV or less is that of bulk specimens, the composition that of a thin
-        film).
+        include those of k and of what the fit of all lines leaves open), ``deviance_dof, flags``. Flags: ``empty`` no
+        counts, ``zero`` held at zero by the fit, ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit
+        misses the chip's spectrum around the element's line by more than noise and a twentieth of its counts),
+        ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the
+        lines stand more than 10 eV from where they should), ``blend`` (what the fit leaves open of the lines around
+        changes the counts by more than 10 %, or it takes lines for wider than a detector shows them), ``bulk`` (the
+        beam of 30 keV or less is that of bulk specimens, the composition that of a thin film).
 
     Raises
     ------
@@ -140,8 +141,7 @@ def analyse(
     checked_dose(dose, method)
     rows = read_factors(factors)
     spectra = spectra_in(source, signal, registration, client)
-    beam = spectra.metadata.get("beam_energy")
-    beam = float(beam) if beam else None
+    beam = float(spectra.metadata.get("beam_energy") or 0.0) or None
     parts = make_chips(chips, spectra.shape, region)
     _range(spectra.axis, energy)
     every = np.where(parts.labels >= 0, np.int32(0), np.int32(-1))
@@ -170,18 +170,30 @@ def analyse(
         found = by_likelihood(spectra, parts, model, wanted, scope)
     else:
         found = by_filter(spectra, parts, model, calibration, elements, wanted, scope, channels)
-    made, errors = _composed(found, chosen, parts, method, dose, absorber)
+    opened, uncertain = _left_open(calibration, model, wanted)
+    made, errors = _composed(found, chosen, parts, method, dose, absorber, opened)
     return Quantification(
         elements, chosen, [families[index] for index in wanted], parts, found.counts, errors, made, found.deviance_dof,
-        found.misfit, found.bound, found.converged, calibration, model, axis, total, checked, beam,
+        found.misfit, found.missed, found.bound, found.converged, calibration, model, axis, total, checked, opened,
+        uncertain, beam,
     )  # fmt: skip
 
 
+def _left_open(calibration: Calibration, model: Model, wanted: list[int]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Relative errors of counts that the fit of the sum leaves open to all chips, and whether they are much."""
+    columns = model.columns
+    noise = np.sqrt(np.abs(np.diag(np.linalg.pinv(columns / model.mean @ columns.T, hermitian=True))))
+    share = np.array([calibration.left_open(index, float(noise[index])) for index in wanted])
+    return share, np.array([calibration.uncertain(index, float(noise[index])) for index in wanted])
+
+
 def _composed(
-    found: Intensities, chosen: list[Factor], parts: Chips, method: str, dose: float | None, absorber: Absorber | None
-) -> tuple[Composition, Floats]:
+    found: Intensities, chosen: list[Factor], parts: Chips, method: str, dose: float | None, absorber: Absorber | None,
+    opened: Floats,
+) -> tuple[Composition, Floats]:  # fmt: skip
     """Composition of every chip, and the errors of the counts that it is made of."""
     k, rel_sd = (np.array([getattr(factor, name) for factor in chosen]) for name in ("k", "rel_sd"))
+    rel_sd = np.hypot(rel_sd, opened)
     masses = np.array([atomic_weight(factor.element) for factor in chosen])
     basis = next(factor.basis for factor in chosen if factor.k > 0)
     errors = np.empty(found.counts.shape)
@@ -235,5 +247,4 @@ def _scope(calibration: Calibration, index: int, factor: Factor) -> float:
     """Share of the family's photons of which the factor speaks."""
     if factor.line_scope == "family":
         return 1.0
-    lines, weights = calibration.families[index].lines, calibration.strengths[index]
-    return float(sum(w for line, w in zip(lines, weights, strict=True) if line.name[1] == "a"))
+    return calibration.families[index].share(calibration.strengths[index])

@@ -51,6 +51,8 @@ class Quantification:
         Goodness of fit; NaN for the linear filter.
     misfit : (N,) bool
         Whether it is worse than noise explains; False for the linear filter.
+    missed : (N, m) bool
+        Whether it is so around an element's line, by more than a twentieth of its counts.
     bound : (N, m) bool
         Intensities held at zero.
     converged : (N,) bool
@@ -61,6 +63,10 @@ class Quantification:
         Centres of the channels that were fitted, eV; the sum of all chips' counts in them.
     axis : AxisCheck
         How far the energy axis was found to be off; `energy` is corrected by it.
+    left_open : (m,) float64
+        Relative standard errors of the elements' counts that all chips share: what the fit of the sum leaves open,
+    uncertain : (m,) bool
+        and whether it is much.
     beam_energy : float or None
         eV.
     """
@@ -74,6 +80,7 @@ class Quantification:
     composition: Composition
     deviance_dof: Floats
     misfit: NDArray[np.bool_]
+    missed: NDArray[np.bool_]
     bound: NDArray[np.bool_]
     converged: NDArray[np.bool_]
     calibration: Calibration
@@ -81,6 +88,8 @@ class Quantification:
     energy: Floats
     spectrum: Floats
     axis: AxisCheck
+    left_open: Floats
+    uncertain: NDArray[np.bool_]
     beam_energy: float | None = None
 
     @property
@@ -111,20 +120,25 @@ class Quantification:
         return np.array([float(self.calibration.shifts[names.index(family.name)]) for family in self.families])
 
     @property
-    def uncertain(self) -> Floats:
-        """Relative errors of the elements' counts by what the fit of the sum leaves open; 0 where small: (m,)."""
-        columns, names = self.model.columns, [family.name for family in self.calibration.families]
-        noise = np.sqrt(np.abs(np.diag(np.linalg.pinv(columns / self.model.mean @ columns.T, hermitian=True))))
-        chosen = [names.index(family.name) for family in self.families]
-        return np.array([self.calibration.uncertain(index, float(noise[index])) for index in chosen])
+    def blended(self) -> NDArray[np.bool_]:
+        """Elements whose counts the fit of the sum leaves open: (m,)."""
+        return self.uncertain | bool(self.calibration.strange)
 
     @property
     def _of_uncertain(self) -> list[str]:
-        told = [f"{f.name.replace('_', ' ')} {e:.0%}" for f, e in zip(self.families, self.uncertain, strict=True) if e]
+        told = [
+            f"{f.name.replace('_', ' ')} {e:.0%}"
+            for f, e, told in zip(self.families, self.left_open, self.uncertain, strict=True)
+            if told
+        ]
         text = (
             "What the fit leaves open (places, widths, relative strengths of lines) changes counts beyond their noise"
         )
-        return [f"{text}: {', '.join(told)}."] if told else []
+        strange = self.calibration.strange
+        return [
+            *([f"{text}: {', '.join(told)}."] if told else []),
+            *([f"{strange[0].upper()}{strange[1:]}."] if strange else []),
+        ]
 
     @property
     def remarks(self) -> list[str]:
@@ -228,10 +242,10 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "zero": result.bound & ~empty[:, None],
         "few": (result.counts < FEW) & ~result.bound & ~empty[:, None],
         "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
-        "misfit": np.broadcast_to(result.misfit[:, None], result.counts.shape),
+        "misfit": result.missed,
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
-        "blend": np.broadcast_to(result.uncertain > 0, result.counts.shape),
+        "blend": np.broadcast_to(result.blended, result.counts.shape),
         "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from lbj import UsageError
 from lbj.array_types import Floats, Mask, Singles
 from lbj.frame import Recording
+from lbj.scanned import scanned_of
 
 from ..accumulation.mean import aligned_mean
 from ..geometry.registration import Registration
-from ..series.scanned import scanned_of
 from ..series.selection import image_signal, reference_images, spectra_signal
 from ..series.series import is_journal
 from . import plugins as registrations

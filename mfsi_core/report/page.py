@@ -161,7 +161,9 @@ def _summary(results: Results) -> dict[str, Any]:
                 "line": one.line or None,
                 "window_eV": list(one.window),
                 "background_eV": [list(pair) for pair in one.background],
-                "net_counts": float(np.nansum(one.values)),
+                "net_counts": one.net[0],
+                "net_counts_se": _finite(one.net[1]),
+                "common_error": one.common_error,
                 "snr": _finite(results.snr.get(name)),
                 "flags": list(one.flags),
             }
@@ -204,7 +206,7 @@ def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes])
             "window": ends(one.window),
             "background": ", ".join(map(ends, one.background)) or "fitted",
             "flags": "; ".join(one.flags),
-            "net": f"{np.nansum(one.values):,.0f}",
+            "net": "{:,.0f} ± {:,.0f}".format(*one.net),
             "snr": number(results.snr.get(name) or None),
         }
         for name, one in results.maps.items()

@@ -5,7 +5,6 @@ copying.py        a new journal derived from an old one, whose name and digest a
 dose.py           e/Å² that each frame received, by current, dwell time and pixel; else X-ray counts
 energy_shifts.py  energy shifts stored in a journal, by frame or by pixel, and their application to a frame's spectra
 moving.py         counts or spectra shifted along the energy axis by channels, whole or fractional
-scanned.py        which pixels of a frame the beam reached before the scan was aborted
 selection.py      the frames, image and spectra that a run works on, by region and name
 series.py         one signal frame by frame, on one energy axis, from a journal, a list of frames or an array
 """

@@ -11,10 +11,10 @@ from lbj import Frame, Signal, UsageError
 from lbj.array_types import Floats
 from lbj.frame import Recording
 from lbj.progress import track
+from lbj.scanned import scanned
 
 from .axis import above_strobe
 from .energy_shifts import Shifts
-from .scanned import scanned
 
 
 class View:

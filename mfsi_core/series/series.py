@@ -14,9 +14,9 @@ from lbj import Signal, UsageError
 from lbj.array_types import Floats, Mask
 from lbj.events import Events
 from lbj.frame import Frame, Recording
+from lbj.scanned import blanked, scanned, scanned_of
 
 from .energy_shifts import Shifts, moved
-from .scanned import blanked, scanned, scanned_of
 from .selection import View
 
 

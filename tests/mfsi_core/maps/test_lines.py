@@ -66,7 +66,7 @@ def test_weights_are_shares_of_a_family():
 def test_the_table_says_where_it_comes_from():
     header = resources.files("mfsi_core.tables").joinpath("lines.csv").read_text().splitlines()[0]
     assert header.startswith("# ")
-    assert "version 2" in header
+    assert "version 3" in header
     assert "Source: xraylib" in header
 
 

@@ -235,7 +235,7 @@ def test_phases_and_differences(field, result):
     assert len(found) == len(table)
     np.testing.assert_allclose(found["difference"], other["at_pct"] - table["at_pct"])
     np.testing.assert_allclose(found["difference_se"], np.hypot(other["at_se"], table["at_se"]))
-    with pytest.warns(UserWarning, match="stand elsewhere"):  # Ti L beside O K, where nobody names Ti
+    with pytest.warns(UserWarning, match="misses the spectra"):  # Ti and Sr, where nobody names them
         fewer = quantify(events, ["La", "Fe", "O"], 8, phantom.factors(), signal=signal)
     with pytest.raises(UsageError, match="differ in their chips"):
         difference(table, fewer)

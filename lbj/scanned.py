@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lbj import Signal
-from lbj.array_types import Mask
-from lbj.events import Events
-from lbj.frame import Frame, Recording
+from .array_types import Mask
+from .events import Events
+from .frame import Frame, Recording
+from .signal import Signal
 
 
 def scanned(frame: Frame, signal: Signal) -> Mask | None:

@@ -1,0 +1,82 @@
+"""Families of lines against measured energies and another simulator: shells without an alpha line, weights, guesses."""
+
+import eds_phantom as phantom
+import numpy as np
+import pytest
+
+from mfsi_core import element_maps
+from mfsi_core.edx.axis_check import check_axis
+from mfsi_core.edx.detector import Detector
+from mfsi_core.edx.families import families_of
+from mfsi_core.edx.guesses import settled
+from mfsi_core.edx.peaks import find_peaks
+from mfsi_core.tables.lines import best_line
+
+EDGES = phantom.axis(1024, 10.0)
+CENTRES = (EDGES[:-1] + EDGES[1:]) / 2
+
+
+def drawn(parts, seed=1, smooth=0.1, edges=EDGES):
+    """Counts of a spectrum; `parts` gives photons of each family."""
+    detector = phantom.Detector(tail=0.0)
+    mean = sum(photons * detector.family(name, edges) for name, photons in parts.items())
+    mean = mean + smooth * sum(parts.values()) * phantom.background(np.maximum(edges, 20.0))
+    return np.random.default_rng(seed).poisson(mean)
+
+
+@pytest.mark.parametrize(
+    ("element", "family", "line", "energy"),
+    [("Cl", "L", "Cl_Ll", 183.0), ("Sn", "M", "Sn_Mz", 397.0), ("Cs", "M", "Cs_Mz", 565.0), ("Gd", "M", "Gd_Ma", 1185.0)],
+)  # fmt: skip
+def test_shells_without_an_alpha_line_are_families_too(element, family, line, energy):
+    """Energies: J. A. Bearden, Rev. Mod. Phys. 39 (1967) 78; of Cs between those of I and Ba."""
+    found = next(f for f in families_of(element, 150.0, 1e4) if f.family == family)
+    assert found.line == line
+    strongest = max(found.lines, key=lambda one: one.weight)
+    assert strongest.energy == pytest.approx(energy, abs=5.0)
+    assert best_line(element, 150.0, 1e4) != line  # nothing is mapped by it
+
+
+@pytest.mark.parametrize("element", ["Ag", "Tb", "Bi"])
+def test_shells_near_the_beam_energy_are_ionised_less(element):
+    """Bethe: the deeper L1 and L2 lose to L3 as the beam nears them."""
+    shares = []
+    edges = [line.edge for family in families_of(element, 150.0, 4e4) if family.family == "L" for line in family.lines]
+    for beam in (2e5, 2 * max(edges), 1.2 * max(edges)):
+        found = next(f for f in families_of(element, 150.0, 4e4, beam) if f.family == "L")
+        shares.append(found.share(np.array([line.weight for line in found.lines])))
+    assert shares == sorted(shares)
+    assert shares[-1] > 1.03 * shares[0]
+
+
+@pytest.mark.parametrize(("light", "heavy"), [("N", "Sb"), ("O", "Cs"), ("N", "Te")])
+def test_a_light_element_beside_m_lines_without_an_alpha_line(light, heavy):
+    """The M lines were not in the table: their counts went to the light element."""
+    counts = drawn({f"{light}_K": 4e4, f"{heavy}_M": 5e4, f"{heavy}_L": 9e4, "Cu_K": 3e4})
+    found = element_maps(counts[None, None], [light, heavy, "Cu"], phantom.signal((1, 1), EDGES, "spectra"), None, 2e5)
+    total, error = found[light].net
+    assert abs(total - 4e4) < max(4 * error, 0.06 * 4e4)
+    assert error < 0.15 * total
+    assert error > 1.5 * np.sqrt(found[light].variance.sum())  # places and strengths are not known without error
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_m_lines_beside_a_light_element_do_not_move_the_axis(seed):
+    """O K was taken for the M lines of Cs, by +85 eV and a gain of 0.98 that leaves Cs L in its place."""
+    counts = drawn({"O_K": 2000, "Cs_M": 3000, "Cs_L": 6500}, seed)
+    found = check_axis(counts, CENTRES, ["O", "Cs"])
+    assert found.axis(np.array([525.0, 4286.0])) == pytest.approx([525.0, 4286.0], abs=8.0)
+
+
+@pytest.mark.parametrize(("element", "named", "family"), [("Ta", "Al", "M"), ("Mo", "Al", "L")])
+def test_a_peak_is_taken_for_the_element_that_fits_it(element, named, family):
+    """L or M lines of a heavy element that nobody named lie at K lines of Si, P or S, which come first by energy."""
+    edges = phantom.axis(500, 10.0)
+    centres = (edges[:-1] + edges[1:]) / 2
+    counts = drawn({f"{element}_{family}": 1e5, f"{named}_K": 5e4}, edges=edges)
+    peaks = find_peaks(counts, centres, 128.0, 150.0, 1e4, [named])
+    strongest = next(peak for peak in peaks if peak.lines and not peak.lines[0].startswith(f"{named}_"))
+    assert not strongest.lines[0].startswith(f"{element}_")
+    first = int(np.searchsorted(centres, 150.0))
+    found = settled(peaks, counts[first:].astype(float), edges[first:], [named], 1e4, Detector().resolution)
+    assert found[peaks.index(strongest)].lines[0] == f"{element}_{family}a"
