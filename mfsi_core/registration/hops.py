@@ -23,6 +23,7 @@ SHORT = 5.0  # px; a shorter lattice period is too finely sampled to ask about h
 PERIODS = 120  # most lattice vectors looked at, the shortest of all
 TRIED = 3  # lattice vectors tried at each cut of the series, those that fit best
 NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
+COARSE = 6.0  # px; vectors to be tried of lattices of longer periods are chosen on every second pixel
 OVERLAP = 0.25  # share of the scene that must overlap with itself when it is moved by a vector that is tried
 BLOCKS = 8  # blocks along each side of the scene; how the evidence scatters from block to block tells what is chance
 FLAT = 0.1  # share of the strongest block's variance below which a block shows nothing
@@ -84,14 +85,15 @@ def find_hops(laid: Laid) -> Hops:
     if not SHORT < period < np.inf:
         return Hops(offset, tied, period, resembling)
     steps = np.diff(laid.shift, axis=0)
-    total = laid.frame(0)
+    own = laid.frame(0)
+    total = own.copy()
     rest, coming = laid.all - total, deque(laid.frame(n) for n in range(1, min(NEXT, frames)))
     for cut in range(1, frames):
         before = _Known(laid.smooth(mean_of(total)))
         offset[cut:] = offset[cut - 1]
         if cut + NEXT <= frames:
             coming.append(laid.frame(cut + NEXT - 1))
-        after = [mean_of(np.sum(coming, axis=0))]
+        after = [mean_of(sum(coming, np.zeros_like(own)))]
         if cut + NEXT < frames:
             after.append(mean_of(rest))
         shift, tie = _ask(laid, before, after, vectors, offset[cut], steps[cut - 1])
@@ -148,6 +150,13 @@ class _Known:
         self._waves: dict[tuple[int, int], list[NDArray[np.complex64]]] = {}
 
     @cached_property
+    def coarse(self) -> _Known:
+        """Means of 2 x 2 pixels."""
+        rows, columns = (n // 2 * 2 for n in self.image.shape)
+        a = self.image[:rows, :columns]
+        return _Known((a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) / np.float32(4))
+
+    @cached_property
     def structured(self) -> Mask:
         """Blocks that show something."""
         power, count = _by_block(self.image, np.where(self.seen, np.float32(0), np.float32(np.nan)))
@@ -185,7 +194,11 @@ def _compare(
     still = _Known(moved(waves, -offset))
     now = _by_block(before.image, still.image)
     best, gained, tie = np.zeros(2), 0.0, None
-    for k in np.argsort(_misfits(before, still, -vectors))[:TRIED]:
+    if np.hypot(*vectors[0]) > COARSE:
+        fits = _misfits(before.coarse, still.coarse, -vectors / 2)
+    else:
+        fits = _misfits(before, still, -vectors)
+    for k in np.argsort(fits)[:TRIED]:
         then = _by_block(before.image, moved(waves, -offset - vectors[k]))
         known = (now[1] > 0) & (then[1] > 0) & before.structured
         if known.sum() < FEWEST:
@@ -211,17 +224,21 @@ def _by_block(a: Singles, b: Singles) -> tuple[Floats, Floats]:
     return sums, np.where(count > 0.3 * a.size / BLOCKS**2, count, 0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _block_sums(image: Any) -> tuple[Any, Any]:
     """Sum and number of the finite pixels of each block, (BLOCKS²,) each."""
     sums, count = np.zeros(BLOCKS**2), np.zeros(BLOCKS**2)
     rows, columns = image.shape
     for y in range(rows):
-        for x in range(columns):
-            if math.isfinite(image[y, x]):
-                block = y * BLOCKS // rows * BLOCKS + x * BLOCKS // columns
-                sums[block] += image[y, x]
-                count[block] += 1
+        for k in range(BLOCKS):
+            part = image[y, -(-k * columns // BLOCKS) : -(-(k + 1) * columns // BLOCKS)]
+            total = number = np.float32(0)
+            for x in range(part.size):
+                seen = math.isfinite(part[x])
+                total += part[x] if seen else np.float32(0)
+                number += np.float32(1) if seen else np.float32(0)
+            sums[y * BLOCKS // rows * BLOCKS + k] += total
+            count[y * BLOCKS // rows * BLOCKS + k] += number
     return sums, count
 
 

@@ -14,6 +14,7 @@ from lbj.array_types import Floats, Mask, Singles
 
 from ..geometry.bilinear import share_of
 from .rigid.pairs import noise_filter
+from .rigid.surfaces import turned
 from .rows.kernels import displaced
 from .threads import summed
 
@@ -88,9 +89,9 @@ class Laid:
 def moved(image: tuple[NDArray[np.complex64], Mask], shift: Any) -> Singles:
     """The image of these waves at p + shift, at p; NaN where it was not seen."""
     spectrum, missing = image
-    for axis, waves in enumerate((fft.fftfreq(len(missing))[:, None], fft.rfftfreq(missing.shape[1]))):
-        if shift[axis]:
-            spectrum = spectrum * np.exp(2j * np.pi * waves * shift[axis]).astype(np.complex64)
+    if np.any(shift):
+        waves = fft.fftfreq(len(missing)) * shift[0], fft.rfftfreq(missing.shape[1]) * shift[1]
+        spectrum = turned(spectrum, *(np.exp(2j * np.pi * one).astype(np.complex64) for one in waves))
     out = fft.irfft2(spectrum, missing.shape)
     away = np.rint(np.asarray(shift)).astype(int)
     if away.any():
@@ -106,37 +107,50 @@ def moved(image: tuple[NDArray[np.complex64], Mask], shift: Any) -> Singles:
 
 def mean_of(laid: NDArray[Any]) -> Singles:
     """Mean of what was laid, (2, H, W); NaN where too little was."""
-    total, weight = laid
-    return np.asarray(np.where(weight > SEEN, total / np.maximum(weight, SEEN), np.nan), np.float32)
+    return np.asarray(_mean(*laid))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _mean(total: Any, weight: Any) -> Any:
+    out = np.empty(total.shape, np.float32)
+    for y in range(total.shape[0]):
+        one, own, times = out[y], total[y], weight[y]
+        for x in range(one.size):
+            mean = own[x] / max(times[x], SEEN)
+            one[x] = mean if times[x] > SEEN else np.nan
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz", "arcp", "contract"})
 def misfit(first: Any, second: Any) -> Any:
     """Squared difference of two images, gain and each row's offset fitted: (H, W); NaN where one is not seen."""
     rows, columns = first.shape
-    out = np.full((rows, columns), np.nan, np.float32)
-    means = np.zeros((rows, 2))
+    out = np.empty((rows, columns), np.float32)
+    means = np.zeros((rows, 2), np.float32)
+    zero = np.float32(0)
     both = power = 0.0
     for y in range(rows):
-        count, a, b, ab, bb = 0, 0.0, 0.0, 0.0, 0.0
+        one, other = first[y], second[y]
+        count = a = b = ab = bb = zero
         for x in range(columns):
-            one, other = first[y, x], second[y, x]
-            if math.isfinite(one) and math.isfinite(other):
-                count += 1
-                a += one
-                b += other
-                ab += one * other
-                bb += other * other
-        if count:
+            seen = math.isfinite(one[x]) and math.isfinite(other[x])
+            u, v = one[x] if seen else zero, other[x] if seen else zero
+            count += np.float32(1) if seen else zero
+            a += u
+            b += v
+            ab += u * v
+            bb += v * v
+        if count > 0:
             means[y, 0], means[y, 1] = a / count, b / count
-            both += ab - a * b / count
-            power += bb - b * b / count
-    gain = both / max(power, 1e-300)
+            both += ab - a * means[y, 1]
+            power += bb - b * means[y, 1]
+    gain = np.float32(both / max(power, 1e-300))
     for y in range(rows):
+        one, other, square = first[y], second[y], out[y]
+        offset = means[y, 0] - gain * means[y, 1]
         for x in range(columns):
-            rest = first[y, x] - means[y, 0] - gain * (second[y, x] - means[y, 1])
-            if math.isfinite(rest):
-                out[y, x] = rest * rest
+            rest = one[x] - gain * other[x] - offset
+            square[x] = rest * rest
     return out
 
 

@@ -14,6 +14,7 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import summed
 from .pairs import noise_filter, taper
+from .surfaces import turned
 
 EDGE = 4.0  # px over which a frame fades out at its border
 ROUNDS = 15
@@ -106,7 +107,7 @@ class _Stage:
         def add(group: NDArray[np.int64]) -> Any:
             out = np.zeros(self.power.shape, np.complex64)
             for n in group:
-                out += _turned(self.spectra[n], ramp_y[n], ramp_x[n])
+                out += turned(self.spectra[n], ramp_y[n], ramp_x[n])
             return out
 
         together = summed(add, len(shift))
@@ -122,7 +123,7 @@ class _Stage:
         def compare(group: NDArray[np.int64]) -> Singles:
             squares = np.zeros((2, *self.size), np.float32)
             for n in group:
-                placed = fft.irfft2(_turned(self.spectra[n], ramp_y[n], ramp_x[n]), self.size)
+                placed = fft.irfft2(turned(self.spectra[n], ramp_y[n], ramp_x[n]), self.size)
                 own = placed, masks_y[n], masks_x[n], total, cover, self.variance
                 gains[n], offset = _lines(*own, smooth, self.gains[n])
                 sums[n] = _compare(*own, raw, clean, np.float32(self.gains[n]), np.float32(offset), *squares)
@@ -158,17 +159,6 @@ def _inverse(matrix: Floats, free: NDArray[np.bool_]) -> Floats:
     """Inverse (N, 2, 2) over the directions in which frames move and the mean has a gradient; zeros for the others."""
     used = free & (np.diagonal(matrix, axis1=1, axis2=2) > 0)
     return np.asarray(np.linalg.pinv(np.where(used[:, :, None] & used[:, None], matrix, 0)))
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _turned(spectrum: Any, ramp_y: Any, ramp_x: Any) -> Any:
-    """Spectrum times a ramp along either axis."""
-    out = np.empty_like(spectrum)
-    for y in range(spectrum.shape[0]):
-        one, wave, turn = out[y], spectrum[y], ramp_y[y]
-        for x in range(one.size):
-            one[x] = wave[x] * (turn * ramp_x[x])
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

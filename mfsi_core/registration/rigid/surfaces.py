@@ -13,6 +13,17 @@ TAPS = 8  # grid points to either side from which the height of a peak is interp
 TURNS = np.array([f(np.pi * np.arange(1 - TAPS, TAPS + 1) / TAPS) for f in (np.cos, np.sin)])
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def turned(spectrum: Any, ramp_y: Any, ramp_x: Any) -> Any:
+    """Spectrum times a ramp along either axis."""
+    out = np.empty_like(spectrum)
+    for y in range(spectrum.shape[0]):
+        one, wave, turn = out[y], spectrum[y], ramp_y[y]
+        for x in range(one.size):
+            one[x] = wave[x] * (turn * ramp_x[x])
+    return out
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def crossed(spectra: Any, first: Any, second: Any) -> Any:
     """Cross spectra (P, H, W) of pairs, conj(first) second, complex64."""
