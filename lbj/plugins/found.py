@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import LbjError, PluginError, UsageError
 
+OURS = "mfsi"  # the package whose names no other takes
 LOADING = 60.0  # s, that the import of a plugin's module may take
 
 
@@ -105,15 +106,16 @@ def _installed(group: str, path: tuple[str, ...]) -> tuple[Plugin, ...]:
 
 
 def named(group: str, name: str) -> Plugin:
-    """Return one plugin.
+    """Return one plugin; where we provide one of this name ourselves, that.
 
     Raises
     ------
     UsageError
-        If there is none of this name, or two packages provide one.
+        If there is none of this name, or two other packages provide one.
     """
     known = installed(group)
     found = [one for one in known if one.name == name]
+    found = [one for one in found if one.package == OURS] or found
     if not found:
         listed = ", ".join(one.name for one in known) or "none: no installed package provides one"
         raise UsageError(f"there is no plugin {name!r} in {group}; there are {listed}")

@@ -18,7 +18,7 @@ def _run(_args: argparse.Namespace) -> int:
     from lbj.exporting.plugin import GROUP as EXPORTERS
     from lbj.importing.apart import call
     from lbj.importing.plugin import GROUP as IMPORTERS
-    from lbj.plugins.found import as_suffix, installed
+    from lbj.plugins.found import OURS, as_suffix, installed
 
     from ..instruments.finding import GROUP as INSTRUMENTS
     from ..pipeline import plugins as analyses
@@ -32,6 +32,8 @@ def _run(_args: argparse.Namespace) -> int:
             print(f"  {one.name:<16} {one.package} {one.version}")
             if group == EXPORTERS and as_suffix(one.name) in WRITABLE:
                 print(f"  {'':<16} is never asked: lbj export writes such files itself")
+            if one.package != OURS and any(other.name == one.name and other.package == OURS for other in found):
+                print(f"  {'':<16} is never asked: {OURS} has one of this name itself")
             try:
                 call(f"{__name__}:try_here", {"group": group, "name": one.name}, 0, str(one))
             except PluginError as error:

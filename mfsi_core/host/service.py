@@ -184,7 +184,7 @@ def connect(folder: str | os.PathLike[str], instrument: str, options: dict[str, 
         time.sleep(0.05)
     code = process.poll()
     process.kill()
-    slow = f"it was not ready within {STARTS:g} s; does its instrument answer?"
+    slow = f"it was not ready within {STARTS:g} s; does its instrument {instrument!r} answer?"
     ended = slow if code is None else f"it ended with {code} and said nothing"
     lines = errors.read_text(errors="replace").strip().splitlines() or [ended]
     raise UsageError(f"the recorder could not be started: {lines[-1]}")

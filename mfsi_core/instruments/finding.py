@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Any
 
 from lbj import LbjError
-from lbj.plugins.found import installed, named
+from lbj.errors import PluginError
+from lbj.plugins.found import installed, kind, named
 
 from .protocol import Instrument
 
 GROUP = "mfsi.instruments"
+METHODS = ("abilities", "prepare", "acquire", "close")  # that every instrument must have
 
 
 def names() -> list[str]:
@@ -32,10 +36,13 @@ def find(name: str, **options: Any) -> Instrument:
     UsageError
         If there is no such instrument.
     PluginError
-        If it cannot be imported, does not take the options, or fails to connect.
+        If it cannot be imported, does not take the options, fails to connect, or makes something else.
     """
     plugin = named(GROUP, name)
     make = plugin.load()
-    with plugin.blamed("connecting", spared=LbjError):
+    with plugin.blamed("connecting", spared=LbjError), contextlib.redirect_stdout(sys.stderr):
         instrument: Instrument = make(**options)
+    missing = [method for method in METHODS if not callable(getattr(instrument, method, None))]
+    if missing:
+        raise PluginError(f"{plugin} made something {kind(instrument)}: an instrument has {', '.join(METHODS)}")
     return instrument

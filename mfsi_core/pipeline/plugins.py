@@ -26,6 +26,7 @@ EXPECTED = (
     "a dict of some of text (a list of sentences), numbers (name: number), table (column: list), maps (name: array)"
 )
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,60}"  # of what becomes a file
+TAKEN = {"accumulated", "map", "quantification", "registration", "report", "scree", "summary"}  # by files of a run
 FIELDS = ("displacement", "left_out", "region", "to_field", "recorded", "predicted_error", "frame_error")
 
 
@@ -100,10 +101,9 @@ def analyse(
         If the plugin fails, takes more time than the import of such a file may, or returns something else.
     """
     plugin = named(GROUP, name)
-    if not re.fullmatch(NAME, name):
-        raise UsageError(
-            f"{plugin}: its name is to be that of files, and {name!r} cannot be; its package must change that"
-        )
+    if not re.fullmatch(NAME, name) or name.lower() in TAKEN:
+        why = "is that of files of every run" if name.lower() in TAKEN else "cannot be"
+        raise UsageError(f"{plugin}: its name is to be that of files, and {name!r} {why}; its package must change that")
     view = journal if isinstance(journal, View) else View(journal, list(range(len(journal))))
     if view.path is None:
         raise UsageError("an analysis by a plugin needs a journal that is a file of this system")

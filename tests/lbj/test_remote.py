@@ -362,3 +362,42 @@ class Broken(io.BytesIO):
 def test_an_object_that_fails(journal_bytes):
     with pytest.raises(lbj.StorageError, match="cable"):
         lbj.open(Broken(journal_bytes))
+
+
+class Bucket(Handler):
+    """The part of S3's REST interface that reading takes: HEAD, GET by ranges, an empty list where there is no object."""
+
+    def do_HEAD(self):
+        found = self.path == "/bucket/series.lbj"
+        size = len(self.server.data) if found else 0
+        self.send_response(200 if found else 404)
+        for name, value in {"Content-Length": size, "ETag": self.server.tag, "Accept-Ranges": "bytes"}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+
+    def do_GET(self):
+        if "list-type" in self.path:
+            body = b'<?xml version="1.0"?><ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount></ListBucketResult>'
+            self.answer(200, body, **{"Content-Type": "application/xml"})
+        else:
+            super().do_GET()
+
+
+def test_s3(server, journal_bytes, monkeypatch):
+    """As s3fs asks for it, from a server of ours: `pip install 'mfsi[remote]'` brings s3fs."""
+    pytest.importorskip("s3fs")
+    import fsspec
+
+    server.RequestHandlerClass = Bucket
+    options = {"anon": True, "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    monkeypatch.setitem(fsspec.config.conf, "s3", options)
+    with lbj.open("s3://bucket/series.lbj") as journal, lbj.open(io.BytesIO(journal_bytes)) as local:
+        assert len(server.ranges) == 2
+        assert journal.metadata["title"] == "amended"
+        for n in (3, 59):
+            before = len(server.ranges)
+            assert journal[n].events("EDX") == local[n].events("EDX")
+            assert (journal[n].array("HAADF") == local[n].array("HAADF")).all()
+            assert len(server.ranges) <= before + 1
+    with pytest.raises(lbj.StorageError, match="there is no such file"):
+        lbj.open("s3://bucket/missing.lbj")
