@@ -377,7 +377,9 @@ class Bucket(Handler):
 
     def do_GET(self):
         if "list-type" in self.path:
-            body = b'<?xml version="1.0"?><ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount></ListBucketResult>'
+            body = (
+                b'<?xml version="1.0"?><ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount></ListBucketResult>'
+            )
             self.answer(200, body, **{"Content-Type": "application/xml"})
         else:
             super().do_GET()

@@ -10,6 +10,9 @@ import { number } from "./units.mjs";
 const lineName = (name) => name.replace("_", " ").replace(/([KLM])a$/, "$1α").replace(/([KLM])b$/, "$1β");
 const frames = (count) => (count === 1 ? "1 frame" : `${number(count)} frames`);
 
+/** Whether any ratio is known; of one frame none is. */
+const told = (ratios) => Object.values(ratios ?? {}).some((ratio) => ratio !== null);
+
 const COLOURS = [["--accent", "#1f5fa8"], ["--second", "#c8641b"], ["--third", "#2b7a4b"], ["--fourth", "#8a4fa3"], ["--soft", "#5c6873"]];
 const curve = (label, y, i) => ({ label, y, colour: COLOURS[i % COLOURS.length][0], print: COLOURS[i % COLOURS.length][1] });
 
@@ -72,8 +75,8 @@ export class Progress {
       x, whole: true, title: "Drift", xLabel: "frame", yLabel: "shift against the first, px", name: "drift",
       curves: [curve("y", of(({ shift_px }) => shift_px?.[0]), 0), curve("x", of(({ shift_px }) => shift_px?.[1]), 1)],
     });
-    const known = lines.filter(({ snr }) => snr);
-    if (mapped > (known.at(-1)?.mapped ?? 0)) known.push({ mapped, snr: ratios }); // no frame has come since
+    const known = lines.filter(({ snr }) => told(snr));
+    if (mapped > (known.at(-1)?.mapped ?? 0) && told(ratios)) known.push({ mapped, snr: ratios }); // no frame has come since
     const maps = [...new Set(known.flatMap(({ snr }) => Object.keys(snr)))];
     this.hosts.ratio.hidden = !maps.length;
     if (known.length) {

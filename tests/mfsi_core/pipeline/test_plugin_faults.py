@@ -51,8 +51,7 @@ KINDS = {
     "lbj.importers": (
         imported,
         "path",
-        "lbj.importing.Source([lbj.Signal('HAADF', 'image', (2, 2), dtype='uint8')], "
-        "iter([({'HAADF': np.ones((2, 2), np.uint8)}, {})]), 1)",
+        "lbj.importing.Source([lbj.Signal('HAADF', 'image', (2, 2), dtype='uint8')], iter([({'HAADF': np.ones((2, 2), 'u1')}, {})]), 1)",
     ),
     "lbj.exporters": (exported, "journal, path, numbers", "path.write_text('1')"),
     "mfsi.registrations": (registered, "images", "np.zeros((len(images), 2))"),
@@ -84,7 +83,9 @@ def site(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(apart, "_idle", [])
-    with lbj.create(tmp_path / "series.lbj", [lbj.Signal("HAADF", "image", (12, 14), dtype="float32")], sync=False) as writer:
+    with lbj.create(
+        tmp_path / "series.lbj", [lbj.Signal("HAADF", "image", (12, 14), dtype="float32")], sync=False
+    ) as writer:
         for image in images():
             writer.append({"HAADF": image})
     monkeypatch.delitem(sys.modules, "bad_one", raising=False)
@@ -101,7 +102,9 @@ def test_a_plugin_that_fails_is_named_and_takes_nothing_down(site, tmp_path, mon
     if fault == "hangs":
         monkeypatch.setattr(apart, "WALL", 0.2)
         monkeypatch.setattr(found, "LOADING", 0.2)
-        if group == "mfsi.instruments":  # in its process; there a recorder gives up calls that hang, and imports that do
+        if (
+            group == "mfsi.instruments"
+        ):  # in its process; there a recorder gives up calls that hang, and imports that do
             first, body = body, ""
     install(
         site, "bad", "0.3", {group: {"ours": "bad_one:work"}},
@@ -127,7 +130,9 @@ def test_names_that_we_have_ourselves_stay_ours(site, tmp_path, capsys):
     install(site, "bad", "0.3", {group: {name: "bad_one:work"} for group, name in taken.items()}, bad_one="1 / 0")
     with lbj.open(tmp_path / "series.lbj") as journal:
         export(journal, tmp_path / "a.npz")
-        with pytest.raises(lbj.UsageError, match="plugin 'quantification' of bad 0.3: .* is that of files of every run"):
+        with pytest.raises(
+            lbj.UsageError, match=r"plugin 'quantification' of bad 0.3: .* is that of files of every run"
+        ):
             analyse(journal, "quantification")
     np.savez(tmp_path / "b.npz", HAADF=np.ones((2, 3, 4), np.uint8))
     assert lbj_main(["convert", str(tmp_path / "b.npz"), "-o", str(tmp_path / "b.lbj")]) == 0

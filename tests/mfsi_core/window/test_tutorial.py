@@ -69,6 +69,7 @@ def test_the_tutorial(session, tmp_path):
         page.until("document.getElementById('phase').textContent === 'idle'")
         if "MFSI_PICTURES" in os.environ:
             page.until(f"document.getElementById('map-Ti_Ka').textContent.includes('of {frames} frames')", 120)
+            page.until("!document.getElementById('ratio').hidden")
         shot(PICTURES[2])
         # 4 The next region.
         page.run("document.getElementById('next').click()")
