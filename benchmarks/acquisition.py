@@ -5,7 +5,8 @@
 The microscope here has its frames ready (some, drawn beforehand, again and again), so that the machine does nothing but
 what the recorder and its analysis ask of it. Printed are the recorder's own time a frame, from the instrument's answer
 to the next question, fsync included, and how long of it the processor works; whether every frame is in the journal; how
-many frames were asked for too late; and how far behind the analysis was.
+many frames were asked for too late; how far behind the analysis was; and how much memory (resident, on Linux) recorder,
+analysis and the process that makes the maps take more for each frame, by straight lines from the first quarter on.
 """
 
 import shutil
@@ -23,6 +24,7 @@ from mfsi_core.instruments import Abilities, Frame
 from mfsi_core.simulation.edx import simulate
 
 READY = 25  # frames drawn
+EVERY = 20  # frames between looks at the memory
 PATIENCE = 120.0  # s for the analysis to catch up
 
 
@@ -33,7 +35,7 @@ class Ready:
         series = simulate((size, size), READY, 2048, 1, counts=counts, jitter=(0.1, 0.15))
         self.signals, self.metadata = series.signals, series.metadata
         self.frames = [series.frame(n) for n in range(READY)]
-        self.pace, self.begun, self.late = pace, 0.0, []
+        self.pace, self.begun, self.late, self.memory = pace, 0.0, [], []
 
     def abilities(self):
         return Abilities("Frames drawn beforehand")
@@ -45,6 +47,8 @@ class Ready:
         now = time.perf_counter()
         self.begun = self.begun or now
         due = self.begun + (request.number + 1) / self.pace
+        if request.number % EVERY == 0:
+            self.memory.append((request.number, *memory()))
         self.late.append(max(now - (due - 1 / self.pace), 0.0))
         time.sleep(max(due - now, 0.0))
         data, attributes = self.frames[request.number % READY]
@@ -52,6 +56,24 @@ class Ready:
 
     def close(self):
         pass
+
+
+def memory(process="self", depth=3):
+    """Resident bytes of a process, its child, and the child of that: recorder, analysis, mapping; 0 where there is none."""
+    folder = Path("/proc", str(process))
+    try:
+        pages = int((folder / "statm").read_text().split()[1])
+        tasks = [part.read_text().split() for part in folder.glob("task/*/children")]
+    except (OSError, IndexError):
+        return [0] * depth
+    child = next((number for numbers in tasks for number in numbers), "none")
+    return [pages * 4096, *(memory(child, depth - 1) if depth > 1 else [])]
+
+
+def growth(samples, column):
+    """Bytes a frame, least squares from the first quarter on, of samples in which the process was there."""
+    number, size = np.array([(row[0], row[1 + column]) for row in samples[len(samples) // 4 :] if row[1 + column]]).T
+    return np.polyfit(number, size, 1)[0]
 
 
 def main(frames=1000, size=256, counts=100_000, pace=10.0):
@@ -91,6 +113,10 @@ def main(frames=1000, size=256, counts=100_000, pace=10.0):
         tables.row("analysis, frames behind at the end", behind)
         tables.row("caught up after, s", f"{caught:.1f}")
         tables.row("maps of so many frames", status["status"].get("mapped"))
+        for column, name in enumerate(("recorder", "analysis", "maps")):
+            last = instrument.memory[-1][1 + column]
+            told = f"{growth(instrument.memory, column) / 1e3:.1f} of {last / 1e6:.0f} MB" if last else None
+            tables.row(f"memory of the {name}, kB more a frame", told)
         tables.row("analyses that failed", status["status"].get("failures") or "none")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
