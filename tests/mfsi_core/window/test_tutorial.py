@@ -68,7 +68,7 @@ def test_the_tutorial(session, tmp_path):
         page.until(f"document.getElementById('region').textContent.startsWith('Region 1: {frames} ')", 60)
         page.until("document.getElementById('phase').textContent === 'idle'")
         if "MFSI_PICTURES" in os.environ:
-            page.until(f"document.getElementById('map-Ti_Ka').textContent.includes('of {frames} frames')", 120)
+            page.until(f"document.getElementById('map-Ti_Ka').textContent.includes('of {frames} frames')", 500)
             page.until("!document.getElementById('ratio').hidden")
         shot(PICTURES[2])
         # 4 The next region.
