@@ -59,7 +59,7 @@ class Ready:
 
 
 def memory(process="self", depth=3):
-    """Resident bytes of a process, its child, and the child of that: recorder, analysis, mapping; 0 where there is none."""
+    """Resident bytes of a process, its child and that of it (recorder, analysis, maps); 0 where there is none."""
     folder = Path("/proc", str(process))
     try:
         pages = int((folder / "statm").read_text().split()[1])
