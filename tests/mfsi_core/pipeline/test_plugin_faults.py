@@ -1,6 +1,6 @@
 """Plugins: every kind with every fault. Each is named, none takes anything down, and what they print is not in answers."""
 
-import sys
+import re
 
 import numpy as np
 import pytest
@@ -88,7 +88,6 @@ def site(tmp_path, monkeypatch):
     ) as writer:
         for image in images():
             writer.append({"HAADF": image})
-    monkeypatch.delitem(sys.modules, "bad_one", raising=False)
     yield folder
     while apart._idle:
         apart._idle.pop().end()
@@ -102,13 +101,12 @@ def test_a_plugin_that_fails_is_named_and_takes_nothing_down(site, tmp_path, mon
     if fault == "hangs":
         monkeypatch.setattr(apart, "WALL", 0.2)
         monkeypatch.setattr(found, "LOADING", 0.2)
-        if (
-            group == "mfsi.instruments"
-        ):  # in its process; there a recorder gives up calls that hang, and imports that do
+        if group == "mfsi.instruments":  # it is in this process: imports are given up, and a recorder gives up calls
             first, body = body, ""
+    module = re.sub(r"\W", "_", f"bad {group} {fault}")  # an import that hangs keeps its name
     install(
-        site, "bad", "0.3", {group: {"ours": "bad_one:work"}},
-        bad_one=f"import numpy as np, lbj, lbj.importing\n{first}\ndef work({arguments}):\n    {body or 'pass'}\n    return {right}\n",
+        site, "bad", "0.3", {group: {"ours": f"{module}:work"}},
+        **{module: f"import numpy as np, lbj, lbj.importing\n{first}\ndef work({arguments}):\n    {body or 'pass'}\n    return {right}\n"},
     )  # fmt: skip
     if said is None:
         assert ask(tmp_path)
