@@ -6,7 +6,7 @@ const VIRIDIS = [
 ];
 const GREY = [[0, 0, 0], [255, 255, 255]];
 
-/** 256 colours from the given ones, evenly apart, as the bytes of a canvas; after them a clear one. */
+/** Palette of 256 colours interpolated between the given ones, as RGBA bytes; a transparent one follows for missing values. */
 function scale(points) {
   const bytes = new Uint8Array(4 * 257);
   for (let i = 0; i < 256; i++) {
@@ -20,7 +20,7 @@ function scale(points) {
 
 const SCALES = { grey: scale(GREY), viridis: scale(VIRIDIS) };
 
-/** Limits of a colour scale: the percentiles 0.5 and 99.5 of the finite values, apart by something. */
+/** Limits of a colour scale: the percentiles 0.5 and 99.5 of the finite values, never equal. */
 export function limits(data) {
   const step = Math.max(1, Math.floor(data.length / 65536));
   const some = Float64Array.from({ length: Math.ceil(data.length / step) }, (_, i) => data[i * step]).filter(Number.isFinite).sort();
@@ -31,7 +31,7 @@ export function limits(data) {
   return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 
-/** A canvas of rows x columns with the values in colours; values that are missing stay clear. */
+/** A canvas of rows x columns with the values in colours; missing values are transparent. */
 export function painted(data, rows, columns, [low, high], colours) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: columns, height: rows });

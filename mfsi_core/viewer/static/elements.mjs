@@ -11,7 +11,7 @@ const DETECTOR_LIMIT = 16000; // eV; above it lines are chosen only where nothin
 const EDGE_WINDOW = 50; // eV after an edge
 const GREEK = { a: "α", b: "β", g: "γ" };
 
-/** Symbols in a text, those that the tables know first: [known, unknown]. */
+/** Element symbols in a text: [those in the tables, those that are not]. */
 export function symbolsOf(text) {
   const all = [...new Set(text.split(/[\s,;]+/).filter(Boolean))].map((one) => one[0].toUpperCase() + one.slice(1).toLowerCase());
   return [all.filter((one) => LINES[one] || EDGES[one]), all.filter((one) => !LINES[one] && !EDGES[one])];

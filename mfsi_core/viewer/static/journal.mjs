@@ -1,6 +1,6 @@
 // A journal read by a worker: the page's end of worker.mjs.
 
-/** One worker with its calls; each gives a promise, of null where a newer call of the same kind came before its end. */
+/** One worker and its calls; each returns a promise, which gives null if a newer call of the same kind replaced it. */
 export class Reader {
   constructor(worker) {
     this.worker = worker;
@@ -23,14 +23,14 @@ export class Reader {
     };
   }
 
-  /** Ends the worker; what is asked of it gets null. */
+  /** Ends the worker; calls that are not answered yet give null. */
   close() {
     this.worker.terminate();
     for (const { resolve } of this.waiting.values()) resolve(null);
     this.waiting.clear();
   }
 
-  /** Calls `call` of worker.mjs; `key` names the kind of calls of which only the newest counts. */
+  /** Calls `call` of worker.mjs; of calls with the same `key` only the newest is answered. */
   ask(call, args, { key = call, progress } = {}) {
     const id = ++this.last;
     return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
 const PAGE = 2 ** 18;
 const MOST_PAGES = 128;
 
-/** A source of the reader as another one that asks for whole pages; what is longer than a page is asked for as it is. */
+/** Wraps a source so that it is read in whole pages, which are cached; ranges longer than a page are read directly. */
 export function paged({ size, read }) {
   const pages = new Map();
   const page = (number) => {

@@ -87,7 +87,7 @@ export class Plot extends EventTarget {
     this.rebuild();
   }
 
-  /** Curves as uPlot takes them, x rising. */
+  /** The curves in uPlot's form, sorted by x. */
   data() {
     const shown = ({ y }) => Array.from(y, (v) => (Number.isFinite(v) && (!this.logarithmic || v > 0) ? v : null));
     const all = [Array.from(this.shown.x), ...this.shown.curves.map(shown)];
@@ -191,7 +191,7 @@ export class Plot extends EventTarget {
     this.put(event.shiftKey ? [low, Math.max(low, high + step)] : [low + step, high + step]);
   }
 
-  /** Shows so many times as much of x, about the window or the middle. */
+  /** Zooms the x axis by a factor about the window, or about the middle. */
   zoom(times) {
     const [first, last] = [this.shown.x[0], this.shown.x.at(-1)].sort((a, b) => a - b);
     const { min, max } = this.chart.scales.x;

@@ -1,4 +1,4 @@
-// The axis of spectra: energies and what is said of them, windows, the zero strobe.
+// The axis of spectra: energies and their unit, channels of a window, the end of the zero strobe.
 
 import { axisValues, sizes } from "./sizes.mjs";
 

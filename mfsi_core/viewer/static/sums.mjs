@@ -1,4 +1,4 @@
-// Sums over one frame: spectra, maps and images, with energies moved and pixels laid where they show the scene.
+// Sums over one frame: spectra, maps and images, with energies shifted and pixels aligned by the displacements.
 //
 // A part is one frame of a signal: {voxel, count}, voxels that are not empty by rising channel * pixels + pixel, or
 // {data}, an array (pixel, channel). `move` is by how many channels spectra move upwards, a number, or one per pixel;

@@ -101,7 +101,7 @@ export class View {
     return { rows, columns, step: stepOf(signal), title, name: fileName(this.title, name, ...words) };
   }
 
-  /** Keeps what could not be read or moved; whether any of it is new. */
+  /** Remembers what could not be read or shifted, to be shown; returns whether any of it is new. */
   remember(name, lost, notes) {
     let fresh = false;
     for (const note of notes) {

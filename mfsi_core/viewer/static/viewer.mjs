@@ -178,7 +178,7 @@ function setArea(area) {
   panels.setArea(area);
 }
 
-/** How far the newest question is; the bar is there while any is open. */
+/** Progress of the newest request; the bar is shown while any is running. */
 function progress(share) {
   $("progress").value = share;
 }

@@ -108,7 +108,7 @@ const calls = {
   },
 };
 
-/** Says, now and then, that so many ms have passed. */
+/** Returns a function that tells whether so many ms have passed since it last said so. */
 function clock(interval) {
   let last = performance.now();
   return () => {
@@ -119,7 +119,7 @@ function clock(interval) {
   };
 }
 
-/** Sums that grow frame by frame; of several frames of arrays their sum too, from which others are made at once. */
+/** Sums that grow frame by frame; for arrays the summed cube is kept too, from which other sums are made at once. */
 class Pass {
   constructor(series, want, displacement, several) {
     Object.assign(this, { series, want, displacement, done: 0, summed: 0, lost: [] });
