@@ -1,5 +1,6 @@
 """Rows: every row of every frame has its own displacement, smooth along the row.
 
+bands.py     power averaged over the narrowest band of frequencies in which it exceeds its noise with certainty
 drift.py     shared distortions, which registration cannot see: shear by steady drift, hum in step with the frames
 field.py     `register_rows`: the displacement of every row of every frame, estimated together with the scene
 hum.py       mains hum in the rows' displacements: its frequency, and amplitude and phase of every frame

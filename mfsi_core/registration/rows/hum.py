@@ -14,7 +14,7 @@ SHORT = 32  # rows, in fewer of which a hum is not sought
 SLOWEST = 2  # cycles a frame, below which nothing is a hum
 FINER = 8  # points on the frequency axis for each cycle a frame
 STANDS_OUT = 8.0  # times the power around it, a line
-EVEN = 20.0  # the same, of a line whose phase advances alike from frame to frame
+EVEN = 12.0  # the same, of a line whose phase advances alike from frame to frame
 FEWEST = 5  # frames that show a hum to have one amplitude and an even phase
 ONE_HUM = 0.1  # of the hum's power, what may be left of it then
 TURNS = 16  # phases tried, times the frames
@@ -40,9 +40,9 @@ def frequency(place: Floats, noise: float) -> float:
     first = SLOWEST * FINER
     clear = np.maximum(power / STANDS_OUT, even / EVEN) / around
     peak = first + int(np.argmax(clear[first:-1]))
-    if clear[peak] < 1 or not power[peak - 1] <= power[peak] >= power[peak + 1]:
+    if clear[peak] < 1 or not clear[peak - 1] <= clear[peak] >= clear[peak + 1]:
         return 0.0
-    below, at, above = np.log(np.maximum(power[peak - 1 : peak + 2], 1e-300))
+    below, at, above = np.log(np.maximum(clear[peak - 1 : peak + 2], 1e-300))
     return float((peak + 0.5 * (below - above) / min(below - 2 * at + above, -1e-9)) / (FINER * rows))
 
 
@@ -97,10 +97,11 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
     width = 1 / (TURNS * frames)
     best = float(optimize.minimize_scalar(lambda t: fit(t)[0], bounds=(best - width, best + width), method="bounded").x)
     rest, taken, variance = fit(best)
-    if rest > ONE_HUM * float((np.abs(found) ** 2).sum()) or (variance > alone).all():
+    if rest > ONE_HUM * float((np.abs(found) ** 2).sum()):
         return np.zeros(4), float(alone.sum()) * apart, False
     taken = np.where(np.abs(taken) ** 2 > CERTAIN**2 * variance, taken, 0)
-    return np.concatenate([taken.real, -taken.imag]), float(np.minimum(variance, alone).sum()) * apart, True
+    known = bool(((variance <= alone) | (taken != 0)).any())
+    return np.concatenate([taken.real, -taken.imag]), float(variance.sum()) * apart, known
 
 
 def moving(wave: Floats, cycles: float, shift: Floats, rows: int) -> Floats:

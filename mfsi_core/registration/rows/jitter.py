@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy import fft
 from lbj.array_types import Floats, Singles
 
 from ..threads import summed
+from .bands import certain
 from .hum import apart, frequency, waves
 from .unknowns import SHIFTS
 
@@ -24,13 +25,12 @@ ROUNDS = 60
 SETTLED = 0.03  # of the posterior's standard deviation, the error of the conjugate gradients
 SINGLE = float(np.finfo(np.float32).eps)
 FREE = 10.0  # px; displacement of whole frames that is not held back
-OCTAVE = 1.2  # frequencies within this factor share one power
-CERTAIN, LINE = 3.0, 12.0  # standard errors by which power must exceed the noise to be believed; of one frequency
-RETURN = 2.0  # times that, until power given up is believed again
+RETURN = 2.0  # times the certainty that power needs, until power given up is believed again
 LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
 LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
 APART = 2.0  # cycles a frame, within which power is a hum's
 JITTERS = np.concatenate([[0.0], np.geomspace(0.02, 2.0, 30) ** 2])  # px², powers a row may have that are not seen
+BENT = 1 / 16  # of a whole row's power, the most of a coefficient along it that is not seen
 GONE = 0.01  # of the noise, the power that is nothing
 
 
@@ -244,7 +244,7 @@ class Jitter:
         square = np.where(known > 0.5, place / power**2, square)
         least = np.where(self.power > 0, 1.0, RETURN)
         excess = power + total * (square * total - 1)
-        new = _certain(excess, noise / np.sqrt(free), least)
+        new = certain(excess, noise / np.sqrt(free), least)
         new = np.where(new > LEAST_KNOWN * noise, new, 0.0)
         new = np.clip(new, self.power * LONGEST_STEP, np.maximum(self.power, GONE * noise) / LONGEST_STEP)
         self.power = np.where(new > GONE * noise, new, 0.0)
@@ -258,14 +258,17 @@ class Jitter:
     def given_up(self, basis: Any) -> float:
         """Expected variance of a component of displacements whose power was given up, px².
 
-        Rows either do not move for themselves or by any of `JITTERS`, and what is seen of it has a standard error.
+        Rows either do not move for themselves or by any of `JITTERS`, and what is seen of it has a standard error. They
+        bend little where they do not move.
         """
         seen, unsure = self._given_up[:, :SHIFTS]
         unlike = ((seen - JITTERS[:, None]) / np.where(unsure > 0, unsure, 1.0)) ** 2 / 2
         likely = np.exp(unlike.min(axis=0) - unlike)
         likely[0] *= len(JITTERS) - 1
         power = (likely * JITTERS[:, None]).sum(axis=0) / likely.sum(axis=0)
-        each = np.where(unsure > 0, power, 0.0).reshape(-1, 2).mean(axis=1)
+        power = np.where(unsure > 0, power, 0.0).reshape(-1, 2)
+        power[1:] = np.minimum(power[1:], BENT * (power[0] + self.power[1:, :2].mean(axis=0)))
+        each = power.mean(axis=1)
         return float((each * (basis[: each.size] ** 2).mean(axis=1)).sum())
 
 
@@ -373,29 +376,4 @@ def _inner(a: Any, b: Any, weight: Any) -> Any:
                     one, other = a[s, n, f, k], b[s, n, f, k]
                     total += one.real * other.real + one.imag * other.imag
                 out[s, n, 0, 0] += total * weight[f]
-    return out
-
-
-def _certain(excess: Floats, noise: Floats, caution: Floats) -> Floats:
-    """Power (F, M) that exceeds its noise with certainty, over the narrowest band in which it does; 0 where in none."""
-    out, weight = np.zeros_like(excess), 1 / noise**2
-    for band, least in _bands(len(excess)):
-        value, inverse = band @ (excess * weight), band @ weight
-        certain = (value > least * caution * np.sqrt(inverse)) & (weight > 0)
-        if least == LINE:
-            certain[:, 2:] = False
-        out = np.where(certain, value / np.maximum(inverse, 1e-300), out)
-        weight = np.where(certain, 0, weight)
-    return out
-
-
-@cache
-def _bands(number: int) -> list[tuple[Floats, float]]:
-    """Matrices that add frequencies up over a band around each, from narrow to broad; least standard errors of each."""
-    at, other = np.arange(number)[:, None], np.arange(number)
-    out = []
-    for below, above, least in ((1, 1, LINE), (OCTAVE, OCTAVE, CERTAIN), (2, 2, CERTAIN), (2, number, CERTAIN)):
-        band = (at <= other * below) & (other <= at * above) | (at == other)
-        band[0], band[:, 0] = other == 0, other == 0
-        out.append((band.astype(float), least))
     return out
