@@ -26,12 +26,20 @@ ROUNDS = 2  # of hops found and rows fitted again
 FAR = 5.0  # times the usual step, and px, beyond which a frame stands apart from its neighbours
 APART = "lies far from the frames before and after"
 STILL = 1e-3  # px
+BLIND = 1e-9  # share of the information below which a direction is not seen
 UNKNOWN = 0.3  # px, displacement of rows that is thought likely where they cannot be placed
 STEADY = 0.2  # share of the frames that may go on as before where most go to and fro
 TRUSTED = 0.5  # trust in a row, below which that is said
 CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
 OVERLAPPING = 0.03  # the same, because frames overlap more where steps are shorter
 RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
+MUCH = 0.25  # of a frame's rows that are strange, from which on the place of the others is not known either
+SWAYING = 6  # displacements of rows in a frame, rms of a component, in a lattice period, where ties cannot be told
+BESIDE = 8  # rows on either side of a step within a frame
+SUDDEN, LARGE = (
+    2.0,
+    0.5,
+)  # times the largest change over so many rows in most frames, and px, from which on it is a step
 LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
 
 
@@ -92,12 +100,16 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
         found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
-    far = _warn_of_lattice(found.hops, found.place)
     shares = sight(found.laid)
     if not shares.any() and not _keeps_still(found.fitted.modes):
         shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
     out.covariance = covariance(out.error, shares)
+    far = _warn_of_lattice(out, good, found.hops, found.place)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
+    _warn_of_jumps(out, good, found)
+    partly = np.asarray(bad.any(axis=1) & ~foreign)
+    much = partly & (bad.mean(axis=1) > MUCH) if 2 * partly.sum() < good.size else ~foreign
+    out.covariance[good[much]] = np.diag([np.inf, np.inf])
     whole = np.zeros((frames, *modes.shape[1:]))
     whole[good] = modes
     out.displacement = Rows(whole, columns)
@@ -162,11 +174,6 @@ def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad:
             out.flags[good[n]].append(f"rows {spans(np.flatnonzero(chosen[n]))} {text}")
     for n in np.flatnonzero(foreign):
         out.flags[good[n]].append(ELSEWHERE)
-    for n in _standing_apart(found.place):
-        out.flags[good[n]].append(APART)
-        _warn(
-            f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
-        )
 
 
 def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Floats:
@@ -181,7 +188,24 @@ def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Flo
     return modes
 
 
-def _warn_of_lattice(hops: Hops, place: Floats) -> bool:
+def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
+    """Warn of frames that lie far from the others, and of steps within frames; their errors are not known."""
+    for n in _standing_apart(found.place):
+        out.flags[good[n]].append(APART)
+        out.covariance[good[n]] = np.diag([np.inf, np.inf])
+        _warn(
+            f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
+        )
+    for n, row, step in _stepping(found.fitted.modes):
+        out.flags[good[n]].append(f"steps by {step:.1f} px at row {row}")
+        told = "which of its rows lie where"
+        if len(found.hops.vectors):
+            out.covariance[good[n]] = np.diag([np.inf, np.inf])
+            told = f"of its rows on one side, whether they lie periods of {found.hops.period:.1f} px off"
+        _warn(f"frame {good[n]} steps by {step:.1f} px at row {row}: {told}, cannot be told")
+
+
+def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floats) -> bool:
     """Warn where frames may be taken for a period of the scene apart; whether they lie more than half of it apart."""
     if hops.period < SHORT:
         _warn(
@@ -197,6 +221,7 @@ def _warn_of_lattice(hops: Hops, place: Floats) -> bool:
         )
     change = float(np.quantile(np.hypot(*np.diff(place, 2, axis=0).T), STEADY)) if len(place) > 3 else 0.0
     if hops.resembling / 2 < change:
+        out.covariance[good] = np.diag([np.inf, np.inf])
         _warn(
             f"the step from frame to frame changes by {change:.1f} px each time, and parts of the scene repeat after "
             f"{hops.resembling:.1f} px: some frames may lie as much off, taken there by distortions of the scan that "
@@ -212,7 +237,7 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
             "what the frames show is mostly noise: shifts may be off by more than any estimate, the predicted error "
             "is infinite; record more counts"
         )
-    elif np.isinf(out.covariance[good]).any():
+    elif np.linalg.eigvalsh(shares)[0] < BLIND:
         values, vectors = np.linalg.eigh(shares)
         blind = vectors[:, np.argmin(values)]
         _warn(
@@ -224,7 +249,7 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
         told = "the shortest steps were taken"
-        if far:
+        if far or SWAYING * np.median(_own(modes)) > hops.period:
             out.covariance[good] = np.diag([np.inf, np.inf])
             told = "which is right cannot be told, and the predicted error is infinite"
         _warn(
@@ -277,6 +302,19 @@ def _standing_apart(place: Floats) -> NDArray[np.int64]:
     usual = FAR * np.median(steps) + FAR
     around = np.hypot(*(place[2:] - place[:-2]).T)
     return np.flatnonzero((steps[1:] > usual) & (steps[:-1] > usual) & (around < usual)) + 1
+
+
+def _stepping(modes: Floats) -> list[tuple[int, int, float]]:
+    """Frames whose rows are displaced suddenly, from which row on, and by how much, px."""
+    place = modes[:, :, 0]
+    if place.shape[1] < 2 * BESIDE or len(place) < 3:
+        return []
+    total = np.cumsum(np.concatenate([np.zeros_like(place[:, :1]), place], axis=1), axis=1)
+    mean = (total[:, BESIDE:] - total[:, :-BESIDE]) / BESIDE
+    change = np.linalg.norm(mean[:, BESIDE:] - mean[:, :-BESIDE], axis=2)
+    most = change.max(axis=1)
+    sudden = np.flatnonzero(most > SUDDEN * np.median(most) + LARGE)
+    return [(int(n), int(change[n].argmax()) + BESIDE, float(most[n])) for n in sudden]
 
 
 def _where(modes: Floats, seen: NDArray[np.bool_]) -> Floats:

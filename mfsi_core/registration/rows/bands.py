@@ -1,4 +1,4 @@
-"""Bands: over how many frequencies power is averaged until it exceeds its noise with certainty."""
+"""Bands: power averaged over the narrowest band of frequencies in which it exceeds its noise with certainty."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from scipy import fft
 
 from lbj.array_types import Floats
 
+SOUGHT = 0.05  # of what the scene's prior tells, the part that the rounds make use of; measured on simulations
 SMOOTHED = 9  # waves over which the scene's power was averaged
 
 
@@ -47,7 +48,7 @@ def taken_on(signal: NDArray[Any], power: Floats, length: int, shift: Floats) ->
         told = np.maximum(product - by_chance, 0) @ twice / rows
         told = np.interp(cycles, np.arange(rows // 2 + 1) / rows, told[: rows // 2 + 1])
         own = power[:, axis] / len(shift)
-        variance = own / (1 + own * told) * apart
+        variance = own / (1 + SOUGHT * own * told) * apart
         variance[0] = 0
         total += float(variance[:-1].sum() * 2 + variance[-1]) / length / 2
     return total

@@ -1,5 +1,6 @@
 """What cannot be seen, what was not recorded and what is of another place is told, and the good part of a frame used."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from mfsi_core import register, simulate
 from mfsi_core.simulation.image import Missing, Wrapped
+from mfsi_core.simulation.scan import Step
 
 SHAPE, FRAMES = (64, 64), 8
 
@@ -103,3 +105,24 @@ def test_frames_to_and_fro_where_the_scene_repeats_are_told():
     images = zigzag([[(0.11, 0.02), (-0.02, 0.12)], [(0.09, 0.07), (-0.06, 0.1)]])
     with pytest.warns(UserWarning, match="step from frame to frame changes by 1[78]"):
         register(images)
+
+
+@pytest.mark.parametrize("turn", [0.02, 0.025])
+def test_a_hum_that_advances_as_the_specimen_drifts_is_found(turn):
+    """The scene moves by as much of the hum's period as its phase turns: what is left of it in the rows is small."""
+    still = simulate((64, 50), 10, 1, 6, image_counts=100.0, walk=0.05)
+    hum = np.zeros_like(still.displacement)
+    hum[:, 1] = 0.5 * np.sin(2 * np.pi * (11 * np.arange(64) / 64 + turn * np.arange(10)[:, None]))[..., None]
+    series = dataclasses.replace(still, displacement=still.displacement + hum)
+    error = register(series.images).displacement - series.displacement
+    assert np.sqrt(np.mean((error - error.mean(axis=0)) ** 2)) < 0.02
+
+
+def test_a_step_within_a_frame_of_a_lattice_is_told_and_its_error_is_infinite():
+    stepped = simulate(
+        SHAPE, FRAMES, 1, 12, image_counts=60.0, jitter=(0.2, 0.3), distortions=[Step(4, 32, (4.0, 5.0))]
+    )
+    with pytest.warns(UserWarning, match="frame 4 steps by .* at row 3"):
+        found = register(stepped.images)
+    assert np.isinf(found.frame_covariance[4, 0, 0]) or worst(found, stepped.displacement) < 0.2
+    assert np.isfinite(found.frame_error).all()
