@@ -33,6 +33,11 @@ TRUSTED = 0.5  # trust in a row, below which that is said
 CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
 OVERLAPPING = 0.03  # the same, because frames overlap more where steps are shorter
 RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
+ALONG, DENSE = (
+    0.15,
+    1.5,
+)  # lattice periods, by which a lattice row that runs along the scan leaves it, and its own period
+MISTAKEN = 0.5  # of what rows are displaced across such lattice rows, the rms error; measured on simulations
 MUCH = 0.25  # of a frame's rows that are strange, from which on the place of the others is not known either
 SWAYING = 6  # displacements of rows in a frame, rms of a component, in a lattice period, where ties cannot be told
 BESIDE = 8  # rows on either side of a step within a frame
@@ -100,6 +105,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
         found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
+    _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
     if not shares.any() and not _keeps_still(found.fitted.modes):
         shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
@@ -203,6 +209,24 @@ def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
             out.covariance[good[n]] = np.diag([np.inf, np.inf])
             told = f"of its rows on one side, whether they lie periods of {found.hops.period:.1f} px off"
         _warn(f"frame {good[n]} steps by {step:.1f} px at row {row}: {told}, cannot be told")
+
+
+def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: _Fit, columns: int) -> None:
+    """Warn of a lattice whose rows run along the scan: moved up or down by as much, a row upon atoms looks the same."""
+    vectors = found.hops.vectors
+    vectors = vectors[np.hypot(*vectors.T) < DENSE * found.hops.period]
+    off = np.abs(vectors[:, 0]) * columns / np.maximum(np.abs(vectors[:, 1]), 1e-9)
+    if not (off < ALONG * found.hops.period).any() or found.fitted.known_hum:
+        return
+    place = found.fitted.modes[:, :, 0, 0]
+    own = np.sqrt(((place - place.mean(axis=1, keepdims=True)) ** 2).mean(axis=1) / 2)
+    if np.median(own) < np.median(out.error[good]):
+        return
+    out.error[good] = np.hypot(out.error[good], MISTAKEN * own)
+    _warn(
+        "rows of the lattice run along the scan: rows of pixels upon atoms look the same moved up or down, and some "
+        "may be displaced the wrong way; turn the lattice by some degrees"
+    )
 
 
 def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floats) -> bool:
