@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from lbj import UsageError
@@ -128,10 +130,18 @@ def prepared(images: NDArray[Any]) -> tuple[Singles, list[list[str]]]:
     level, scale = float(some.mean()), float(some.std()) or 1.0
     stack = np.empty(images.shape, np.float32)
     for image, single in zip(images, stack, strict=True):
-        with np.errstate(over="ignore", invalid="ignore"):
-            single[:] = np.clip((np.asarray(image, np.float64) / unit - level) / scale, -FARTHEST, FARTHEST)
-        single[~np.isfinite(image)] = np.nan
+        _level(np.asarray(image, np.float64), unit, level, scale, single)
     return stack, missing(stack)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _level(image: Any, unit: float, level: float, scale: float, out: Any) -> None:
+    """Fill in (image / unit - level) / scale, cut at the farthest, NaN where the image is not finite."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            value = (image[y, x] / unit - level) / scale
+            value = min(max(value, -FARTHEST), FARTHEST)
+            out[y, x] = value if math.isfinite(image[y, x]) else np.nan
 
 
 def assemble(
