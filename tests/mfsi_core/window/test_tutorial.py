@@ -65,7 +65,7 @@ def test_the_tutorial(session, tmp_path):
         shot(PICTURES[1])
         # 3 Acquire; look at image, maps, drift and dose.
         page.run("document.getElementById('acquire').click()")
-        page.until(f"document.getElementById('region').textContent.startsWith('Region 1: {frames} ')", 60)
+        page.until(f"document.getElementById('region').textContent.startsWith('Region 1: {frames} ')", 300)
         page.until("document.getElementById('phase').textContent === 'idle'")
         if "MFSI_PICTURES" in os.environ:
             page.until(f"document.getElementById('map-Ti_Ka').textContent.includes('of {frames} frames')", 500)
