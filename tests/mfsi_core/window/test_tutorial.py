@@ -41,7 +41,9 @@ def test_the_tutorial(session, tmp_path):
 
     def shot(name):
         page.run("document.activeElement.blur(); scrollTo(0, 0)")
-        page.run("document.getElementById('folder').hidden = true")  # no path of this machine, whenever it is drawn anew
+        page.run(
+            "document.getElementById('folder').hidden = true"
+        )  # no path of this machine, whenever it is drawn anew
         page.shot(pictures / name)
 
     with chromium() as browser, window(link, folder) as server:
