@@ -120,7 +120,7 @@ export class Plot extends EventTarget {
         height: this.height,
         padding: [18, 12, 0, 0],
         legend: { show: false },
-        scales: { x: this.shown.x.length === 1 ? { time: false, range: about } : { time: false }, y: { distr: this.logarithmic ? 3 : 1, auto: false, range: (_, low, high) => [low, high] } },
+        scales: { x: this.shown.x.length === 1 ? { time: false, range: () => about(this.shown.x[0]) } : { time: false }, y: { distr: this.logarithmic ? 3 : 1, auto: false, range: (_, low, high) => [low, high] } },
         axes: [{ ...axis(this.shown.xLabel, 34, 5), ...(this.shown.whole ? { incrs: COUNTS } : {}) }, axis(this.shown.yLabel, 70, 3)],
         series: [
           {},
@@ -330,7 +330,7 @@ const powers = (low, high) => {
 };
 
 /** Limits about a single value. */
-const about = (_, x) => [x - Math.abs(x / 2 || 0.5), x + Math.abs(x / 2 || 0.5)];
+const about = (x) => [x - Math.abs(x / 2 || 0.5), x + Math.abs(x / 2 || 0.5)];
 
 /**
  * Marks with places in px, from the left; `y` is 0 where the label has room, the heaviest first: a line is not named where
