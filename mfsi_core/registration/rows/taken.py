@@ -10,7 +10,7 @@ from scipy import fft
 
 from lbj.array_types import Floats
 
-SOUGHT = 0.05  # of what the scene's prior tells, the part that the rounds make use of; measured on simulations
+SOUGHT = 0.15  # of what the scene's prior tells, the part that the rounds make use of; measured on simulations
 SMOOTHED = 9  # waves over which the scene's power was averaged
 
 

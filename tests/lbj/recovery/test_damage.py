@@ -257,7 +257,6 @@ def test_a_newer_major_version_is_refused_and_a_newer_minor_read():
         b'{"signals":[{"name":"EDX"}]}',
         b'{"signals":1}',
         b'{"signals":[1]}',
-        b'{"signals":[{"name":"a","kind":"events","shape":[1,1,1],"dtype":"uint32"}],"metadata":3}',
         b'{"signals":[{"name":"a","kind":"events","shape":[1,-1,1],"dtype":"uint32"}]}',
         b'{"signals":[{"name":"a","kind":"events","shape":[1,1.5,1],"dtype":"uint32"}]}',
         b'{"signals":[{"name":"a","kind":"events","shape":{"a":1},"dtype":"uint32"}]}',

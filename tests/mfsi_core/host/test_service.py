@@ -38,7 +38,7 @@ def test_an_option_that_an_instrument_does_not_take_is_said_in_its_words(tmp_pat
         ("raise OSError('no licence')", "plugin 'scope' of bad-scope 1.0 failed on connecting: OSError: no licence"),
         ("raise SystemExit(7)", "it ended with 7 and said nothing"),
         ("return Scope()", r"abilities\(\) must return Abilities, got dict"),
-        ("return object()", "AttributeError: 'object' object has no attribute 'abilities'"),
+        ("return object()", "made something of type object: an instrument has abilities, prepare, acquire, close"),
     ],
 )
 def test_an_instrument_that_fails_to_begin_is_named(tmp_path, monkeypatch, made, said):
@@ -46,6 +46,8 @@ def test_an_instrument_that_fails_to_begin_is_named(tmp_path, monkeypatch, made,
     class Scope:
         def abilities(self):
             return {{"title": "scope"}}
+
+        prepare = acquire = close = abilities
 
     def make():
         {made}
