@@ -33,18 +33,14 @@ TRUSTED = 0.5  # trust in a row, below which that is said
 CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
 OVERLAPPING = 0.03  # the same, because frames overlap more where steps are shorter
 RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
-ALONG, DENSE = (
-    0.15,
-    1.5,
-)  # lattice periods, by which a lattice row that runs along the scan leaves it, and its own period
+ALONG = 0.15  # lattice periods by which a lattice row may leave a scan line that it is said to run along
+DENSE = 1.5  # lattice periods, up to which the period along such a row matters
 MISTAKEN = 0.5  # of what rows are displaced across such lattice rows, the rms error; measured on simulations
 MUCH = 0.25  # of a frame's rows that are strange, from which on the place of the others is not known either
 SWAYING = 6  # displacements of rows in a frame, rms of a component, in a lattice period, where ties cannot be told
 BESIDE = 8  # rows on either side of a step within a frame
-SUDDEN, LARGE = (
-    2.0,
-    0.5,
-)  # times the largest change over so many rows in most frames, and px, from which on it is a step
+SUDDEN = 2.0  # times the largest change over so many rows in most frames, from which on it is a step
+LARGE = 0.5  # px, by which it must exceed that
 LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
 
 

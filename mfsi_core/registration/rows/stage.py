@@ -18,10 +18,8 @@ from .unknowns import SHADES, SHIFTS, information
 
 FEW = 4  # frames that are worked on at a time
 MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
-CONTRAST, MOST = (
-    0.02,
-    10.0,
-)  # a row's misfit is forgiven up to this share of the scene's variance, but not beyond so many noise variances
+CONTRAST = 0.02  # share of the scene's variance up to which a row's misfit is forgiven
+MOST = 10.0  # noise variances beyond which it is not, however strong the scene
 BEST = 0.25  # share of a frame's rows that are thought to fit
 LEAST_VARIANCE = 0.1  # share of the mean noise variance that a pixel has at least
 
