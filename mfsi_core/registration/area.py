@@ -1,4 +1,4 @@
-"""Area: registration of the frames of one area: rigid, hops, rows, errors and warnings."""
+"""Area: registration of the frames of one area: shifts of frames, displacements of rows, lattice hops, warnings."""
 
 from __future__ import annotations
 
@@ -20,32 +20,38 @@ from .rows.field import Field, register_rows
 from .rows.kernels import displaced
 from .sight import covariance, sight
 
-WINDOW = 6  # known frames that new ones are aligned with
-SMALLEST = 8  # rows and columns from which on rows are registered for themselves
-ROUNDS = 2  # of hops found and rows fitted again
-FAR = 5.0  # times the usual step, and px, beyond which a frame stands apart from its neighbours
+WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
+SMALLEST = 8  # least rows and columns of frames whose rows are displaced one by one
+ROUNDS = 2  # most times that lattice hops are corrected and the rows fitted again
+FAR = 5.0  # a frame stands apart if its steps exceed this many median steps plus this many px
 APART = "lies far from the frames before and after"
-STILL = 1e-3  # px
+STILL = 1e-3  # px; rows displaced by less than this from their frame have not moved
 BLIND = 1e-9  # share of the information below which a direction is not seen
-UNKNOWN = 0.3  # px, displacement of rows that is thought likely where they cannot be placed
-STEADY = 0.2  # share of the frames that may go on as before where most go to and fro
-TRUSTED = 0.5  # trust in a row, below which that is said
-CHANCE = 3.0  # by how much more is left of all pixels by chance, over the square root of their number
-OVERLAPPING = 0.03  # the same, because frames overlap more where steps are shorter
-RIGID = 1.15  # times the misfit of frames shifted as a whole, above which rows are worse
-ALONG = 0.15  # lattice periods by which a lattice row may leave a scan line that it is said to run along
-DENSE = 1.5  # lattice periods, up to which the period along such a row matters
-MISTAKEN = 0.5  # of what rows are displaced across such lattice rows, the rms error; measured on simulations
-MUCH = 0.25  # of a frame's rows that are strange, from which on the place of the others is not known either
-SWAYING = 6  # displacements of rows in a frame, rms of a component, in a lattice period, where ties cannot be told
-BESIDE = 8  # rows on either side of a step within a frame
-SUDDEN = 2.0  # times the largest change over so many rows in most frames, from which on it is a step
-LARGE = 0.5  # px, by which it must exceed that
-LEAST = 0.02  # of the scene's variance, by which it must exceed that: what stands still in the frames is no scene
+UNKNOWN = 0.3  # px, rms; displacement of rows that is assumed, at least, where it could not be measured
+STEADY = 0.2  # share of steps that may be like the one before in a series that is said to move irregularly
+TRUSTED = 0.5  # weight of a row in the fit (`Field.trust`) below which it is flagged
+# Relative rise of the mean squared residual that may be chance, times the square root of the number of pixels.
+CHANCE = 3.0
+OVERLAPPING = 0.03  # relative rise of that residual that is accepted for shorter steps, as frames then overlap more
+RIGID = 1.15  # rows fit worse if their misfit exceeds that of frames shifted as a whole by this factor
+ALONG = 0.15  # lattice periods; a lattice row runs along the scan if it rises by less over the width of the frame
+DENSE = 1.5  # lattice periods; longest spacing along a lattice row that is considered in this
+MISTAKEN = 0.5  # rms error of rows there, as a share of their rms displacement along y; measured on simulations
+MUCH = 0.25  # share of a frame's rows showing something else above which the place of the others is uncertain, too
+# Ties between lattice vectors cannot be decided if the rms displacement of a component of the rows within frames, times
+# this, exceeds the lattice period.
+SWAYING = 6
+BESIDE = 8  # rows on either side that are averaged to find a step within a frame
+# The largest change over these rows is a step if it exceeds SUDDEN times its median over the frames by LARGE px.
+SUDDEN = 2.0
+LARGE = 0.5
+# Share of the scene's variance by which the misfit must exceed that of frames shifted as a whole, too (`RIGID`);
+# patterns that stand still in the frames are no part of the scene and account for as much.
+LEAST = 0.02
 
 
 class Rows:
-    """Displacements of frames, (2, Y, X) each, made of the modes of their rows (N, Y, K, 2) when they are asked for."""
+    """Displacements of frames, (2, Y, X) each, computed one by one from the coefficients (N, Y, K, 2) of their rows."""
 
     def __init__(self, modes: Floats, columns: int) -> None:
         self.modes, self.columns = modes, columns
@@ -56,20 +62,20 @@ class Rows:
 
 @dataclass
 class Area:
-    """What was found of the frames of one area.
+    """Registration of the frames of one area.
 
     Attributes
     ----------
     displacement : N arrays of (2, Y, X) float32
-        px.
+        Of each frame, px.
     error : (N,)
-        Of one component along the directions that are seen, px rms; infinite for frames that resemble no other.
+        Error of one component along the directions that are seen, px rms; infinite for frames that resemble no other.
     covariance : (N, 2, 2)
-        px².
+        Covariance of each frame's displacement (y, x), px².
     flags : list of list of str
-        What is to be said of each frame.
+        Remarks on each frame, for the report.
     fitted : Field or None
-        The rows' field where all frames have one.
+        Displacements of the rows as fitted, if every frame was fitted and none left out as a whole.
     """
 
     displacement: Iterable[Singles]
@@ -80,9 +86,9 @@ class Area:
 
 
 def register_area(stack: Singles, before: Field | None = None) -> Area:
-    """Register the usable frames of one area, (N, Y, X) as `prepared`; NaN where a pixel is missing.
+    """Register the usable frames of one area, (N, Y, X) as of `register.prepared`; NaN where a pixel is missing.
 
-    The rows' field of the first frames, given as `before`, is refined.
+    `before`: displacements found for the first of these frames, which are refined with the others.
     """
     shift, errors = align(stack) if before is None else _continued(stack, before)
     error = np.sqrt((errors**2).mean(axis=1))
@@ -104,7 +110,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
     if not shares.any() and not _keeps_still(found.fitted.modes):
-        shares = np.eye(2)  # rows that are seen to move show that there is more than noise: outliers roughen the means
+        shares = np.eye(2)  # not only noise, since rows were seen to move; outliers made the means rough
     out.covariance = covariance(out.error, shares)
     far = _warn_of_lattice(out, good, found.hops, found.place)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
@@ -122,7 +128,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
 
 @dataclass
 class _Fit:
-    """Where the frames lie, as far as it is found: field of the rows, shifts of frames (N, 2), px, and hops left."""
+    """State of the fit: displacements of rows, shifts of frames (N, 2), px, lattice hops still found, aligned sums."""
 
     fitted: Field
     place: Floats
@@ -131,7 +137,7 @@ class _Fit:
 
 
 def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _Fit:
-    """Fit the rows, and again while frames are found a lattice vector off."""
+    """Fit the displacements of the rows; correct frames that are a lattice vector off, and fit again."""
     fitted = register_rows(images, place, before)
     for _ in range(ROUNDS):
         laid = Laid(images, fitted.modes)
@@ -149,10 +155,10 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
 
 
 def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
-    """Fit again without the rows that show something else; the images with NaN there.
+    """Fit again without the rows that show something else; returns the images with NaN there.
 
-    Frames that are `bad` as a whole stay as they are. Where no row is bad and none moves, the field is that of whole
-    frames.
+    Frames that are `bad` as a whole are not changed. Where no single rows are bad and no rows were seen to move, the
+    displacements become those of frames shifted as a whole.
     """
     partly = np.asarray(bad.any(axis=1) & ~bad.all(axis=1))
     if partly.any():
@@ -168,7 +174,7 @@ def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> S
 
 
 def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad: Mask) -> None:
-    """Say of each frame which of its rows, or whether all of it, are not to be trusted."""
+    """Add to the flags of each frame which of its rows, or that all of it, cannot be trusted."""
     foreign = np.asarray(bad.all(axis=1))
     doubted = (found.fitted.trust < TRUSTED) & ~bad & np.array([np.isfinite(image).any(axis=1) for image in images])
     for chosen, text in ((bad & ~foreign[:, None], OTHER), (doubted, DOUBTED)):
@@ -179,7 +185,7 @@ def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad:
 
 
 def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Floats:
-    """Modes of the displacements, of the rows or, where these explain the frames worse, of whole frames."""
+    """Coefficients of the displacements: of the rows or, if these explain the frames worse, of frames as a whole."""
     if _rows_are_worse(found.laid, found.place):
         out.error[good] = np.hypot(found.fitted.error, np.maximum(_own(found.fitted.modes), UNKNOWN))
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
@@ -191,7 +197,7 @@ def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Flo
 
 
 def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
-    """Warn of frames that lie far from the others, and of steps within frames; their errors are not known."""
+    """Warn of frames far from the others, and of steps within frames; their errors become infinite where unknown."""
     for n in _standing_apart(found.place):
         out.flags[good[n]].append(APART)
         out.covariance[good[n]] = np.diag([np.inf, np.inf])
@@ -208,7 +214,10 @@ def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
 
 
 def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: _Fit, columns: int) -> None:
-    """Warn of a lattice whose rows run along the scan: moved up or down by as much, a row upon atoms looks the same."""
+    """Warn of a lattice whose rows run along the scan.
+
+    A row of pixels that crosses the atoms then looks the same displaced up or down, so that the sign is uncertain.
+    """
     vectors = found.hops.vectors
     vectors = vectors[np.hypot(*vectors.T) < DENSE * found.hops.period]
     off = np.abs(vectors[:, 0]) * columns / np.maximum(np.abs(vectors[:, 1]), 1e-9)
@@ -226,7 +235,7 @@ def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: _Fit, columns
 
 
 def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floats) -> bool:
-    """Warn where frames may be taken for a period of the scene apart; whether they lie more than half of it apart."""
+    """Warn where frames may be placed a lattice period off; return whether steps exceed half a period."""
     if hops.period < SHORT:
         _warn(
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
@@ -251,7 +260,7 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floa
 
 
 def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats, hops: Hops, *, far: bool) -> Floats:
-    """Modes without what cannot be seen, of which, and of ties, is warned."""
+    """Coefficients without the direction in which nothing is seen; warns of that, of mere noise, or of lattice ties."""
     if not shares.any():
         _warn(
             "what the frames show is mostly noise: shifts may be off by more than any estimate, the predicted error "
@@ -280,7 +289,7 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
 
 
 def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
-    """A field whose frames step more evenly or less far over a lattice, if one leaves no more of the images."""
+    """Another fit in which frames step more evenly, or less far, over a lattice, if one fits the images as well."""
     place = fitted.modes[:, :, 0].mean(axis=1)
     even, found = steadied(place, hops.vectors), None
     if not np.array_equal(even, place):
@@ -295,27 +304,30 @@ def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
 
 
 def _own(modes: Floats) -> Floats:
-    """Displacement of each frame's rows from the frame's, a component, px rms: (N,)."""
+    """Displacement of the rows of each frame from the frame's mean, one component, px rms: (N,)."""
     place = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
     return np.asarray(np.sqrt((place**2).mean(axis=(1, 2))))
 
 
 def _keeps_still(modes: Floats) -> bool:
-    """Whether no row was seen to move for itself."""
+    """Whether no row was seen to move differently from its frame."""
     own = modes.copy()
     own[:, :, 0] -= own[:, :, 0].mean(axis=1, keepdims=True)
     return bool(np.abs(own).max() < STILL)
 
 
 def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
-    """The field of frames shifted as a whole, whose errors are (N,): that of the rows includes what was not seen."""
+    """Field of frames shifted as a whole, with errors (N,) of these shifts.
+
+    The error of the rows is added to them, since it includes jitter that was not seen.
+    """
     modes = np.zeros_like(fitted.modes)
     modes[:, :, 0] = place[:, None]
     return replace(fitted, modes=modes, error=np.hypot(fitted.error, error))
 
 
 def _standing_apart(place: Floats) -> NDArray[np.int64]:
-    """Frames that lie far from those before and after them, which lie together."""
+    """Frames that lie far from those before and after them, while these lie near each other."""
     if len(place) < 4:
         return np.zeros(0, np.int64)
     steps = np.hypot(*np.diff(place, axis=0).T)
@@ -325,7 +337,7 @@ def _standing_apart(place: Floats) -> NDArray[np.int64]:
 
 
 def _stepping(modes: Floats) -> list[tuple[int, int, float]]:
-    """Frames whose rows are displaced suddenly, from which row on, and by how much, px."""
+    """Frames within which the displacement steps suddenly: their number, the row of the step, and its length, px."""
     place = modes[:, :, 0]
     if place.shape[1] < 2 * BESIDE or len(place) < 3:
         return []
@@ -342,12 +354,12 @@ def _where(modes: Floats, seen: NDArray[np.bool_]) -> Floats:
 
 
 def _shifted(shift: Floats, rows: int) -> Floats:
-    """Modes of frames shifted as a whole, (N, Y, 1, 2)."""
+    """Coefficients for frames shifted as a whole, (N, Y, 1, 2)."""
     return np.repeat(shift[:, None, None], rows, axis=1)
 
 
 def _rows_are_worse(laid: Laid, shift: Floats) -> bool:
-    """Whether the means of every second frame and of the others differ more than with frames shifted as a whole."""
+    """Whether rows fit worse than whole frames: the means of every second frame and of the others differ more."""
     found = []
     for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))):
         halves = [one.smooth(mean_of(half)) for half in one.halves]
@@ -358,7 +370,7 @@ def _rows_are_worse(laid: Laid, shift: Floats) -> bool:
 
 
 def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:
-    """Shifts of all frames where those of the first are known: the others are aligned with the last of them."""
+    """Shifts and errors, (N, 2), where those of the first frames are known; new frames are aligned with the last."""
     known = before.modes[:, :, 0].mean(axis=1)
     first = max(0, len(known) - WINDOW)
     shift, error = align(stack[first:])
@@ -371,7 +383,7 @@ def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:
 
 
 def _warn_of_hum(fitted: Field) -> None:
-    """Warn of a hum that all frames may share."""
+    """Warn of a hum of which a part may be the same in all frames, and so remain in the sum."""
     found = mains_hum(fitted.modes, fitted.error)
     if found is not None:
         _warn(

@@ -1,4 +1,4 @@
-"""Bad parts: missing pixels, and rows or whole frames that show something else than the others."""
+"""Bad parts: missing pixels, and rows or whole frames that show something else than the other frames."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ ELSEWHERE = "shows something else than the other frames"
 OTHER, UNRECORDED, ABSURD = "show something else than the other frames", "not recorded", "of absurd value"
 DOUBTED = "fit no place of the scene and count less"
 PARTS = (OTHER, UNRECORDED, ABSURD, DOUBTED)
-MOST = 0.5  # of the frames, that must show something where a frame's constant rows are taken for missing
-OUTLYING = 1e3  # times the range of all but one in a thousand pixels, beyond which a pixel is no intensity
-STRIPS = 16  # to a frame
-LEAST_ROWS = 4  # of a strip
-WORSE = 2.0  # times the misfit of most frames' strips
-DIFFERENT = 0.3  # of the strip's variance, below which a misfit is none of what is shown
-CERTAIN = 6.0  # standard deviations of these
-SAMPLE = 1_000_000  # pixels from which quantiles are taken
-WHOLE = 0.6  # of a frame's strips, from which on the frame is bad
+MOST = 0.5  # rows constant in a smaller share of the frames are missing there, and rows with more of their pixels NaN
+OUTLYING = 1e3  # distance from the median, in ranges between the 0.001 and 0.999 quantiles, of an absurd value
+STRIPS = 16  # strips of rows into which a frame is cut, at most
+LEAST_ROWS = 4  # least rows of a strip
+# A strip is bad if its misfit exceeds three limits: WORSE times the median misfit of that strip over the frames, that
+# median by CERTAIN standard deviations of the misfits, and the share DIFFERENT of the scene's variance in the strip.
+WORSE = 2.0
+DIFFERENT = 0.3
+CERTAIN = 6.0
+SAMPLE = 1_000_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
+WHOLE = 0.6  # share of a frame's strips; if more are bad, all of the frame is
 
 
 def missing(stack: Singles) -> list[list[str]]:
-    """Put NaN where nothing was recorded, in frames (N, Y, X) that have it already where they are not finite.
+    """Replace pixels that were not recorded by NaN, in place; return remarks on each frame.
 
-    Rows that are constant in one frame and not in most others, as where a scan was aborted or a block was lost, the
-    pixels of the same value that lead up to them, and pixels of absurd value. Returns what is said of each frame.
+    These are rows that are constant in one frame but not in most others, as after an aborted scan or a lost block of
+    data, the pixels of the same value at the end of the row before them, and pixels of absurd value. In the frames
+    (N, Y, X) pixels that are not finite are NaN already.
     """
     said: list[list[str]] = [[] for _ in stack]
     if stack[0].size > 1:
@@ -43,9 +46,9 @@ def missing(stack: Singles) -> list[list[str]]:
                 told.append(f"{absurd.sum()} pixels {ABSURD}")
                 image[absurd] = np.nan
     if len(stack) > 2 and min(stack.shape[1:]) > 2:
-        flat = np.array([image.max(axis=1) == image.min(axis=1) for image in stack])  # not where there are NaN
+        flat = np.array([image.max(axis=1) == image.min(axis=1) for image in stack])  # false for rows with NaN
         empty = flat & (flat.mean(axis=0) < MOST)
-        empty[flat.all(axis=1)] = False  # a blank frame is bad as a whole
+        empty[flat.all(axis=1)] = False  # a frame without any contrast is left out as a whole elsewhere
         for n in np.flatnonzero(empty.any(axis=1)):
             gone = np.flatnonzero(empty[n])
             for row in gone[np.flatnonzero(np.diff(gone, prepend=-2) > 1)]:
@@ -67,16 +70,16 @@ def missing(stack: Singles) -> list[list[str]]:
 
 
 def sample(stack: NDArray[Any]) -> Floats:
-    """Some of the finite values of a stack, evenly from all of it."""
+    """Finite values of a stack, of large ones a sample taken at equal distances."""
     flat = stack.reshape(-1)
     some = np.asarray(flat[:: max(1, flat.size // SAMPLE)], np.float64)
     return np.asarray(some[np.isfinite(some)])
 
 
 def strange_rows(laid: Laid) -> Mask:
-    """Rows (N, Y) of a fitted series that differ from the scene of the other frames more than most frames' do.
+    """Rows (N, Y) of a registered series that differ from the mean of the other frames more than is usual.
 
-    Each strip's misfit to the mean of the other frames is compared with that of the same strip in all frames.
+    Frames are cut into strips of rows. The misfit of a strip is compared with that of the same strip in all frames.
     """
     frames, rows = laid.images.shape[:2]
     out = np.zeros((frames, rows), bool)
@@ -105,7 +108,7 @@ def strange_rows(laid: Laid) -> Mask:
     with np.errstate(invalid="ignore"):
         bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
     gap = np.pad(bad, ((0, 0), (1, 1)))
-    bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones is good by chance
+    bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones looks good by chance
     bad[bad.mean(axis=1) > WHOLE] = True
     for k in range(edges.size - 1):
         out[:, edges[k] : edges[k + 1]] = bad[:, k : k + 1]
@@ -113,7 +116,7 @@ def strange_rows(laid: Laid) -> Mask:
 
 
 def spans(numbers: Any) -> str:
-    """Whole numbers in order as ranges: 0-3, 7."""
+    """Text for ascending whole numbers, with ranges: 0-3, 7."""
     numbers = np.asarray(numbers)
     starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) > 1)
     parts = [(part[0], part[-1]) for part in np.split(numbers, starts[1:])]

@@ -1,4 +1,4 @@
-"""By workers: `register` on a cluster, an area a worker."""
+"""By workers: `register` on a cluster, one area to a worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .area import Area
 
 
 def register_areas(client: Any, stacks: dict[int, Any], one_area: Callable[[Any], Area]) -> dict[int, Area]:
-    """Register the frames of each area, (N, Y, X); what is warned of there is warned of here."""
+    """Register the frames of each area, (N, Y, X); warnings on the workers are repeated here."""
     workers = Workers(client)
     futures = {name: workers.submit(_one, one_area, stack) for name, stack in stacks.items()}
     out = {}

@@ -1,4 +1,4 @@
-"""Lattice hops: whether frames were registered a lattice period off, by the evidence of the images."""
+"""Lattice hops: whether frames were registered a lattice period off, judged by the images."""
 
 from __future__ import annotations
 
@@ -17,44 +17,46 @@ from lbj.array_types import Floats, Mask, Singles
 
 from .laid import Laid, mean_of, misfit, moved
 
-ALIKE = 0.6  # correlation of the scene with itself, moved, from which on that shift may be a lattice vector
-RESEMBLING = 0.3  # correlation of a part of the scene, from which on it may repeat itself there
-SHORT = 5.0  # px; a shorter lattice period is too finely sampled to ask about hops
-PERIODS = 120  # most lattice vectors looked at, the shortest of all
-TRIED = 3  # lattice vectors tried at each cut of the series, those that fit best
+ALIKE = 0.6  # least correlation of the scene with itself, shifted, for the shift to be taken for a lattice vector
+RESEMBLING = 0.3  # the same correlation above which parts of the scene may repeat at the shift
+SHORT = 5.0  # px; lattices of shorter periods are not examined, the pixels are too coarse for them
+PERIODS = 120  # most lattice vectors that are considered, the shortest ones
+TRIED = 3  # lattice vectors examined at each cut of the series, those that fit best
 NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
-COARSE = 6.0  # px; vectors to be tried of lattices of longer periods are chosen on every second pixel
-OVERLAP = 0.25  # share of the scene that must overlap with itself when it is moved by a vector that is tried
-BLOCKS = 8  # blocks along each side of the scene; how the evidence scatters from block to block tells what is chance
-FLAT = 0.1  # share of the strongest block's variance below which a block shows nothing
-CERTAIN = 3.5  # standard errors by which one place must fit better than another to be taken
-CLEAR = 0.08  # and share of the misfit by which it must
-LONGER = 2.0  # times as much of both are asked of a vector by which the step from frame to frame grows longer
-# Share of the misfit, and standard errors, by which a vector fits worse that is no tie; in a perfect crystal, rows
-# misplaced in all frames alike cost as much.
+COARSE = 6.0  # px; for longer lattice periods the vectors to examine are chosen on images binned by 2
+OVERLAP = 0.25  # least share of the scene that must overlap with itself when moved by a lattice vector
+BLOCKS = 8  # blocks along each side of the scene; the scatter from block to block gives the standard error
+FLAT = 0.1  # share of the strongest block's variance below which a block is taken for empty
+CERTAIN = 3.5  # standard errors by which frames moved by a lattice vector must fit better to be moved
+CLEAR = 0.08  # share of the misfit by which they must fit better, too
+LONGER = 2.0  # factor on both limits for a vector that makes the step from frame to frame longer
+# A lattice vector that fits no better is a tie, unless it fits worse by WORSE of the misfit or by UNLIKELY standard
+# errors. So much difference arises even in a perfect crystal, from rows misplaced by the same amount in all frames.
 WORSE, UNLIKELY = 0.15, 3.0
-FEWEST = 24  # blocks that must show something
-ROUND = 8  # px of zeros that are kept around what is moved, so that splines do not wrap
-EVEN = 0.05  # share of the misfit by which two places that fit alike may differ
-SHORTEST = 2.0  # px
-SHORTER, SHORTEST_TRIED = 0.5, 2  # px, by which another usual step is shorter; how many such
-FEW_STEPS = 4  # frames, from which on most steps are alike
-UNLIKE, NEARER = 0.4, 0.25  # of its distance from the usual step, and of a period, within which another step is usual
+FEWEST = 24  # least number of blocks that are not empty
+ROUND = 8  # px of zeros added to the images, so that spline interpolation does not reach the opposite border
+EVEN = 0.05  # share of the misfit by which two positions of the frames may differ and still fit equally well
+SHORTEST = 2.0  # px by which a step must become shorter for the other such position to be taken
+SHORTER, SHORTEST_TRIED = 0.5, 2  # px by which the median step must become shorter; number of such steps tried
+FEW_STEPS = 4  # frames; in shorter series the median step says nothing
+# A step changed by a lattice vector counts as usual if its distance from the median step is below UNLIKE times what it
+# was before, and below NEARER lattice periods.
+UNLIKE, NEARER = 0.4, 0.25
 
 
 @dataclass(frozen=True)
 class Hops:
-    """What the evidence says.
+    """Frames that lie lattice vectors off, or may do so.
 
     Attributes
     ----------
     shift : (N, 2)
-        px to be added to each frame's displacement, because the frames then show more of the same, or as much with
-        shorter steps.
+        To be added to each frame's displacement, px, because the frames then agree better, or equally well with shorter
+        steps.
     tied : list of (int, (float, float))
         Frames from which on all others might as well lie a lattice vector (y, x), px, off.
     period : float
-        Length of the shortest lattice vector, px. Where it is under `SHORT`, nothing is asked.
+        Length of the shortest lattice vector, px. Where it is below `SHORT`, hops are not looked for.
     resembling : float
         Shortest distance, px, at which parts of the scene repeat.
     vectors : (L, 2)
@@ -69,11 +71,11 @@ class Hops:
 
 
 def find_hops(laid: Laid) -> Hops:
-    """Ask at every cut of a fitted series whether the frames after it, moved by a lattice vector, fit those before it.
+    """Look for lattice hops: the series is cut between any two frames, and the later ones are moved by lattice vectors.
 
-    The lattice vectors are those at which the scene resembles itself. The sums of both groups, laid by the fitted
-    rows, are compared there and where they are: in blocks of the scene, so that the scatter of the blocks tells what
-    is chance.
+    Lattice vectors are the shifts at which the scene resembles itself. The mean images of the frames before and after
+    the cut, resampled by the fitted displacements, are compared as they are and moved by a lattice vector. This is done
+    in blocks of the scene; the scatter from block to block tells whether a better fit is significant.
     """
     frames = len(laid.images)
     vectors, alike = _periods(laid)
@@ -107,9 +109,10 @@ def find_hops(laid: Laid) -> Hops:
 
 
 def steadied(place: Floats, vectors: Floats) -> Floats:
-    """Shifts (N, 2) with steps that are lattice vectors away from those given, where these are unlike most.
+    """Shifts (N, 2) whose unusual steps are changed by a lattice vector where that makes them like the median step.
 
-    A series that drifts steadily and then steps by a whole lattice period or so has probably not done so.
+    A series that drifts steadily and then seems to jump by about a lattice period has probably been registered a period
+    off.
     """
     if not len(vectors) or len(place) < FEW_STEPS:
         return place
@@ -127,7 +130,7 @@ def steadied(place: Floats, vectors: Floats) -> Floats:
 
 
 def shortened(place: Floats, vectors: Floats) -> list[Floats]:
-    """Shifts (N, 2) whose usual step is made shorter by a lattice vector, the shortest first; a few at most."""
+    """Shifts (N, 2) for a median step made shorter by a lattice vector, the shortest first; a few at most."""
     if not len(vectors) or len(place) < FEW_STEPS:
         return []
     usual = np.median(np.diff(place, axis=0), axis=0)
@@ -143,7 +146,7 @@ def _moved(image: Singles, shift: Floats) -> Singles:
 
 
 class _Known:
-    """An image, NaN where it is not known, with what is asked of it again and again."""
+    """An image, NaN where it is not known; what is computed from it repeatedly is kept."""
 
     def __init__(self, image: Singles) -> None:
         self.image, self.seen = image, np.isfinite(image)
@@ -151,20 +154,20 @@ class _Known:
 
     @cached_property
     def coarse(self) -> _Known:
-        """Means of 2 x 2 pixels."""
+        """The image binned by 2 x 2 pixels."""
         rows, columns = (n // 2 * 2 for n in self.image.shape)
         a = self.image[:rows, :columns]
         return _Known((a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) / np.float32(4))
 
     @cached_property
     def structured(self) -> Mask:
-        """Blocks that show something."""
+        """Blocks that are not empty, (BLOCKS²,)."""
         power, count = _by_block(self.image, np.where(self.seen, np.float32(0), np.float32(np.nan)))
         level = np.where(count > 0, power / np.maximum(count, 1), 0)
         return np.asarray(level > FLAT * level.max())
 
     def waves(self, size: tuple[int, int]) -> list[NDArray[np.complex64]]:
-        """Fourier transforms, so wide, of the image, of where it is known, and of its square."""
+        """Fourier transforms on a grid of this size of the image, of the mask where it is known, and of its square."""
         if size not in self._waves:
             value = np.where(self.seen, self.image, 0)
             parts = value, self.seen.astype(np.float32), value**2
@@ -175,9 +178,10 @@ class _Known:
 def _ask(
     laid: Laid, before: _Known, after: list[Singles], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
-    """By what the frames from a cut on are to be moved, and a lattice vector that would do as well.
+    """Lattice vector by which the frames after a cut are to be moved, and one that would fit equally well (a tie).
 
-    `after`: means of the next frames, which are asked first since later ones may lie elsewhere again, and of them all.
+    `after`: mean of the next few frames, and of all later ones. The few are compared first, since there may be other
+    hops later; all are used only if these leave a tie.
     """
     tie = None
     for mean in after:
@@ -219,7 +223,7 @@ def _compare(
 
 
 def _by_block(a: Singles, b: Singles) -> tuple[Floats, Floats]:
-    """Misfit and pixels of each block."""
+    """Sum of squared differences and number of pixels of each block; the number is 0 where it is too small."""
     sums, count = _block_sums(misfit(a, b))
     return sums, np.where(count > 0.3 * a.size / BLOCKS**2, count, 0)
 
@@ -243,7 +247,7 @@ def _block_sums(image: Any) -> tuple[Any, Any]:
 
 
 def _misfits(a: _Known, b: _Known, shifts: Floats) -> Floats:
-    """Mean square of a(p) - b(p + shift) over the pixels that both show; infinite where these are few."""
+    """Mean square of a(p) - b(p + shift) for each shift, over the pixels known in both; infinite if these are few."""
     far = np.abs(shifts).max(axis=0)
     rows, columns = (
         int(fft.next_fast_len(int(n + d) + ROUND, real=True)) for n, d in zip(a.image.shape, far, strict=True)
@@ -261,7 +265,7 @@ def _misfits(a: _Known, b: _Known, shifts: Floats) -> Floats:
 
 
 def _periods(laid: Laid) -> tuple[Floats, Floats]:
-    """Vectors (y, x), px, at which the scene resembles itself, the shortest first: (L, 2), and how much: (L,)."""
+    """Shifts (y, x), px, at which the scene resembles itself, (L, 2), the shortest first, and correlations, (L,)."""
     scene = laid.smooth(mean_of(laid.all))
     seen = np.isfinite(scene)
     rows, columns = scene.shape

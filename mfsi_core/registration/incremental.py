@@ -13,7 +13,7 @@ from ..geometry.registration import Registration
 from .area import Area, register_area
 from .register import assemble, prepared, usable_frames
 
-FEWEST = 4  # frames of an area whose registration is refined and not made anew
+FEWEST = 4  # frames of an area from which on its registration is refined with new frames instead of made anew
 
 
 class IncrementalRegistration:

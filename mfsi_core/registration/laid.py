@@ -1,4 +1,4 @@
-"""Aligned sums: frames resampled onto the scene by their displacements, whole or in halves, to be compared."""
+"""Aligned sums: frames resampled onto the scene by their displacements; sums of all or half of them to compare."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .rigid.surfaces import turned
 from .rows.kernels import displaced
 from .threads import summed
 
-SEEN = 0.3  # of a frame's weight on a pixel of the scene, from which on it has seen it
-PAD = 2  # px of the scene beyond the displaced frames
+SEEN = 0.3  # least weight, in pixels of a frame, that must have fallen on a pixel of the scene for it to count as seen
+PAD = 2  # px by which the grid reaches beyond the displaced frames
 
 
 class Laid:
-    """Frames on the scene's grid.
+    """Frames resampled onto the grid of the scene, and their sums.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Laid:
     all : (2, H, W) float64
         Sum over all frames.
     corner : (int, int)
-        Scene position of the grid's first pixel, negated.
+        Position in the scene of the first pixel of the grid, with the sign reversed.
     passed : (H, W//2+1) float32
-        Share of each wave that is no noise.
+        Wiener filter: share of each Fourier component that is no noise.
     """
 
     def __init__(self, images: Singles, modes: Floats) -> None:
@@ -70,24 +70,27 @@ class Laid:
         self.passed = noise_filter(power, 1).astype(np.float32)
 
     def frame(self, n: int) -> Singles:
-        """A frame's intensity, less its mean and over its deviation, splatted bilinearly, and its weight: (2, H, W)."""
+        """A frame on the grid, and the weights, (2, H, W).
+
+        The intensity, less its mean and divided by its standard deviation, is spread bilinearly over the grid.
+        """
         out = np.zeros((2, *self.size), np.float32)
         field = displaced(self.modes[n], self.images.shape[2])
         _splat((self.images[n] - self._level[n]) / self._deviation[n], field, self.corner, *out)
         return out
 
     def smooth(self, image: Singles, shift: Any = (0.0, 0.0)) -> Singles:
-        """The image freed of noise and moved: its pixel p + shift at p; NaN stays where a pixel was not seen."""
+        """The image filtered of noise and moved: its pixel p + shift comes to p; NaN where a pixel was not seen."""
         return moved(self.waves(image), shift)
 
     def waves(self, image: Singles) -> tuple[NDArray[np.complex64], Mask]:
-        """Fourier transform of the image freed of noise, and where it was not seen."""
+        """Fourier transform of the image filtered of noise, and a mask of the pixels that were not seen."""
         missing = ~np.isfinite(image)
         return fft.rfft2(np.where(missing, np.float32(0), image)) * self.passed, missing
 
 
 def moved(image: tuple[NDArray[np.complex64], Mask], shift: Any) -> Singles:
-    """The image of these waves at p + shift, at p; NaN where it was not seen."""
+    """The image that `Laid.waves` transformed, moved: its pixel p + shift comes to p; NaN where it was not seen."""
     spectrum, missing = image
     if np.any(shift):
         waves = fft.fftfreq(len(missing)) * shift[0], fft.rfftfreq(missing.shape[1]) * shift[1]
@@ -106,7 +109,7 @@ def moved(image: tuple[NDArray[np.complex64], Mask], shift: Any) -> Singles:
 
 
 def mean_of(laid: NDArray[Any]) -> Singles:
-    """Mean of what was laid, (2, H, W); NaN where too little was."""
+    """Mean image of a sum and its weights, (2, H, W); NaN where the weight is too small."""
     return np.asarray(_mean(*laid))
 
 
@@ -123,7 +126,7 @@ def _mean(total: Any, weight: Any) -> Any:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz", "arcp", "contract"})
 def misfit(first: Any, second: Any) -> Any:
-    """Squared difference of two images, gain and each row's offset fitted: (H, W); NaN where one is not seen."""
+    """Squared difference of two images, (H, W), with a gain and an offset for each row fitted; NaN where one is NaN."""
     rows, columns = first.shape
     out = np.empty((rows, columns), np.float32)
     means = np.zeros((rows, 2), np.float32)

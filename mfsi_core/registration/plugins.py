@@ -1,4 +1,4 @@
-"""Registrations of other packages (plugins ``mfsi.registrations``), each area in a process of its own."""
+"""Plugins: registration by other packages (plugins ``mfsi.registrations``), each area in a process of its own."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def _register_here(name: str, images: Floats) -> Any:
 
 
 def known(name: str) -> None:
-    """Check that there is one such plugin.
+    """Check that exactly one installed package provides a registration of this name.
 
     Raises
     ------
     UsageError
-        If not.
+        If none or several do, or the name is not a text.
     """
     if not isinstance(name, str):
         raise UsageError(f"a registration is named by a text, got {name!r}")

@@ -25,10 +25,10 @@ from .area import Area, register_area
 from .bad_parts import ELSEWHERE, PARTS, missing, sample
 from .rigid.align import align
 
-CLIPPED = 0.05  # share of a frame's pixels at the highest value, above that of most frames
-LEAST_SEEN = 0.25  # of a frame's pixels
-TAIL = 1e-3  # share of the pixels at either end that may be anything
-FARTHEST = 1e15  # deviations, beyond which values are cut short
+CLIPPED = 0.05  # share of pixels at the highest value by which a frame may exceed the median of the frames
+LEAST_SEEN = 0.25  # least share of a frame's pixels that must have been recorded
+TAIL = 1e-3  # share of the lowest, and of the highest, pixels that may be outliers
+FARTHEST = 1e15  # standard deviations at which values are cut off
 
 
 def register(
@@ -94,7 +94,7 @@ def register(
     if is_journal(images):
         images, regions, to_field, recorded = _of_journal(images, signal, regions)
     stack = _stack(images)
-    del images  # those of a journal are this function's own
+    del images  # frees the images read from a journal
     frames = len(stack)
     area = np.zeros(frames, int) if regions is None else np.asarray(regions)
     if area.shape != (frames,) or area.dtype.kind not in "iu":
@@ -116,9 +116,10 @@ def register(
 
 
 def prepared(images: NDArray[Any]) -> tuple[Singles, list[list[str]]]:
-    """Images (N, Y, X) less their level, by their deviation, NaN where nothing was recorded; what is said of each.
+    """Images (N, Y, X) less their mean, over their standard deviation, NaN where not recorded; remarks on each.
 
-    Level and deviation are those of the values between the quantiles of a thousandth and beyond them by as much again.
+    For mean and standard deviation outliers are cut off at a distance from the 0.001 and 0.999 quantiles that is as
+    large as that between the two.
     """
     some = sample(images)
     some = some if some.size else np.zeros(1)
@@ -136,7 +137,7 @@ def prepared(images: NDArray[Any]) -> tuple[Singles, list[list[str]]]:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _level(image: Any, unit: float, level: float, scale: float, out: Any) -> None:
-    """Fill in (image / unit - level) / scale, cut at the farthest, NaN where the image is not finite."""
+    """Fill in (image / unit - level) / scale, cut off at `FARTHEST`, NaN where the image is not finite."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             value = (image[y, x] / unit - level) / scale
@@ -154,7 +155,11 @@ def assemble(
     across: bool,
     to_field: Any,
 ) -> Registration:
-    """Make one registration of what was found area by area; arguments as in `register`, frames first."""
+    """Join the results of the areas into one registration.
+
+    `stack`, `said`: as `prepared` returns them; `usable`: as `usable_frames`; `parts`: what was found in each area; the
+    other arguments as in `register`.
+    """
     frames = len(stack)
     field, error = np.zeros((frames, 2, *stack.shape[1:]), np.float32), np.full(frames, np.nan)
     covariance, flags = np.full((frames, 2, 2), np.nan), [list(one) for one in said]
@@ -187,7 +192,7 @@ def assemble(
 
 
 def _offsets(stack: Singles, field: Singles, area: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
-    """Shift (N, 2) that lays each area's aligned mean on the others', modulo the lattice."""
+    """Shift (N, 2), px, that brings the aligned mean of each area onto the others', up to a lattice vector."""
     out, means, of = np.zeros((len(stack), 2)), [], []
     for name in np.unique(area):
         chosen = np.flatnonzero(known & (area == name))
@@ -205,7 +210,7 @@ def _offsets(stack: Singles, field: Singles, area: NDArray[Any], known: NDArray[
 
 
 def _share(area: NDArray[Any], name: int | None, known: NDArray[np.bool_], field: Singles) -> Singles:
-    """Mean displacement of the frames of one area (of all: None), laid on these frames: (N, 2, 1, 1)."""
+    """Mean displacement of the frames of one area, or of all (None), (N, 2, 1, 1); zero for other frames."""
     member = np.ones_like(known) if name is None else area == name
     chosen = member & known
     means = [field[n].mean(axis=(1, 2), dtype=np.float64) for n in np.flatnonzero(chosen)]
@@ -242,7 +247,7 @@ def _stack(images: Any) -> NDArray[Any]:
 
 
 def usable_frames(stack: NDArray[Any]) -> NDArray[np.bool_]:
-    """Frames (N, Y, X), of which a part may be NaN, neither blank nor clipped where the others are not."""
+    """Frames (N, Y, X) that can be registered: enough of them recorded, not blank, not clipped unlike the others."""
     seen = np.array([np.isfinite(image).mean() for image in stack])
     if len(stack) == 1:
         return np.asarray(seen == 1)
@@ -252,7 +257,7 @@ def usable_frames(stack: NDArray[Any]) -> NDArray[np.bool_]:
         if usable.any():
             chosen = np.flatnonzero(usable)
             top = max(np.nanmax(stack[n]) for n in chosen)
-            at_top = np.array([(stack[n] == top).sum() for n in chosen])  # one pixel always is
+            at_top = np.array([(stack[n] == top).sum() for n in chosen])  # one pixel may be the maximum
             clipped = np.maximum(at_top - 1, 0) / stack[0].size
             usable[chosen] = clipped <= np.median(clipped) + CLIPPED
     return np.asarray(usable)
@@ -282,7 +287,7 @@ def _warn(usable: NDArray[np.bool_], known: NDArray[np.bool_], error: Floats, fl
 
 
 def _rms(error: Floats) -> float:
-    """Root mean square over frames; infinite where a direction cannot be seen, NaN where no frame was registered."""
+    """Root mean square over the frames; infinite if an error is, NaN where no frame was registered."""
     return float(np.sqrt(np.mean(error**2))) if error.size else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""Blind directions: along which directions the scene shows a displacement at all (fringes, edges, wires do not)."""
+"""Sight: along which directions the scene shows a displacement at all; along fringes, edges or wires none is seen."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from lbj.array_types import Floats
 
 from .laid import Laid, mean_of
 
-CERTAIN = 5.0  # standard deviations by which what two half series show alike must exceed noise
-LEAST = 0.1  # of the clearest direction's squared slope: rows misplaced in all frames alike leave as much
-CHANCE = 0.5  # of the slopes' power, below which what two half series share is less than what they do not
-ALONG = 0.15  # component of a unit vector below which it points along an axis
+CERTAIN = 5.0  # standard deviations of noise that the power of the slopes common to two half series must exceed
+# Share of the squared slope along the clearest direction that another one must exceed; rows misplaced by the same
+# amount in all frames can feign as much.
+LEAST = 0.1
+CHANCE = 0.5  # share of the slopes' power that two half series have in common; where it is less, noise prevails
+ALONG = 0.15  # component of a unit vector below which it is taken to point along the other axis
 
 
 def sight(laid: Laid) -> Floats:
-    """Share of the information along each direction, (2, 2): trace 2; of rank one where a direction cannot be seen.
+    """How the information about displacements is shared between directions, a (2, 2) matrix of trace 2.
 
-    Zero where the slopes of the series are mostly noise: no place found and no error can then be believed.
+    It has rank one where displacements along one direction cannot be seen, and is zero where the slopes of the series
+    are mostly noise, so that neither displacements nor errors can be believed.
 
-    The slopes of the means of every second frame and of the others are multiplied, in which the noise of the two does
-    not take part: along a fringe, an edge or a wire nothing is left but chance.
+    The series is split into every second frame and the others, and the slopes of the two mean images are multiplied.
+    Their noise is independent and averages out; along a fringe, an edge or a wire nothing but chance is left.
     """
     a, b = (laid.smooth(mean_of(half)) for half in laid.halves)
     slopes = [np.array(np.gradient(image)) for image in (a, b)]
@@ -49,7 +52,10 @@ def sight(laid: Laid) -> Floats:
 
 
 def covariance(error: Floats, shares: Floats) -> Floats:
-    """Covariance (N, 2, 2) of frames whose error of one component, px rms, is (N,); infinite where nothing is seen."""
+    """Covariance (N, 2, 2) of the frames' displacements, px², infinite along directions that are not seen.
+
+    `error`, (N,): error of one component, px rms; `shares`: as of `sight`.
+    """
     values, vectors = np.linalg.eigh(shares)
     seen = values > 1e-9
     inverse = np.where(seen, 1 / np.where(seen, values, 1), 0)

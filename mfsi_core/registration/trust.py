@@ -1,4 +1,4 @@
-"""Too noisy: whether images are too noisy for their frames to be aligned by them."""
+"""Trust: whether images are too noisy for the frames to be aligned by them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import math
 
 from ..geometry.registration import Registration
 
-LARGEST_ERROR = 3.0  # px; images that register worse are no reference
-WORST_ERROR = 0.5  # px; nor are sums of counts or spectra
+LARGEST_ERROR = 3.0  # px, rms; largest predicted error with which images are used to align frames
+WORST_ERROR = 0.5  # px, rms; the same where the images are sums of the spectra
 
 
 def distrusted(registration: Registration, name: str, *, image: bool, plugin: bool = False) -> str:
-    """Say why the frames are summed as they are; empty where the registration can be trusted.
+    """Reason why the frames are summed unaligned, as a sentence; empty where the registration can be trusted.
 
     Parameters
     ----------
     registration : Registration
     name : str
-        Of what was registered.
+        Name of the signal that was registered.
     image : bool
-        Whether that is an image of its own, and not the spectra's sums, which are taken only if they register better.
+        Whether it is an image of its own. Otherwise it is the sum of each spectrum, of which a smaller error is asked.
     plugin : bool
-        Whether another package registered, which need not know its error.
+        Whether another package registered it; that may leave its error unknown.
     """
     why = ""
     if registration.left_out.all():

@@ -1,4 +1,4 @@
-"""Rigid registration of a series: pairs of frames, their consensus, and the refinement."""
+"""Rigid registration of a series: shifts between pairs of frames, their consensus, its refinement."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from .consensus import STRONG, consensus
 from .pairs import candidate_shifts, graph
 from .refine import refine
 
-FADE = 2  # rows over which a frame fades out towards missing ones
-SPIKE = 3.0  # times the range of all but the highest pixels, by which a spike exceeds its neighbours more than these
-LEAST_EVIDENCE = 8.0  # log-likelihood ratio of a frame's best pair; the best of noise reaches about 5
+FADE = 2  # rows over which the weight of a frame falls to zero next to missing rows
+# Pixels that exceed their neighbours by an unusual amount are spikes: by more than the 0.99 quantile of this excess and
+# SPIKE times the difference between that and the median.
+SPIKE = 3.0
+LEAST_EVIDENCE = 8.0  # log-likelihood ratio that a pair of similar frames reaches; pure noise gives up to about 5
 
 
 def align(stack: Singles) -> tuple[Floats, Floats]:
     """Register frames as a whole.
 
-    Candidate shifts of pairs (`pairs.candidate_shifts`) are brought to a consensus that no lattice hop of single
-    pairs can disturb (`consensus.consensus`) and refined together to the maximum of the likelihood (`refine.refine`).
+    Candidate shifts between pairs (`pairs.candidate_shifts`) are brought to a consensus, so that single pairs which are
+    a lattice period off do no harm (`consensus.consensus`). All shifts are then refined together to the maximum of the
+    likelihood (`refine.refine`).
 
     Parameters
     ----------
@@ -35,10 +38,10 @@ def align(stack: Singles) -> tuple[Floats, Floats]:
     Returns
     -------
     shift : (N, 2)
-        Displacement (y, x) of each frame, px; zero for frames outside the largest group in which each resembles another
-        one more than noise would.
+        Displacement (y, x) of each frame, px. Frames are linked where they resemble each other more than noise would;
+        the displacement is zero for frames outside the largest linked group.
     error : (N, 2)
-        Standard errors, px; infinite for those.
+        Standard errors, px; infinite for frames outside that group.
     """
     shift, error = np.zeros((len(stack), 2)), np.zeros((len(stack), 2))
     if len(stack) == 1 or stack[0].size == 1:
@@ -59,8 +62,8 @@ def align(stack: Singles) -> tuple[Floats, Floats]:
 def align_near(stack: Singles, expected: Any) -> tuple[Floats, Floats]:
     """Register a frame against another one, near where it is expected.
 
-    The peaks of one pair do not tell which period of a lattice is meant, the less the fewer periods the frames show. Of
-    the candidates with at least half the evidence of the best the one nearest to the expected place is taken.
+    The correlation peaks of a single pair do not tell by how many lattice periods the frames are apart. Of the
+    candidates with at least half the evidence of the best, the one nearest to the expected shift is taken.
 
     Parameters
     ----------
@@ -87,9 +90,10 @@ def align_near(stack: Singles, expected: Any) -> tuple[Floats, Floats]:
 
 
 def _filled(stack: Singles) -> tuple[Singles, Floats]:
-    """Frames whose missing pixels are those around them, or the frame's mean, and the weight of each row, (N, Y).
+    """Frames without gaps or spikes, and the weight of each row, (N, Y), which is low at missing rows.
 
-    So are single pixels far above those around them: hot ones stand still, and would have the frames do so.
+    Missing pixels are replaced by the mean of the pixels around them, or of the frame. So are single pixels far above
+    those around them: hot pixels of a detector stand still in the frame and would pull all shifts to zero.
     """
     weight, highest = np.ones(stack.shape[:2]), _highest(stack)
     out = stack
@@ -109,7 +113,7 @@ def _filled(stack: Singles) -> tuple[Singles, Floats]:
 
 
 def _highest(stack: Singles) -> float:
-    """By how much a single pixel exceeds its neighbours at most, compared with the other pixels of the series."""
+    """Excess over its neighbours beyond which a pixel is a spike, from the pixels of the series."""
     if min(stack.shape[1:]) < 3:
         return np.inf
     level = np.quantile([_above(image, 4) for image in stack], (0.5, 0.99))
@@ -118,7 +122,7 @@ def _highest(stack: Singles) -> float:
 
 @njit(cache=True, nogil=True)
 def _above(image: Any, every: int) -> Any:
-    """Every so manyth pixel less the highest around it, (Y, X); missing ones are of the series' level, zero."""
+    """One of `every` pixels along y and x, less its highest neighbour; missing pixels count as zero, the mean."""
     rows, columns = image.shape
     out = np.empty(((rows - 1) // every + 1, (columns - 1) // every + 1), np.float32)
     for y in range(0, rows, every):

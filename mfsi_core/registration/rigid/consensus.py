@@ -15,26 +15,26 @@ from lbj.array_types import Floats
 
 from .pairs import NEAR, Pairs, graph
 
-TOLERANCE = 0.5  # misfit, in widths of the correlation peaks, at which a candidate's support falls to one half
-SPAN = 15.0  # loss of log-likelihood that lets a candidate's weight fall to 1/e
-STEP_WEIGHT = 0.03  # of the step's prior, against the support of all near pairs of a frame
-FEWEST = 5  # near frames that the step prior is weighed against at least
-SHORTEST_STEP = 0.2  # in widths of the correlation peaks
-STRONG = 0.5  # of a pair's best score; candidates above it are taken for possible by the chain
-SWEEPS = 20
-HELD = 1e-10  # of the strongest pair's weight, by which every frame is held where it is
-ROUNDS = 20
+TOLERANCE = 0.5  # distance from a candidate at which its support falls to half, in widths of the correlation peaks
+SPAN = 15.0  # log-likelihood (natural) by which a candidate must be worse for its weight to fall to 1/e
+STEP_WEIGHT = 0.03  # weight of the prior on a step, relative to the support that all near pairs of a frame can give
+FEWEST = 5  # least number of near frames on either side that is assumed for this weight
+SHORTEST_STEP = 0.2  # least scale of the prior on steps, in widths of the correlation peaks
+STRONG = 0.5  # share of a pair's best score above which a candidate is considered possible
+SWEEPS = 20  # most passes over the series in which frames are moved to other candidates
+HELD = 1e-10  # share of the strongest pair's weight that holds each frame in place, so that equations are regular
+ROUNDS = 20  # most rounds of the reweighted least squares
 
 
 def consensus(pairs: Pairs, frames: int) -> Floats:
     """Find the positions on which most pairs agree.
 
-    First the pairs near in time settle which of several candidates are meant: the positions maximise the sum over
-    pairs of ``weight / (1 + |misfit|²/tolerance²)`` of the best-supported candidate (a redescending M-estimate: a pair
-    that hopped a lattice period has no pull), less a heavy-tailed prior on the steps from frame to frame, without which
-    a perfect lattice would leave them undetermined. Frames, and all frames from one on, are moved to where other
-    candidates want them as long as that helps. Then all those compared, near and far, place the frames by iteratively
-    reweighted least squares.
+    First the pairs of frames near in time decide which of several candidates is the right one. The positions maximise
+    the sum over pairs of ``weight / (1 + |misfit|²/tolerance²)`` of the best-supported candidate; in this redescending
+    M-estimate a pair that is a lattice period off has no pull. A heavy-tailed prior on the steps from frame to frame is
+    subtracted, without which a perfect lattice would leave them undetermined. Single frames, and all frames from one
+    on, are moved to other candidates as long as that raises the sum. Then all pairs, near and far, place the frames by
+    iteratively reweighted least squares.
 
     Parameters
     ----------
@@ -77,7 +77,10 @@ def consensus(pairs: Pairs, frames: int) -> Floats:
 
 
 def _weights(pairs: Pairs, frames: int) -> Floats:
-    """Weight of every candidate: how little its score falls behind the best that its worse frame reaches."""
+    """Weight of every candidate, 0 to 1: how little its score is below what its frames reach at best.
+
+    For each of the two frames the best score with any other frame is taken, and of these two the lower one.
+    """
     best = pairs.score.max(axis=1)
     reached = np.zeros(frames)
     np.maximum.at(reached, pairs.first, best)
@@ -87,7 +90,7 @@ def _weights(pairs: Pairs, frames: int) -> Floats:
 
 
 def _chain(pairs: Pairs, frames: int) -> Floats:
-    """Small steps: of a neighbour pair's strong candidates the shortest."""
+    """Positions by the shortest of the strong candidates between successive frames."""
     position = np.zeros((frames, 2))
     for pair in np.flatnonzero(pairs.second - pairs.first == 1):
         strong = (pairs.score[pair] > STRONG * pairs.score[pair].max()) & (pairs.score[pair] > 0)
@@ -98,7 +101,7 @@ def _chain(pairs: Pairs, frames: int) -> Floats:
 
 
 def _tree(pairs: Pairs, frames: int) -> Floats:
-    """Strongest candidates along the maximum spanning tree."""
+    """Positions by the strongest candidates along the spanning tree of the pairs with the highest scores."""
     cost = 1 / (1e-9 + pairs.score.max(axis=1))
     tree = csgraph.minimum_spanning_tree(graph(cost, pairs.first, pairs.second, frames))
     order, parent = csgraph.breadth_first_order(tree, 0, directed=False)
@@ -166,7 +169,7 @@ def _best(shift: Any, score: Any, y: float, x: float, tolerance: float) -> float
 def _between(
     shift: Any, score: Any, begin: Any, position: Any, i: int, j: int, y: float, x: float, tolerance: float
 ) -> float:
-    """Support for near frames i < j, j standing (y, x) farther on than it does."""
+    """Support of the pair of near frames i < j if j were moved on by (y, x)."""
     pair = begin[i] + j - i - 1
     dy, dx = position[i, 0] - position[j, 0] - y, position[i, 1] - position[j, 1] - x
     return _best(shift[pair], score[pair], dy, dx, tolerance)
@@ -174,7 +177,7 @@ def _between(
 
 @njit(cache=True, nogil=True)
 def _prior(position: Any, i: int, y: float, x: float, step: float) -> float:
-    """Log-prior of the step from frame i to the next, which stands (y, x) farther on than it does."""
+    """Log-prior of the step from frame i to the next if that were moved on by (y, x)."""
     dy, dx = position[i + 1, 0] + y - position[i, 0], position[i + 1, 1] + x - position[i, 1]
     return -math.log1p((dy * dy + dx * dx) / step**2)
 
@@ -184,9 +187,10 @@ def _frame_value(
     shift: Any, score: Any, begin: Any, position: Any, frame: int, y: float, x: float, step: float, weight: float,
     tolerance: float, most: Any, least: float,
 ) -> float:  # fmt: skip
-    """Value of moving one frame by (y, x), or something less than `least` where it is less.
+    """Support and prior of one frame if it were moved by (y, x).
 
-    `most`: highest score of each pair.
+    The sum is broken off where it can no longer reach `least`; the result is then some number below that. `most`:
+    highest score of each pair.
     """
     frames = len(position)
     low, high = max(0, frame - NEAR), min(frames, frame + NEAR + 1)
@@ -242,7 +246,7 @@ def _hop(shift: Any, score: Any, begin: Any, position: Any, step: float, weight:
 
 @njit(cache=True, nogil=True)
 def _slide(shift: Any, score: Any, begin: Any, position: Any, step: float, weight: float, tolerance: float) -> int:
-    """Move all frames from one on by the same amount where that helps; return how often."""
+    """Move each frame and all after it by the same amount where that raises the sum; return how often."""
     frames = len(position)
     most = _highest(score)
     moved = 0

@@ -16,28 +16,30 @@ from ..threads import each
 from .row_scores import row_scores
 from .surfaces import crossed, crossed_white, normalise, peaks
 
-FEW = 40  # frames, up to which every pair is compared
-NEAR = 15  # frames; of more, all pairs not farther apart are, which decide which lattice period is meant
-FARTHER = 1.5  # factor from one gap between frames to the next, beyond
+FEW = 40  # frames up to which every pair of a series is compared
+NEAR = 15  # frames; in longer series all pairs up to this far apart are compared; they settle the lattice periods
+FARTHER = 1.5  # factor by which the distance between the frames of a pair grows beyond that
 CANDIDATES = 10  # peaks of the correlation kept per pair
-OTHERS = 8  # peaks of the whitened correlation kept beside them
-SAME = 1.5  # grid points within which two peaks are one
-COARSEST, FINEST = 128, 512  # grid points per axis on which peaks are searched, where there are half as many pixels
-FAINT = 1e-2  # share of the signal's power that may lie beyond what the grid holds
-LEAST_OVERLAP = 0.3  # of the windows, below which a shift is not considered
+OTHERS = 8  # peaks of the whitened correlation kept per pair in addition
+SAME = 1.5  # grid points; two peaks nearer to each other than this are taken for one
+COARSEST, FINEST = 128, 512  # least and most grid points per axis for the peaks; at most two per pixel
+FAINT = 1e-2  # share of the signal's power that may be lost at frequencies too high for the grid
+LEAST_OVERLAP = 0.3  # least overlap of the windows of two frames, as a share of that without a shift
 AT_ONCE = 150_000  # grid points of the pairs that a thread compares at once
-PASSED, STOPPED = 0.32, 0.46  # cycles per grid point between which the images fade out: peaks lie between grid points
-FAINTEST = 1e-4  # of the strongest wave's power, to which all waves are whitened
+# Cycles per grid point up to which frequencies are kept, and from which on they are removed. This oversamples the
+# correlation, so that peaks between grid points are found.
+PASSED, STOPPED = 0.32, 0.46
+FAINTEST = 1e-4  # share of the strongest Fourier component's power below which components are not whitened
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
-REACH = 2  # grid points that single rows may lie off, where two lattice peaks lie farther apart
-SPREAD = 1.0  # grid points; displacement of single rows that is thought likely
-MOST_MODES = 60.0  # independent numbers a pair is trusted to compare, however good its images
-TRUST = 0.98  # highest correlation that two frames of one scene are credited with: distortions differ
+REACH = 2  # grid points by which single rows may deviate from a shift at most; lattice peaks lie farther apart
+SPREAD = 1.0  # grid points, rms; displacement of single rows that is expected
+MOST_MODES = 60.0  # most independent numbers that a pair is taken to compare, however good its images
+TRUST = 0.98  # highest correlation expected of two frames of one scene, since their distortions differ
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Candidate shifts.
+    """Candidate shifts between pairs of frames.
 
     Attributes
     ----------
@@ -46,13 +48,13 @@ class Pairs:
     shift : (P, K, 2) float64
         Candidates for u_first - u_second, px (y, x).
     score : (P, K) float64
-        Log-likelihood ratio for each against no relation at all, ``-M log(1 - r²)``, from the correlation r of the
-        overlapping parts, their rows laid where they fit best (`row_scores`), and the number M of their modes; 0 where
-        there is no candidate.
+        Log-likelihood ratio of each candidate against unrelated images, ``-M log(1 - r²)``; r is the correlation of the
+        overlapping parts with each row placed where it fits best (`row_scores`), M the number of independent Fourier
+        components. 0 where there is no candidate.
     width : float
         Standard deviation of the correlation peaks, px.
     likeness : (P,) float64
-        Highest of the scores with rows where they are, which tells whether frames resemble each other.
+        Highest of the scores with rows left in place, which tells whether the frames resemble each other at all.
     """
 
     first: NDArray[np.int64]
@@ -64,7 +66,7 @@ class Pairs:
 
 
 def graph(weight: NDArray[Any], first: NDArray[np.int64], second: NDArray[np.int64], frames: int) -> Any:
-    """Links between frames as a sparse matrix; its indices are of 32 bits, as every csgraph takes them."""
+    """Links between frames as a sparse matrix; its indices have 32 bits, which all versions of csgraph accept."""
     from scipy.sparse import coo_array
 
     return coo_array((weight, (first.astype(np.int32), second.astype(np.int32))), shape=(frames, frames))
@@ -73,7 +75,8 @@ def graph(weight: NDArray[Any], first: NDArray[np.int64], second: NDArray[np.int
 def compared(frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of frames that are compared, first < second, in lexicographic order: (P,) each.
 
-    Of a long series those near in time, and at gaps that grow, so that their number grows as that of the frames.
+    In a long series these are all pairs near in time, and farther ones only at a few distances; so their number grows
+    hardly faster than that of the frames.
     """
     gaps = list(range(1, frames if frames <= FEW else NEAR + 1))
     while frames > FEW and (far := round(gaps[-1] * FARTHER)) < frames:
@@ -99,7 +102,7 @@ def noise_filter(power: NDArray[Any], frames: int) -> Floats:
     power : (Y, X//2+1) array
         Mean over the frames of the squared moduli of the real FFT.
     frames : int
-        Number of frames, which tells how far the mean scatters.
+        Number of frames averaged, on which the scatter of the mean spectrum depends.
 
     Returns
     -------
@@ -117,10 +120,11 @@ def noise_filter(power: NDArray[Any], frames: int) -> Floats:
 def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> Pairs:
     """Find candidate shifts between pairs of images (`compared`).
 
-    The images are freed of noise by one Wiener filter for the series, windowed, and correlated without whitening:
-    phase correlation locks onto what stands still in the frame (scan artefacts), and the gradient's modulus would
-    halve the period of a lattice fringe. The coefficient is that of the overlapping parts alone (D. Padfield, IEEE
-    Trans. Image Process. 21 (2012) 2706), so that small shifts are not preferred.
+    The images are filtered of noise by one Wiener filter for the series, windowed, and correlated. This is done without
+    whitening, since phase correlation locks onto patterns that stand still in the frame (scan artefacts), and not on
+    the modulus of the gradient, which would halve the period of lattice fringes. The correlation coefficient is that
+    of the overlapping parts alone (D. Padfield, IEEE Trans. Image Process. 21 (2012) 2706), so that small shifts are
+    not preferred. Peaks of the whitened correlation are added as further candidates.
 
     Parameters
     ----------
@@ -160,7 +164,7 @@ def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> 
 def _correlated(
     clean: _Denoised, tapers: list[Singles], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Peaks of the correlations of pairs of images under a window: shifts, grid points, (P, K, 2); heights (P, K)."""
+    """Correlation peaks of pairs of windowed images: shifts, grid points (y, x), (P, K, 2), and heights (P, K)."""
     grid, frames = clean.grid, len(clean)
     window = np.multiply.outer(*tapers)
     mask = fft.rfft2(window)
@@ -197,9 +201,10 @@ def _correlated(
 
 
 def _white(profiles: Singles, spectra: Any, tapers: list[Singles]) -> tuple[Any, Any, Singles]:
-    """What makes all waves of cross spectra equally strong, so that a lattice does not drown what breaks it.
+    """Arguments of `crossed_white` by which all Fourier components of the cross spectra become equally strong.
 
-    Arguments of `crossed_white`: the tapered images' rows' means, which are the profiles (N, Y), and weights.
+    Otherwise the strong components of a lattice would hide defects and edges, which alone tell its periods apart.
+    `profiles`, (N, Y): row means of the images, which are subtracted.
     """
     rows = fft.fft(profiles * tapers[0], axis=1)
     across, power = fft.rfft(tapers[1]), np.zeros(spectra.shape[1:])
@@ -210,17 +215,17 @@ def _white(profiles: Singles, spectra: Any, tapers: list[Singles]) -> tuple[Any,
 
 
 class _Denoised:
-    """Images freed of noise, on a grid that holds them, made when they are asked for; their mean square is about 1.
+    """Images filtered of noise and resampled to the grid, each made when it is asked for; their mean square is about 1.
 
     Attributes
     ----------
     grid : (int, int)
     modes : float
-        Number of modes that hold signal.
+        Number of Fourier components that hold signal.
     width : float
-        Of their correlation's peaks, px.
+        Standard deviation of their correlation peaks, px.
     noise : float
-        Variance of a grid point by the noise that is left.
+        Variance of the noise that is left at a grid point.
     """
 
     def __init__(self, images: Singles) -> None:
@@ -232,7 +237,7 @@ class _Denoised:
             mean_power += np.abs(self._spectrum(image)) ** 2
         mean_power /= frames
         passed = noise_filter(mean_power, frames)
-        noise = (1 - passed) * mean_power  # the floor, where anything is passed
+        noise = (1 - passed) * mean_power  # the noise floor, where the filter lets anything pass
         power = mean_power * passed**2
         waves = np.abs(fft.fftfreq(rows)), fft.rfftfreq(columns)
         self.grid = grid = (
@@ -266,7 +271,7 @@ class _Denoised:
 
 
 def _grid(size: int, frequency: Floats, power: Floats) -> int:
-    """Grid points for an axis of some pixels, on which the signal's frequencies (cycles per px) pass `_band`."""
+    """Grid points for an axis of `size` pixels such that `_band` passes the signal's frequencies (cycles per px)."""
     if size == 1:
         return 1
     order = np.argsort(frequency)
@@ -277,13 +282,13 @@ def _grid(size: int, frequency: Floats, power: Floats) -> int:
 
 
 def _band(frequency: Floats) -> Floats:
-    """Share of a frequency, cycles per grid point, that is passed."""
+    """Factor by which a Fourier component is multiplied, by its frequency, cycles per grid point."""
     beyond = np.clip((frequency - PASSED) / (STOPPED - PASSED), 0, 1)
     return np.asarray(np.cos(0.5 * np.pi * beyond) ** 2)
 
 
 def _resampled(spectrum: NDArray[Any], columns: int, grid: tuple[int, int]) -> NDArray[Any]:
-    """Drop the frequencies that a coarser grid does not hold, or add zeros for a finer one."""
+    """Spectrum on another grid: frequencies too high for a coarser grid are dropped, a finer one gets zeros."""
     rows = len(spectrum)
     out = np.zeros((grid[0], grid[1] // 2 + 1), spectrum.dtype)
     high = (min(rows, grid[0]) + 1) // 2

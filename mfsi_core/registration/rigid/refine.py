@@ -1,4 +1,4 @@
-"""Refinement: maximum-likelihood shift of every frame against the series' own mean."""
+"""Refinement: maximum-likelihood shift of every frame against the mean of the other frames."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from .pairs import noise_filter, taper
 from .surfaces import turned
 
 EDGE = 4.0  # px over which a frame fades out at its border
-ROUNDS = 15
-SETTLED = 0.2  # standard errors, rms over the frames
-LONGEST_STEP = 1.0  # px
-LOST = 3.0  # px; a frame refined worse or farther than this keeps its first estimate
-SEEN = 0.5  # sum of the other frames' windows from which on their mean is taken for known
-LEAST_VARIANCE = 0.1  # of the mean variance
+ROUNDS = 15  # most rounds of the refinement
+SETTLED = 0.2  # standard errors; rounds end once shifts change by less, rms over the frames
+LONGEST_STEP = 1.0  # px by which a frame is moved in one round at most
+LOST = 3.0  # px; a frame with a larger error, or moved farther, keeps its first estimate
+SEEN = 0.5  # sum of the windows of the other frames at a pixel from which on their mean there is used
+LEAST_VARIANCE = 0.1  # least noise variance of a pixel, as a share of the mean one
 ZERO, ONE, SINGLE_SEEN = np.float32(0), np.float32(1), np.float32(SEEN)
 
 
 def refine(images: Singles, shift: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Refine rigid shifts of all frames together.
 
-    Every frame, faded out at its border, is laid at its shift on one grid by a phase ramp, which leaves white noise
-    white at any sub-pixel shift: no phase is preferred. What remains of it less the mean of the *other* frames (with
-    gain and offset fitted, brightness may drift) is projected on the gradient of the mean, freed of noise and weighted
-    by the inverse variance, which is learned from the residuals as a straight line in the intensity. At the fixed
-    point the likelihood of all frames given one unknown scene is stationary; the bound it meets at good dose is
+    Every frame, faded out at its border, is placed at its shift on a common grid by a phase ramp in Fourier space. This
+    leaves white noise white at any sub-pixel shift, so that no shift is preferred to another. From it the mean of the
+    *other* frames is subtracted, with gain and offset fitted since the brightness may drift. The residual is projected
+    on the gradient of the mean, which is filtered of noise and weighted by the inverse noise variance; that variance is
+    learned from the residuals as a straight line in the intensity. At the fixed point the likelihood of all frames
+    given one unknown scene is stationary. At good dose it reaches the bound
     ``(1 - 1/N) / sum(|gradient|² / variance)`` for each frame and direction.
 
     Parameters
@@ -41,16 +42,16 @@ def refine(images: Singles, shift: Floats, rows: Floats) -> tuple[Floats, Floats
     images : (N, Y, X) float32
         At least two frames.
     shift : (N, 2) float64
-        First estimate, px, right to about a pixel.
+        First estimate, px, correct to about a pixel.
     rows : (N, Y) float64
-        Weight of each row of each frame, 0 where it is missing, changing gradually.
+        Weight of each row of each frame, 0 where it is missing; it must change gradually from row to row.
 
     Returns
     -------
     shift : (N, 2) float64
         Zero mean.
     error : (N, 2) float64
-        Standard errors that the residuals let expect, px.
+        Standard errors expected from the residuals, px.
     """
     frames = len(images)
     start = shift = shift - shift.mean(axis=0)
@@ -70,7 +71,7 @@ def refine(images: Singles, shift: Floats, rows: Floats) -> tuple[Floats, Floats
 
 
 class _Stage:
-    """Grid on which the frames are laid, wide enough for all shifts, and what does not change between rounds."""
+    """Common grid, large enough for all shifts, with the frames' spectra and what else is kept between rounds."""
 
     def __init__(self, images: Singles, shift: Floats, seen: Floats) -> None:
         frames, rows, columns = images.shape
@@ -97,7 +98,7 @@ class _Stage:
         self.gains = np.ones(frames)
 
     def step(self, shift: Floats) -> tuple[Floats, Floats]:
-        """Correction and standard error of every frame's shift, all (N, 2), px; learns the variance."""
+        """Correction of every frame's shift and its standard error, (N, 2), px; updates noise variance and gains."""
         lag = shift + self.corner
         ramp_y, ramp_x = (np.exp(-1j * lag[:, a, None] * self.waves[a]) for a in range(2))
         masks_y = np.clip(fft.ifft(self.windows[0] * ramp_y).real, 0, 1).astype(np.float32)
@@ -140,7 +141,7 @@ class _Stage:
         return step, error
 
     def _coherence(self, power: Floats, frames: int) -> Floats:
-        """Share of the mean's squared gradient (y, x) that is the scene's and not noise: what frames have in common."""
+        """Share of the mean's squared gradient (y, x) that all frames have in common, and that hence is no noise."""
         common = (power - self.power / frames) / (1 - 1 / frames)
         out = np.ones(2)
         for axis, wave in enumerate((self.waves[0][:, None], self.waves[1][None])):
@@ -156,7 +157,7 @@ class _Stage:
 
 
 def _inverse(matrix: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Inverse (N, 2, 2) over the directions in which frames move and the mean has a gradient; zeros for the others."""
+    """Inverse (N, 2, 2) over axes of more than a pixel along which the mean has a gradient; zero for the others."""
     used = free & (np.diagonal(matrix, axis1=1, axis2=2) > 0)
     return np.asarray(np.linalg.pinv(np.where(used[:, :, None] & used[:, None], matrix, 0)))
 
@@ -165,9 +166,10 @@ def _inverse(matrix: Floats, free: NDArray[np.bool_]) -> Floats:
 def _lines(
     placed: Any, down: Any, along: Any, total: Any, cover: Any, variance: Any, smooth: Any, gain: float
 ) -> tuple[float, float]:
-    """Gain of the weighted fit placed = mask (gain smooth + offset); offset from the others' mean times a given gain.
+    """Gain of a frame by the weighted fit placed = mask (gain smooth + offset), and its offset from the others' mean.
 
-    The mask is `down` times `along`; pixels count where the other frames were.
+    The offset is that for the given `gain`, times which the mean of the other frames is taken. The mask is `down` times
+    `along`; only pixels that the other frames cover count.
     """
     a = b = c = p = q = r = np.float64(0)
     for y in range(placed.shape[0]):
@@ -195,9 +197,10 @@ def _compare(
     placed: Any, down: Any, along: Any, total: Any, cover: Any, variance: Any, raw: Any, clean: Any, gain: Any,
     offset: Any, power: Any, count: Any,
 ) -> Any:  # fmt: skip
-    """Sums (10,) of a frame's residuals against the mean of the others: information (2, 2), noise (2, 2), pull (2,).
+    """Normal equations of a frame's shift against the mean of the others, as sums (10,).
 
-    Adds the squared residuals to `power`, and to `count` what they are to be divided by.
+    They are the information (2, 2), the covariance that noise gives the right-hand side (2, 2), and that side (2,).
+    Squared residuals are added to `power`, and what they are to be divided by to `count`.
     """
     out = np.zeros(10)
     residuals, weights = np.empty(placed.shape[1], np.float32), np.empty(placed.shape[1], np.float32)
@@ -233,7 +236,7 @@ def _compare(
 
 
 def _variance(mean: Singles, power: Singles, count: Singles) -> Singles:
-    """Noise variance as a straight line in the intensity (shot on read-out noise), fitted to the squared residuals."""
+    """Noise variance, a straight line in the intensity (shot and read-out noise) fitted to the squared residuals."""
     seen = count > SEEN
     x, y, w = mean[seen], power[seen] / count[seen], count[seen]
     level = float((w * y).sum() / w.sum()) if w.size else 0.0

@@ -1,4 +1,4 @@
-"""Row scores: how well two images agree at a shift when every row may be a little off it (jitter)."""
+"""Row scores: how well two images agree at a shift from which every row may deviate a little (jitter)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import each
 
-MARGIN = 4  # grid points left out at the border
-PHASES = 2  # to a grid point, on which shifts are taken
-FEWEST = 8  # rows and columns that must overlap
-ROWS = 48  # compared at most
+MARGIN = 4  # grid points left out along the border of the images
+PHASES = 2  # steps to a grid point; shifts are rounded to these
+FEWEST = 8  # least rows, and columns, in which the images must overlap
+ROWS = 48  # of a longer overlap at least this many rows are compared, and fewer than twice as many
 
 
 def row_scores(
@@ -29,28 +29,29 @@ def row_scores(
     reach: int,
     stiffness: float,
 ) -> Floats:
-    """Correlation of pairs of images whose rows are each laid where they fit best, near a common shift.
+    """Correlation of pairs of images when each row is placed where it fits best, near a common shift.
 
-    Jitter and hum of the rows, which lower the plain correlation at the true shift and may raise it a lattice period
-    beside, do not count; nor do offsets of rows. Chance agreement is the same at all shifts.
+    Jitter and hum displace the rows, which lowers the plain correlation at the true shift and may raise it at a shift
+    that is a lattice period off. Here they do not matter, nor does the brightness of single rows. Agreement by chance
+    is the same at all shifts.
 
     Parameters
     ----------
     clean : (N, Y, X) float32
-        Images freed of noise.
+        Images filtered of noise.
     seen : (N, Y) bool
-        Their rows that are not missing.
+        Rows that are not missing.
     first, second : (P,) int
         Images of each pair.
     shift : (P, K, 2)
-        Grid points (y, x): pixel q of the first is the second's q + shift.
+        Shifts to look at, grid points (y, x): pixel q of the first image corresponds to q + shift of the second.
     given : (P, K) bool
-        Which of them to look at.
+        Whether there is such a shift.
     reach : int
-        Grid points that a row may lie off, y and x.
+        Grid points by which a row may deviate from the shift, along y and along x.
     stiffness : float
-        Squared difference of two rows, summed along them, that a row must win by lying one grid point off: the noise's,
-        over the squared displacement that rows may have.
+        By how much the squared difference of two rows, summed along them, must fall for a row to be placed one grid
+        point off: variance of the noise over the expected squared displacement of rows, in grid points.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def row_scores(
 def _of_frame(
     phases: Any, clean: Any, seen: Any, frame: int, others: Any, place: Any, given: Any, reach: int, stiffness: float
 ) -> Any:
-    """Scores of one frame with others, (pairs, K); `phases` are its own."""
+    """Scores of one frame with others, (pairs, K); `phases`: this frame as of `_phases`."""
     out = np.zeros(given.shape)
     for pair in range(given.shape[0]):
         other = others[pair]
@@ -87,7 +88,7 @@ def _of_frame(
 
 
 def _phases(image: Singles) -> Singles:
-    """The image moved on by fractions of a grid point: (PHASES, PHASES, Y, X), pixel q + f of it at q."""
+    """The image interpolated at fractions f of a grid point: (PHASES, PHASES, Y, X)."""
     spectrum = fft.rfft2(image)
     waves = [2j * np.pi * w for w in (fft.fftfreq(image.shape[0]), fft.rfftfreq(image.shape[1]))]
     ramps = [np.exp(-w * np.arange(PHASES)[:, None] / PHASES).astype(np.complex64) for w in waves]
@@ -120,7 +121,7 @@ def _total(a: Any) -> Any:
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _products(a: Any, b: Any, out: Any) -> None:
-    """Products of a row with another one, from each of 3 or 5 places of it on."""
+    """Scalar products of a row with another one, at 3 or 5 offsets along that, as `out` has elements."""
     n = a.size
     b0, b1, b2 = b[:n], b[1 : n + 1], b[2 : n + 2]
     p0 = p1 = p2 = np.float32(0)

@@ -1,4 +1,4 @@
-"""Surfaces: cross-correlations of pairs of images on a grid, and the peaks of them."""
+"""Surfaces: cross-correlations of pairs of images on a grid of shifts, and their peaks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-NEAREST = 0.7  # of a pair's highest peak; the shortest shift with a peak above it is always a candidate
-TAPS = 8  # grid points to either side from which the height of a peak is interpolated
+NEAREST = 0.7  # share of a pair's highest peak; the shortest shift with a higher peak is always a candidate
+TAPS = 8  # grid points on either side from which the height of a peak is interpolated
+# Cosine and sine of the window of that interpolation at the grid points.
 TURNS = np.array([f(np.pi * np.arange(1 - TAPS, TAPS + 1) / TAPS) for f in (np.cos, np.sin)])
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def turned(spectrum: Any, ramp_y: Any, ramp_x: Any) -> Any:
-    """Spectrum times a ramp along either axis."""
+    """Spectrum times a phase ramp along either axis, which shifts the image."""
     out = np.empty_like(spectrum)
     for y in range(spectrum.shape[0]):
         one, wave, turn = out[y], spectrum[y], ramp_y[y]
@@ -38,7 +39,10 @@ def crossed(spectra: Any, first: Any, second: Any) -> Any:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def crossed_white(spectra: Any, rows: Any, across: Any, weight: Any, first: Any, second: Any) -> Any:
-    """Cross spectra of pairs less their rows' means, (N, H) waves times (W,), and weighted (H, W)."""
+    """Cross spectra (P, H, W) of pairs whose row means were subtracted, times a weight (H, W).
+
+    `rows`, (N, H): spectra of the frames' row means; `across`, (W,): spectrum of the window along a row.
+    """
     out = np.empty((first.size, *spectra.shape[1:]), np.complex64)
     for n in range(first.size):
         i, j = first[n], second[n]
@@ -52,10 +56,10 @@ def crossed_white(spectra: Any, rows: Any, across: Any, weight: Any, first: Any,
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> None:
-    """Turn correlations (P, H, W) into the coefficients of the overlapping parts, in place.
+    """Turn correlations (P, H, W) into correlation coefficients of the overlapping parts, in place.
 
-    Means and inverse deviations, (N, H, W), are those of a frame as the first of a pair; as the second it is seen at
-    the opposite shift.
+    `mean`, `scale`: mean and inverse standard deviation, (N, H, W), of the part of a frame that overlaps another at
+    each shift, where it is the first of the pair. For the second frame those at the opposite shift hold.
     """
     count, rows, columns = surfaces.shape
     for n in range(count):
@@ -70,7 +74,7 @@ def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> 
 
 @njit(cache=True, nogil=True)
 def _vertex(a: float, b: float, c: float, d: float, e: float) -> float:
-    """Place of the maximum near the middle of the quartic through five equidistant points."""
+    """Position of the maximum, from the middle on, of the quartic through five equidistant points."""
     c1 = (a - 8 * b + 8 * d - e) / 12
     c2 = (-a + 16 * b - 30 * c + 16 * d - e) / 24
     c3 = (-a + 2 * b - 2 * d + e) / 12
@@ -87,7 +91,7 @@ def _vertex(a: float, b: float, c: float, d: float, e: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _sinc(t: float, weight: Any) -> None:
-    """Weights of the grid points 1 - TAPS … TAPS for a position t from 0 to 1: a sinc under a squared cosine."""
+    """Interpolation weights of the grid points 1 - TAPS … TAPS at t, 0 to 1: a sinc times a squared-cosine window."""
     total = 0.0
     sine = math.sin(math.pi * t) / math.pi
     cosine_t, sine_t = math.cos(math.pi * t / TAPS), math.sin(math.pi * t / TAPS)
@@ -151,7 +155,10 @@ def _peak(surface: Any, y: int, x: int, weight_y: Any, weight_x: Any) -> tuple[f
 
 @njit(cache=True, nogil=True)
 def peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
-    """Fill in the local maxima of each periodic surface, those highest in rank x height, and the nearest high one."""
+    """Find the local maxima of each periodic surface that are highest in rank times height, and the nearest high one.
+
+    `shift`, (P, K, 2), and `score`, (P, K), are filled with their shifts, grid points (y, x), and heights.
+    """
     count, rows, columns = surfaces.shape
     kept = shift.shape[1]
     order = np.empty(kept)

@@ -1,13 +1,13 @@
 """Rows: every row of every frame has its own displacement, smooth along the row.
 
-bands.py     power averaged over the narrowest band of frequencies in which it exceeds its noise with certainty
-drift.py     shared distortions, which registration cannot see: shear by steady drift, hum in step with the frames
+bands.py     spectral power averaged over the narrowest band of frequencies in which it clearly exceeds its noise
+drift.py     distortions that all frames share, unseen by registration: shear by steady drift, hum in step with them
 field.py     `register_rows`: the displacement of every row of every frame, estimated together with the scene
-hum.py       mains hum in the rows' displacements: its frequency, and amplitude and phase of every frame
-jitter.py    power spectrum of the rows' displacements, learned from them, as their prior; and the posterior
+hum.py       mains hum in the rows' displacements: its frequency, and its amplitude and phase in every frame
+jitter.py    the prior of the rows' displacements, a power spectrum learned from the data, and their posterior
 kernels.py   the scene as a cubic B-spline, evaluated at the displaced pixels of a frame, in single precision
-scene.py     the noise-filtered scene that all frames sampled, as knots of a cubic B-spline
+scene.py     the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline
 stage.py     state of the joint fit of scene and rows; runs the kernels over the frames in threads
-taken.py     error of the rows' displacements that the fitted scene has absorbed, and so hides
+taken.py     expected error of the rows' displacements because the fitted scene has absorbed a part of them
 unknowns.py  displacement and brightness of a row as polynomials along it, with their normal equations
 """

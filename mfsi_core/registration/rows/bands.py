@@ -1,4 +1,4 @@
-"""Bands: power averaged over the narrowest band of frequencies in which it exceeds its noise with certainty."""
+"""Bands: spectral power averaged over the narrowest band of frequencies in which it clearly exceeds its noise."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ import numpy as np
 
 from lbj.array_types import Floats
 
-OCTAVE = 1.2  # frequencies within this factor share one power
-CERTAIN, LINE = 3.0, 12.0  # standard errors by which power must exceed the noise to be believed; of one frequency
+OCTAVE = 1.2  # factor; the second narrowest band reaches from a frequency divided by it to the frequency times it
+# Standard errors that power must reach to be believed: averaged over a band of frequencies, and at a single one.
+CERTAIN, LINE = 3.0, 12.0
 
 
 def certain(excess: Floats, noise: Floats, caution: Floats) -> Floats:
-    """Power (F, M) that exceeds its noise with certainty, over the narrowest band in which it does; 0 where in none."""
+    """Power (F, M), averaged over the narrowest band around each frequency in which it clearly exceeds its noise.
+
+    It is 0 where it does so in no band. `excess`: estimates of the power, of which noise has been subtracted; `noise`:
+    their standard errors; `caution`: factors by which more certainty is asked for. All are (F, M).
+    """
     out, weight = np.zeros_like(excess), 1 / noise**2
     for band, least in _bands(len(excess)):
         value, inverse = band @ (excess * weight), band @ weight
@@ -27,7 +32,7 @@ def certain(excess: Floats, noise: Floats, caution: Floats) -> Floats:
 
 @cache
 def _bands(number: int) -> list[tuple[Floats, float]]:
-    """Matrices that add frequencies up over a band around each, from narrow to broad; least standard errors of each."""
+    """Bands from narrow to broad: a matrix that sums over the band around each frequency, and the certainty needed."""
     at, other = np.arange(number)[:, None], np.arange(number)
     out = []
     for below, above, least in ((1, 1, LINE), (OCTAVE, OCTAVE, CERTAIN), (2, 2, CERTAIN), (2, number, CERTAIN)):

@@ -1,4 +1,4 @@
-"""Shared distortions, which registration cannot see: shear by steady drift, hum in step with the frames."""
+"""Drift: distortions that all frames share, unseen by registration: shear by steady drift, hum in step with them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from lbj.array_types import Floats
 
-FEWEST = 4  # frames that show a steady drift or a hum
-CERTAIN = 3.0  # standard errors of a steady drift
-LINE = 13.0  # power of a spectral line over a smooth spectrum; rows that jitter reach it once in some 10,000 series
-CLEAR, SMALL = 2.0, 0.03  # predicted errors, px; what has less amplitude is nothing
-FIRST = 5  # cycles a frame; what is slower is drift
+FEWEST = 4  # frames; in fewer neither a steady drift nor a hum is looked for
+CERTAIN = 3.0  # standard errors that a steady drift must exceed to be believed
+# Ratio of a hum's power to the smooth spectrum around it, at least; jitter without hum reaches it by chance in about
+# one of 10,000 series.
+LINE = 13.0
+CLEAR, SMALL = 2.0, 0.03  # least amplitude of a hum: in predicted errors of a frame, and in px
+FIRST = 5  # cycles a frame; slower displacements are taken for drift, not for hum
 
 
 @dataclass(frozen=True)

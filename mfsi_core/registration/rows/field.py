@@ -19,19 +19,21 @@ from .stage import Stage
 from .taken import taken_on
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 
-ROUNDS = 15  # of the fit at most
-SETTLED = 0.2  # share of the predicted error; rounds end when displacements change by less
-LEAST_CHANGE = 5e-4  # px; or by less than this
-STEADY = 0.9  # and the predicted error is at least this share of that of the round before
-# Share of the scene's strongest wave below which waves count as none of it, in the first round and from round to round.
-# Rows misplaced in the scene and in all frames alike roughen the scene; kept smooth at first it lets them find their
-# places.
+ROUNDS = 15  # most rounds of the fit
+SETTLED = 0.2  # share of the predicted error; rounds end once displacements change by less, rms
+LEAST_CHANGE = 5e-4  # px, rms; a smaller change ends the rounds too
+STEADY = 0.9  # rounds go on while the predicted error falls below this share of that of the round before
+# Fourier components of the scene with less than ROUGH of the strongest one's power are taken for noise in the first
+# round; from round to round that share falls by the factor FALL. Rows that are misplaced by the same amount in all
+# frames roughen the scene, which then holds them there; a scene kept smooth at first lets them find their places.
 ROUGH, FALL = 0.02, 0.1
-FEWEST = 4  # rounds at least, after which that share is as low as the noise
-LONGEST_STEP = 1.0  # px, of a row in one round
-LEFT = 0.01  # share of the jitter that remains where there is no noise, measured on simulations
-CHANCE = 1.3  # times the noise of a mean, the displacement that all frames share and that is believed
-MISFIT = 0.3  # the same, times the jitter of a mean: rounds leave some of it
+FEWEST = 4  # least rounds; ROUGH has then fallen below the noise
+LONGEST_STEP = 1.0  # px, by which a row's displacement may change in one round
+LEFT = 0.01  # share of the rms jitter that the fit misses even without noise; measured on simulations
+# The mean displacement of the frames is believed if its rms exceeds CHANCE times what noise leaves in such a mean, and
+# MISFIT times what jitter leaves in it, since the fit does not remove all jitter.
+CHANCE = 1.3
+MISFIT = 0.3
 
 
 @dataclass
@@ -45,13 +47,13 @@ class Field:
     error : (N,)
         Error of one component expected from the noise and from the jitter not seen, px rms.
     prior : Jitter
-        Learned.
+        Power spectra of the rows' displacements and brightness, learned from the data.
     residual : float
-        Mean square of what is left of the images.
+        Mean square of the images less the fitted model.
     trust : (N, Y)
-        In each row, 0 to 1; less than 1 where it misfits the scene of all frames by more than noise would.
+        Weight of each row, 0 to 1; below 1 where it differs from the scene of all frames by more than noise explains.
     known_hum : bool
-        Whether there is a hum of which is known how much all frames share.
+        Whether a hum was found, and how much of it all frames share could be determined.
     """
 
     modes: Floats
@@ -100,7 +102,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
         stage.look(modes.astype(np.float32))
-    begun, of_hum, known = 0, 0.0, False  # the round in which the scene begins to be kept smooth; variance of the hum
+    begun, of_hum, known = 0, 0.0, False  # round since which the scene is kept smooth; variance of the hum, px²
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL ** (turn - begun))
         unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
@@ -133,17 +135,21 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
 
 
 def _variance(unsure: Floats, basis: Any) -> Floats:
-    """Mean variance of one component of each frame's displacement, px²: (N,), from its unknowns', (N, 2K)."""
+    """Variance of one component of the displacement, px², averaged over each frame: (N,).
+
+    `unsure`: variances of the coefficients of the basis, (N, 2K), y and x of each in turn.
+    """
     square = unsure.reshape(len(unsure), -1, 2).mean(axis=2)
     return np.asarray((square * (basis[: square.shape[1]] ** 2).mean(axis=1)).sum(axis=-1))
 
 
 def _unseen(modes: Floats, error: Floats, basis: Any) -> Floats:
-    """Part of the frames' mean displacement that is not known, (Y, K, 2).
+    """Part of the frames' mean displacement that cannot be known and is to be subtracted, (Y, K, 2).
 
-    Rows that all frames displace alike are seen only as far as frames are shifted against one another, for a scene does
-    not move with the frame. Their displacement is believed where it exceeds what noise leaves of a mean, and is zero
-    otherwise; that of the whole series is never known.
+    A displacement of a row that is the same in all frames looks like a distorted scene. Only where frames are shifted
+    against one another can the two be told apart, since the scene does not move with the frame. It is believed where
+    it exceeds what noise leaves in a mean over the frames; otherwise all of it is subtracted. A shift of the whole
+    series can never be known.
     """
     mean = modes.mean(axis=0)
     whole = mean.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Mains hum in the rows' displacements: its frequency, and amplitude and phase of every frame."""
+"""Hum: mains hum in the rows' displacements: its frequency, and its amplitude and phase in every frame."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from scipy import fft, ndimage, optimize
 
 from lbj.array_types import Floats
 
-SHORT = 32  # rows, in fewer of which a hum is not sought
-SLOWEST = 2  # cycles a frame, below which nothing is a hum
-FINER = 8  # points on the frequency axis for each cycle a frame
-STANDS_OUT = 8.0  # times the power around it, a line
-EVEN = 12.0  # the same, of a line whose phase advances alike from frame to frame
-FEWEST = 5  # frames that show a hum to have one amplitude and an even phase
-ONE_HUM = 0.1  # of the hum's power, what may be left of it then
-TURNS = 16  # phases tried, times the frames
-CERTAIN = 3.0  # standard errors of a hum in the scene
-FEW = 4  # frames, below which what is fixed to the scene is not told from what is fixed to the frame
+SHORT = 32  # rows; in shorter frames no hum is looked for
+SLOWEST = 2  # cycles a frame; slower displacements are no hum
+FINER = 8  # frequencies at which the spectrum is sampled, for each cycle a frame
+STANDS_OUT = 8.0  # ratio of a hum's power to the median power around it, at least
+EVEN = 12.0  # the same ratio where frames are added in phase, for a hum whose phase advances steadily between frames
+FEWEST = 5  # frames needed to show that a hum has one amplitude and a steadily advancing phase
+ONE_HUM = 0.1  # share of the hum's power that such a steady hum may leave unexplained
+TURNS = 16  # advances of the phase from frame to frame that are tried, for each frame of the series
+CERTAIN = 3.0  # standard errors that a hum in the scene must exceed to be believed
+FEW = 4  # frames; with fewer, waves fixed to the scene are not told apart from waves fixed to the frame
 
 
 def frequency(place: Floats, noise: float) -> float:
-    """Frequency of a hum in displacements (N, Y, 2), cycles a row; 0 where no line stands out of its surroundings.
+    """Frequency of a hum in displacements (N, Y, 2), cycles a row; 0 where no peak stands out of the spectrum.
 
     `noise`: variance of a row's displacement (y and x together) by itself, px².
     """
@@ -47,9 +47,9 @@ def frequency(place: Floats, noise: float) -> float:
 
 
 def waves(line: float, rows: int) -> tuple[Floats, Floats]:
-    """Cosine and sine of so many cycles a row about the middle row, (rows, 2), and what they change by with the cycles.
+    """Cosine and sine of a hum, (rows, 2), and their derivatives by its frequency.
 
-    Where there is no line both are (rows, 0).
+    `line`: frequency, cycles a row; the phase is zero at the middle row. Where it is 0 (no hum) both are (rows, 0).
     """
     turn = 2 * np.pi * (np.arange(rows)[:, None] - (rows - 1) / 2)
     sine, cosine = np.sin(line * turn), np.cos(line * turn)
@@ -58,29 +58,31 @@ def waves(line: float, rows: int) -> tuple[Floats, Floats]:
 
 
 def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, float, bool]:
-    """Hum that the scene has taken on, as coefficients (4,) of `waves`.
+    """Hum by which the fitted scene is distorted, as coefficients (4,) of `waves`.
 
-    Also the variance of a component, px², by what is not known of it, and whether the frames show it at all.
+    Also returns the variance, px², by which a component of the displacements is uncertain because of it, and whether
+    it could be determined.
 
-    A scene distorted by a wave, and all frames less that wave, show the same: of the hum of frame n, a wave c_n, the
-    scene takes on what moves with the frames' shifts. A hum has one amplitude and its phase advances alike from frame
-    to frame, so that c_n = a exp(2πi n t) - m exp(2πi cycles shift_n), and m is what the scene has. It is zero where
-    the frames do not follow this, or hardly, or their shifts advance as the phase does.
+    A scene distorted by a wave, and frames whose rows lack that wave, give the same images. So the fit may put into the
+    scene that part of the hum which moves with the frames' shifts. A hum has one amplitude and its phase advances
+    steadily, by t cycles a frame; the wave found in frame n is therefore c_n = a exp(2πi n t) - m exp(2πi cycles
+    shift_n), where m is the wave in the scene. It is taken for zero where this explains the frames badly, where it is
+    not clearly seen, and where the shifts advance just as the phase does, which hides it.
 
     Parameters
     ----------
     line : (N, 4)
         Coefficients of the waves found in each frame: cosine (y, x) and sine.
     cycles : float
-        A row.
+        Frequency of the hum, cycles a row.
     shift : (N,)
-        Of the frames along the rows' normal, px.
+        Shifts of the frames across the rows (y), px.
     """
     frames = len(line)
     found = line[:, :2] - 1j * line[:, 2:]
     number, scene = np.arange(frames), -np.exp(2j * np.pi * cycles * shift)
     alone = (np.abs(found) ** 2).mean(axis=0) / frames
-    apart = (1 - float(np.abs(scene.mean())) ** 2) / 4  # of what frames show alike nothing is known, nor does it count
+    apart = (1 - float(np.abs(scene.mean())) ** 2) / 4  # what is the same in all frames is no error
     if frames < FEWEST:
         return np.zeros(4), float(alone.sum()) * apart, False
 
@@ -105,22 +107,23 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
 
 
 def moving(wave: Floats, cycles: float, shift: Floats, rows: int) -> Floats:
-    """Displacement (N, Y, 2) of rows by a wave of the scene, coefficients (4,) as of `waves`, at the frames' shifts."""
+    """Displacement (N, Y, 2) of the rows of frames at their shifts by a wave in the scene, coefficients (4,)."""
     turn = 2 * np.pi * cycles * (np.arange(rows) - (rows - 1) / 2 + shift[:, None])[..., None]
     return np.asarray(wave[:2] * np.cos(turn) + wave[2:] * np.sin(turn))
 
 
 def apart(waves: NDArray[Any], shift: NDArray[Any]) -> Floats:
-    """Variance of the waves (N, F, M) over the frames: less what is fixed to the frame, and what is fixed to the scene.
+    """Variance over the frames of the rows' Fourier components (N, F, M), (F, M).
 
-    The latter moves with the frames' shift (N,) along the rows' normal, px; it is what the scene fitted lacks.
+    Left out are the part that is the same in all frames, and the part that moves with the frames' shift (N,) across
+    the rows, px: such a wave is fixed to the scene, an error of the fitted scene and no jitter.
     """
     waves, free = _apart(waves, shift)
     return np.asarray((np.abs(waves) ** 2).sum(axis=0, dtype=float) / free)
 
 
 def _apart(waves: NDArray[Any], shift: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
-    """Waves less that, and of how many frames they are still free, (F, 1)."""
+    """Fourier components without the two parts that `apart` leaves out, and their degrees of freedom, (F, 1)."""
     frames, number = waves.shape[:2]
     waves = waves - waves.mean(axis=0)
     if frames < FEW:

@@ -1,4 +1,4 @@
-"""Jitter: power spectrum of the rows' displacements, learned from them, as their prior; and the posterior."""
+"""Jitter: the prior of the rows' displacements, a power spectrum learned from the data, and their posterior."""
 
 from __future__ import annotations
 
@@ -21,41 +21,42 @@ from .unknowns import SHIFTS
 
 Waves = NDArray[np.complex64]
 
-ROUNDS = 60
-SETTLED = 0.03  # of the posterior's standard deviation, the error of the conjugate gradients
-SINGLE = float(np.finfo(np.float32).eps)
-FREE = 10.0  # px; displacement of whole frames that is not held back
-RETURN = 2.0  # times the certainty that power needs, until power given up is believed again
-LONGEST_STEP = 0.2  # factor by which power falls or rises in one round at most
-LEAST_KNOWN = 0.25  # of the noise, the power that is worth believing
-APART = 2.0  # cycles a frame, within which power is a hum's
-JITTERS = np.concatenate([[0.0], np.geomspace(0.02, 2.0, 30) ** 2])  # px², powers a row may have that are not seen
-BENT = 1 / 16  # of a whole row's power, the most of a coefficient along it that is not seen
-GONE = 0.01  # of the noise, the power that is nothing
+ROUNDS = 60  # most steps of the conjugate gradients
+SETTLED = 0.03  # rms error at which the conjugate gradients end, in standard deviations of the posterior
+SINGLE = float(np.finfo(np.float32).eps)  # relative precision of float32
+FREE = 10.0  # px, rms; prior of the shift of a whole frame, so wide that it does not hold the frame back
+RETURN = 2.0  # factor by which power that was given up must be more certain than other power to be believed again
+LONGEST_STEP = 0.2  # most that power falls to in one round, as a share of what it was; it rises by 1 / this at most
+LEAST_KNOWN = 0.25  # share of the noise below which power is not believed
+APART = 2.0  # cycles a frame; power this near to the frequency of a hum belongs to the hum
+# px², variances of the rows' own displacement that are considered where it is lost in the noise.
+JITTERS = np.concatenate([[0.0], np.geomspace(0.02, 2.0, 30) ** 2])
+BENT = 1 / 16  # highest variance of a bend of rows lost in the noise, as a share of that of their shift
+GONE = 0.01  # share of the noise below which power is set to zero, that is, given up
 
 
 @dataclass
 class Told:
-    """What the data say of some frames' rows on the circle of L rows.
+    """What the data tell about the rows of some frames; Fourier transforms are over a circle of L rows.
 
     Attributes
     ----------
     unknown : (N, Y, M)
         Unknowns at the maximum a posteriori.
     unsure : (N, M)
-        Mean square over the rows of a draw of what they may be less that.
+        Variance of their error, estimated as the mean square over the rows of a random draw from the posterior.
     found : (N, F, M) complex
-        Fourier transform of the share of `unknown` that is not a hum's, on the circle.
+        Fourier transform of `unknown` without the hum.
     drawn : (1, F, M)
-        Power of the same share of the draw, summed over the frames.
+        Power spectrum of the draw without the hum, summed over the frames.
     line : (N, 4, 2)
-        The hum's coefficients, and a draw: cosine (y, x) and sine.
+        Coefficients of the hum, cosine (y, x) and sine (y, x): as found, and a draw of their error.
     tilt : (N, 2)
-        What the data still pull at the hum's frequency, and their information on it.
+        Derivative of the log-likelihood by the hum's frequency at the unknowns found, and the information about it.
     mean : (N, M, M)
-        Information of a row of the circle, on average.
+        Information matrix of the unknowns of a row, averaged over the rows of the circle.
     rest : (N, F, M) complex
-        Fourier transform of what the data still pull at the unknowns.
+        Fourier transform of the derivative of the log-likelihood by the unknowns, where they were found.
     """
 
     unknown: Singles
@@ -69,7 +70,7 @@ class Told:
 
 
 def gather(parts: list[Told]) -> Told:
-    """What was told of some frames and of others, together; takes it from the parts."""
+    """Join what was told of several groups of frames; the parts are emptied, to save memory."""
     out = {}
     for f in fields(Told):
         out[f.name] = np.concatenate([part.__dict__.pop(f.name) for part in parts])
@@ -77,7 +78,7 @@ def gather(parts: list[Told]) -> Told:
 
 
 class Jitter:
-    """Stationary Gaussian process of the rows' unknowns, one power spectrum for each.
+    """Prior of the rows' unknowns: a stationary Gaussian process along the slow scan, one power spectrum for each.
 
     Parameters
     ----------
@@ -89,11 +90,12 @@ class Jitter:
     Attributes
     ----------
     length : int
-        Rows of the circle on which the process lives, longer than the frame.
+        Rows after which the process repeats (the circle), more than the frame has.
     power : (F, M)
-        Of the frequencies 0 ... 1/2 of that circle; 0 where it is given up.
+        Power at the frequencies 0 to 1/2 cycles a row; 0 where it was given up, as it was lost in the noise.
     line : float
-        Cycles a row of a hum that goes with the process, 0 for none; its phase and amplitude are each frame's own.
+        Frequency of a hum that is added to the process, cycles a row, 0 for none; its phase and amplitude differ from
+        frame to frame.
     line_power : (2,)
         Variance of the hum's coefficients (y, x), px².
     """
@@ -110,14 +112,14 @@ class Jitter:
         self.power[0, :2] = self.length * FREE**2
 
     def posterior(self, unknown: Floats, frames: NDArray[np.int64], matrix: Floats, pull: Floats) -> Told:
-        """Maximum a posteriori and a draw of what remains uncertain.
+        """Unknowns at the maximum a posteriori, and a random draw from the posterior of their error.
 
         Parameters
         ----------
         unknown : (N, Y, M)
-            Present unknowns of all frames; rows without information do not move away from their frame's mean shift.
+            Present unknowns of all frames; rows without information stay at the mean shift of their frame.
         frames : (n,)
-            Those to be treated.
+            Numbers of the frames to be treated.
         matrix : (n, Y, M, M)
             Information of each row.
         pull : (n, Y, M)
@@ -135,7 +137,7 @@ class Jitter:
         rest[2:, :, :rows] = felt
         rest[0, :, :rows] = (pull - _weighed(matrix, np.repeat(start, rows, axis=1)[None])[0])[:, :, used]
         rng = np.random.default_rng(int(frames[0]))
-        least = max(SINGLE * float(np.trace(some, axis1=2, axis2=3).max()), 1e-30)  # sums of float32 may be below zero
+        least = max(SINGLE * float(np.trace(some, axis1=2, axis2=3).max()), 1e-30)  # against rounding in float32
         rest[1, :, :rows] = _coloured(some, least, rng.standard_normal((number, rows, used.size)))
         white = fft.rfft(rng.standard_normal((number, self.length, used.size)), axis=1)
         right = fft.rfft(rest, axis=2)
@@ -174,7 +176,10 @@ class Jitter:
         )
 
     def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
-        """Solve (C⁻¹ + F) u = b by conjugate gradients, preconditioned by the rows' mean information."""
+        """Solve (C⁻¹ + F) u = b, prior covariance C and information F, by preconditioned conjugate gradients.
+
+        The preconditioner takes every row to have the mean information.
+        """
         rows, size = matrix.shape[1:3]
         inverse = _uncertain(matrix.mean(axis=(0, 1)) * (rows / self.length), power).astype(np.float32)
         twice = np.full(len(power), 2 / self.length)
@@ -202,7 +207,7 @@ class Jitter:
         return u
 
     def tune(self, place: Floats) -> None:
-        """Find the hum in the rows' displacements (N, Y, 2); the process is to be what else there is."""
+        """Look for a hum in the rows' displacements (N, Y, 2); where found, take its peak out of the spectrum."""
         if self.line:
             return
         line = frequency(place, self._alone)
@@ -216,13 +221,14 @@ class Jitter:
         self.line = line
 
     def learn(self, told: Told) -> None:
-        """Take the power spectra from the posterior.
+        """Learn the power spectra from the posterior.
 
-        A step of Fisher scoring on the evidence (D. J. C. MacKay, Neural Comput. 4 (1992) 415): with r what the data
-        still pull at the unknowns found, the evidence's gradient in the power is that of |r|² less its expectation,
-        which says as much of power given up as of any other. The power is averaged over the narrowest of four bands in
-        which it exceeds its noise with certainty: one frequency, a fraction of an octave, two octaves, all higher
-        frequencies. Where it is certain in none, it is given up step by step.
+        This is a step of Fisher scoring on the evidence (D. J. C. MacKay, Neural Comput. 4 (1992) 415). The derivative
+        of the evidence by the power is given by |r|² less its expectation, where r is the derivative of the
+        log-likelihood by the unknowns (`Told.rest`); this holds for power that was given up, too. The power is averaged
+        over the narrowest of four bands in which it clearly exceeds its noise (`bands.certain`): one frequency, a
+        fraction of an octave, two octaves, all higher frequencies. Where it does so in none, it is lowered round by
+        round until it is given up.
         """
         found, mean = told.found, told.mean
         if told.line.size:
@@ -256,10 +262,11 @@ class Jitter:
         self._free()
 
     def given_up(self, basis: Any) -> float:
-        """Expected variance of a component of displacements whose power was given up, px².
+        """Variance of a component of the displacement that is to be expected where the power was given up, px².
 
-        Rows either do not move for themselves or by any of `JITTERS`, and what is seen of it has a standard error. They
-        bend little where they do not move.
+        The expectation is taken over the variances `JITTERS`, each as likely as the measured power and its standard
+        error make it; beforehand no jitter at all is as likely as all the others together. The bend along a row is
+        taken to be small where the row's shift is.
         """
         seen, unsure = self._given_up[:, :SHIFTS]
         unlike = ((seen - JITTERS[:, None]) / np.where(unsure > 0, unsure, 1.0)) ** 2 / 2
@@ -273,7 +280,7 @@ class Jitter:
 
 
 def _even(mean: Floats, power: Floats, frames: NDArray[np.int64]) -> Floats:
-    """Posterior spectral variances (F, M), summed over some frames."""
+    """Posterior variances of the Fourier components, (F, M), as of `_uncertain`, summed over some frames."""
     out = np.zeros_like(power)
     for n in frames:
         out += np.diagonal(_uncertain(mean[n], power), axis1=1, axis2=2)
@@ -282,7 +289,7 @@ def _even(mean: Floats, power: Floats, frames: NDArray[np.int64]) -> Floats:
 
 @njit(cache=True, nogil=True)
 def _root(matrix: Any, least: float, out: Any) -> None:
-    """Cholesky factor, lower triangle, of a matrix whose eigenvalues are at least so much but for rounding."""
+    """Cholesky factor, lower triangle, of a matrix whose eigenvalues are `least` or more, except for rounding."""
     for a in range(len(matrix)):
         for b in range(a + 1):
             total = matrix[a, b]
@@ -293,7 +300,7 @@ def _root(matrix: Any, least: float, out: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _uncertain(mean: Any, power: Any) -> Any:
-    """Posterior spectral covariance, (F, M, M), were every row to tell as much as the mean row: (M, M)."""
+    """Posterior covariance of the Fourier components, (F, M, M), if every row had the mean information, (M, M)."""
     size = len(mean)
     out = np.empty((len(power), size, size))
     matrix, root, inverse = np.empty((size, size)), np.zeros((size, size)), np.zeros((size, size))
@@ -321,7 +328,7 @@ def _uncertain(mean: Any, power: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def _coloured(matrix: Any, least: float, white: Any) -> Any:
-    """Noise (N, Y, M) whose covariance is that of the matrices (N, Y, M, M), from white noise."""
+    """Noise (N, Y, M) with the covariance matrices (N, Y, M, M), made from white noise."""
     size = white.shape[2]
     out, root = np.zeros(white.shape), np.zeros((size, size))
     for n in range(white.shape[0]):
@@ -335,7 +342,10 @@ def _coloured(matrix: Any, least: float, white: Any) -> Any:
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _weighed(matrix: Any, rows: Any) -> Any:
-    """Products of the rows' matrices (N, Y, M, M) with S times N circles of rows, (S, N, L, M); zero beyond row Y."""
+    """Products of the rows' matrices (N, Y, M, M) with S sets of vectors on circles of L rows, (S, N, L, M).
+
+    Zero beyond row Y, where the frame ends.
+    """
     out = np.zeros(rows.shape, rows.dtype)
     for s in range(rows.shape[0]):
         for n in range(rows.shape[1]):
@@ -350,7 +360,7 @@ def _weighed(matrix: Any, rows: Any) -> Any:
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _conditioned(matrix: Any, waves: Any) -> Any:
-    """Products of the frequencies' matrices (F, M, M) with waves (S, N, F, M)."""
+    """Products of a matrix for each frequency, (F, M, M), with Fourier components, (S, N, F, M)."""
     out = np.zeros_like(waves)
     for s in range(waves.shape[0]):
         for n in range(waves.shape[1]):
@@ -366,7 +376,7 @@ def _conditioned(matrix: Any, waves: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def _inner(a: Any, b: Any, weight: Any) -> Any:
-    """Inner products of waves (S, N, F, M), frequencies weighted by (F,): (S, N, 1, 1)."""
+    """Inner products of Fourier components (S, N, F, M), the frequencies weighted by (F,): (S, N, 1, 1)."""
     out = np.zeros((*a.shape[:2], 1, 1))
     for s in range(a.shape[0]):
         for n in range(a.shape[1]):

@@ -1,7 +1,7 @@
 """Kernels: the scene as a cubic B-spline, evaluated at the displaced pixels of a frame, in single precision.
 
-Along a row the displacement changes slowly: pixels fall into runs that use the same knots but for the step from pixel
-to pixel, over which loops are vectorised.
+The displacement changes slowly along a row. A row is therefore cut into runs of pixels with the same whole part of the
+displacement: from one pixel of a run to the next the knots needed move on by one, so that loops are vectorised.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from numba import njit
 
 SINGLE = np.float32
-FINITE = {"reassoc", "nsz", "arcp", "contract", "afn"}  # fast mathematics that knows NaN
-STATISTICS = 10
-CHANNELS = 17
-NEEDED = np.array([7, 7, 7, 4, 4, 5, 6, 6, 3, 1, 3, 4, 4, 1, 1, 1, 1])  # degrees needed of each channel
-DEGREES = 7  # of Legendre polynomials that products of two degrees up to 3 consist of
-OUTLIER = SINGLE(5.0)  # standard deviations from which on a pixel counts less, and its allowance for skewed noise
-SKEWED = SINGLE(4.0)
+FINITE = {"reassoc", "nsz", "arcp", "contract", "afn"}  # flags of fast mathematics that still respect NaN
+STATISTICS = 10  # sums over a frame, from which its gain and offset and the noise are fitted
+CHANNELS = 17  # quantities that `look` sums over each row; its docstring lists them
+NEEDED = np.array([7, 7, 7, 4, 4, 5, 6, 6, 3, 1, 3, 4, 4, 1, 1, 1, 1])  # polynomials each channel is summed with
+DEGREES = 7  # Legendre polynomials of which products of two polynomials up to the third degree consist
+OUTLIER = SINGLE(5.0)  # standard deviations of the noise beyond which a pixel counts less
+SKEWED = SINGLE(4.0)  # added to that, because counting noise is skewed: intensities of one count
 
 ZERO, ONE, TWO, FOUR = SINGLE(0), SINGLE(1), SINGLE(2), SINGLE(4)
 HALF, THIRD, SIXTH = SINGLE(0.5), SINGLE(2 / 3), SINGLE(1 / 6)
@@ -38,7 +38,7 @@ def _place(modes: Any, basis: Any, dy: Any, dx: Any) -> None:
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _part(d: Any, floor: Any, rest: Any) -> bool:
-    """Whole part and rest of a row's displacements; whether the whole parts are all one."""
+    """Split a row's displacements into whole part and remainder; return whether all whole parts are the same."""
     other = ZERO
     for x in range(d.size):
         whole = SINGLE(np.int32(d[x]))
@@ -53,10 +53,10 @@ def _part(d: Any, floor: Any, rest: Any) -> bool:
 def _run(
     begin: int, oy: Any, ox: Any, one: bool, shape: tuple[int, int], corner: tuple[int, int]
 ) -> tuple[int, int, int, int, int]:
-    """End of the run, the part of it that lies within the knots, its first knot.
+    """End of the run; begin and end of the part of it within the grid of knots; first knot (y, x) that this part needs.
 
-    `oy`, `ox`: whole parts of the displacements, `one`: whether they are all alike; `corner`: knot of the row's first
-    pixel were it not displaced.
+    `oy`, `ox`: whole parts of the displacements; `one`: whether they are the same along the row; `corner`: knot of the
+    row's first pixel if it were not displaced.
     """
     end = oy.size if one else begin + 1
     while end < oy.size and oy[end] == oy[begin] and ox[end] == ox[begin]:
@@ -70,7 +70,7 @@ def _run(
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _splines(rest: Any, at: Any) -> None:
-    """Cubic B-spline at the four knots around each position: (4, n)."""
+    """Weights of the four knots around each position in a cubic B-spline: (4, n)."""
     a0, a1, a2, a3 = at[0], at[1], at[2], at[3]
     for x in range(rest.size):
         f = rest[x]
@@ -111,7 +111,7 @@ def _gather(knots: Any, top: int, left: int, across: Any, along: Any, first: int
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _scatter(value: Any, top: int, left: int, across: Any, along: Any, first: int, one: Any, out: Any) -> None:
-    """Transposed `_gather`."""
+    """Transpose of `_gather`: add the values of a run to the knots around each pixel, with the same weights."""
     n, last = value.size, first + value.size
     for a in range(4):
         row, weight = out[top + a, left : left + n + 3], across[a, first:last]
@@ -142,7 +142,10 @@ def _background(bright: Any, basis: Any, offset: Any, back: Any) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _trust(square: Any, variance: Any, slope: Any) -> Any:
-    """Weight of a pixel by its squared residual: 1, but falls for outliers; noise that is skewed is allowed more."""
+    """Weight of a pixel by its squared residual: 1, and less for outliers.
+
+    `slope`: rise of the variance with the intensity, the intensity of one count.
+    """
     least = OUTLIER * math.sqrt(variance) + SKEWED * slope
     least *= least
     share = least / max(square, least)
@@ -154,10 +157,11 @@ def spread(
     knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
     weight: Any, rely: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Normal equations of the scene, one frame's share.
+    """Add one frame's contribution to the normal equations of the scene, to `out` (H, W).
 
-    Adds to `out` (H, W) the transposed sampling of the weighted, trusted residuals of the image or, where that has no
-    rows, of the knots as sampled. Arguments as for `look`; `weight`: gain² / variance of the frame at its mean.
+    With an image it is the right-hand side: residuals of the pixels, weighted and with outliers reduced, are added to
+    the knots around them. With an image of no rows it is the product of the normal matrix with `knots`. Arguments as
+    for `look`; `weight`: gain² / noise variance of the frame at its mean intensity.
     """
     rows, columns = modes.shape[0], basis.shape[1]
     dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
@@ -187,7 +191,7 @@ def spread(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
 def _residuals(value: Any, seen: Any, back: Any, gain: Any, line: Any, noise: Any, weight: Any, rely: Any) -> None:
-    """Turn the scene as sampled into weighted, trusted residuals."""
+    """Replace the sampled scene by the residuals of the pixels, weighted and with outliers reduced; 0 where missing."""
     share, shot, steady, least = weight / line[0] * rely, noise[1], noise[0], noise[2]
     for x in range(value.size):
         model = gain * value[x] + back[x]
@@ -202,7 +206,7 @@ def look(
     knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
     rely: Any, sums: Any, statistics: Any,
 ) -> None:  # fmt: skip
-    """Take down what each row of one frame tells about its displacement and its brightness.
+    """Sum up what each row of one frame tells about its displacement and its brightness.
 
     Parameters
     ----------
@@ -224,10 +228,11 @@ def look(
     rely : (Y,)
         Trust in each row.
     sums : (Y, CHANNELS, DEGREES)
-        Filled with sums over each row, times the first `NEEDED` polynomials, of trust / variance * (gy gy,
-        gy gx, gx gx, residual gy, residual gx; 1, gy, gx, residual; gain² scene², gain scene, and this times gy, gx,
-        residual); of the trust, the pixels there are, and their squared residuals / variance, outliers' cut short.
-        Left alone where it has no rows.
+        Filled, for each row and channel, with sums over the pixels times each of the first `NEEDED` polynomials.
+        Channels 0 to 13 are trust / variance times: gy gy, gy gx, gx gx, residual gy, residual gx (0 to 4); 1, gy, gx,
+        residual (5 to 8); gain² scene², gain scene, and this times gy, gx and residual (9 to 13), where (gy, gx) is
+        the gradient of gain * scene. Channel 14 is the trust, 15 the number of pixels that are not missing, 16 their
+        squared residuals / variance, capped for outliers. Not filled where it has no rows.
     statistics : (STATISTICS,) float64
         Filled with the sums that `line` and `noise` are fitted from.
     """
@@ -274,7 +279,7 @@ def _compare(
     value: Any, image: Any, back: Any, gain: Any, line: Any, noise: Any, rely: Any, first: int, seen: Any,
     statistics: Any,
 ) -> None:  # fmt: skip
-    """Compare a run with the scene as sampled: fills channels 5, 8, 9, 10 and 13 to 16, adds to the statistics."""
+    """Compare a run of pixels with the sampled scene: fill channels 5, 8, 9, 10, 13 to 16 and add to the statistics."""
     steady, shot, least = noise[0], noise[1], noise[2]
     run = slice(first, first + value.size)
     weight, pulled, power, plain, wrong = seen[5, run], seen[8, run], seen[9, run], seen[10, run], seen[13, run]
@@ -292,7 +297,7 @@ def _compare(
     for x in range(value.size):
         w, v, r, t = weight[x], value[x], pulled[x], trust[x]
         model = gain * v + back[x]
-        pure = r + line[0] * v + line[1]  # the image less what is fitted to its rows
+        pure = r + line[0] * v + line[1]  # the image without the brightness and gain of its rows
         s0 += w
         s1 += w * v
         s2 += w * v * v
@@ -318,7 +323,7 @@ def _compare(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
 def _multiply(sy: Any, sx: Any, gain: Any, first: int, seen: Any) -> None:
-    """Fill the channels that have slopes: 0 to 4, 6, 7, 11 and 12."""
+    """Fill the channels with the gradient of the scene: 0 to 4, 6, 7, 11 and 12."""
     run = slice(first, first + sy.size)
     weight, pulled, plain, wy, wx = seen[5, run], seen[8, run], seen[10, run], seen[6, run], seen[7, run]
     for a, product, slope, b in ((wy, seen[11, run], sy, seen[0, run]), (wx, seen[12, run], sx, seen[2, run])):

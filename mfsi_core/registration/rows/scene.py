@@ -1,4 +1,4 @@
-"""Scene fit: the noise-filtered scene that all frames sampled, as knots of a cubic B-spline."""
+"""Scene fit: the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lbj.array_types import Singles
 
 from ..rigid.pairs import taper
 
-ROUNDS = 2
-CAUTION = 1.5  # noise powers that never count as the scene's
+ROUNDS = 2  # steps of conjugate gradients in each call of `solve`
+CAUTION = 1.5  # noise powers subtracted, at least, from the measured spectrum before the rest counts as scene
 
 
 class SceneFit:
-    """Grid of knots wide enough for all frames, and the Wiener prior of the scene on it.
+    """B-spline coefficients (knots) on a grid that holds all frames, and the Wiener prior of the scene on it.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class SceneFit:
     noise_slope : (2,)
         Mean square slope (y, x) of the noise left in the scene, in noise variances of the frames' mean, px⁻².
     taken : float
-        Share of that noise that residuals lack, since the scene has taken it on.
+        Noise that the fitted scene has absorbed and the residuals of all frames lack, in noise variances of a frame.
     signal : (H, W//2+1)
-        Power of the scene, in powers of that noise.
+        Power spectrum of the scene, in units of the power of that noise.
     """
 
     def __init__(self, shape: tuple[int, int], room: tuple[int, int]) -> None:
@@ -69,15 +69,15 @@ class SceneFit:
         residual : (H, W)
             Right-hand side of the normal equations less the normal matrix times the present knots.
         weight : float
-            Sum over the frames of gain² / variance: what one scene position was seen with.
+            Sum over the frames of gain² / noise variance: the information about one position of the scene.
         caution : float
-            Share of its maximum, or noise powers where those are more, by which the smoothed periodogram is lowered to
-            make the prior.
+            Share of its maximum that is subtracted from the smoothed periodogram to make the prior, but at least
+            `CAUTION` noise powers.
         """
         area = self.window.size
         waves, rest = fft.rfft2(self.knots), fft.rfft2(residual)
         seen = fft.irfft2(rest / weight + self.response * waves, self.size) * self.window
-        power = np.abs(fft.rfft2(seen)) ** 2 * (weight / area) / self.response  # of the noise: 1
+        power = np.abs(fft.rfft2(seen)) ** 2 * (weight / area) / self.response  # in units of the noise power
         smooth = ndimage.uniform_filter(power, 3, mode="wrap")
         signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6)
         signal.flat[0] = max(signal.flat[0], power.flat[0])

@@ -16,21 +16,21 @@ from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
 from .unknowns import SHADES, SHIFTS, information
 
-FEW = 4  # frames that are worked on at a time
-MISFIT = 6.0  # standard deviations of the squared residuals of a row, from which on it counts less
-CONTRAST = 0.02  # share of the scene's variance up to which a row's misfit is forgiven
-MOST = 10.0  # noise variances beyond which it is not, however strong the scene
-BEST = 0.25  # share of a frame's rows that are thought to fit
-LEAST_VARIANCE = 0.1  # share of the mean noise variance that a pixel has at least
+FEW = 4  # frames that a thread works on at a time
+MISFIT = 6.0  # standard deviations by which a row's sum of squared residuals may exceed its expectation
+CONTRAST = 0.02  # share of the scene's variance by which a row's mean squared residual may exceed the noise besides
+MOST = 10.0  # noise variances that this allowance is at most, however strong the scene
+BEST = 0.25  # share of each frame's rows that are assumed to fit
+LEAST_VARIANCE = 0.1  # least noise variance of a pixel, as a share of the mean one
 
 
 def _likely(pixels: Singles) -> Singles:
-    """Highest sum of so many squared residuals / variance that is likely."""
+    """Sum of squared residuals / variance over this many pixels that noise alone hardly exceeds."""
     return np.asarray(pixels + MISFIT * np.sqrt(2 * pixels) + 1, np.float32)
 
 
 class Stage:
-    """Frames (N, Y, X) of the level 0 and the deviation 1, NaN where a pixel is missing, and a scene."""
+    """Frames (N, Y, X) of mean 0 and standard deviation 1, NaN where a pixel is missing, and a scene."""
 
     def __init__(self, images: Singles, scene: SceneFit) -> None:
         self.images, self.scene = images, scene
@@ -71,9 +71,10 @@ class Stage:
         self.scene.solve(lambda knots: total(knots, residual=False), rest, float(weight.sum()), caution)
 
     def look(self, modes: Singles, work: Callable[[NDArray[np.int64], Floats, Floats], Any] | None = None) -> list[Any]:
-        """Results of the work on each group of frames, the rows' information and pull; fits gains, offsets, noise.
+        """Compare the frames with the scene; fit gains, offsets and noise; return what `work` makes of each group.
 
-        `work` is given the frames, information (n, Y, M, M) and pull (n, Y, M).
+        `work` is given the numbers of the frames (n,) and the normal equations of their rows: the matrix (information),
+        (n, Y, M, M), and the right-hand side (pull), (n, Y, M).
         """
         rows = self.images.shape[1]
         lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
@@ -95,10 +96,11 @@ class Stage:
         return found
 
     def _attenuated(self, sums: Singles) -> tuple[Floats, Floats]:
-        """Information and pull of rows, less what the noise in the scene's own slopes feigns.
+        """Normal equations of the rows, corrected for the noise in the gradient of the fitted scene.
 
-        With the information F of the slopes seen and N of their noise, the pull says of a displacement d only (F - N) d
-        with the variance F: as much as (F - N)² / F would without noise in the slopes.
+        That noise makes the gradient look steeper than it is. Let F be the information computed from it and N the part
+        due to noise: a displacement d then gives a pull of (F - N) d on average, with the variance F, which is worth
+        the information (F - N)² / F.
         """
         matrix, pull = information(sums)
         feigned = sums[:, :, 15, 0] * float(self.scene.noise_slope.sum()) / len(self.images)
@@ -110,9 +112,10 @@ class Stage:
         return matrix, pull
 
     def doubt(self) -> bool:
-        """Trust rows less the more they misfit: not at all from twice what is likely, or than their frame's best do.
+        """Lower the weight of rows that fit badly; returns whether there are any.
 
-        Returns whether there are such rows.
+        A row's misfit is compared with what noise and contrast allow or, if that is more, with that of the best rows of
+        its frame. Up to there the weight is 1, and it falls to 0 at twice as much.
         """
         least = 1 + min(CONTRAST * self.contrast, MOST)
         best = np.quantile(self.misfit, BEST, axis=1, keepdims=True)
@@ -120,7 +123,7 @@ class Stage:
         return bool((self.trust < 1).any())
 
     def _fit_noise(self, s: Floats, frames: int) -> None:
-        """Straight line of the squared residuals against the intensity, about its mean."""
+        """Fit the noise variance as a straight line in the intensity, from sums over squared residuals."""
         count = max(float(s[5]), 1e-300)
         mean = s[6] / count
         self.level = level = float(s[8] / count)

@@ -1,4 +1,4 @@
-"""Absorbed: error of the rows' displacements that the fitted scene has absorbed, and so hides."""
+"""Absorbed: expected error of the rows' displacements because the fitted scene has absorbed a part of them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from scipy import fft
 
 from lbj.array_types import Floats
 
-SOUGHT = 0.15  # of what the scene's prior tells, the part that the rounds make use of; measured on simulations
-SMOOTHED = 9  # waves over which the scene's power was averaged
+SOUGHT = 0.15  # share of the information in the scene's prior that the fit makes use of; measured on simulations
+SMOOTHED = 9  # Fourier components over which the scene's power spectrum was averaged
 
 
 def taken_on(signal: NDArray[Any], power: Floats, length: int, shift: Floats) -> float:
-    """Variance of a component of the displacements that is wrong because the scene is distorted, px².
+    """Variance of the error in a component of the displacements because the fitted scene is distorted, px².
 
-    A scene whose rows are displaced by m(y), and frames whose rows are displaced by that much less, show the same. What
-    the rows' prior, of power P at a frequency f, says of m is P / N; the scene's prior, a Gaussian process of power s
-    with noise 1, tells of it by sum |q s(q) - r s(r)|² / ((s(q) + 1) (s(r) + 1)) / 2H over the waves q and r = q + f.
-    Frames that are shifted alike are wrong alike, which does not count.
+    A scene whose rows are displaced by m(y), and frames whose rows are displaced by that much less, give the same
+    images; only the priors decide about m. The prior of the rows, with power P at a frequency f, gives m the variance
+    P / N. The prior of the scene, a Gaussian process of power s with noise of power 1, adds the information
+    sum |q s(q) - r s(r)|² / ((s(q) + 1) (s(r) + 1)) / 2H, over the wave vectors q and r = q + f. The part of m that
+    is the same in all frames, as where they are not shifted against one another, does not count as an error.
 
     Parameters
     ----------
     signal : (H, W//2+1)
-        Power of the scene, in noise powers.
+        Power spectrum of the scene, in units of the noise power.
     power : (F, 2)
         As `jitter.Jitter.power`, of the displacements (y, x).
     length : int
-        Rows of the circle for which that holds.
+        Number of rows of the periodic process that has this power spectrum.
     shift : (N,)
-        Of the frames along the rows' normal, px.
+        Shifts of the frames across the rows (y), px.
     """
     rows, half = signal.shape
     signal = np.asarray(signal, np.float64)
@@ -55,7 +56,7 @@ def taken_on(signal: NDArray[Any], power: Floats, length: int, shift: Floats) ->
 
 
 def _along(first: Floats, second: Floats, *, absolute: bool = False) -> Floats:
-    """Sum over the rows' frequencies of first(q) second(q + f), both ways, for each f and column."""
+    """Correlation along the first axis: sum over q of first(q) second(q + f), for each f and column."""
     if absolute:
         first, second = np.abs(first), np.abs(second)
     both = np.conj(fft.fft(first, axis=0)) * fft.fft(second, axis=0)

@@ -9,17 +9,19 @@ import numpy as np
 
 from lbj.array_types import Floats
 
-MODES = 4  # of the displacement: Legendre polynomials up to the third degree, (y, x) of each in turn
-SHADES = 3  # of the brightness that is added: up to the second degree; a gain of the row comes last
+MODES = 4  # Legendre polynomials of the displacement, up to the third degree; y and x of each in turn
+SHADES = 3  # Legendre polynomials of the added brightness, up to the second degree; the row's gain comes after them
 SHIFTS = 2 * MODES
 SIZE = SHIFTS + SHADES + 1
-FIRST_SPREAD = np.array([0.3, 0.3] + [0.075] * (SHIFTS - 2) + [0.1, 0.05, 0.05, 0.05])  # px; of the image's deviation
+# First guess of each unknown, rms: displacements in px, brightness in standard deviations of the images.
+FIRST_SPREAD = np.array([0.3, 0.3] + [0.075] * (SHIFTS - 2) + [0.1, 0.05, 0.05, 0.05])
 
 
 def information(sums: Any) -> tuple[Floats, Floats]:
-    """Information (N, Y, SIZE, SIZE) and pull (N, Y, SIZE) from what `kernels.look` took down (N, Y, CHANNELS, D).
+    """Normal equations of each row: matrix (information) (N, Y, SIZE, SIZE) and right-hand side (pull) (N, Y, SIZE).
 
-    A product of two Legendre polynomials is a sum of Legendre polynomials.
+    They are put together from the sums of `kernels.look`, (N, Y, CHANNELS, D): the product of two Legendre polynomials
+    is a sum of Legendre polynomials.
     """
     sums = np.asarray(sums, np.float64)
     shape, shades = sums.shape[:2], slice(SHIFTS, SHIFTS + SHADES)

@@ -1,4 +1,4 @@
-"""A long series costs as much a frame as a short one, and is registered as well."""
+"""A long series takes as much work per frame as a short one, and is registered as well."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from mfsi_core.registration.incremental import Registrar
 from mfsi_core.registration.rigid.align import align
 from mfsi_core.registration.rigid.pairs import candidate_shifts
 
-# Perfect or noisy lattices, of which it is rightly said that a period might be missed.
+# For perfect or noisy lattices: the warning that frames may lie a lattice period off is justified there.
 ties = pytest.mark.filterwarnings("ignore:moving all frames from one on")
 
 
@@ -73,7 +73,7 @@ def test_shift_error_is_near_the_cramer_rao_bound(shape, frames, counts):
 
 
 def row_bound(series, jitter):
-    """Bayesian Cramér-Rao bound of rows that move for themselves, px rms: known scene and jitter, free frames."""
+    """Bayesian Cramér-Rao bound for white jitter of rows, px rms: scene and variance known, frames free to shift."""
     rows = series.shape[0]
     prior = np.zeros((2 * rows, 2 * rows))
     for a in range(2):
@@ -100,7 +100,7 @@ def test_field_error_is_near_the_bayesian_bound_and_predicted(counts):
         series = simulate((80, 90), 8, 1, seed, image_counts=counts, jitter=(0.35, 0.5), walk=0.2)
         found = register(series.images)
         error = found.displacement - series.displacement
-        error -= error.mean(axis=0)  # what all frames share cannot be seen
+        error -= error.mean(axis=0)  # a displacement that is the same in all frames cannot be seen
         ratios.append(np.mean(error**2) / row_bound(series, (0.35, 0.5)) ** 2)
         predictions.append(found.predicted_error / np.sqrt(np.mean(error**2)))
     assert np.sqrt(np.mean(ratios)) < 1.4
@@ -108,7 +108,7 @@ def test_field_error_is_near_the_bayesian_bound_and_predicted(counts):
 
 
 def test_displacement_follows_rows_and_within_rows_and_gain():
-    """A scene without a lattice; every row displaced by a curve, frames of different brightness."""
+    """A scene without a lattice; the displacement curves along each row, and frames differ in brightness."""
     rng = np.random.default_rng(8)
     size, frames = 64, 10
     centres, widths = rng.uniform(-10, size + 10, (70, 2)), rng.uniform(1.2, 2.5, 70)
@@ -131,7 +131,7 @@ def test_displacement_follows_rows_and_within_rows_and_gain():
 
 
 def test_steady_drift_shears_every_frame():
-    """What all frames share cannot be seen; the drift from frame to frame tells it."""
+    """A shear that is the same in all frames cannot be seen; it is inferred from the drift from frame to frame."""
     series = simulate((60, 50), 8, 1, 5, image_counts=100.0, drift=(0.8, -0.6), walk=0.02)
     found = register(series.images)
     assert np.abs(found.displacement - series.displacement).max() < 0.12
@@ -139,7 +139,7 @@ def test_steady_drift_shears_every_frame():
 
 
 def humming(turn):
-    """Series with a hum of 11 cycles a frame, whose phase turns by so much of a cycle from frame to frame."""
+    """Series with a hum of 11 cycles a frame, whose phase advances by `turn` cycles from frame to frame."""
     still = simulate((64, 50), 10, 1, 6, image_counts=100.0, walk=0.05)
     phase = 2 * np.pi * (11 * np.arange(64) / 64 + turn * np.arange(10)[:, None])
     wave = np.zeros_like(still.displacement)
@@ -150,7 +150,7 @@ def humming(turn):
 @pytest.mark.parametrize(("turn", "left"), [(0.03, 0.04), (0.06, 0.02)])
 def test_a_hum_nearly_in_step_is_taken_out_of_all_frames(turn, left):
     series = humming(turn)
-    found = register(series.images)  # warns: error
+    found = register(series.images)  # no warning
     truth = series.displacement.mean(axis=0)[1, :, 0]
     assert np.ptp(truth) > 0.4
     assert np.std(found.displacement.mean(axis=0)[1, :, 0] - truth) < left
@@ -164,11 +164,11 @@ def test_a_hum_nearly_in_step_is_taken_out_of_all_frames(turn, left):
 )
 def test_jitter_is_no_hum(shape, frames, counts):
     for seed in range(4):
-        register(simulate(shape, frames, 1, 90 + seed, image_counts=counts, jitter=(0.3, 0.4)).images)  # warns: error
+        register(simulate(shape, frames, 1, 90 + seed, image_counts=counts, jitter=(0.3, 0.4)).images)  # no warning
 
 
 def test_rows_displaced_alike_in_all_frames_are_seen_where_frames_are_shifted():
-    """Frames that walk by a pixel or more show a distortion that stays with the frame, on a scene without a lattice."""
+    """Where frames are shifted by pixels, a distortion common to all frames can be told from the scene (no lattice)."""
     rng = np.random.default_rng(12)
     size, frames = 72, 8
     centres, widths = rng.uniform(-12, size + 12, (90, 2)), rng.uniform(1.2, 2.5, 90)
@@ -260,7 +260,7 @@ def test_jitter_and_random_walk_hop_none(counts):
 
 @pytest.mark.parametrize("shape", [(200, 200), (180, 320)])
 def test_frames_of_many_pixels_hop_none(shape):
-    """Peaks of the correlation are as high between the points of the grid that they are sought on as on them."""
+    """Correlation peaks between grid points must be as high as those on grid points, or frames hop a lattice period."""
     for seed in range(3):
         series = simulate(shape, 6, 1, 70 + seed, image_counts=8.0, walk=0.5, jitter=(0.1, 0.15))
         assert np.abs(align(series.images.astype(float))[0] - truth_of(series)).max() < 1.0
@@ -324,7 +324,7 @@ def test_any_real_type_and_scale(dtype):
 
 
 def test_static_scan_artefacts_do_not_win():
-    """A pattern fixed in the frame, a tenth of the scene's contrast, as scans leave it."""
+    """A pattern that stands still in the frame, with a tenth of the scene's contrast, as scan artefacts do."""
     rng = np.random.default_rng(6)
     shifts = np.stack([np.linspace(-2, 2, 12), np.linspace(1, -1, 12)], axis=1)
     images = blobs(rng, 64, shifts)
@@ -454,7 +454,7 @@ def test_wrong_images_are_a_usage_error(images):
 
 
 def test_images_and_oxide_maps_of_a_real_series_agree(shared_data):
-    """The oxygen and aluminium maps of the oxide spheres know nothing of the images, nor of the growing contamination."""
+    """Oxygen and aluminium maps of oxide spheres are independent of the images and of the growing contamination."""
     source = open_source([shared_data / "jeol" / "64.pts"])
     axis = next(signal for signal in source.signals if signal.name == "EDX").axes[-1]
     images, maps = [], []

@@ -1,4 +1,4 @@
-"""Which lattice period is meant, where the rows' own displacement speaks for another one."""
+"""Lattice hops: the right lattice period is found even where displaced rows make another one look better."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ SCANS = {
 
 @pytest.mark.parametrize("scan", SCANS)
 def test_no_frame_hops_a_lattice_period(scan):
-    """A shift that brings the rows of two frames into step is no shift of the scene."""
+    """Frames are not shifted by a lattice period to make their distortions agree."""
     for seed in range(2):
         series = simulate((96, 96), 8, 1, 400 + seed, image_counts=40.0, walk=0.3, **SCANS[scan])
         error = align(series.images.astype(float))[0] - series.displacement.mean(axis=(2, 3))
@@ -31,7 +31,7 @@ def test_no_frame_hops_a_lattice_period(scan):
 
 @pytest.mark.parametrize("seed", [1, 3])
 def test_a_perfect_lattice_that_drifts_steadily_is_not_taken_to_hop(seed):
-    """Nothing but the evenness of the drift tells by how many periods frames are apart."""
+    """Only the steadiness of the drift tells by how many lattice periods frames are apart."""
     drift, scene = (2.0, 1.1), "perfect crystal"
     series = simulate((72, 72), 9, 1, seed, image_counts=40.0, jitter=RMS, drift=drift, walk=0.0, scene=scene)
     with pytest.warns(UserWarning, match="by a lattice vector fits as well"):

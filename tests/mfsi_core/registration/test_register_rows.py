@@ -53,7 +53,7 @@ def error_of(found, truth):
 
 @pytest.mark.parametrize(("memory", "counts"), [(0.7, 8.0), (0.95, 8.0), (0.95, 60.0)])
 def test_jitter_that_remembers_is_found_to_the_bound(memory, counts):
-    """First-order autoregression from row to row."""
+    """The jitter is a first-order autoregression from row to row."""
     rng, frames, rows = np.random.default_rng(3), 8, 72
     apart = np.abs(np.subtract.outer(np.arange(rows), np.arange(rows)))
     root = np.linalg.cholesky(memory**apart)
@@ -67,7 +67,7 @@ def test_jitter_that_remembers_is_found_to_the_bound(memory, counts):
 
 @pytest.mark.parametrize("period", [9.7, 31.3])
 def test_a_hum_is_found_to_the_bound(period):
-    """A hum that runs on through all frames; what is known of it beforehand is its covariance within a frame."""
+    """A hum that continues through all frames; the bound takes only its covariance within a frame to be known."""
     rows, frames = 72, 8
     time = np.arange(frames)[:, None] * 1.013 * rows + np.arange(rows)
     wave = np.sqrt(2) * np.stack([0.3 * np.sin(2 * np.pi * time / period), 0.4 * np.cos(2 * np.pi * time / period)], 1)
@@ -81,7 +81,7 @@ def test_a_hum_is_found_to_the_bound(period):
 
 @pytest.mark.parametrize("rms", [(0.35, 0.5), (0.2, 0.3)])
 def test_a_hum_nearly_in_step_with_the_frames_is_not_left_in_the_scene(rms):
-    """Its phase turns by a quarter of a cycle in all, and the frames are shifted by part of its period."""
+    """The hum's phase advances by only a quarter of a cycle in the series; frames are shifted by part of its period."""
     hum = Hum(rms, flyback=6.0)  # 8.04 periods from frame to frame
     series = simulate((72, 72), 8, 1, 5, image_counts=40.0, jitter=(0.1, 0.1), walk=0.6, distortions=[hum])
     found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
@@ -108,7 +108,7 @@ def test_a_pedestal_below_the_image_changes_nothing(pedestal):
 
 
 def test_steady_drift_shears_frames_at_scene_positions():
-    """A drift that goes on within frames: the frames agree once each is sheared about the place where it lies."""
+    """The drift goes on within frames: they agree once each is sheared about its own position in the scene."""
     rng, size, frames, drift = np.random.default_rng(1), 64, 6, np.array([6.0, 4.0])
     scene = np.zeros((150, 150))
     scene[tuple(rng.integers(0, 150, (2, 260)))] = rng.uniform(10, 40, 260)
@@ -124,7 +124,7 @@ def test_steady_drift_shears_frames_at_scene_positions():
 
 
 def test_rows_without_information_follow_their_frame():
-    """Half of the frame is empty; frames that drift carry it along."""
+    """Half of the frame is empty; its rows take the shift of the frame, which drifts."""
     rng, size = np.random.default_rng(4), 64
     y, x = np.indices((2 * size, 2 * size), float)
     scene = ndimage.gaussian_filter(rng.normal(size=(2 * size, 2 * size)), 2.0)

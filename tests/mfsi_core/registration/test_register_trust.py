@@ -1,4 +1,4 @@
-"""What cannot be seen, what was not recorded and what is of another place is told, and the good part of a frame used."""
+"""Warnings of displacements that cannot be seen, and of frames with missing or foreign parts, whose rest is used."""
 
 import dataclasses
 import warnings
@@ -18,7 +18,7 @@ def series(**options):
 
 
 def worst(found, truth, rows=slice(None)):
-    """Largest error of a frame's mean over some rows, px."""
+    """Largest error of a frame's displacement, averaged over some rows, px."""
     error = (found.displacement - truth)[:, :, rows].mean(axis=(2, 3))
     return np.abs(error - np.median(error, axis=0)).max()
 
@@ -32,7 +32,7 @@ def test_fringes_are_seen_across_alone():
     assert np.isfinite(across).all()
     assert np.isinf(found.predicted_error)
     error = (found.displacement - fringes.displacement).mean(axis=(2, 3))[:, 0]
-    # the fringes lie 7 degrees off the rows: unseen drift along them enters by its sine
+    # The fringes are tilted by 7 degrees to the rows; of an unseen drift along them sin(7°) goes into the error.
     assert np.abs(error - error.mean()).max() < 0.1 + 0.15 * np.ptp(fringes.displacement[:, 1].mean(axis=(1, 2)))
 
 
@@ -78,7 +78,7 @@ def test_values_however_large():
 
 
 def test_faint_frames_are_not_thought_better_known_than_they_are():
-    """At 0.3 counts a pixel the jitter of rows cannot be seen; the error says so, instead of counting it as none."""
+    """At 0.3 counts a pixel the jitter of rows cannot be seen; the predicted error must include it nevertheless."""
     faint = simulate(SHAPE, 12, 1, 4, image_counts=0.3, walk=0.3, jitter=(0.35, 0.5))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -89,7 +89,7 @@ def test_faint_frames_are_not_thought_better_known_than_they_are():
 
 
 def zigzag(grains, seed=3):
-    """Frames of grains (y, x vectors of their lattices) side by side, shifted to and fro by 9 px."""
+    """Frames of grains side by side, given by reciprocal lattice vectors (y, x), 1/px; shifted to and fro by 9 px."""
     y, x = np.mgrid[:80, :80].astype(float)
     rng = np.random.default_rng(seed)
     images = []
@@ -109,7 +109,7 @@ def test_frames_to_and_fro_where_the_scene_repeats_are_told():
 
 @pytest.mark.parametrize("turn", [0.02, 0.025])
 def test_a_hum_that_advances_as_the_specimen_drifts_is_found(turn):
-    """The scene moves by as much of the hum's period as its phase turns: what is left of it in the rows is small."""
+    """The specimen drifts by as much of the hum's period as its phase advances, so the hum hardly shows in rows."""
     still = simulate((64, 50), 10, 1, 6, image_counts=100.0, walk=0.05)
     hum = np.zeros_like(still.displacement)
     hum[:, 1] = 0.5 * np.sin(2 * np.pi * (11 * np.arange(64) / 64 + turn * np.arange(10)[:, None]))[..., None]
