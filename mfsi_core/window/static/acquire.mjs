@@ -76,6 +76,7 @@ async function attempt(action) {
   } catch (error) {
     Object.assign($("refused"), { textContent: error.message, hidden: false });
   }
+  await looking; // it may have begun before
   await look();
 }
 
@@ -98,7 +99,6 @@ function show() {
   for (const part of document.querySelectorAll("fieldset.scans")) part.hidden = !state.instrument.exposes;
   $("survey").hidden = !state.survey;
   $("take").hidden = $("no-survey").hidden = !state.instrument.survey;
-  controls.show(state.settings);
   controls.showSignals($("signals"), state.instrument, state.settings);
   for (const id of ["take", "next", "acquire"]) $(id).disabled = busy;
   $("stop").disabled = state.phase !== "recording";
@@ -178,7 +178,9 @@ function look() {
 
 async function once() {
   try {
+    const { answered } = controls;
     ({ state } = await call("state"));
+    controls.show(state.settings, answered);
     if (seen > state.sequence) [seen, latest, troubles] = [0, 0, []]; // another session
     if (!seen) latest = memory.get();
     $("lost").hidden = true;

@@ -55,6 +55,8 @@ export class Controls {
     this.change = change;
     this.waiting = new Map(); // timers by control, of what has been typed and not sent
     this.sent = Promise.resolve(); // after which all that was sent is answered
+    this.unanswered = 0; // changes that were sent
+    this.answered = 0; // changes so far: settings that were asked for before the last answer are old
     for (const name of Object.keys(CONTROLS)) {
       const input = this.input(name);
       const fault = element("small", { className: "fault", id: `${name}-fault` });
@@ -78,12 +80,17 @@ export class Controls {
 
   send(name) {
     clearTimeout(this.waiting.get(name));
-    if (this.waiting.delete(name)) this.sent = this.sent.then(() => this.put(name));
+    if (!this.waiting.delete(name)) return;
+    const text = this.input(name).value;
+    this.unanswered += 1;
+    this.sent = this.sent.then(() => this.put(name, text));
   }
 
-  async put(name) {
+  async put(name, text) {
     const input = this.input(name);
-    const said = await this.told({ [name]: kinds[CONTROLS[name]].read(input.value) });
+    const said = await this.told({ [name]: kinds[CONTROLS[name]].read(text) });
+    this.unanswered -= 1;
+    this.answered += 1;
     document.getElementById(`${name}-fault`).textContent = said;
     if (said) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
@@ -108,8 +115,9 @@ export class Controls {
     return !wrong;
   }
 
-  /** Shows settings, but not in the field that is being written. */
-  show(settings) {
+  /** Shows settings that were asked for after so many answers, but not in the field that is being written. */
+  show(settings, answered) {
+    if (this.unanswered || answered !== this.answered) return; // they may lack what was typed
     for (const [name, kind] of Object.entries(CONTROLS)) {
       const input = this.input(name);
       if (input === document.activeElement || this.waiting.has(name) || input.hasAttribute("aria-invalid")) continue;

@@ -67,6 +67,24 @@ def opened(page, server):
     page.until("document.body.dataset.shown")
 
 
+def test_what_is_typed_while_the_recorder_is_slow_to_answer_is_kept(page, session):
+    folder, link = session
+    with window(link, folder) as server:
+        opened(page, server)
+        page.run("""window.fast = window.fetch; window.fetch = async (...call) => {
+            if (call[1].body.includes('"change"')) await new Promise((done) => setTimeout(done, 1500));
+            return window.fast(...call);
+        }""")
+        for name, content in {"field": "2nm", "frames": "7", "dwell": "2ms"}.items():
+            write(page, name, content)
+        page.until("document.getElementById('pixels').textContent === '37 × 37 pixels'")
+        page.until("document.querySelector('[name=frames]').value === '7'")
+        page.run("document.getElementById('acquire').click()")
+        page.until("!document.getElementById('stop').disabled")
+    settings = link("state")["state"]["settings"]
+    assert (settings["frames"], settings["dwell"]) == (7, 2e-3)
+
+
 def test_from_the_plan_to_a_second_region(page, session, tmp_path):
     folder, _ = session
     with window(session[1], folder) as server:
