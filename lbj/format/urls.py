@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any, BinaryIO, cast
 
-from .http import HttpFile
-from .remote import FsspecFile
-
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 
 
@@ -26,5 +23,10 @@ def open_url(url: str) -> BinaryIO:
     StorageError
         If there is no such file, or it cannot be read in parts.
     """
-    kind = HttpFile if url.lower().startswith(("http://", "https://")) else FsspecFile
-    return cast("BinaryIO", kind(url))
+    if url.lower().startswith(("http://", "https://")):
+        from .http import HttpFile  # here, for Python's modules of the network take half of the time that lbj does
+
+        return cast("BinaryIO", HttpFile(url))
+    from .remote import FsspecFile
+
+    return cast("BinaryIO", FsspecFile(url))
