@@ -1,5 +1,6 @@
 """Registration: where every pixel of every frame sampled the scene, measured on images.
 
+along.py        displacement within rows that the fit does not follow, from what the frames' residuals have in common
 area.py         registration of the frames of one area: shifts of frames, displacements of rows, lattice hops, warnings
 bad_parts.py    missing pixels, and rows or whole frames that show something else than the other frames
 by_workers.py   `register` on a cluster, one area to a worker

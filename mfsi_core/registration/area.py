@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
 
+from .along import unfollowed
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, Hops, find_hops, shortened, steadied
 from .laid import Laid, mean_of, misfit
@@ -99,7 +100,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         return out
     images = stack if good.size == frames else stack[good]
     found = _lattice_settled(images, shift[good], before)
-    bad = strange_rows(found.laid)
+    bad = strange_rows(found.laid, found.hops.alike)
     foreign = np.asarray(bad.all(axis=1))
     images = _parts_left_out(images, found, bad, error[good])
     _flag(out, good, images, found, bad)
@@ -107,6 +108,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
         found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
+    out.error[good] = np.maximum(out.error[good], np.sqrt(unfollowed(found.laid)))
     _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
     if not shares.any() and not _keeps_still(found.fitted.modes):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .laid import Laid, mean_of, misfit
+from .laid import Laid, mean_of, misfit, moved
 from .threads import each
 
 ELSEWHERE = "shows something else than the other frames"
@@ -20,11 +20,17 @@ MOST = 0.5  # rows constant in a smaller share of the frames are missing there, 
 OUTLYING = 1e3  # distance from the median, in ranges between the 0.001 and 0.999 quantiles, of an absurd value
 STRIPS = 16  # strips of rows into which a frame is cut, at most
 LEAST_ROWS = 4  # least rows of a strip
-# A strip is bad if its misfit exceeds three limits: WORSE times the median misfit of that strip over the frames, that
-# median by CERTAIN standard deviations of the misfits, and the share DIFFERENT of the scene's variance in the strip.
-WORSE = 2.0
-DIFFERENT = 0.3
+# A strip is bad if its misfit exceeds three limits: so many times the median misfit of that strip over the frames, that
+# median by CERTAIN standard deviations of the misfits, and a share of the scene's variance in the strip. The first and
+# the last are one of these pairs; the second pair is for rows that fit wrongly, as half the diagonal of a lattice's
+# cell off, but tolerably.
+LIMITS = ((2.0, 0.3), (4.0, 0.15))
 CERTAIN = 6.0
+# Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN. They
+# are off where they fit better there by BETTER standard errors, taken from the scatter between blocks of them, and by
+# the share CLEAR of the misfit.
+UNEVEN, BETTER, CLEAR = 1.15, 4.0, 0.15
+BLOCKS, FEWEST = 8, 12  # blocks along a strip; least number of blocks that must be known
 SAMPLE = 1_000_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
 WHOLE = 0.6  # share of a frame's strips; if more are bad, all of the frame is
 
@@ -76,10 +82,12 @@ def sample(stack: NDArray[Any]) -> Floats:
     return np.asarray(some[np.isfinite(some)])
 
 
-def strange_rows(laid: Laid) -> Mask:
+def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     """Rows (N, Y) of a registered series that differ from the mean of the other frames more than is usual.
 
     Frames are cut into strips of rows. The misfit of a strip is compared with that of the same strip in all frames.
+    Where it is larger above or below a row than in the rest of the frame, the rows there are tried at the shifts
+    `resembling`, (L, 2), at which the scene resembles itself, in case that the specimen stepped within the frame.
     """
     frames, rows = laid.images.shape[:2]
     out = np.zeros((frames, rows), bool)
@@ -90,13 +98,17 @@ def strange_rows(laid: Laid) -> Mask:
     varied = np.ones_like(found)
     place = laid.shift[:, 0] + laid.corner[0]
 
-    def compare(n: int) -> None:
+    def of(n: int) -> tuple[Singles, tuple[NDArray[np.complex64], Mask], list[slice]]:
         one = laid.frame(n)
-        own, others = (laid.smooth(mean_of(part)) for part in (one, laid.all - one))
+        strips = [slice(*(round(edge + place[n]) for edge in edges[k : k + 2])) for k in range(edges.size - 1)]
+        return laid.smooth(mean_of(one)), laid.waves(mean_of(laid.all - one)), strips
+
+    def compare(n: int) -> None:
+        own, waves, strips = of(n)
+        others = moved(waves, (0.0, 0.0))
         square = misfit(own, others)
         both = np.isfinite(square)
-        for k in range(edges.size - 1):
-            strip = slice(*(round(edge + place[n]) for edge in edges[k : k + 2]))
+        for k, strip in enumerate(strips):
             if both[strip].mean() > MOST / 2:
                 found[n, k] = square[strip][both[strip]].mean()
                 varied[n, k] = others[strip][both[strip]].var()
@@ -106,12 +118,57 @@ def strange_rows(laid: Laid) -> Mask:
     ratio = found / np.maximum(usual, 1e-300)
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))
     with np.errstate(invalid="ignore"):
-        bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
+        bad = np.zeros_like(ratio, bool)
+        for worse, different in LIMITS:
+            bad |= (ratio > 1 + max(worse - 1, CERTAIN * scatter)) & (found > different * varied)
+    for n in np.flatnonzero(_uneven(ratio)):
+        bad[n] |= _elsewhere(*of(int(n)), resembling)
     gap = np.pad(bad, ((0, 0), (1, 1)))
     bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones looks good by chance
     bad[bad.mean(axis=1) > WHOLE] = True
     for k in range(edges.size - 1):
         out[:, edges[k] : edges[k + 1]] = bad[:, k : k + 1]
+    return out
+
+
+def _uneven(ratio: Floats) -> Mask:
+    """Frames whose misfit, (N, strips), is larger in some of the first or last strips than in the rest."""
+    number = ratio.shape[1]
+    out = np.zeros(len(ratio), bool)
+    for cut in range(2, number - 1):
+        above, below = np.nanmean(ratio[:, :cut], axis=1), np.nanmean(ratio[:, cut:], axis=1)
+        out |= np.maximum(above, below) > UNEVEN * np.minimum(above, below)
+    return out
+
+
+def _elsewhere(own: Singles, others: tuple[NDArray[np.complex64], Mask], strips: list[slice], shifts: Floats) -> Mask:
+    """Strips at the top or at the bottom of a frame that fit better at one of the shifts or at its opposite."""
+    now = _by_block(misfit(own, moved(others, (0.0, 0.0))), strips)
+    gained, out = 0.0, np.zeros(len(strips), bool)
+    for shift in np.concatenate([shifts, -shifts]):
+        then = _by_block(misfit(own, moved(others, shift)), strips)
+        better = 2 * (now - then) / np.maximum(now + then, 1e-300)
+        for cut in range(1, len(strips)):
+            for part in (slice(0, cut), slice(cut, None)):
+                some = better[part][np.isfinite(better[part])]
+                if some.size < FEWEST or some.sum() <= gained:
+                    continue
+                if some.mean() > max(BETTER * some.std(ddof=1) / np.sqrt(some.size), CLEAR):
+                    gained, out = float(some.sum()), np.zeros(len(strips), bool)
+                    out[part] = True
+    return out
+
+
+def _by_block(square: Singles, strips: list[slice]) -> Floats:
+    """Mean of an image over blocks of each strip, (strips, BLOCKS); NaN where less than half a block is finite."""
+    edges = np.linspace(0, square.shape[1], BLOCKS + 1).astype(int)
+    out = np.full((len(strips), BLOCKS), np.nan)
+    for k, strip in enumerate(strips):
+        for block in range(BLOCKS):
+            some = square[strip, edges[block] : edges[block + 1]]
+            seen = np.isfinite(some)
+            if 2 * seen.sum() > some.size:
+                out[k, block] = some[seen].mean()
     return out
 
 

@@ -20,6 +20,7 @@ from .laid import Laid, mean_of, misfit, moved
 ALIKE = 0.6  # least correlation of the scene with itself, shifted, for the shift to be taken for a lattice vector
 RESEMBLING = 0.3  # the same correlation above which parts of the scene may repeat at the shift
 SHORT = 5.0  # px; lattices of shorter periods are not examined, the pixels are too coarse for them
+NEAREST = 8  # shifts at which the scene resembles itself that are kept
 PERIODS = 120  # most lattice vectors that are considered, the shortest ones
 TRIED = 3  # lattice vectors examined at each cut of the series, those that fit best
 NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
@@ -61,6 +62,8 @@ class Hops:
         Shortest distance, px, at which parts of the scene repeat.
     vectors : (L, 2)
         Lattice vectors (y, x), px, one of each pair of opposite ones, the shortest first.
+    alike : (K, 2)
+        The shortest shifts (y, x), px, at which the scene resembles itself, whether or not they are lattice vectors.
     """
 
     shift: Floats
@@ -68,6 +71,7 @@ class Hops:
     period: float = np.inf
     resembling: float = np.inf
     vectors: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    alike: Floats = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 def find_hops(laid: Laid) -> Hops:
@@ -80,12 +84,13 @@ def find_hops(laid: Laid) -> Hops:
     frames = len(laid.images)
     vectors, alike = _periods(laid)
     resembling = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
+    near = vectors[:NEAREST]
     vectors = vectors[alike > ALIKE][:PERIODS]
     offset = np.zeros((frames, 2))
     tied: list[tuple[int, tuple[float, float]]] = []
     period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     if not SHORT < period < np.inf:
-        return Hops(offset, tied, period, resembling)
+        return Hops(offset, tied, period, resembling, alike=near)
     steps = np.diff(laid.shift, axis=0)
     own = laid.frame(0)
     total = own.copy()
@@ -105,7 +110,7 @@ def find_hops(laid: Laid) -> Hops:
         own = coming.popleft()
         total += _moved(own, offset[cut])
         rest -= own
-    return Hops(offset - np.median(offset, axis=0), tied, period, resembling, vectors)
+    return Hops(offset - np.median(offset, axis=0), tied, period, resembling, vectors, near)
 
 
 def steadied(place: Floats, vectors: Floats) -> Floats:

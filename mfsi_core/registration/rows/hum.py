@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, optimize
+from scipy import fft, ndimage
 
 from lbj.array_types import Floats
 
@@ -18,6 +18,8 @@ EVEN = 12.0  # the same ratio where frames are added in phase, for a hum whose p
 FEWEST = 5  # frames needed to show that a hum has one amplitude and a steadily advancing phase
 ONE_HUM = 0.1  # share of the hum's power that such a steady hum may leave unexplained
 TURNS = 16  # advances of the phase from frame to frame that are tried, for each frame of the series
+FINE, UNLIKELY = 400, 20.0  # advances tried among those whose log-likelihood is less than so much below the best
+LARGEST = 1.0  # px, rms; amplitude of the hum, and of its part in the scene, that is expected beforehand
 CERTAIN = 3.0  # standard errors that a hum in the scene must exceed to be believed
 FEW = 4  # frames; with fewer, waves fixed to the scene are not told apart from waves fixed to the frame
 
@@ -66,8 +68,9 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
     A scene distorted by a wave, and frames whose rows lack that wave, give the same images. So the fit may put into the
     scene that part of the hum which moves with the frames' shifts. A hum has one amplitude and its phase advances
     steadily, by t cycles a frame; the wave found in frame n is therefore c_n = a exp(2πi n t) - m exp(2πi cycles
-    shift_n), where m is the wave in the scene. It is taken for zero where this explains the frames badly, where it is
-    not clearly seen, and where the shifts advance just as the phase does, which hides it.
+    shift_n), where m is the wave in the scene. It is averaged over all t by their likelihood, since it is badly known
+    where the shifts advance nearly as the phase does. It is taken for zero where this explains the frames badly, and
+    where it is not clearly seen.
 
     Parameters
     ----------
@@ -86,23 +89,45 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
     if frames < FEWEST:
         return np.zeros(4), float(alone.sum()) * apart, False
 
-    def fit(turn: float) -> tuple[float, Floats, Floats]:
-        waves = np.stack([np.exp(2j * np.pi * turn * number), scene], axis=1)
-        both = waves.conj().T @ waves + 1e-9 * np.eye(2)
-        inverse = np.linalg.inv(both)
-        fitted = inverse @ (waves.conj().T @ found)
-        rest = (np.abs(found - waves @ fitted) ** 2).sum(axis=0)
-        return float(rest.sum()), fitted[1], rest / (frames - 2.5) * inverse[1, 1].real
+    size = float((np.abs(found) ** 2).sum())
+    size = float((np.abs(found) ** 2).sum())
 
-    turns = np.arange(0, 1, 1 / (TURNS * frames))
-    best = turns[int(np.argmin([fit(turn)[0] for turn in turns]))]
-    width = 1 / (TURNS * frames)
-    best = float(optimize.minimize_scalar(lambda t: fit(t)[0], bounds=(best - width, best + width), method="bounded").x)
-    rest, taken, variance = fit(best)
-    if rest > ONE_HUM * float((np.abs(found) ** 2).sum()):
+    def fit(steady: NDArray[Any], noise: float) -> tuple[Floats, NDArray[Any], Floats, Floats]:
+        """For each advance t, (T,): logarithm of its likelihood, m, (T, 2), variance of m, and squares left.
+
+        `steady`, (T, 3): Fourier transform at t of the waves found and of the one that moves with the shifts.
+        """
+        pull = np.stack([steady[:, :2], np.tile(scene.conj() @ found, (len(steady), 1))], axis=1)
+        both = np.empty((len(steady), 2, 2), complex)
+        both[:, 0, 0] = both[:, 1, 1] = frames + noise / LARGEST**2
+        both[:, 0, 1], both[:, 1, 0] = steady[:, 2], steady[:, 2].conj()
+        inverse = np.linalg.inv(both)
+        fitted = inverse @ pull
+        rest = size - (pull.conj() * fitted).real.sum(axis=(1, 2))
+        likely = -rest / noise - 2 * np.log(np.linalg.det(both).real)
+        return likely, fitted[:, 1], noise * inverse[:, 1, 1].real, rest
+
+    def at(turns: Floats) -> NDArray[Any]:
+        return np.asarray(np.exp(-2j * np.pi * turns[:, None] * number) @ all_waves)
+
+    all_waves, cell = np.column_stack([found, scene]), 1 / (TURNS * frames)
+    coarse = fft.fft(all_waves, TURNS * frames, axis=0)
+    noise = max(1e-6 * size, 1e-12)
+    best = cell * int(np.argmax(fit(coarse, noise)[0]))
+    rest = float(fit(at(best + cell * np.linspace(-1, 1, FINE)), noise)[3].min())
+    if rest > ONE_HUM * size:
         return np.zeros(4), float(alone.sum()) * apart, False
-    taken = np.where(np.abs(taken) ** 2 > CERTAIN**2 * variance, taken, 0)
-    known = bool(((variance <= alone) | (taken != 0)).any())
+    noise = max(rest / (2 * frames - 4.5), noise)
+    likely = fit(coarse, noise)[0]
+    near = (cell * np.flatnonzero(likely > likely.max() - UNLIKELY) - best + 0.5) % 1 - 0.5 + best
+    likely, each, variances, _ = fit(at(np.linspace(near.min() - cell, near.max() + cell, FINE)), noise)
+    likely = np.exp(likely - likely.max())[:, None] / np.exp(likely - likely.max()).sum()
+    taken = (likely * each).sum(axis=0)
+    variance = (likely * (variances[:, None] + np.abs(each - taken) ** 2)).sum(axis=0)
+    certain = np.abs(taken) ** 2 > CERTAIN**2 * variance
+    known = bool(((variance <= alone) | certain).any())
+    variance += np.where(certain, 0, np.abs(taken) ** 2)
+    taken = np.where(certain, taken, 0)
     return np.concatenate([taken.real, -taken.imag]), float(variance.sum()) * apart, known
 
 
