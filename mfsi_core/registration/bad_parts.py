@@ -20,16 +20,15 @@ MOST = 0.5  # rows constant in a smaller share of the frames are missing there, 
 OUTLYING = 1e3  # distance from the median, in ranges between the 0.001 and 0.999 quantiles, of an absurd value
 STRIPS = 16  # strips of rows into which a frame is cut, at most
 LEAST_ROWS = 4  # least rows of a strip
-# A strip is bad if its misfit exceeds three limits: so many times the median misfit of that strip over the frames, that
-# median by CERTAIN standard deviations of the misfits, and a share of the scene's variance in the strip. The first and
-# the last are one of these pairs; the second pair is for rows that fit wrongly, as half the diagonal of a lattice's
-# cell off, but tolerably.
-LIMITS = ((2.0, 0.3), (4.0, 0.15))
+# A strip is bad if its misfit exceeds three limits: WORSE times the median misfit of that strip over the frames, that
+# median by CERTAIN standard deviations of the misfits, and the share DIFFERENT of the scene's variance in the strip.
+WORSE = 2.0
+DIFFERENT = 0.3
 CERTAIN = 6.0
 # Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN. They
 # are off where they fit better there by BETTER standard errors, taken from the scatter between blocks of them, and by
 # the share CLEAR of the misfit.
-UNEVEN, BETTER, CLEAR = 1.15, 4.0, 0.15
+UNEVEN, BETTER, CLEAR = 1.3, 4.0, 0.15
 BLOCKS, FEWEST = 8, 12  # blocks along a strip; least number of blocks that must be known
 SAMPLE = 1_000_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
 WHOLE = 0.6  # share of a frame's strips; if more are bad, all of the frame is
@@ -118,9 +117,7 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     ratio = found / np.maximum(usual, 1e-300)
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))
     with np.errstate(invalid="ignore"):
-        bad = np.zeros_like(ratio, bool)
-        for worse, different in LIMITS:
-            bad |= (ratio > 1 + max(worse - 1, CERTAIN * scatter)) & (found > different * varied)
+        bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
     for n in np.flatnonzero(_uneven(ratio)):
         bad[n] |= _elsewhere(*of(int(n)), resembling)
     gap = np.pad(bad, ((0, 0), (1, 1)))
@@ -133,12 +130,12 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
 
 def _uneven(ratio: Floats) -> Mask:
     """Frames whose misfit, (N, strips), is larger in some of the first or last strips than in the rest."""
-    number = ratio.shape[1]
-    out = np.zeros(len(ratio), bool)
-    for cut in range(2, number - 1):
-        above, below = np.nanmean(ratio[:, :cut], axis=1), np.nanmean(ratio[:, cut:], axis=1)
-        out |= np.maximum(above, below) > UNEVEN * np.minimum(above, below)
-    return out
+    seen = np.isfinite(ratio)
+    total, count = np.cumsum(np.where(seen, ratio, 0), axis=1), np.cumsum(seen, axis=1)
+    above = total[:, :-1] / np.maximum(count[:, :-1], 1)
+    below = (total[:, -1:] - total[:, :-1]) / np.maximum(count[:, -1:] - count[:, :-1], 1)
+    larger, other = np.maximum(above, below), np.minimum(above, below)
+    return np.asarray(((larger > UNEVEN * other) & (other > 0)).any(axis=1))
 
 
 def _elsewhere(own: Singles, others: tuple[NDArray[np.complex64], Mask], strips: list[slice], shifts: Floats) -> Mask:
