@@ -188,7 +188,7 @@ class Writer:
         `records` are types and payloads of ancillary records that stand in it, after its blocks.
         """
         parts = [build(layout.FRAM, layout.pack_fram(number, 0))]
-        totals = [[0, 0] for _ in self._signals]
+        totals: dict[int, list[int]] = {}
         for name, value in data.items():
             if name not in self._numbers:
                 raise UsageError(f"the journal has no signal {name!r}; it has {', '.join(self._numbers)}")
@@ -197,11 +197,12 @@ class Writer:
             if signal.static != static:
                 call = "put_static" if signal.static else "append"
                 raise UsageError(f"signal {name!r} is stored with {call}()")
+            total = totals.setdefault(at, [0, 0])
             for record, events in cutting.write(at, signal, number, value, self._memory):
                 parts.append(record)
-                totals[at][0] += events
-                totals[at][1] += len(record)
-        done = layout.pack_done(number, len(parts) - 1, 0, sum(total[0] for total in totals))
+                total[0] += events
+                total[1] += len(record)
+        done = layout.pack_done(number, len(parts) - 1, 0, sum(events for events, _ in totals.values()))
         try:
             text = dump_json(stored) if stored else b""
         except (TypeError, ValueError) as error:
@@ -213,9 +214,9 @@ class Writer:
         self._store(b"".join(parts))
         group = Group(start, done_at)
         (self.contents.statics if static else self.contents.frames).append(group)
-        for sums, more in zip(self.contents.totals, totals, strict=True):
-            sums[0] += more[0]
-            sums[1] += more[1]
+        for at, (events, size) in totals.items():
+            self.contents.totals[at][0] += events
+            self.contents.totals[at][1] += size
 
     _group = put_frame  # an older name, by which scripts still call it
 

@@ -47,7 +47,7 @@ NOT_BY_A_FILE = {
     "11.4": "bounds: tests/lbj/recovery/test_hostile.py::test_memory, tests/lbj/recovery/test_recovery_cost.py::test_work",
     "11.5": "words",
     "11.6": "see 11.1",
-    "11.7": "the reject vectors under sanitizers: tests/conformance/test_conformance.py::test_the_c_implementation_pass",
+    "11.7": "the reject vectors under sanitizers: tests/conformance/test_ports.py::test_the_c_implementation_pass",
     "11.8": "a statement on digests",
     "11.9": "see 7.4.1",
     "11.10": "needs a file that grows: tests/lbj/recovery/test_faults.py::test_a_reader_follows",

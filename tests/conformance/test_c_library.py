@@ -24,18 +24,8 @@ SIGNALS = [
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    if not shutil.which("cc") or not shutil.which("make"):
-        pytest.skip("no C compiler here: 'cc' and 'make' are needed to build the C library")
-    folder = tmp_path_factory.mktemp("c")
-    what = ["library", "example", f"{folder}/example_sanitized"]
-    subprocess.run(["make", "-s", "-C", PORT, f"BUILD={folder}", *what], check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def library(build):
-    return example.load(str(build / "liblbj.so"))
+def library(c_build):
+    return example.load(str(c_build / "liblbj.so"))
 
 
 @pytest.fixture
@@ -56,20 +46,20 @@ def journal(tmp_path):
     return tmp_path / "a.lbj", frames
 
 
-def run(build, *arguments):
+def run(c_build, *arguments):
     """Run the example, under the sanitizers too, which find reads and writes beside the buffer."""
     command = [str(argument) for argument in arguments]
     plain, checked = (
-        subprocess.run([build / name, *command], capture_output=True, text=True, check=False)
+        subprocess.run([c_build / name, *command], capture_output=True, text=True, check=False)
         for name in ("example", "example_sanitized")
     )
     assert (plain.returncode, plain.stdout, plain.stderr) == (checked.returncode, checked.stdout, checked.stderr)
     return plain
 
 
-def test_counts_of_every_frame_in_c(build, journal):
+def test_counts_of_every_frame_in_c(c_build, journal):
     path, frames = journal
-    done = run(build, path, "EDX")
+    done = run(c_build, path, "EDX")
     totals = [f"frame {n}: {frame['EDX'].sum(dtype=np.uint64)} counts" for n, frame in enumerate(frames)]
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == totals
@@ -83,11 +73,11 @@ def test_arrays_of_every_frame_by_ctypes(library, journal, name):
     np.testing.assert_array_equal(found, [frame[name] for frame in frames])
 
 
-def test_only_names_of_the_library_are_exported(build):
+def test_only_names_of_the_library_are_exported(c_build):
     if not shutil.which("nm"):
         pytest.skip("no 'nm' here")
     done = subprocess.run(
-        ["nm", "-D", "--defined-only", build / "liblbj.so"], capture_output=True, text=True, check=True
+        ["nm", "-D", "--defined-only", c_build / "liblbj.so"], capture_output=True, text=True, check=True
     )
     names = [line.split()[-1] for line in done.stdout.splitlines()]
     assert "lbj_read_into" in names
@@ -113,7 +103,7 @@ def test_a_buffer_of_another_size_is_refused_untouched(library, journal):
     library.lbj_close(reader)
 
 
-def test_what_is_wrong_with_a_file_is_said(build, library, journal, tmp_path):
+def test_what_is_wrong_with_a_file_is_said(c_build, library, journal, tmp_path):
     path, frames = journal
     raw = path.read_bytes()
     with pytest.raises(example.JournalError, match="cannot be opened: No such file"):
@@ -124,17 +114,17 @@ def test_what_is_wrong_with_a_file_is_said(build, library, journal, tmp_path):
     with pytest.raises(KeyError):
         list(example.frames(library, str(path), "EDS"))
     (tmp_path / "cut.lbj").write_bytes(raw[: len(raw) // 2])
-    cut = run(build, tmp_path / "cut.lbj", "EDX")
+    cut = run(c_build, tmp_path / "cut.lbj", "EDX")
     assert cut.returncode == 1
     assert "truncated" in cut.stderr
     assert cut.stdout.splitlines() == [f"frame 0: {frames[0]['EDX'].sum(dtype=np.uint64)} counts"]
-    assert run(build, path, "HAADF").returncode == 1
-    assert run(build, tmp_path, "EDX").returncode == 1
+    assert run(c_build, path, "HAADF").returncode == 1
+    assert run(c_build, tmp_path, "EDX").returncode == 1
     (tmp_path / "empty.lbj").write_bytes(b"")
-    assert "truncated" in run(build, tmp_path / "empty.lbj", "EDX").stderr
+    assert "truncated" in run(c_build, tmp_path / "empty.lbj", "EDX").stderr
 
 
-def test_no_damage_reads_beside_the_buffer(build, journal, tmp_path):
+def test_no_damage_reads_beside_the_buffer(c_build, journal, tmp_path):
     """The sanitizers end the program at the first wrong access, with another exit code than 0 and 1."""
     raw = bytearray(journal[0].read_bytes())
     rng = np.random.default_rng(11)
@@ -143,6 +133,6 @@ def test_no_damage_reads_beside_the_buffer(build, journal, tmp_path):
         damaged[place] ^= 1 << int(rng.integers(8))
         (tmp_path / "d.lbj").write_bytes(damaged)
         done = subprocess.run(
-            [build / "example_sanitized", tmp_path / "d.lbj", "EDX"], capture_output=True, check=False
+            [c_build / "example_sanitized", tmp_path / "d.lbj", "EDX"], capture_output=True, check=False
         )
         assert done.returncode in (0, 1), done.stderr

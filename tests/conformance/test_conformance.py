@@ -1,10 +1,9 @@
-"""The vectors, the runner, and the implementations that stand in the repository."""
+"""The vectors and the runner; what the implementations of the repository make of them is tested in test_ports.py."""
 
 import hashlib
 import io
 import json
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -16,32 +15,17 @@ from pathlib import Path
 import jsonschema
 import minimal
 import pytest
+from ports import LBJ
 
-from lbj import conform
 from lbj.recovery.verify import verify
 from lbj_conformance import __main__ as command
-from lbj_conformance import client, judge, matrix, suite
+from lbj_conformance import client, judge, suite
 from lbj_conformance.generate.__main__ import main as generate
-from lbj_conformance.generate.builder import SIGNATURE, UUID, compact, record
 
 ROOT = Path(__file__).parents[2]
 HERE = suite.FOLDER
 MANIFEST = suite.manifest()
 VECTORS = {vector["id"]: vector for vector in MANIFEST["vectors"]}
-PORTS = HERE / "ports"
-BASELINE = [sys.executable, str(PORTS / "python" / "adapter.py")]
-LBJ = [sys.executable, "-m", "lbj.cli", "conform"]
-JS = PORTS / "js"
-
-
-@pytest.fixture(scope="session")
-def c_port(tmp_path_factory):
-    """The C implementation, built with and without libzstd by its Makefile."""
-    if not shutil.which("cc") or not shutil.which("make"):
-        pytest.skip("no C compiler here: 'cc' and 'make' are needed to test the C implementation")
-    build = tmp_path_factory.mktemp("c")
-    subprocess.run(["make", "-s", "-C", PORTS / "c", f"BUILD={build}", "lbj_c", "sanitized"], check=True)
-    return build
 
 
 def test_the_manifest_conforms_to_its_schema():
@@ -108,102 +92,11 @@ def test_the_validator_on_the_vectors(name):
         assert codes - {"6.1"}
 
 
-def passes(command_, *, without=()):
-    about, results = suite.run(command_, 60.0)
-    bad = [result for result in results if result.status not in ("pass", *without)]
-    assert not bad, (about["name"], bad[:3])
-    return about, Counter(result.status for result in results)
-
-
-def test_the_library_passes(monkeypatch):
-    """Its adapter is called inside of this process, which saves an import a vector; the matrix runs the command."""
-
-    def inside(command_, arguments, timeout):
-        if command_ != LBJ:
-            return client.call(command_, arguments, timeout)
-        answer = getattr(conform, arguments[0])(*arguments[1:])
-        return client.Answer("answered", json.loads(json.dumps(answer)))
-
-    monkeypatch.setattr(suite, "call", inside)
-    about, counts = passes(LBJ)
-    assert about["reader"] == "indexed"
-    assert counts == {"pass": len(VECTORS)}
-
-
-def test_the_strict_reader_passes():
-    about, counts = passes(suite.STRICT)
-    assert about["reader"] == "streaming"
-    assert counts == {"pass": len(VECTORS)}
-
-
-def test_the_c_implementation_passes(c_port):
-    about, counts = passes([str(c_port / "lbj_c")], without=["unsupported"])
-    lacking = sum(vector["call"] == "recover" for vector in VECTORS.values())
-    if "shuffle-zstd" in about["codings"]:
-        assert counts == {"pass": len(VECTORS) - lacking, "unsupported": lacking}
-
-
-def test_the_c_implementation_passes_under_sanitizers(c_port):
-    passes([str(c_port / "lbj_c_sanitized")], without=["unsupported"])
-
-
-def test_the_baseline_writer_passes():
-    _, counts = passes(BASELINE, without=["unsupported"])
-    encodes = sum(vector["call"] == "encode" for vector in VECTORS.values())
-    assert counts["pass"] >= encodes - 5  # no static signals, no journal without frames, no cutting into blocks
-
-
-def test_every_writer_with_every_reader(c_port):
-    node = shutil.which("node")
-    javascript = [[node, str(JS / "adapter.mjs")]] if node else []
-    c = [str(c_port / "lbj_c")]
-    if "shuffle-zstd" not in suite.describe(c, 60.0)["codings"]:
-        pytest.skip("the C reader was built without libzstd, and cannot read everything that lbj writes")
-    cells = matrix.run([LBJ, suite.STRICT, c, BASELINE, *javascript], 60.0)
-    readers = ("lbj", "strict", "c", "js")[: 3 + len(javascript)]
-    assert {(cell.writer, cell.reader) for cell in cells} == {
-        (writer, reader) for writer in ("lbj", "strict", "c", "baseline-python") for reader in readers
-    }
-    for cell in cells:
-        assert cell.read == cell.written, cell
-        assert cell.written >= 10
-    assert "baseline-python" in matrix.table(cells)
-
-
-def test_a_header_declares_at_most_65535_signals(tmp_path, c_port):
-    """Clause 5.1.4; such files are too large for vectors."""
-
-    def declaring(many):
-        signals = [{"name": f"{n:x}", "kind": "image", "shape": [1], "dtype": "int8"} for n in range(many)]
-        head = struct.pack("<HHI", 0, 9, 0) + compact({"uuid": UUID, "signals": signals})
-        path = tmp_path / f"{many}.lbj"
-        path.write_bytes(SIGNATURE + record(b"HEAD", head))
-        return ["decode", str(path)]
-
-    c, node = [str(c_port / "lbj_c")], shutil.which("node")
-    for reader in (c, LBJ, suite.STRICT, *([[node, str(JS / "adapter.mjs")]] if node else [])):
-        answer = client.call(reader, declaring(65536), 60.0).value
-        assert (answer["result"], answer["offset"]) == ("damaged", 8), reader
-    for answer in (client.call(c, declaring(65535), 60.0).value, conform.decode(declaring(65535)[1])):
-        assert answer["result"] == "ok"
-        assert len(answer["header"]["signals"]) == 65535
-
-
 def test_the_errata_name_vectors():
     errata = (ROOT / "spec" / "errata.md").read_text()
     named = set(re.findall(r"`((?:accept|reject|recover|unsupported)/[^`]+)`", errata))
     assert len(named) > 10
     assert named <= set(VECTORS)
-
-
-def test_the_c_implementation_without_libzstd(c_port):
-    subprocess.run(["make", "-s", "-C", PORTS / "c", f"BUILD={c_port}/bare", "ZSTD=no", "lbj_c"], check=True)
-    about, results = suite.run([str(c_port / "bare" / "lbj_c")], 60.0)
-    assert "shuffle-zstd" not in about["codings"]
-    lacking = {result.id for result in results if result.status == "unsupported"}
-    assert {result.status for result in results} == {"pass", "unsupported"}
-    assert all("coding:shuffle-zstd" in VECTORS[name]["features"] or name.startswith("recover/") for name in lacking)
-    assert any(name.startswith("accept/") for name in lacking)
 
 
 def adapter(tmp_path, body):

@@ -7,14 +7,15 @@ import shutil
 import struct
 import subprocess
 import zlib
-from collections import Counter
 
 import numpy as np
 import pytest
-from test_conformance import HERE, JS, MANIFEST, ROOT
+from ports import PORTS, ROOT
 
 import lbj
-from lbj_conformance import client, suite
+from lbj_conformance import suite
+
+HERE, JS = suite.FOLDER, PORTS / "js"
 
 
 @pytest.fixture(scope="session")
@@ -35,27 +36,6 @@ def script(node, name, *arguments):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def test_the_javascript_reader_passes(node):
-    about, results = suite.run([node, str(JS / "adapter.mjs")], 60.0)
-    assert set(about["codings"]) == set(suite.CODINGS)
-    bad = [result for result in results if result.status not in ("pass", "unsupported")]
-    assert not bad, bad[:3]
-    calls = Counter(vector["call"] for vector in MANIFEST["vectors"])
-    assert sum(result.status == "unsupported" for result in results) == calls["encode"]
-
-
-def test_it_walks_like_a_streaming_reader(node, tmp_path):
-    """Where the two kinds of reader differ; elsewhere the walk is the one of journals without an index."""
-    command = [node, str(JS / "adapter.mjs"), "--streaming"]
-    about = client.call(command, ["describe"], 60.0).value
-    assert about["reader"] == "streaming"
-    differ = [vector for vector in MANIFEST["vectors"] if "expect_indexed" in vector]
-    assert len(differ) > 20
-    for vector in differ:
-        status, differences = suite.one(command, about, vector, tmp_path / "out.lbj", 60.0)
-        assert status == "pass", (vector["id"], differences)
 
 
 def sha256(array):

@@ -85,16 +85,16 @@ def declared():
 
 def many_signals():
     """Many signals, and many frames that hold none of them."""
-    file = File(*(image(f"{i:04x}", (1, 1), "uint8") for i in range(5000)), digest=False)
-    for number in range(3000):
+    file = File(*(image(f"{i:04x}", (1, 1), "uint8") for i in range(2500)), digest=False)
+    for number in range(1500):
         file.frame() if number % 2 else file.put_static("0000", np.zeros((1, 1), np.uint8))
     return file
 
 
 def many_statics():
     """Many static signals in many pseudo-frames."""
-    file = File(*(image(f"{i:04x}", (1, 1), "uint8", role="dark") for i in range(1500)), digest=False)
-    for i in range(1500):
+    file = File(*(image(f"{i:04x}", (1, 1), "uint8", role="dark") for i in range(500)), digest=False)
+    for i in range(500):
         file.fram(STATIC)
         file.blok(i, 0, b"x")
         file.done()
