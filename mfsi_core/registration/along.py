@@ -4,36 +4,54 @@ from __future__ import annotations
 
 import numpy as np
 
+from lbj.array_types import Singles
+
 from .laid import Laid, mean_of
 
 FRAMES = 6  # frames that are examined, at most, spread evenly over the series
 LAGS = (3, 4)  # px between the pixels compared along a row; nearer ones share noise, as frames are laid bilinearly
-CERTAIN = 3.0  # standard errors that the variance must exceed to be believed
+CERTAIN = 4.0  # standard errors that the variance must exceed to be believed
 
 
 def unfollowed(laid: Laid) -> float:
     """Variance, px², of a component of the displacement that varies along rows and was not followed; 0 if not certain.
 
-    Where a pixel is displaced by d more than was found, the frame differs from the scene of the other frames by the
-    slope times d. Noise is independent from pixel to pixel, so the product of the differences at two pixels of a row,
-    divided by the product of the slopes there, is on average the covariance of d.
+    Where a pixel is displaced by d more than was found, the frame differs from the scene by the slope times d. Noise is
+    independent from pixel to pixel, so the product of the differences at two pixels of a row, divided by the product of
+    the slopes there, is on average the covariance of d. Subtracted are what the differences of several frames have in
+    common, since it comes from the scene, and a displacement of each row, since laying irregular rows makes one.
     """
-    chosen = np.unique(np.linspace(0, len(laid.images) - 1, FRAMES).round().astype(int))
-    products, weights = [], []
+    frames = len(laid.images)
+    chosen = np.unique(np.linspace(0, frames - 1, FRAMES).round().astype(int))
+    scene = laid.smooth(mean_of(laid.all))
+    slope = np.array(np.gradient(scene))
+    seen = np.isfinite(slope).all(axis=0)
+    rests = []
     for n in chosen:
-        one = laid.frame(int(n))
-        own, others = mean_of(one), laid.smooth(mean_of(laid.all - one))
-        seen = np.isfinite(own) & np.isfinite(others)
-        count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
-        own, others = (np.where(seen, image, 0) for image in (own, others))
-        own, others = (np.where(seen, image - image.sum(axis=1, keepdims=True) / count, 0) for image in (own, others))
-        gain = max(float((own * others).sum() / max(float((others**2).sum()), 1e-30)), 1e-3)
-        rest, slope = own / gain - others, np.array(np.gradient(others))
-        slope[:, ~seen] = 0
-        for lag in LAGS:
-            both = (slope[:, :, lag:] * slope[:, :, :-lag]).sum(axis=0)
-            products.append((rest[:, lag:] * rest[:, :-lag] * both).sum(axis=1, dtype=float))
-            weights.append(float((both**2).sum(dtype=float)))
-    product = np.concatenate(products)
-    total, chance = float(product.sum()), float(np.sqrt((product**2).sum()))
-    return total / sum(weights) if total > CERTAIN * chance and sum(weights) > 0 else 0.0
+        own = mean_of(laid.frame(int(n)))
+        rests.append(_less_mean(own) - _less_mean(np.where(np.isfinite(own), scene, np.nan)))
+        seen &= np.isfinite(rests[-1])
+    rest = np.array(rests)
+    rest = np.where(seen, rest - rest.mean(axis=0), 0)
+    slope = np.where(seen, slope, 0)
+    power = np.einsum("ayx,byx->yab", slope, slope)
+    power += 1e-6 * (np.trace(power, axis1=1, axis2=2).max() + 1e-30) * np.eye(2)
+    alike = np.linalg.solve(power[None], np.einsum("ayx,nyx->nya", slope, rest)[..., None])[..., 0]
+    rest -= np.einsum("nya,ayx->nyx", alike, slope)
+    products, weight = np.zeros(rest.shape[:2]), 0.0
+    for lag in LAGS:
+        both = (slope[:, :, lag:] * slope[:, :, :-lag]).sum(axis=0)
+        products += (rest[:, :, lag:] * rest[:, :, :-lag] * both).sum(axis=2, dtype=float)
+        weight += float((both**2).sum(dtype=float))
+    total, chance = float(products.sum()), float(np.sqrt((products**2).sum()))
+    if total <= CERTAIN * chance or len(chosen) < 2:
+        return 0.0
+    free = (len(chosen) - 1) * (1 - 1 / frames)
+    return total / weight / free
+
+
+def _less_mean(image: Singles) -> Singles:
+    """The image less the mean of each row, NaN where it is not known."""
+    seen = np.isfinite(image)
+    mean = np.where(seen, image, 0).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    return np.asarray(image - mean)

@@ -108,7 +108,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
         found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
-    out.error[good] = np.maximum(out.error[good], np.sqrt(unfollowed(found.laid)))
+    out.error[good] = np.hypot(out.error[good], np.sqrt(unfollowed(found.laid)))
     _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
     if not shares.any() and not _keeps_still(found.fitted.modes):
