@@ -170,7 +170,7 @@ def test_a_hum_that_is_badly_told_from_the_scene_is_in_the_predicted_error():
     assert 0.5 < np.sqrt(np.mean((error - error.mean(axis=0)) ** 2)) / found.predicted_error < 2
 
 
-@pytest.mark.filterwarnings("ignore:a scan distortion")
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("amplitude", "jitter"), [(0.3, 0.0), (0.0, 0.4)])
 def test_a_displacement_that_varies_within_rows_is_in_the_predicted_error(amplitude, jitter):
     """As mains hum of two periods a row, which the polynomials along a row cannot follow; displaced rows they can."""
