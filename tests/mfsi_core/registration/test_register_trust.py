@@ -159,6 +159,14 @@ def test_rows_after_a_step_of_half_the_diagonal_of_a_cell_are_told(shift):
     assert np.isinf(found.frame_covariance[4, 0, 0])
 
 
+def test_a_hum_in_too_few_frames_to_find_its_phase_is_told():
+    still = simulate((64, 50), 4, 1, 6, image_counts=100.0, walk=0.05)
+    hum = np.zeros_like(still.displacement)
+    hum[:, 1] = 0.5 * np.sin(2 * np.pi * (11 * np.arange(64) / 64 + 0.1 * np.arange(4)[:, None]))[..., None]
+    with pytest.warns(UserWarning, match="a scan distortion of 11 cycles a frame"):
+        register(dataclasses.replace(still, displacement=still.displacement + hum).images)
+
+
 def test_a_hum_that_is_badly_told_from_the_scene_is_in_the_predicted_error():
     """In six frames the phase advances nearly as the specimen drifts, so much of the hum is taken for the scene."""
     still = simulate((64, 50), 6, 1, 6, image_counts=100.0, walk=1e-3)
