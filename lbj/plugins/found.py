@@ -80,7 +80,7 @@ class Plugin:
             yield
         except spared:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{self} failed on {where}: {said(error)}") from error
 
 

@@ -28,18 +28,42 @@ class _Call:
 
 
 class Guarded:
-    """Calls an instrument's methods; see `Instrument`.
+    """Connects an instrument and calls its methods, all in one thread; see `Instrument`.
+
+    Parameters
+    ----------
+    connect : function
+        Returns the instrument.
+    time_out : float
+        s, that it may take.
 
     Attributes
     ----------
     instrument : Instrument
+
+    Raises
+    ------
+    NoAnswerError
+        If it took longer. An instrument that comes later is closed.
+    Exception
+        What `connect` raised.
     """
 
-    def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
+    def __init__(self, connect: Callable[[], Instrument], time_out: float) -> None:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._late: _Call | None = None
         threading.Thread(target=self._work, name="instrument", daemon=True).start()
+        call = _Call(connect, ())
+        try:
+            self.instrument: Instrument = self._result(call, "connecting", time_out)
+        except BaseException:
+            self._calls.put(_Call(self._closed, (call,)))
+            self._calls.put(None)
+            raise
+
+    @staticmethod
+    def _closed(late: _Call) -> None:
+        late.result.close()
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
@@ -65,12 +89,16 @@ class Guarded:
                 waited = time.monotonic() - self._late.begun
                 raise NoAnswerError(f"the instrument has not come back from a call for {waited:.0f} s; restart it")
             self._late = None
-        call = _Call(getattr(self.instrument, name), arguments)
+        return self._result(_Call(getattr(self.instrument, name), arguments), name, time_out)
+
+    def _result(self, call: _Call, name: str, time_out: float | None) -> Any:
         self._calls.put(call)
         if not call.done.wait(time_out if time_out is None else min(time_out, threading.TIMEOUT_MAX)):
             self._late = call
             raise NoAnswerError(f"the instrument did not answer within {time_out:g} s ({name})")
         if call.error is not None:
+            if not isinstance(call.error, Exception):  # which would end whoever asked
+                raise LbjError(f"the instrument ended {name} with {type(call.error).__name__}") from call.error
             raise call.error
         return call.result
 

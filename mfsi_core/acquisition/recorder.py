@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,8 +16,8 @@ from numpy.typing import NDArray
 
 from lbj import LbjError, UsageError
 
-from ..instruments import find
-from ..instruments.protocol import Changed, Instrument, Picture, checked_abilities, checked_picture
+from ..instruments.finding import connector
+from ..instruments.protocol import Abilities, Changed, Instrument, Picture, checked_abilities, checked_picture
 from . import session_folder, state, surveys
 from .completion import Function, carry_out, check
 from .follower import Follower, follow
@@ -27,7 +29,8 @@ from .settings import Settings
 
 PLACED = {"corner", "field"}  # controls that say where the region lies
 EVERY = 0.2  # s between writes of the state while frames come
-READY = 30.0  # s that an instrument may take to state its abilities
+CONNECTED = 60.0  # s that an instrument may take to connect
+READY = 30.0  # s that it may take to state its abilities
 
 
 class Recorder:
@@ -38,13 +41,15 @@ class Recorder:
     folder : path
         The session's; it is made, or a session in it is continued. One recorder at a time works in it.
     instrument : Instrument or str
-        Or the name of one (`instruments.finding.find`).
+        Or the name of one (`instruments.find`), which is connected in the thread that calls it ever after.
     settings : Settings, optional
         Default: those of the session that is continued.
     analysis : bool
         Whether a process beside it follows the frames.
     completed, failed : sequence of functions
         Called with the instrument and what came of a series (`completion.carry_out`), after the settings' own.
+    options : dict, optional
+        What the instrument of that name takes.
 
     Raises
     ------
@@ -52,6 +57,8 @@ class Recorder:
         If another recorder works in the folder, or the instrument is unknown.
     StorageError
         If the folder cannot be made.
+    PluginError, NoAnswerError
+        If the instrument of that name fails to connect, or is not connected within a minute.
     """
 
     def __init__(
@@ -63,15 +70,16 @@ class Recorder:
         analysis: bool = True,
         completed: Sequence[Function] = (),
         failed: Sequence[Function] = (),
+        options: dict[str, Any] | None = None,
     ) -> None:
+        connect = _connector(instrument, options or {})
         self.folder = Path(folder).absolute()
         self._held = session_folder.take(self.folder)
         self._lock = threading.RLock()
         self._analysis = analysis
         self._hooks = {False: list(completed), True: list(failed)}
         try:
-            self._guarded = Guarded(find(instrument) if isinstance(instrument, str) else instrument)
-            self.abilities = checked_abilities(self._guarded.call("abilities", time_out=READY))
+            self._guarded, self.abilities = _connected(connect)
         except BaseException:
             self._held.close()
             raise
@@ -388,6 +396,23 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _connector(instrument: Instrument | str, options: dict[str, Any]) -> Callable[[], Instrument]:
+    if isinstance(instrument, str):
+        return connector(instrument, **options)
+    given = instrument
+    return lambda: given
+
+
+def _connected(connect: Callable[[], Instrument]) -> tuple[Guarded, Abilities]:
+    with contextlib.redirect_stdout(sys.stderr):
+        guarded = Guarded(connect, CONNECTED)
+    try:
+        return guarded, checked_abilities(guarded.call("abilities", time_out=READY))
+    except BaseException:
+        guarded.close()
+        raise
 
 
 def _settings(before: dict[str, Any], log: Log) -> Settings:

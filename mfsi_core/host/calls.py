@@ -11,7 +11,6 @@ from lbj import UsageError
 from lbj.outputs import new_files
 
 from ..acquisition.recorder import Recorder
-from ..instruments import find
 from .messages import packed_array
 
 Answer = dict[str, Any]
@@ -37,7 +36,7 @@ def open_recorder(
     analysis: bool = True,
 ) -> Recorder:  # fmt: skip
     """Open a recorder of an instrument by its name, with the instrument's options and some of the controls."""
-    recorder = Recorder(folder, find(instrument, **(options or {})), analysis=analysis)
+    recorder = Recorder(folder, instrument, analysis=analysis, options=options)
     try:
         if settings:
             recorder.change(**settings)

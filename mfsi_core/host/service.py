@@ -28,7 +28,7 @@ from ..acquisition.session_folder import read_json, recorded_now
 
 WHERE = "service.json"
 LOOPBACK = "127.0.0.1"
-STARTS = 60.0  # s
+STARTS = 180.0  # s; what makes an instrument slow is given up, and named, before
 ALONE = 3600.0  # s without a request after which a recorder that records nothing ends
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from lbj import LbjError
@@ -22,7 +23,7 @@ def names() -> list[str]:
 
 
 def find(name: str, **options: Any) -> Instrument:
-    """Return an instrument.
+    """Return an instrument; what it prints on the way goes to the standard error.
 
     Parameters
     ----------
@@ -38,11 +39,22 @@ def find(name: str, **options: Any) -> Instrument:
     PluginError
         If it cannot be imported, does not take the options, fails to connect, or makes something else.
     """
+    connect = connector(name, **options)
+    with contextlib.redirect_stdout(sys.stderr):
+        return connect()
+
+
+def connector(name: str, **options: Any) -> Callable[[], Instrument]:
+    """Return the function that connects an instrument, imported already; parameters and errors as of `find`."""
     plugin = named(GROUP, name)
     make = plugin.load()
-    with plugin.blamed("connecting", spared=LbjError), contextlib.redirect_stdout(sys.stderr):
-        instrument: Instrument = make(**options)
-    missing = [method for method in METHODS if not callable(getattr(instrument, method, None))]
-    if missing:
-        raise PluginError(f"{plugin} made something {kind(instrument)}: an instrument has {', '.join(METHODS)}")
-    return instrument
+
+    def connect() -> Instrument:
+        with plugin.blamed("connecting", spared=LbjError):
+            instrument: Instrument = make(**options)
+        missing = [method for method in METHODS if not callable(getattr(instrument, method, None))]
+        if missing:
+            raise PluginError(f"{plugin} made something {kind(instrument)}: an instrument has {', '.join(METHODS)}")
+        return instrument
+
+    return connect

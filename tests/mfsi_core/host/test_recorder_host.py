@@ -1,14 +1,18 @@
 """The recorder by JSON lines: what `mfsi host` answers, and its schema."""
 
 import base64
+import importlib
 import json
+import sys
 import time
 
 import jsonschema
 import numpy as np
 import pytest
+from plugin_package import install
 
 import lbj
+from mfsi_core.acquisition import recorder
 from mfsi_core.host.host import Host, schema
 
 SCHEMA = json.loads(schema())
@@ -86,3 +90,42 @@ def test_a_stop_is_heard_while_a_frame_is_exposed(host, tmp_path):
     assert ask(host, "wait", seconds=60)["done"]
     assert time.monotonic() - begun < 60
     assert ask(host, "state")["state"]["outcome"]["reason"] == "stopped"
+
+
+SLOW = """
+import threading
+
+free, closed, threads = threading.Event(), threading.Event(), []
+
+class Scope:
+    def abilities(self):
+        raise AssertionError("nobody asks any more")
+
+    prepare = acquire = abilities
+
+    def close(self):
+        threads.append(threading.get_ident())
+        closed.set()
+
+def make():
+    threads.append(threading.get_ident())
+    free.wait(600)
+    return Scope()
+"""
+
+
+def test_an_instrument_that_hangs_while_connecting_is_given_up_and_closed_when_it_comes(host, tmp_path, monkeypatch):
+    install(tmp_path / "site", "slow", "1.0", {"mfsi.instruments": {"slow": "slow_scope:make"}}, slow_scope=SLOW)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    folder, out = str(tmp_path / "s"), sys.stdout
+    with monkeypatch.context() as patched:
+        patched.setattr(recorder, "CONNECTED", 0.2)
+        answer = ask(host, "recorder", folder=folder, instrument="slow")
+    assert answer["error"] == "NoAnswerError"
+    assert "did not answer within 0.2 s (connecting)" in answer["message"]
+    assert sys.stdout is out
+    assert ask(host, "recorder", folder=folder, instrument="simulated", analysis=False)["ok"]
+    module = importlib.import_module("slow_scope")
+    module.free.set()
+    assert module.closed.wait(60)
+    assert module.threads[0] == module.threads[1]

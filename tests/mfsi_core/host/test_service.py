@@ -36,7 +36,8 @@ def test_an_option_that_an_instrument_does_not_take_is_said_in_its_words(tmp_pat
     ("made", "said"),
     [
         ("raise OSError('no licence')", "plugin 'scope' of bad-scope 1.0 failed on connecting: OSError: no licence"),
-        ("raise SystemExit(7)", "it ended with 7 and said nothing"),
+        ("raise SystemExit(7)", "plugin 'scope' of bad-scope 1.0 failed on connecting: SystemExit: 7"),
+        ("import os; os._exit(7)", "it ended with 7 and said nothing"),
         ("return Scope()", r"abilities\(\) must return Abilities, got dict"),
         ("return object()", "made something of type object: an instrument has abilities, prepare, acquire, close"),
     ],

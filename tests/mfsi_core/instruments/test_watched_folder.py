@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ import lbj
 from mfsi_core.acquisition import Recorder, Settings
 from mfsi_core.acquisition.session_folder import files_taken
 from mfsi_core.cli import main
+from mfsi_core.instruments import arrivals
 from mfsi_core.instruments.folder import Folder
 
 SHAPE = (6, 7)
 PATIENCE = 60.0
+SETTLE = 0.05
 
 
 def image(number, shape=SHAPE):
@@ -35,7 +38,7 @@ def watch(tmp_path):
     opened = []
 
     def watch(**options):
-        one = Folder(path=place, settle=0.05, **{"patience": 0.3, "idle": 1.0, **options})
+        one = Folder(path=place, settle=SETTLE, **{"patience": 0.3, "idle": 1.0, **options})
         opened.append(Recorder(tmp_path / "out", one, Settings(frames=1000), analysis=False))
         return place, opened[-1]
 
@@ -51,6 +54,23 @@ def recorded(tmp_path, region=1):
 
 def same(found, numbers):
     return len(found) == len(numbers) and all(np.array_equal(a, image(n)) for a, n in zip(found, numbers, strict=True))
+
+
+def until(true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.01)
+
+
+def taken(recorder):
+    return recorder.state()["series"]["frames"]
+
+
+def stopped(recorder):
+    recorder.stop()
+    assert recorder.wait(PATIENCE)
+    return recorder.outcome["reason"] == "stopped"
 
 
 def told(recorder):
@@ -72,21 +92,23 @@ def test_files_are_frames_in_the_order_of_their_numbers(watch, tmp_path):
         assert journal[1].attributes["metadata"]["files"] == ["scan_2.npz"]
 
 
-def test_a_file_is_taken_when_it_is_whole(watch, tmp_path):
+def test_a_file_is_taken_when_it_is_whole(watch, tmp_path, monkeypatch):
     place, recorder = watch(idle=None)
     data = packed(1)
     (place / "scan_0.npz").write_bytes(packed(0))
     recorder.acquire(wait=False)
+    until(lambda: taken(recorder) == 1)
+    now = time.monotonic()
+    monkeypatch.setattr(arrivals, "time", SimpleNamespace(monotonic=lambda: now))
     for end in range(100, len(data), 100):  # a program that writes slowly, but faster than a file settles
         (place / "scan_1.npz").write_bytes(data[:end])
         time.sleep(0.01)
+        now += 0.9 * SETTLE
     (place / "scan_1.npz").write_bytes(data)
-    end = time.monotonic() + PATIENCE
-    while recorder.state()["series"]["frames"] < 2 and time.monotonic() < end:
-        time.sleep(0.02)
-    recorder.stop()
-    assert recorder.wait(PATIENCE)
-    assert recorder.outcome["reason"] == "stopped"
+    assert taken(recorder) == 1
+    monkeypatch.undo()
+    until(lambda: taken(recorder) == 2)
+    assert stopped(recorder)
     assert same(recorded(tmp_path), [0, 1])
 
 
@@ -100,27 +122,24 @@ def test_a_file_that_stays_torn_is_told_and_left_out(watch, tmp_path):
 
 
 def test_numbers_that_are_missing_come_late_or_never_are_told(watch, tmp_path):
-    place, recorder = watch(idle=2.0)
+    place, recorder = watch(idle=None)
     for number in (0, 1, 3):
         (place / f"scan_{number}.npz").write_bytes(packed(number))
     recorder.acquire(wait=False)
-    end = time.monotonic() + PATIENCE
-    while recorder.state()["series"]["frames"] < 3 and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: taken(recorder) == 3)
     (place / "scan_2.npz").write_bytes(packed(2))
-    assert recorder.wait(PATIENCE)
+    until(lambda: taken(recorder) == 4)
+    assert stopped(recorder)
     assert "no file came with the number between 1 and 3: 1 frame is missing" in told(recorder)
     assert "scan_2.npz came late" in told(recorder)
     assert same(recorded(tmp_path), [0, 1, 3, 2])
 
 
 def test_a_partner_that_comes_after_the_first_image_was_taken_belongs_to_every_frame(watch, tmp_path):
-    place, recorder = watch(idle=1.0)
+    place, recorder = watch(idle=None)
     (place / "view_1.npz").write_bytes(packed(1))
     recorder.acquire(wait=False)
-    end = time.monotonic() + PATIENCE
-    while recorder.state()["series"]["frames"] < 1 and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: taken(recorder) == 1)
     for number in (1, 2):
         (place / f"map_{number}.npz").write_bytes(packed(number + 10, name="BF"))
     (place / "view_2.npz").write_bytes(packed(2))
@@ -129,32 +148,32 @@ def test_a_partner_that_comes_after_the_first_image_was_taken_belongs_to_every_f
     assert "map_1.npz" in told(recorder)
     assert "taken together from here on" in told(recorder)
     recorder.new_region()
-    assert recorder.acquire()["frames"] == 2
+    assert recorder.acquire(2)["frames"] == 2
     assert same(recorded(tmp_path, 2), [1, 2])
     with lbj.open(tmp_path / "out" / "region-002" / "series.lbj") as journal:
         assert np.array_equal(journal[1].array("BF"), image(12))
 
 
-def test_files_that_are_replaced_or_deleted_are_told(watch, tmp_path):
-    place, recorder = watch(idle=1.5)
+def test_files_that_are_replaced_or_deleted_are_told(watch, tmp_path, monkeypatch):
+    place, recorder = watch(idle=None)
     for number in (0, 1):
         (place / f"scan_{number}.npz").write_bytes(packed(number))
     recorder.acquire(wait=False)
-    end = time.monotonic() + PATIENCE
-    while recorder.state()["series"]["frames"] < 2 and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: taken(recorder) == 2)
     (place / "scan_0.npz").write_bytes(packed(70))
-    gone = place / "scan_2.npz"
-    begun = time.monotonic()
-    while time.monotonic() - begun < 0.5:  # it never settles
-        gone.write_bytes(os.urandom(50))
-        time.sleep(0.01)
+    until(lambda: "scan_0.npz: replaced after it was taken" in told(recorder))
+    gone, seen, now = place / "scan_2.npz", [], time.monotonic()
+    stamp = arrivals._stamp
+    monkeypatch.setattr(arrivals, "time", SimpleNamespace(monotonic=lambda: now))  # it never settles
+    monkeypatch.setattr(arrivals, "_stamp", lambda path: (seen.append(path), stamp(path))[1])
+    gone.write_bytes(os.urandom(50))
+    until(lambda: seen.count(gone) > 1)
     gone.unlink()
-    time.sleep(0.3)
+    monkeypatch.undo()
+    until(lambda: "scan_2.npz: deleted before it was taken" in told(recorder))
     (place / "scan_3.npz").write_bytes(packed(3))
-    assert recorder.wait(PATIENCE)
-    assert "scan_0.npz: replaced after it was taken" in told(recorder)
-    assert "scan_2.npz: deleted before it was taken" in told(recorder)
+    until(lambda: taken(recorder) == 3)
+    assert stopped(recorder)
     assert same(recorded(tmp_path), [0, 1, 3])
 
 
