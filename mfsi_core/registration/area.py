@@ -100,7 +100,8 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
         return out
     images = stack if good.size == frames else stack[good]
     found = _lattice_settled(images, shift[good], before)
-    bad = strange_rows(found.laid, found.hops.alike)
+    hops = found.hops  # where lattice vectors tie, rows fit better at one of them by chance
+    bad = strange_rows(found.laid, hops.alike[:0] if hops.tied else hops.alike)
     foreign = np.asarray(bad.all(axis=1))
     images = _parts_left_out(images, found, bad, error[good])
     _flag(out, good, images, found, bad)

@@ -28,7 +28,7 @@ CERTAIN = 6.0
 # Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN. They
 # are off where they fit better there by BETTER standard errors, taken from the scatter between blocks of them, and by
 # the share CLEAR of the misfit.
-UNEVEN, BETTER, CLEAR = 1.3, 4.0, 0.15
+UNEVEN, BETTER, CLEAR = 1.3, 4.0, 0.3
 BLOCKS, FEWEST = 8, 12  # blocks along a strip; least number of blocks that must be known
 SAMPLE = 1_000_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
 WHOLE = 0.6  # share of a frame's strips; if more are bad, all of the frame is
