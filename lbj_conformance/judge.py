@@ -8,8 +8,6 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 Json = dict[str, Any]
 MEMBERS = ("name", "kind", "shape", "dtype", "axes", "group", "role", "of", "to_field", "metadata")
 KEPT = {b"HEAD", b"FRAM", b"BLOK", b"DONE", b"iNDX", b"fOOT", b"hEAD", b"aMNd", b"pERs", b"cONT"}
@@ -115,6 +113,8 @@ def _shown(expected: Json, found: Any) -> Json:
 
 
 def _digest(expected: Json) -> str:
+    import numpy as np  # here, since who asks where the ports are imports this file too
+
     dtype = np.dtype(expected["dtype"]).newbyteorder("<")
     return hashlib.sha256(np.array(expected["values"], dtype).tobytes()).hexdigest()
 

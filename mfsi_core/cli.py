@@ -6,47 +6,30 @@ Exit codes: 0 done; 1 the answer is no or the input is unusable; 2 wrong usage; 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
+from collections.abc import Sequence
 
 from lbj import __version__
 from lbj.command import run as run_command
 
-from .commands import (
-    accumulate,
-    acquire,
-    chart,
-    demo,
-    denoise,
-    host,
-    maps,
-    plan,
-    plugins,
-    quantify,
-    register,
-    run,
-    scree,
-    template,
-    view,
-    watch,
-)
-
 COMMANDS = (
-    run,
-    demo,
-    register,
-    accumulate,
-    maps,
-    chart,
-    denoise,
-    quantify,
-    template,
-    scree,
-    plan,
-    host,
-    plugins,
-    view,
-    acquire,
-    watch,
+    "run",
+    "demo",
+    "register",
+    "accumulate",
+    "maps",
+    "chart",
+    "denoise",
+    "quantify",
+    "template",
+    "scree",
+    "plan",
+    "host",
+    "plugins",
+    "view",
+    "acquire",
+    "watch",
 )
 EPILOG = """examples:
   mfsi demo -o demo
@@ -69,10 +52,12 @@ EPILOG = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    return run_command(_parser(), argv)
+    argv = sys.argv[1:] if argv is None else argv
+    # What other commands need is not imported: `mfsi view` is to show a page at once.
+    return run_command(_parser(argv[:1] if argv and argv[0] in COMMANDS else COMMANDS), argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mfsi",
         description="Align, accumulate and map multi-frame spectrum images.",
@@ -88,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
 
-    for step in COMMANDS:
-        step.add(command)
+    for name in names:
+        importlib.import_module(f".commands.{name}", __package__).add(command)
     return parser
 
 

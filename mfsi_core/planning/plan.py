@@ -14,6 +14,8 @@ from ..series.dose import ELECTRON, square_angstroms
 from .size import IMAGE_BITS, expected_spectrum, journal_bytes
 from .units import quantity
 
+MOST_PIXELS = 2**32 - 1  # of a signal, clause 5.1.5 of the standard
+MOST_FRAMES = 2**53 - 1
 ROUNDING = 1e-9  # of the number of pixels: 11.1 nm / 0.0555 nm is 200, whatever floats say
 
 
@@ -115,7 +117,8 @@ def plan(
     Raises
     ------
     UsageError
-        Naming the quantity that is zero, negative, of another unit or without one, or a field smaller than a pixel.
+        Naming the quantity that is zero, negative, of another unit or without one; a field smaller than a pixel or of
+        more than 4,294,967,295 pixels, which no journal declares; more than 2^53 - 1 frames or motifs.
     """
     edge = quantity(pixel, "length", "pixel")
     lengths = _field(field)
@@ -128,6 +131,10 @@ def plan(
     if min(lengths) < edge * (1 - ROUNDING):
         raise UsageError(f"the field, {min(lengths) * 1e9:g} nm, is smaller than a pixel, {edge * 1e9:g} nm")
     rows, columns = (math.ceil(length / edge * (1 - ROUNDING)) for length in lengths)
+    if rows * columns > MOST_PIXELS:
+        raise UsageError(
+            f"the field is {rows:.6g} x {columns:.6g} pixels; a journal's signal has at most {MOST_PIXELS:,}"
+        )
     frame_time = rows * columns * exposure
     with_overheads = frame_time + rows * line + write + communication
     series_time = frames * with_overheads
@@ -172,6 +179,6 @@ def _count(value: int, name: str) -> int:
         count = operator.index(value)
     except TypeError:
         raise UsageError(f"{name} takes a whole number, got {value!r}") from None
-    if count < 1:
-        raise UsageError(f"{name} must be at least 1, got {count}")
+    if not 1 <= count <= MOST_FRAMES:
+        raise UsageError(f"{name} must be at least 1 and below 2^53, got {count}")
     return count

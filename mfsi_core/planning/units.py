@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from lbj import UsageError
@@ -13,6 +12,7 @@ UNITS = {
     "current": {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "nA": 1e-9, "pA": 1e-12, "fA": 1e-15},
     "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0},
 }
+LEAST, MOST = 1e-30, 1e30  # SI units; beyond, no figure of a plan would be one
 SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u212b": "Å"})  # micro sign, Greek mu, ångström sign
 
 
@@ -33,7 +33,8 @@ def quantity(value: str | float, kind: str, name: str, *, zero: bool = False) ->
     Raises
     ------
     UsageError
-        If number or unit are missing, the unit is none of that kind, or the value is negative, not finite or zero.
+        If number or unit are missing, the unit is none of that kind, or the value is negative, zero, below 1e-30 or
+        above 1e30 in SI units.
     """
     if isinstance(value, str):
         units = UNITS[kind]
@@ -50,6 +51,7 @@ def quantity(value: str | float, kind: str, name: str, *, zero: bool = False) ->
         result = float(number) * units[unit]
     else:
         result = float(value)
-    if not math.isfinite(result) or result < 0 or (result == 0 and not zero):
-        raise UsageError(f"{name} must be finite and {'not negative' if zero else 'above zero'}, got {value!r}")
+    if not (LEAST <= result <= MOST or (zero and result == 0)):
+        sign, least = ("not negative", "0, or ") if zero else ("above zero", "")
+        raise UsageError(f"{name} must be finite and {sign} ({least}{LEAST:g} to {MOST:g} in SI units), got {value!r}")
     return result

@@ -70,6 +70,18 @@ def test_every_clause_has_a_vector_and_every_vector_clauses():
         assert f"def {named[1]}" in source
 
 
+def test_the_page_has_the_numbers_of_the_manifest():
+    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    calls = Counter(vector["call"] for vector in VECTORS.values())
+    every = len(VECTORS)
+    for text in (
+        f"It has {every} vectors", f"an indexed reader | | all {every} |", f"slow | the text alone | all {every} |",
+        f"{every - calls['recover']}; it does not recover", f"{every - calls['encode']}; it does not write new journals",
+        f"of the {calls['encode']} to be written",
+    ):  # fmt: skip
+        assert text in page
+
+
 def test_every_feature_occurs():
     found = {feature for vector in MANIFEST["vectors"] for feature in vector["features"]}
     codings = {f"coding:{name}" for name in suite.CODINGS}

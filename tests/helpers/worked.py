@@ -128,6 +128,42 @@ is 32768. The counts sum to {sum(counts)}; the starts are made anew when they re
 {grid(["i", "D", "z", "edge i", "count", "start"], rows)}"""
 
 
+def rounding_section(names):
+    """Predictions on either side of half a unit."""
+    s = SimpleNamespace(
+        sets=[SimpleNamespace(offset=0, taps=[SimpleNamespace(d=0, e=0, j=-1, weight=1, on_mean=0)])], W=1, C=2
+    )
+    rows = []
+    for sample in (2047, 2048, -2048, -2049):
+        s.sample = [sample]
+        rows.append([sample, 2048 + sample, names["prediction"](s, 0, 0, 1, 0)])
+    return f"""Rounding (8.5.6): one tap of weight 1, offset 0, no dither. The 2048 in the sum makes `>> 12`, which rounds down,
+round to the nearest; halves go up:
+
+{grid(["sample", "2048 + weight · sample", "p"], rows)}"""
+
+
+def caps_section(names):
+    """Errors and classes that are as high as they go."""
+    model = Model(1, 0, 0, [(0, [])])
+    q = [16383, 16384, 16385, -(2**24)]
+    found, s, _ = decoded((1, 1, len(q)), joined(stream_rows(q, (1, 1, len(q)), model)), names)
+    assert found == q
+    errors = [[v, abs(t), abs(t) >> 4, e] for v, t, e in zip(q, s.sample, s.error, strict=True)]
+    classes = []
+    for beta in (2**49 - 1, 2**49, 2**49 + 2**48, 2**50):
+        held = SimpleNamespace(beta=beta, alpha=0, gamma=0, error=[], C=1)
+        n = beta.bit_length() - 1
+        classes.append([beta, n, 2 * n + (beta >> n - 1 & 1), names["class_of"](held, 0, 0, 0)])
+    off = "\\|t + u - p\\|"
+    return f"""Caps (8.5.7): an error is at most 65536; p = 0 here, by a set without taps and of offset 0, and u = 0:
+
+{grid(["q", off, ">> 4", "error"], errors)}
+A class is at most 99; alpha and gamma are 0, so that V is beta:
+
+{grid(["V", "n", "2n, or 2n + 1", "class"], classes)}"""
+
+
 def bounds_section(voxel, names):
     """Counts that are halved, and bits that are read in two pieces."""
     f = SimpleNamespace(counts=names["first_counts"](voxel["cls"], voxel["phase"]))
@@ -482,8 +518,10 @@ test compares; none was typed. Bytes are hexadecimal, all other numbers decimal.
 ## One table of frequencies
 
 {frequency_section(voxel, names)}
-## Halving, and bits in two pieces
+## Rounding, caps, halving, and bits in two pieces
 
+{rounding_section(names)}
+{caps_section(names)}
 {bounds_section(voxel, names)}
 ## lossless-int
 

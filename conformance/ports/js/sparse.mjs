@@ -50,14 +50,15 @@ const shiftOf = (n) => (n < 1536 ? SHIFTS[n] : shiftFor(n));
 const peek = (data, at) => data.getUint32(at >>> 3, true) >>> (at & 7);
 const onesOf = (bits) => (31 - Math.clz32(~bits & (bits + 1))) & 63;
 
+/** Bits that `peek` gives at least; places of two counts in a range of 2^PAIRED take no more. */
+const [PEEKED, PAIRED] = [25, 13];
+
 /** `n` bits from a position on, n up to 32. */
 const bitsAt = (data, at, n) =>
-  n <= 25
+  n <= PEEKED
     ? peek(data, at) & ((1 << n) - 1)
     : ((peek(data, at) & 0xffff) | ((peek(data, at + 16) & (0xffff >>> (32 - n))) << 16)) >>> 0;
 
-/** Places of two counts in a range of 2^PAIRED take at most 25 bits, as many as `peek` gives. */
-const PAIRED = 13;
 const REVERSED = Uint16Array.from({ length: 1 << PAIRED }, (_, n) => {
   let out = 0;
   for (let i = 0; i < PAIRED; i++) out |= ((n >> i) & 1) << (PAIRED - 1 - i);
@@ -91,7 +92,7 @@ export function decodeSplitRice(bytes, volume, voxels, events) {
   const chunks = Math.ceil(volume / size);
   if (voxels > bits || chunks > bits) throw damaged("8.3.6", "more voxels or chunks than bits");
   const voxel = new Uint32Array(voxels);
-  const count = new Uint32Array(voxels);
+  const count = new Uint32Array(voxels).fill(1);
 
   // `at` is the position in bits, of which those after the last are zero.
   const padded = new Uint8Array(bytes.length + 16);
@@ -103,10 +104,9 @@ export function decodeSplitRice(bytes, volume, voxels, events) {
   let b = 16 * 2 ** ((bitLength(Math.floor(a / 16)) + 1) >> 1);
   let left = events;
   let found = 0;
-  // Upper halves that wait for their lower ones.
-  const firsts = new Uint32Array(33);
-  const depths = new Uint8Array(33);
-  const totals = new Uint32Array(33);
+  // Upper halves that wait for their lower ones: totals by depth, and a bit for each depth that has one. Where it begins
+  // follows from any index in its lower half.
+  const totals = new Uint32Array(32);
 
   for (let chunk = 0; chunk < chunks; chunk++) {
     // Total (clause 8.3.4).
@@ -135,7 +135,6 @@ export function decodeSplitRice(bytes, volume, voxels, events) {
 
     // Split (clause 8.3.5).
     const base = (chunk * size) >>> 0;
-    const room = Math.min(size, volume - base) >>> 0;
     let first = 0;
     let j = m;
     let total = n >>> 0;
@@ -163,13 +162,11 @@ export function decodeSplitRice(bytes, volume, voxels, events) {
         }
         if (at > bits) throw damaged("8.3.5", "the bits end early");
         j--;
-        const middle = (first + (1 << j)) >>> 0;
-        if (low === 0) first = middle;
+        if (low === 0) first += 1 << j;
         else {
           if (low !== total) {
-            firsts[waiting] = middle;
-            depths[waiting] = j;
-            totals[waiting++] = total - low;
+            totals[j] = total - low;
+            waiting |= 1 << j;
           }
           total = low;
         }
@@ -179,54 +176,54 @@ export function decodeSplitRice(bytes, volume, voxels, events) {
         const next = peek(data, at);
         j--;
         at += 1 + (next & 1);
-        if (next & 1) first = (first + (((next >>> 1) & 1) << j)) >>> 0;
+        if (next & 1) first += ((next >>> 1) & 1) << j;
         else {
-          firsts[waiting] = first + (1 << j);
-          depths[waiting] = j;
-          totals[waiting++] = total = 1;
+          totals[j] = total = 1;
+          waiting |= 1 << j;
         }
       }
       // In a small range all bits of the two are read at once, without branches that depend on them.
       if (total === 2 && j > 0) {
         const next = peek(data, at);
         const together = Math.min(onesOf(next | 0xaaaaaaaa) >> 1, j);
-        first = (first + (seconds(next, together) << (j - together))) >>> 0;
+        first += seconds(next, together) << (j - together);
         j -= together;
         at += 2 * together;
         if (j > 0) {
           const rest = next >>> (2 * together + 1);
           const half = 1 << --j;
-          const lower = (first + (rest & (half - 1))) >>> 0;
-          const upper = (first + half + ((rest >>> j) & (half - 1))) >>> 0;
+          const lower = first + (rest & (half - 1));
+          const upper = first + half + ((rest >>> j) & (half - 1));
           at += 2 * j + 1;
           if (at > bits) throw damaged("8.3.5", "the bits end early");
-          if (upper >= room) throw damaged("8.3.5", "a voxel outside of the window");
           if (found + 2 > voxels) throw damaged("5.3.6", "more voxels than stated");
-          voxel[found] = (base + lower) >>> 0;
-          count[found++] = 1;
-          voxel[found] = (base + upper) >>> 0;
-          count[found++] = 1;
+          voxel[found] = base + lower;
+          voxel[found + 1] = base + upper;
+          found += 2;
           if (waiting === 0) break;
-          first = firsts[--waiting];
-          j = depths[waiting];
-          total = totals[waiting];
+          j = 31 - Math.clz32(waiting & -waiting);
+          waiting &= waiting - 1;
+          first = ((first >>> j) + 1) << j;
+          total = totals[j];
           continue;
         }
       }
       if (j > 0) {
-        first = (first + bitsAt(data, at, j)) >>> 0;
+        first += j <= PEEKED ? peek(data, at) & ((1 << j) - 1) : bitsAt(data, at, j);
         at += j;
       }
       if (at > bits) throw damaged("8.3.5", "the bits end early");
-      if (first >= room) throw damaged("8.3.5", "a voxel outside of the window");
       if (found === voxels) throw damaged("5.3.6", "more voxels than stated");
-      voxel[found] = (base + first) >>> 0;
+      voxel[found] = base + first;
       count[found++] = total;
       if (waiting === 0) break;
-      first = firsts[--waiting];
-      j = depths[waiting];
-      total = totals[waiting];
+      j = 31 - Math.clz32(waiting & -waiting);
+      waiting &= waiting - 1;
+      first = ((first >>> j) + 1) << j;
+      total = totals[j];
     }
+    // Voxels rise: if any of the chunk is outside of the window, the last is.
+    if ((voxel[found - 1] - base) >>> 0 >= volume - base) throw damaged("8.3.5", "a voxel outside of the window");
   }
   if (left !== 0) throw damaged("8.3.4", "totals do not reach the number of events");
   const over = bits - at;

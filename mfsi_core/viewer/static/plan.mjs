@@ -3,6 +3,8 @@
 import { SIZE } from "./tables.mjs";
 
 const ELECTRON = 1.602176634e-19; // C
+const [LEAST, MOST] = [1e-30, 1e30]; // SI units
+const MOST_PIXELS = 2 ** 32 - 1; // of a signal, clause 5.1.5 of the standard
 const ROUNDING = 1e-9; // of the number of pixels: 11.1 nm / 0.0555 nm is 200, whatever floats say
 const NUMBER = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d_]*|[^\s\d_]+)\s*$/u;
 const UNITS = {
@@ -43,8 +45,8 @@ export function quantity(text, kind, name, zero = false) {
     throw new PlanError(name, `${expected}; ${unit} is no unit of ${kind}${hint}`);
   }
   const value = Number(digits) * units[unit];
-  if (!Number.isFinite(value) || value < 0 || (value === 0 && !zero)) {
-    throw new PlanError(name, `must be finite and ${zero ? "not negative" : "above zero"}`);
+  if (!((value >= LEAST && value <= MOST) || (zero && value === 0))) {
+    throw new PlanError(name, `must be finite and ${zero ? "not negative (0, or " : "above zero ("}1e-30 to 1e30 in SI units)`);
   }
   return value;
 }
@@ -52,7 +54,7 @@ export function quantity(text, kind, name, zero = false) {
 function count(text, name) {
   if (!/^\s*\+?\d+\s*$/.test(text)) throw new PlanError(name, "takes a whole number");
   const value = Number(text);
-  if (!(value >= 1 && Number.isSafeInteger(value))) throw new PlanError(name, "must be at least 1");
+  if (!(value >= 1 && Number.isSafeInteger(value))) throw new PlanError(name, "must be at least 1 and below 2^53");
   return value;
 }
 
@@ -83,6 +85,7 @@ export function plan(settings) {
   const [line, write, communication] = [read("flyback"), read("write-overhead"), read("comm-overhead")];
   if (Math.min(...lengths) < edge * (1 - ROUNDING)) throw new PlanError("field", "is smaller than a pixel");
   const [rows, columns] = [lengths[0], lengths.at(-1)].map((length) => Math.ceil((length / edge) * (1 - ROUNDING)));
+  if (rows * columns > MOST_PIXELS) throw new PlanError("field", `is ${rows} × ${columns} pixels; a journal's signal has at most ${MOST_PIXELS}`);
   const frameTime = rows * columns * exposure;
   const withOverheads = frameTime + rows * line + write + communication;
   const seriesTime = frames * withOverheads;

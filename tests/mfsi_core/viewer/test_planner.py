@@ -71,6 +71,9 @@ def test_a_hundred_plans_have_the_same_digits(pages, tmp_path, capsys):
     [
         ("pixel", "0.0555"), ("pixel", "0.0555A"), ("pixel", "0nm"), ("pixel", "nm"), ("pixel", "1e999nm"), ("pixel", "-1nm"),
         ("field", "1nm,2nm,3nm"), ("field", "0.01nm"), ("field", "11.1 parsec"), ("field", ""), ("current", "17pa"), ("current", "17 m"),
+        ("field", "1e300m"), ("pixel", "1e-200m"), ("current", "1e300A"), ("dwell", "1e-300s"), ("flyback", "1e300h"),
+        ("field", "4mm"), ("field", "11,1nm"), ("pixel", "0,0555nm"), ("frames", "1e300"), ("frames", "9007199254740992"),
+        ("motifs", "0"), ("write-overhead", "abc"), ("comm-overhead", "NaNs"), ("current", "∞A"), ("dwell", "1 ms 2"),
         ("dwell", "1_000us"), ("dwell", "one ms"), ("flyback", "-1us"), ("frames", "0"), ("frames", "2.5"), ("motifs", "x"),
     ],
 )  # fmt: skip
@@ -84,3 +87,23 @@ def test_what_the_command_refuses_the_page_refuses(pages, tmp_path, name, value)
     given = {key.replace("-", "_"): text for key, text in (right | {name: value}).items()}
     with pytest.raises((UsageError, ValueError)):
         plan(**given | {"frames": int(given["frames"]), "motifs": int(given["motifs"])})
+
+
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"field": "65535pm,65537pm", "pixel": "1pm"}, {"current": "1e30A"}, {"current": "1e-30A"}, {"dwell": "1e30s"},
+        {"dwell": "1e-30s"}, {"field": "1e-28m", "pixel": "1e-30m"}, {"field": "1e30m", "pixel": "1e30m"},
+        {"frames": "9007199254740991", "motifs": "9007199254740991"}, {"flyback": "1e30s", "comm-overhead": "1e-30s"},
+    ],
+)  # fmt: skip
+def test_extremes_have_finite_figures_and_the_same_digits(pages, tmp_path, capsys, extreme):
+    one = {
+        "field": "11.1nm", "pixel": "0.0555nm", "current": "17pA", "dwell": "1ms", "frames": "230", "flyback": "0s",
+        "write-overhead": "0s", "comm-overhead": "0s", "motifs": "1",
+    } | extreme  # fmt: skip
+    assert main(["plan", "--json", *(word for name, value in one.items() for word in (f"--{name}", value))]) == 0
+    said = json.loads(capsys.readouterr().out, parse_int=float)
+    del said["columns"]
+    assert np.isfinite(np.hstack(list(said.values()))).all()
+    assert pages(tmp_path, [one]) == [said]
