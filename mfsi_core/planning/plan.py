@@ -132,9 +132,7 @@ def plan(
         raise UsageError(f"the field, {min(lengths) * 1e9:g} nm, is smaller than a pixel, {edge * 1e9:g} nm")
     rows, columns = (math.ceil(length / edge * (1 - ROUNDING)) for length in lengths)
     if rows * columns > MOST_PIXELS:
-        raise UsageError(
-            f"the field is {rows:.6g} x {columns:.6g} pixels; a journal's signal has at most {MOST_PIXELS:,}"
-        )
+        raise UsageError(f"the field is {rows:.6g} x {columns:.6g} pixels; a signal has at most {MOST_PIXELS:,}")
     frame_time = rows * columns * exposure
     with_overheads = frame_time + rows * line + write + communication
     series_time = frames * with_overheads

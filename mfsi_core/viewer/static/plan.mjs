@@ -85,7 +85,7 @@ export function plan(settings) {
   const [line, write, communication] = [read("flyback"), read("write-overhead"), read("comm-overhead")];
   if (Math.min(...lengths) < edge * (1 - ROUNDING)) throw new PlanError("field", "is smaller than a pixel");
   const [rows, columns] = [lengths[0], lengths.at(-1)].map((length) => Math.ceil((length / edge) * (1 - ROUNDING)));
-  if (rows * columns > MOST_PIXELS) throw new PlanError("field", `is ${rows} × ${columns} pixels; a journal's signal has at most ${MOST_PIXELS}`);
+  if (rows * columns > MOST_PIXELS) throw new PlanError("field", `is ${rows} × ${columns} pixels; a signal has at most ${MOST_PIXELS}`);
   const frameTime = rows * columns * exposure;
   const withOverheads = frameTime + rows * line + write + communication;
   const seriesTime = frames * withOverheads;
