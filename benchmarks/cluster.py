@@ -3,9 +3,10 @@
     python benchmarks/cluster.py [--frames 128] [--workers 1,2,4] [--counts 1e6,1e7,1e8] [--pixels 64] [--channels 512]
 
 Of each series and number of workers: whether the sum has the bits of one process, the wall time, the CPU time of all
-workers together per frame and per count, and the bytes that travelled between workers per frame. What the workers take
-when idle (heartbeats) meanwhile is subtracted. The CPU time should not grow with the number of workers, nor per count
-with the counts.
+processes together (workers; scheduler and caller, which are one) per frame and per count, that of scheduler and caller
+alone, and the bytes that travelled between workers per frame, over several sums. What the processes take when idle
+(heartbeats) meanwhile is subtracted. The CPU time should not grow with the number of workers, nor per count with the
+counts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from helpers import tables
 import lbj
 from mfsi_core import Registration, accumulate
 
+RUNS = 5
+
 
 def series(path, frames, pixels, channels, counts):
     """A journal of evenly spread counts, and displacements that differ from row to row."""
@@ -39,18 +42,26 @@ def series(path, frames, pixels, channels, counts):
 
 
 def measured(client, run):
-    """Result, wall time (s), CPU time of all workers above idle ones (s), bytes that travelled between them."""
+    """Result, and of one run: wall time, CPU time of workers and of this process, s; bytes between workers.
+
+    CPU times are above those of idle processes.
+    """
 
     def total(what):
         return sum(client.run(what).values())
 
-    cpu, began = total(time.process_time), time.perf_counter()
+    def used():
+        return np.array([total(time.process_time), time.process_time()])
+
+    cpu, began = used(), time.perf_counter()
     time.sleep(1.0)
-    idle = (total(time.process_time) - cpu) / (time.perf_counter() - began)
-    cpu, received, began = total(time.process_time), total(_received), time.perf_counter()
-    result = run()
+    idle = (used() - cpu) / (time.perf_counter() - began)
+    received, cpu, began = total(_received), used(), time.perf_counter()
+    for _ in range(RUNS):
+        result = run()
     wall = time.perf_counter() - began
-    return result, wall, total(time.process_time) - cpu - idle * wall, total(_received) - received
+    workers, here = (used() - cpu - idle * wall) / RUNS
+    return result, wall / RUNS, workers, here, (total(_received) - received) / RUNS
 
 
 def _received(dask_worker):
@@ -66,7 +77,8 @@ def main():
     parser.add_argument("--counts", default="1e6,1e7,1e8")
     args = parser.parse_args()
     title = f"{args.frames} frames of {args.pixels} x {args.pixels} x {args.channels}, counts"
-    tables.head(title, "workers", "bits", "wall, s", "CPU, ms a frame", "ns a count", "received, kB a frame")
+    columns = ("bits", "wall, s", "CPU, ms a frame", "ns a count", "of it scheduler and caller, ms a frame")
+    tables.head(title, "workers", *columns, "received, kB a frame")
     with tempfile.TemporaryDirectory() as folder:
         for counts in map(float, args.counts.split(",")):
             path = Path(folder, f"{counts:g}.lbj")
@@ -74,9 +86,11 @@ def main():
             with lbj.open(path) as journal:
                 accumulate(journal, registration)  # programs are compiled
                 began, cpu = time.perf_counter(), time.process_time()
-                here = accumulate(journal, registration)
-                wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-                tables.row(f"{counts:,.0f}", "one process", None, f"{wall:.2f}", *per(cpu, args.frames, counts), None)
+                for _ in range(RUNS):
+                    here = accumulate(journal, registration)
+                wall, cpu = (time.perf_counter() - began) / RUNS, (time.process_time() - cpu) / RUNS
+                costs = per(cpu, args.frames, counts)
+                tables.row(f"{counts:,.0f}", "one process", None, f"{wall:.2f}", *costs, None, None)
                 for workers in map(int, args.workers.split(",")):
                     with (
                         dask.config.set({"distributed.worker.profile.enabled": False}),  # it takes time by the clock
@@ -88,9 +102,10 @@ def main():
                         run = partial(accumulate, journal, registration, client=client)
                         for _ in range(2):
                             run()  # programs are compiled
-                        there, wall, cpu, received = measured(client, run)
+                        there, wall, cpu, other, received = measured(client, run)
                     bits = "same" if here.tobytes() == there.tobytes() else "DIFFER"
-                    costs = (*per(cpu, args.frames, counts), f"{received / 1e3 / args.frames:.0f}")
+                    costs = (*per(cpu + other, args.frames, counts), f"{1e3 * other / args.frames:.1f}")
+                    costs += (f"{received / 1e3 / args.frames:.0f}",)
                     tables.row(f"{counts:,.0f}", workers, bits, f"{wall:.2f}", *costs)
 
 

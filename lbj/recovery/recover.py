@@ -103,6 +103,8 @@ def recover(
                 elif not item.abandoned:
                     saved = _frame(source, header, item, writer, lose, max_bytes)
                     (kept.append if saved else named.add)(item.number)
+                for record in [] if item.abandoned else item.others:  # clause 9.7
+                    lose(f"record {record.type.decode()} at byte {record.offset}, in {item}: left out")
         lost = sorted(seen.union(range(completed)).difference(kept))
         for number in lost:
             if number not in named:

@@ -31,13 +31,14 @@ class Piece:
 
     `wrong`: of its blocks, the digests that are wrong; `declared`: the numbers that its sound records state,
     `completed`: that of DONE; `broken`: bytes that are no record stand in it; `abandoned`: another FRAM ended it,
-    so that it does not exist.
+    so that it does not exist; `others`: the ancillary records in it.
     """
 
     number: int | None
     records: list[Record] = field(default_factory=list)
     faults: list[LbjError] = field(default_factory=list)
     wrong: list[LbjError] = field(default_factory=list)
+    others: list[Record] = field(default_factory=list)
     declared: list[int] = field(default_factory=list)
     completed: int = 0
     broken: bool = False
@@ -137,9 +138,12 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
                 waiting.append(item)
             elif piece is None:
                 yield item
+            else:
+                piece.others.append(item)
             continue
         if item.type == layout.FRAM:
             yield from waiting
+        within = [] if item.type == layout.FRAM else waiting
         lost, waiting = False, []
         declared, fault = _looked_at(source, item)
         if item.type == layout.FRAM or piece is None or (piece.broken and declared != piece.number):
@@ -156,6 +160,7 @@ def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | F
             clause = "5.3.1" if item.type == layout.BLOK else "5.4.2"
             what = f"{item.type.decode()} of frame {declared} stands in frame {piece.number}"
             piece.faults.append(DamagedError(what, offset=item.offset, clause=clause))
+        piece.others += within
         piece.records.append(item)
         piece.declared += [] if declared is None else [declared]
         (piece.wrong if item.type == layout.BLOK else piece.faults).extend([] if fault is None else [fault])

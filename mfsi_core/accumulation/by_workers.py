@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lbj.array_types import Array, Floats
 
 from ..cluster.client import Workers
-from ..cluster.pieces import EACH, Piece, cut
+from ..cluster.pieces import Piece, cut, worth
 from ..geometry.registration import Registration
 from ..geometry.warp import Warp, row_spans, scene_positions
 from ..series.series import Series
@@ -32,8 +32,8 @@ def filler_of(
     """Return what fills rows of the output of `accumulate` and returns the largest voxel."""
     workers = Workers(client)
     if series.sparse:
-        return Lists(workers, series, window).filler(registration, warp, method)
-    pieces = cut(series, EACH * workers.number)
+        return Lists(workers, series, registration, window).filler(len(series), warp, method)
+    pieces = cut(series, worth(series, workers))
     fields = _fields(workers, registration, np.cumsum([0, *map(len, pieces)]))
     step, guess = dense_plan(series, registration, warp, window, method)
 
@@ -57,57 +57,64 @@ class Lists:
     workers : Workers
     given : Series
         Of events.
+    registration : Registration
+        Of its frames.
     window : (int, int)
         First and past-the-last channel.
     """
 
-    def __init__(self, workers: Workers, given: Series, window: tuple[int, int]) -> None:
-        pieces = cut(given, EACH * workers.number)
-        self._workers, self._channels = workers, window[1] - window[0]
+    def __init__(self, workers: Workers, given: Series, registration: Registration, window: tuple[int, int]) -> None:
+        pieces = cut(given, worth(given, workers))
+        self._workers, self._given, self._registration = workers, given, registration
+        self._channels = window[1] - window[0]
         self._ends = np.cumsum([0, *map(len, pieces)])
-        self._lists = [workers.submit(_listed, piece, window) for piece in pieces]
+        fields = [_packed(registration, a, b) for a, b in itertools.pairwise(self._ends)]
+        self._lists = [workers.submit(_listed, *piece, window) for piece in zip(pieces, fields, strict=True)]
 
-    def filler(self, registration: Registration, warp: Warp, method: str) -> Callable[[int, int, Array], float]:
-        """Return what fills rows of the sum of the first frames, as many as the registration has, as `filler_of`."""
-        ends = np.minimum(self._ends, len(registration))
-        ends = ends[: int(np.searchsorted(ends, len(registration))) + 1]
-        workers, fields = self._workers, _fields(self._workers, registration, ends)
-        spans = row_spans(registration.displacement)
+    def filler(self, frames: int, warp: Warp, method: str) -> Callable[[int, int, Array], float]:
+        """Return what fills rows of the sum of the first frames, as `filler_of`."""
+        ends = np.minimum(self._ends, frames)
+        ends = ends[: int(np.searchsorted(ends, frames)) + 1]
+        workers, width = self._workers, self._registration.shape[1]
+        spans = row_spans(self._registration.displacement[:frames])
         grid = (warp.upsampling, warp.rows, warp.columns, warp.rigid)
+        most = worth(self._given, workers, warp.upsampling**2)
 
         def band(top: int, bottom: int, dtype: Any) -> Any:
             """Submit the sum of some rows, from the frames' rows that may reach them."""
             rows = scene_positions(warp.rows[0] + top, warp.rows[0] + bottom, warp.upsampling)
-            first, last = (row * registration.shape[1] for row in _reaching(spans, rows[0], rows[-1]))
+            first, last = (row * width for row in _reaching(spans, rows[0], rows[-1]))
             parts = [
                 workers.submit(_part, counts, first[i:j], last[i:j])
                 for counts, (i, j) in zip(self._lists, itertools.pairwise(ends), strict=False)
             ]
-            return workers.submit(_band, parts, fields, grid, self._channels, method, (top, bottom), dtype)
+            return workers.submit(_band, parts, grid, self._channels, method, (top, bottom), dtype)
 
         def fill(top: int, bottom: int, view: Array) -> float:
-            edges = np.linspace(top, bottom, min(EACH * workers.number, bottom - top) + 1).astype(int)
+            edges = np.linspace(top, bottom, min(most, bottom - top) + 1).astype(int)
             bands = list(itertools.pairwise(edges.tolist()))
             futures = [band(*span, view.dtype) for span in bands]
             largest = 0.0
             for (start, stop), future in zip(bands, futures, strict=True):
-                most, found = workers.result(future)
-                largest = max(largest, most)
+                high, found = workers.result(future)
+                largest = max(largest, high)
                 view[start - top : stop - top] = found
             return largest
 
         return fill
 
-    def sum(self, registration: Registration, out: Any) -> None:
-        """Sum the first frames, as many as the registration has, into an array: as `accumulate` does, unscaled."""
-        size = (*registration.shape, self._channels)
-        warp = Warp(registration.displacement, 1, (0, size[0]), (0, size[1]), registration.recorded)
-        fill_bands(self.filler(registration, warp, "pull"), out, size)
+    def sum(self, frames: int, out: Any) -> None:
+        """Sum the first frames into an array: as `accumulate` does, unscaled."""
+        size = (*self._registration.shape, self._channels)
+        recorded = self._registration.recorded
+        field = self._registration.displacement[:frames]
+        warp = Warp(field, 1, (0, size[0]), (0, size[1]), None if recorded is None else recorded[:frames])
+        fill_bands(self.filler(frames, warp, "pull"), out, size)
 
 
-def lists_of(client: Any, given: Series, window: tuple[int, int]) -> Lists:
-    """Have the workers of a client decode the counts of a series, and keep them."""
-    return Lists(Workers(client), given, window)
+def lists_of(client: Any, given: Series, registration: Registration, window: tuple[int, int]) -> Lists:
+    """Have the workers of a client decode the counts of a series, and keep them with the displacements."""
+    return Lists(Workers(client), given, registration, window)
 
 
 def _fields(workers: Workers, registration: Registration, ends: NDArray[np.int64]) -> list[Any]:
@@ -158,44 +165,46 @@ def _joined(one: tuple[Array, float], other: tuple[Array, float]) -> tuple[Array
         return one[0] + other[0], one[1] + other[1]
 
 
-def _listed(piece: Piece, window: tuple[int, int]) -> tuple[Array, ...]:
-    """Counts of a piece sorted by pixel, in as few bytes as they need: the arrays of `pull.Listed`."""
+def _listed(piece: Piece, field: tuple[Any, ...], window: tuple[int, int]) -> tuple[Any, ...]:
+    """Displacements of a piece, and its counts by pixel, in as few bytes as they need: the arrays of `pull.Listed`."""
     found = pull.by_pixel(piece, window)
     count = found.count
     if count.dtype.kind == "u":
         count = count.astype(np.min_scalar_type(int(count.max(initial=0))))
-    return found.start, found.frame, found.column, found.channel, count
+    return field, found.start, found.frame, found.column, found.channel, count
 
 
 def _part(
-    listed: tuple[Array, ...], first: NDArray[np.int64], last: NDArray[np.int64]
-) -> tuple[Array, list[Array], tuple[Array, ...]]:
-    """Counts of the pixels `first` to before `last` of each frame: first pixel, starts by pixel, lists."""
-    start, frame, *lists = listed
-    start, frame = start[: len(first)], frame[: len(first)]
+    listed: tuple[Any, ...], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[tuple[Any, ...], Array, list[Array], tuple[Array, ...]]:
+    """Displacements, and counts of the pixels `first` to before `last` of each frame: starts by pixel, lists."""
+    (displacement, shape, recorded), start, frame, *lists = listed
+    frames = len(first)
+    start, frame = start[:frames], frame[:frames]
     starts = [one[low : high + 1] - one[low] for one, low, high in zip(start, first, last, strict=True)]
-    begin = frame + start[np.arange(len(frame)), first]
+    begin = frame + start[np.arange(frames), first]
     chosen = [slice(at, at + one[-1]) for at, one in zip(begin.tolist(), starts, strict=True)]
-    return first, starts, tuple(np.concatenate([one[part] for part in chosen]) for one in lists)
+    field = (displacement[:frames], shape, None if recorded is None else recorded[:frames])
+    return field, first, starts, tuple(np.concatenate([one[part] for part in chosen]) for one in lists)
 
 
-def _whole(parts: list[tuple[Array, list[Array], tuple[Array, ...]]], pixels: int) -> pull.Listed:
+def _whole(parts: list[tuple[Any, ...]], pixels: int) -> pull.Listed:
     """Join the parts of all frames to one `pull.Listed`; pixels outside of the parts are empty."""
-    frames = [pair for first, starts, _ in parts for pair in zip(first, starts, strict=True)]
+    frames = [pair for _, first, starts, _ in parts for pair in zip(first, starts, strict=True)]
     start = np.zeros((len(frames), pixels + 1), np.uint32)
     for out, (low, one) in zip(start, frames, strict=True):
         out[low : low + len(one)] = one
         out[low + len(one) :] = one[-1]
     begin = np.cumsum([0, *(int(one[-1]) for _, one in frames)])[:-1]
-    column, channel, count = (np.concatenate(lists) for lists in zip(*(lists for _, _, lists in parts), strict=True))
+    column, channel, count = (np.concatenate(lists) for lists in zip(*(lists for *_, lists in parts), strict=True))
     return pull.Listed(start, begin, column, channel, count if count.dtype.kind == "f" else count.astype(np.uint32))
 
 
 def _band(
-    parts: list[Any], fields: list[Any], grid: Any, channels: int, method: str, span: tuple[int, int], dtype: Any,
+    parts: list[Any], grid: Any, channels: int, method: str, span: tuple[int, int], dtype: Any,
 ) -> tuple[float, Array]:  # fmt: skip
     """Sum some rows over all frames: the largest voxel, and the rows."""
-    spread = [_spread(field) for field in fields]
+    spread = [_spread(_field(*field)) for field, *_ in parts]
     displacement = np.concatenate([one for one, _ in spread])
     recorded = None if spread[0][1] is None else np.concatenate([mask for _, mask in spread])
     upsampling, rows, columns, rigid = grid

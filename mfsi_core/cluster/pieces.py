@@ -18,7 +18,9 @@ from ..series.selection import View
 from ..series.series import Series, as_series
 from .client import Workers
 
-EACH = 1  # pieces of the series, and bands of the output, for every worker
+LEAST = (
+    2**22
+)  # bytes, as stored, worth a worker's share of a call, which costs some 0.04 s: as much as 2 million counts
 
 FEW = 4  # frames that a worker decodes and sends at a time
 
@@ -64,6 +66,25 @@ def cut(series: Series, number: int) -> list[Piece]:
     """Cut a series into so many pieces at most, of successive frames."""
     bounds = np.linspace(0, len(series), min(number, len(series)) + 1).astype(int)
     return [_piece(series, np.arange(a, b)) for a, b in itertools.pairwise(bounds)]
+
+
+def worth(series: Series, workers: Workers, times: int = 1) -> int:
+    """Into how many pieces a series is cut: one for every thread of the workers, unless they would be too small.
+
+    `times`: how much more work the task is than to decode and sum the series once.
+    """
+    data = series.data
+    while hasattr(data, "shifts") or hasattr(data, "frames"):
+        data = data.data
+    journal = getattr(data, "journal", None)
+    journal = journal.journal if isinstance(journal, View) else journal
+    each = _bytes(data[0]) if journal is None else journal.bytes / len(journal)
+    return int(min(max(times * each * len(series) // LEAST, 1), workers.number))
+
+
+def _bytes(frame: Any) -> int:
+    """Bytes of a frame in memory, about as it would be stored."""
+    return 2 * int(frame.count.size) if hasattr(frame, "count") else int(np.asarray(frame).nbytes)
 
 
 def decoded(client: Any, series: Series) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lbj.array_types import Singles
 
 from ..cluster.client import Workers
-from ..cluster.pieces import EACH, Piece, cut
+from ..cluster.pieces import Piece, cut, worth
 from ..series.series import Series
 from .count_splitting import Halves, add_frames
 
@@ -20,7 +20,8 @@ def halves_of(
 ) -> Halves | None:
     """Return the halves of some frames, from a channel on; None where one holds other than whole counts."""
     workers = Workers(client)
-    pieces = cut(series.subset(frames), EACH * workers.number)
+    given = series.subset(frames)
+    pieces = cut(given, worth(given, workers))
     parts, at = [], 0
     for piece in pieces:
         numbers = frames[at : at + len(piece)]

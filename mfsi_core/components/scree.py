@@ -215,8 +215,8 @@ def _adder(
     if series.sparse and client is not None:
         from ..accumulation.by_workers import lists_of
 
-        lists = lists_of(client, series.subset(kept), (first, series.signal.channels))
-        return lambda number, out: lists.sum(registration.subset(kept[:number]), out)
+        lists = lists_of(client, series.subset(kept), registration.subset(kept), (first, series.signal.channels))
+        return lists.sum
     held = Series(list(series), series.signal) if series.sparse else series
 
     def add(number: int, out: Moments) -> None:

@@ -21,30 +21,30 @@ class View:
     """Some frames of a journal; `known` stands in place of its metadata."""
 
     def __init__(self, journal: Recording, frames: list[int], known: dict[str, Any] | None = None) -> None:
-        self._journal, self.frames, self.path, self.bytes = journal, frames, journal.path, journal.bytes
+        self.journal, self.frames, self.path, self.bytes = journal, frames, journal.path, journal.bytes
         self.signals, self.metadata = journal.signals, {**journal.metadata, **(known or {})}
 
     @property
     def whole(self) -> Recording | None:
         """The journal itself, where all its frames are there."""
-        return self._journal if len(self.frames) == len(self._journal) else None
+        return self.journal if len(self.frames) == len(self.journal) else None
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, index: int, /) -> Frame:
-        return self._journal[self.frames[index]]
+        return self.journal[self.frames[index]]
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[index] for index in range(len(self)))
 
     def static(self, name: str) -> Any:
         """Data of a static signal of the journal."""
-        return self._journal.static(name)
+        return self.journal.static(name)
 
     def statics(self) -> dict[str, Frame]:
         """By static signal of the journal, the pseudo-frame that holds its data."""
-        return self._journal.statics()
+        return self.journal.statics()
 
 
 def spectra_signal(journal: Recording, name: str | None) -> Signal | None:

@@ -544,6 +544,24 @@ def test_recovery_keeps_the_provenance_and_names_what_is_lost():
         assert [frame.attributes.get("metadata") for frame in journal] == [None, {"original_frame": 2}]
 
 
+def test_recovery_names_the_ancillary_records_within_frames_that_it_leaves_out():
+    """Clauses 9.6 and 9.7: the result keeps no such record, not even an amendment, which readers ignore there."""
+    file = io.BytesIO()
+    with lbj.create(file, [lbj.Signal("I", "image", (2, 3), coding="raw")], {"title": "t"}) as writer:
+        records = [(b"abCd", b"anything"), (b"aMNd", b'{"metadata":{"title":"no"}}')]
+        writer.put_frame(0, {"I": image(0)}, {}, records, static=False)
+        writer.append({"I": image(1)})
+    out, lines = io.BytesIO(), []
+    assert recover(io.BytesIO(file.getvalue()), out, lines.append)[:2] == ([0, 1], [])
+    assert [line.split(" at byte ")[0] for line in lines] == ["record abCd", "record aMNd"]
+    assert all(line.endswith("in frame 0: left out") for line in lines)
+    assert list(verify(out)) == []
+    with lbj.open(out) as journal:
+        assert journal.metadata == {"title": "t"}
+        assert journal.header["source"]["notes"] == lines
+        assert [frame.array("I")[0, 0] for frame in journal] == [100, 101]
+
+
 def test_recovery_of_a_journal_with_as_many_amendments_as_may_be():
     file = io.BytesIO()
     writer = lbj.create(file, [lbj.Signal("I", "image", (2, 3))], sync=False)

@@ -14,6 +14,7 @@ from lbj import Events, UsageError
 from mfsi_core import Registration, accumulate
 from mfsi_core.cli import main
 from mfsi_core.cluster import client as cluster_client
+from mfsi_core.cluster import pieces
 from mfsi_core.cluster.client import ClusterError
 from mfsi_core.cluster.pieces import cut
 from mfsi_core.components.moments import Moments
@@ -30,6 +31,12 @@ SIGNALS = [
     lbj.Signal("EELS", "spectra", (*SHAPE, 9), dtype="float32"),
     lbj.Signal("HAADF", "image", SHAPE, dtype="uint16"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def spread(monkeypatch):
+    """These series, small as they are, are spread over all workers."""
+    monkeypatch.setattr(pieces, "LEAST", 1)
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +160,10 @@ def test_dense_frames_sum_to_the_same_in_any_order(journal, name, method):
 
 
 def test_tasks_carry_a_path_and_numbers(journal):
-    pieces = cut(as_series(journal, "EDX"), 3)
-    assert [piece.frames for piece in pieces] == [[0, 1], [2, 3], [4, 5, 6]]
-    assert {piece.path for piece in pieces} == {journal.path}
-    text = pickle.dumps(pieces)
+    three = cut(as_series(journal, "EDX"), 3)
+    assert [piece.frames for piece in three] == [[0, 1], [2, 3], [4, 5, 6]]
+    assert {piece.path for piece in three} == {journal.path}
+    text = pickle.dumps(three)
     assert len(text) < 5000
     for piece, frames in zip(pickle.loads(text), ([0, 1], [2, 3], [4, 5, 6]), strict=True):
         for found, n in zip(piece, frames, strict=True):
@@ -200,6 +207,20 @@ def test_counts_are_decoded_once_for_all_sums(client, journal, monkeypatch):
     monkeypatch.undo()
     here = mfsi_core.scree(journal, frames=sums, registration=registrations()["rows"])
     same(there.variance_ratio, here.variance_ratio)
+
+
+def test_a_worker_gets_no_less_than_is_worth_its_cost(client, journal, monkeypatch):
+    workers, series = cluster_client.Workers(client), as_series(journal, "EDX")
+    size = journal.bytes
+    for given, frames in ((series, 1.0), (as_series(View(journal, [1, 4, 6])), 3 / FRAMES)):
+        for least, number in ((1.01 * frames * size, 1), (0.49 * frames * size, 2), (0.1 * frames * size, 2)):
+            monkeypatch.setattr(pieces, "LEAST", least)
+            assert pieces.worth(given, workers) == number
+    monkeypatch.setattr(pieces, "LEAST", 10 * size)
+    assert pieces.worth(series, workers, 25) == 2  # more is summed than decoded
+    in_memory = [frame.events("EDX") for frame in journal]
+    monkeypatch.setattr(pieces, "LEAST", 2 * sum(events.count.size for events in in_memory))
+    assert pieces.worth(as_series(in_memory), workers) == 1
 
 
 def test_frames_of_rows_that_overtake_each_other(client):
