@@ -22,6 +22,8 @@ from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk
 
 MOST_NAMED = 1000  # losses that the new journal names one by one
+# Within frames all readers ignore these (clause 5.2.1).
+IGNORED = {layout.AMND, layout.PERS, layout.DISP, layout.INDX, layout.FOOT, layout.CONT, layout.COPY}
 SMALLEST = 2 * layout.RECORD_SIZE + layout.FRAM_SIZE + layout.DONE_SIZE  # bytes of a frame
 
 
@@ -103,8 +105,9 @@ def recover(
                 elif not item.abandoned:
                     saved = _frame(source, header, item, writer, lose, max_bytes)
                     (kept.append if saved else named.add)(item.number)
-                for record in [] if item.abandoned else item.others:  # clause 9.7
-                    lose(f"record {record.type.decode()} at byte {record.offset}, in {item}: left out")
+                for record in [] if item.abandoned else item.others:
+                    if record.type not in IGNORED:
+                        lose(f"record {record.type.decode()} at byte {record.offset}: in {item}, left out")
         lost = sorted(seen.union(range(completed)).difference(kept))
         for number in lost:
             if number not in named:

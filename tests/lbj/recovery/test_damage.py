@@ -1,6 +1,7 @@
 """Cut at every byte, and with every bit flipped, a small journal gives the result that clause 9.1 states."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -544,8 +545,8 @@ def test_recovery_keeps_the_provenance_and_names_what_is_lost():
         assert [frame.attributes.get("metadata") for frame in journal] == [None, {"original_frame": 2}]
 
 
-def test_recovery_names_the_ancillary_records_within_frames_that_it_leaves_out():
-    """Clauses 9.6 and 9.7: the result keeps no such record, not even an amendment, which readers ignore there."""
+def test_recovery_names_unknown_records_within_frames_which_it_leaves_out():
+    """Clauses 9.6 and 9.7: the result keeps none; an amendment there is ignored by all readers, and no loss."""
     file = io.BytesIO()
     with lbj.create(file, [lbj.Signal("I", "image", (2, 3), coding="raw")], {"title": "t"}) as writer:
         records = [(b"abCd", b"anything"), (b"aMNd", b'{"metadata":{"title":"no"}}')]
@@ -553,8 +554,7 @@ def test_recovery_names_the_ancillary_records_within_frames_that_it_leaves_out()
         writer.append({"I": image(1)})
     out, lines = io.BytesIO(), []
     assert recover(io.BytesIO(file.getvalue()), out, lines.append)[:2] == ([0, 1], [])
-    assert [line.split(" at byte ")[0] for line in lines] == ["record abCd", "record aMNd"]
-    assert all(line.endswith("in frame 0: left out") for line in lines)
+    assert [re.sub(r"\d+", "#", line, count=1) for line in lines] == ["record abCd at byte #: in frame 0, left out"]
     assert list(verify(out)) == []
     with lbj.open(out) as journal:
         assert journal.metadata == {"title": "t"}
