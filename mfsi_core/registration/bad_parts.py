@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
@@ -105,12 +107,11 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     def compare(n: int) -> None:
         own, waves, strips = of(n)
         others = moved(waves, (0.0, 0.0))
-        square = misfit(own, others)
-        both = np.isfinite(square)
+        sums = _by_row(misfit(own, others), others)
         for k, strip in enumerate(strips):
-            if both[strip].mean() > MOST / 2:
-                found[n, k] = square[strip][both[strip]].mean()
-                varied[n, k] = others[strip][both[strip]].var()
+            count, square, total, power = sums[strip].sum(axis=0)
+            if count > MOST / 2 * len(sums[strip]) * own.shape[1]:
+                found[n, k], varied[n, k] = square / count, power / count - (total / count) ** 2
 
     each(compare, range(frames))
     usual = np.nanmedian(found, axis=0)
@@ -166,6 +167,23 @@ def _by_block(square: Singles, strips: list[slice]) -> Floats:
             seen = np.isfinite(some)
             if 2 * seen.sum() > some.size:
                 out[k, block] = some[seen].mean()
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _by_row(square: Any, scene: Any) -> Any:
+    """Of the finite pixels of each row of `square` (H, W): their number, sum, and that of scene and scene², (H, 4)."""
+    out = np.zeros((len(square), 4))
+    for y in range(len(square)):
+        count = total = level = power = np.float32(0)
+        for x in range(square.shape[1]):
+            seen = math.isfinite(square[y, x])
+            value = scene[y, x] if seen else np.float32(0)
+            count += np.float32(1) if seen else np.float32(0)
+            total += square[y, x] if seen else np.float32(0)
+            level += value
+            power += value * value
+        out[y, 0], out[y, 1], out[y, 2], out[y, 3] = count, total, level, power
     return out
 
 

@@ -15,7 +15,7 @@ from scipy import fft, ndimage
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .laid import Laid, mean_of, misfit, moved
+from .laid import Laid, filtered, mean_of, misfit, moved
 
 ALIKE = 0.6  # least correlation of the scene with itself, shifted, for the shift to be taken for a lattice vector
 RESEMBLING = 0.3  # the same correlation above which parts of the scene may repeat at the shift
@@ -24,7 +24,7 @@ NEAREST = 8  # shifts at which the scene resembles itself that are kept
 PERIODS = 120  # most lattice vectors that are considered, the shortest ones
 TRIED = 3  # lattice vectors examined at each cut of the series, those that fit best
 NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
-COARSE = 6.0  # px; for longer lattice periods the vectors to examine are chosen on images binned by 2
+COARSE = 6.0  # px; hops of longer lattice periods are examined on images binned by 2
 OVERLAP = 0.25  # least share of the scene that must overlap with itself when moved by a lattice vector
 BLOCKS = 8  # blocks along each side of the scene; the scatter from block to block gives the standard error
 FLAT = 0.1  # share of the strongest block's variance below which a block is taken for empty
@@ -91,24 +91,25 @@ def find_hops(laid: Laid) -> Hops:
     period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     if not SHORT < period < np.inf:
         return Hops(offset, tied, period, resembling, alike=near)
+    scene = _Scene(laid, 2 if period > COARSE else 1)
     steps = np.diff(laid.shift, axis=0)
-    own = laid.frame(0)
+    own = scene.frame(0)
     total = own.copy()
-    rest, coming = laid.all - total, deque(laid.frame(n) for n in range(1, min(NEXT, frames)))
+    rest, coming = scene.all - total, deque(scene.frame(n) for n in range(1, min(NEXT, frames)))
     for cut in range(1, frames):
-        before = _Known(laid.smooth(mean_of(total)))
+        before = _Known(moved(scene.waves(total), np.zeros(2)))
         offset[cut:] = offset[cut - 1]
         if cut + NEXT <= frames:
-            coming.append(laid.frame(cut + NEXT - 1))
-        after = [mean_of(sum(coming, np.zeros_like(own)))]
+            coming.append(scene.frame(cut + NEXT - 1))
+        after = [sum(coming, np.zeros_like(own))]
         if cut + NEXT < frames:
-            after.append(mean_of(rest))
-        shift, tie = _ask(laid, before, after, vectors, offset[cut], steps[cut - 1])
+            after.append(rest)
+        shift, tie = _ask(scene, before, after, vectors, offset[cut], steps[cut - 1])
         offset[cut:] += shift
         if tie is not None:
             tied.append((cut, tie))
         own = coming.popleft()
-        total += _moved(own, offset[cut])
+        total += _moved(own, offset[cut] / scene.factor)
         rest -= own
     return Hops(offset - np.median(offset, axis=0), tied, period, resembling, vectors, near)
 
@@ -150,19 +151,40 @@ def _moved(image: Singles, shift: Floats) -> Singles:
     return np.asarray(ndimage.shift(image, (0, *shift), order=1, prefilter=False)) if shift.any() else image
 
 
+class _Scene:
+    """Frames and their sum as of `Laid`, of which `factor` x `factor` pixels are averaged."""
+
+    def __init__(self, laid: Laid, factor: int) -> None:
+        self._laid, self.factor = laid, factor
+        self._size = [int(fft.next_fast_len(-(-size // factor), real=True)) for size in laid.size]
+        self.all = self._binned(laid.all)
+        rows, columns = (size / factor for size in laid.size)
+        down, along = fft.fftfreq(self._size[0]) * rows, fft.rfftfreq(self._size[1]) * columns
+        self._passed = laid.passed[np.rint(down).astype(int)[:, None], np.rint(along).astype(int)]
+
+    def frame(self, n: int) -> Singles:
+        return np.asarray(self._binned(self._laid.frame(n)))
+
+    def waves(self, laid: NDArray[Any]) -> tuple[NDArray[np.complex64], Mask]:
+        """As `laid.filtered`, of the mean image of a sum of frames and its weights, (2, H, W)."""
+        return filtered(mean_of(laid), self._passed)
+
+    def _binned(self, image: NDArray[Any]) -> NDArray[Any]:
+        if self.factor == 1:
+            return image
+        rows, columns = (2 * size for size in self._size)
+        whole = np.zeros((2, rows, columns), image.dtype)
+        whole[:, : image.shape[1], : image.shape[2]] = image
+        a = whole[:, ::2] + whole[:, 1::2]
+        return np.asarray((a[:, :, ::2] + a[:, :, 1::2]) / a.dtype.type(4))
+
+
 class _Known:
     """An image, NaN where it is not known; what is computed from it repeatedly is kept."""
 
     def __init__(self, image: Singles) -> None:
         self.image, self.seen = image, np.isfinite(image)
         self._waves: dict[tuple[int, int], list[NDArray[np.complex64]]] = {}
-
-    @cached_property
-    def coarse(self) -> _Known:
-        """The image binned by 2 x 2 pixels."""
-        rows, columns = (n // 2 * 2 for n in self.image.shape)
-        a = self.image[:rows, :columns]
-        return _Known((a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) / np.float32(4))
 
     @cached_property
     def structured(self) -> Mask:
@@ -181,34 +203,31 @@ class _Known:
 
 
 def _ask(
-    laid: Laid, before: _Known, after: list[Singles], vectors: Floats, offset: Floats, step: Floats
+    scene: _Scene, before: _Known, after: list[NDArray[Any]], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
     """Lattice vector by which the frames after a cut are to be moved, and one that would fit equally well (a tie).
 
-    `after`: mean of the next few frames, and of all later ones. The few are compared first, since there may be other
+    `after`: sum of the next few frames, and of all later ones. The few are compared first, since there may be other
     hops later; all are used only if these leave a tie.
     """
     tie = None
-    for mean in after:
-        shift, tie = _compare(laid, before, mean, vectors, offset, step)
+    for total in after:
+        shift, tie = _compare(scene, before, total, vectors, offset, step)
         if tie is None:
             return shift, None
     return shift, tie
 
 
 def _compare(
-    laid: Laid, before: _Known, after: Singles, vectors: Floats, offset: Floats, step: Floats
+    scene: _Scene, before: _Known, after: NDArray[Any], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
-    waves = laid.waves(after)
-    still = _Known(moved(waves, -offset))
+    spectrum = scene.waves(after)
+    still = _Known(moved(spectrum, -offset / scene.factor))
     now = _by_block(before.image, still.image)
     best, gained, tie = np.zeros(2), 0.0, None
-    if np.hypot(*vectors[0]) > COARSE:
-        fits = _misfits(before.coarse, still.coarse, -vectors / 2)
-    else:
-        fits = _misfits(before, still, -vectors)
+    fits = _misfits(before, still, -vectors / scene.factor)
     for k in np.argsort(fits)[:TRIED]:
-        then = _by_block(before.image, moved(waves, -offset - vectors[k]))
+        then = _by_block(before.image, moved(spectrum, -(offset + vectors[k]) / scene.factor))
         known = (now[1] > 0) & (then[1] > 0) & before.structured
         if known.sum() < FEWEST:
             continue

@@ -12,10 +12,9 @@ from scipy import fft
 
 from lbj.array_types import Floats, Mask, Singles
 
-from ..geometry.bilinear import share_of
 from .rigid.pairs import noise_filter
 from .rigid.surfaces import turned
-from .rows.kernels import displaced
+from .rows.kernels import lay, legendre
 from .threads import summed
 
 SEEN = 0.3  # least weight, in pixels of a frame, that must have fallen on a pixel of the scene for it to count as seen
@@ -54,13 +53,13 @@ class Laid:
         high = np.ceil((modes[:, :, 0] + curved).max(axis=(0, 1))).astype(int) + PAD
         self.corner = (-int(low[0]), -int(low[1]))
         self.size = tuple(int(fft.next_fast_len(int(n), real=True)) for n in np.array(images.shape[1:]) + high - low)
-        self._level = np.array([np.nanmean(image) for image in images])
-        self._deviation = np.array([max(float(np.nanstd(image)), 1e-30) for image in images], np.float32)
+        self._basis = legendre(modes.shape[2], images.shape[2]).astype(np.float32)
+        self._moments = np.array([_moments(image) for image in images], np.float32)
 
         def add(group: NDArray[np.int64]) -> Singles:
             out = np.zeros((2, 2, *self.size), np.float32)
             for n in group:
-                out[n % 2] += self.frame(n)
+                self._add(n, out[n % 2])
             return out
 
         self.halves: Floats = summed(add, len(images)).astype(float)
@@ -75,26 +74,35 @@ class Laid:
         The intensity, less its mean and divided by its standard deviation, is spread bilinearly over the grid.
         """
         out = np.zeros((2, *self.size), np.float32)
-        field = displaced(self.modes[n], self.images.shape[2])
-        _splat((self.images[n] - self._level[n]) / self._deviation[n], field, self.corner, *out)
+        self._add(n, out)
         return out
 
-    def smooth(self, image: Singles, shift: Any = (0.0, 0.0)) -> Singles:
-        """The image filtered of noise and moved: its pixel p + shift comes to p; NaN where a pixel was not seen."""
-        return moved(self.waves(image), shift)
+    def _add(self, n: int, out: Singles) -> None:
+        """Add a frame, and the weights, to `out`, (2, H, W)."""
+        (level, scale), modes = self._moments[n], self.modes[n].astype(np.float32)
+        lay(modes, self._basis, self.images[n], level, scale, self.corner, out[0], out[1])
+
+    def smooth(self, image: Singles) -> Singles:
+        """The image filtered of noise; NaN where a pixel was not seen."""
+        return moved(self.waves(image), (0.0, 0.0))
 
     def waves(self, image: Singles) -> tuple[NDArray[np.complex64], Mask]:
         """Fourier transform of the image filtered of noise, and a mask of the pixels that were not seen."""
-        missing = ~np.isfinite(image)
-        return fft.rfft2(np.where(missing, np.float32(0), image)) * self.passed, missing
+        return filtered(image, self.passed)
+
+
+def filtered(image: Singles, passed: Singles) -> tuple[NDArray[np.complex64], Mask]:
+    """Fourier transform of an image, times a filter, and a mask of the pixels that were not seen (NaN)."""
+    missing = ~np.isfinite(image)
+    return fft.rfft2(np.where(missing, np.float32(0), image)) * passed, missing
 
 
 def moved(image: tuple[NDArray[np.complex64], Mask], shift: Any) -> Singles:
-    """The image that `Laid.waves` transformed, moved: its pixel p + shift comes to p; NaN where it was not seen."""
+    """The image that `filtered` transformed, moved: its pixel p + shift comes to p; NaN where it was not seen."""
     spectrum, missing = image
     if np.any(shift):
-        waves = fft.fftfreq(len(missing)) * shift[0], fft.rfftfreq(missing.shape[1]) * shift[1]
-        spectrum = turned(spectrum, *(np.exp(2j * np.pi * one).astype(np.complex64) for one in waves))
+        turns = fft.fftfreq(len(missing)) * shift[0], fft.rfftfreq(missing.shape[1]) * shift[1]
+        spectrum = turned(spectrum, *(np.exp(2j * np.pi * one).astype(np.complex64) for one in turns))
     out = fft.irfft2(spectrum, missing.shape)
     away = np.rint(np.asarray(shift)).astype(int)
     if away.any():
@@ -157,20 +165,16 @@ def misfit(first: Any, second: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
-def _splat(image: Any, field: Any, corner: Any, total: Any, weight: Any) -> None:
-    rows, columns = image.shape
-    for y in range(rows):
-        for x in range(columns):
-            value = image[y, x]
-            if not math.isfinite(value):
-                continue
-            py, px = y + field[0, y, x] + corner[0], x + field[1, y, x] + corner[1]
-            top, left = math.floor(py), math.floor(px)
-            if top < 0 or left < 0 or top > total.shape[0] - 2 or left > total.shape[1] - 2:
-                continue
-            fy, fx = py - top, px - left
-            for one in range(4):
-                row, column, share = top + one // 2, left + one % 2, share_of(one, fy, fx)
-                total[row, column] += share * value
-                weight[row, column] += share
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _moments(image: Any) -> tuple[float, float]:
+    """Mean of the pixels that are not missing, and the inverse of their standard deviation."""
+    count = total = square = 0.0
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            value = float(image[y, x])
+            seen = not math.isnan(value)
+            count += 1.0 if seen else 0.0
+            total += value if seen else 0.0
+            square += value * value if seen else 0.0
+    mean = total / max(count, 1.0)
+    return mean, 1 / max(math.sqrt(max(square / max(count, 1.0) - mean * mean, 0.0)), 1e-30)

@@ -13,12 +13,13 @@ from scipy import fft, ndimage
 from lbj.array_types import Floats, Singles
 
 from ..threads import each
+from .filled import Filled
 from .row_scores import row_scores
 from .surfaces import crossed, crossed_white, normalise, peaks
 
 FEW = 40  # frames up to which every pair of a series is compared
-NEAR = 15  # frames; in longer series all pairs up to this far apart are compared; they settle the lattice periods
-FARTHER = 1.5  # factor by which the distance between the frames of a pair grows beyond that
+NEAR = 8  # frames; in longer series all pairs up to this far apart are compared; they settle the lattice periods
+FARTHER = 2  # factor by which the distance between the frames of a pair grows beyond that
 CANDIDATES = 10  # peaks of the correlation kept per pair
 OTHERS = 8  # peaks of the whitened correlation kept per pair in addition
 SAME = 1.5  # grid points; two peaks nearer to each other than this are taken for one
@@ -79,7 +80,7 @@ def compared(frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     hardly faster than that of the frames.
     """
     gaps = list(range(1, frames if frames <= FEW else NEAR + 1))
-    while frames > FEW and (far := round(gaps[-1] * FARTHER)) < frames:
+    while frames > FEW and (far := gaps[-1] * FARTHER) < frames:
         gaps.append(far)
     second = np.arange(frames)[:, None] + np.array(gaps, np.int64)
     first, which = np.nonzero(second < frames)
@@ -117,7 +118,7 @@ def noise_filter(power: NDArray[Any], frames: int) -> Floats:
     return np.asarray(np.clip(1 - floor / np.maximum(power, 1e-300), 0, 1))
 
 
-def candidate_shifts(images: Singles, seen: NDArray[np.bool_] | None = None) -> Pairs:
+def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = None) -> Pairs:
     """Find candidate shifts between pairs of images (`compared`).
 
     The images are filtered of noise by one Wiener filter for the series, windowed, and correlated. This is done without
@@ -173,13 +174,17 @@ def _correlated(
     rank = np.where(share >= LEAST_OVERLAP, np.sqrt(np.maximum(share, 0)), 0)
     root = np.sqrt(np.maximum(overlap, LEAST_OVERLAP * overlap.flat[0]))
     spectra = np.empty((frames, *mask.shape), np.complex64)
-    mean, scale = np.empty((2, frames, *grid), np.float32)
+    coarse = (max(grid[0] // 2, 1), max(grid[1] // 2, 1))  # what depends on the overlap alone changes gradually
+    low = _resampled(mask, grid[1], coarse) * (coarse[0] * coarse[1] / (grid[0] * grid[1]))
+    fade = root[:: grid[0] // coarse[0], :: grid[1] // coarse[1]]
+    mean, scale = np.empty((2, frames, *coarse), np.float32)
     profiles = np.empty((frames, grid[0]), np.float32)
     for n in range(frames):
         image = clean(n)
         spectra[n], profiles[n] = fft.rfft2(image * window), image.mean(axis=1)
-        mean[n] = fft.irfft2(np.conj(spectra[n]) * mask, grid) / root
-        power = fft.irfft2(np.conj(fft.rfft2(image**2 * window)) * mask, grid)
+        mean[n] = fft.irfft2(np.conj(_resampled(spectra[n], grid[1], coarse)) * low, coarse) / fade
+        square = _resampled(fft.rfft2(image**2 * window), grid[1], coarse)
+        power = fft.irfft2(np.conj(square) * low, coarse)
         scale[n] = 1 / np.sqrt(np.maximum(power - mean[n] ** 2, max(1e-9 * float(power.max()), 1e-30)))
     white = _white(profiles, spectra, tapers)
     shift, height = np.zeros((first.size, CANDIDATES + OTHERS, 2)), np.zeros((first.size, CANDIDATES + OTHERS))
@@ -228,7 +233,7 @@ class _Denoised:
         Variance of the noise that is left at a grid point.
     """
 
-    def __init__(self, images: Singles) -> None:
+    def __init__(self, images: Singles | Filled) -> None:
         frames, rows, columns = images.shape
         edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4)))
         self._images, self._edge = images, edge.astype(np.float32)
@@ -278,7 +283,7 @@ def _grid(size: int, frequency: Floats, power: Floats) -> int:
     share = np.cumsum(power[order])
     highest = frequency[order][np.searchsorted(share, (1 - FAINT) * share[-1])] if share[-1] > 0 else 0.0
     needed = min(max(math.ceil(size * highest / PASSED), COARSEST), FINEST, 2 * size, max(size, COARSEST))
-    return int(fft.next_fast_len(needed, real=True))
+    return 2 * int(fft.next_fast_len(-(-needed // 2)))
 
 
 def _band(frequency: Floats) -> Floats:

@@ -13,6 +13,7 @@ from scipy import fft
 from lbj.array_types import Floats, Singles
 
 from ..threads import summed
+from .filled import Filled
 from .pairs import noise_filter, taper
 from .surfaces import turned
 
@@ -26,7 +27,7 @@ LEAST_VARIANCE = 0.1  # least noise variance of a pixel, as a share of the mean 
 ZERO, ONE, SINGLE_SEEN = np.float32(0), np.float32(1), np.float32(SEEN)
 
 
-def refine(images: Singles, shift: Floats, rows: Floats) -> tuple[Floats, Floats]:
+def refine(images: Singles | Filled, shift: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Refine rigid shifts of all frames together.
 
     Every frame, faded out at its border, is placed at its shift on a common grid by a phase ramp in Fourier space. This
@@ -73,7 +74,7 @@ def refine(images: Singles, shift: Floats, rows: Floats) -> tuple[Floats, Floats
 class _Stage:
     """Common grid, large enough for all shifts, with the frames' spectra and what else is kept between rounds."""
 
-    def __init__(self, images: Singles, shift: Floats, seen: Floats) -> None:
+    def __init__(self, images: Singles | Filled, shift: Floats, seen: Floats) -> None:
         frames, rows, columns = images.shape
         room = [
             n + (0 if n == 1 else 2 * math.ceil(np.abs(shift[:, a]).max()) + 4) for a, n in enumerate((rows, columns))

@@ -58,18 +58,40 @@ def crossed_white(spectra: Any, rows: Any, across: Any, weight: Any, first: Any,
 def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> None:
     """Turn correlations (P, H, W) into correlation coefficients of the overlapping parts, in place.
 
-    `mean`, `scale`: mean and inverse standard deviation, (N, H, W), of the part of a frame that overlaps another at
-    each shift, where it is the first of the pair. For the second frame those at the opposite shift hold.
+    `mean`, `scale`: mean and inverse standard deviation of the part of a frame that overlaps another at each shift,
+    where it is the first of the pair, at every second shift, (N, H/2, W/2), or every one along axes of one point. For
+    the second frame those at the opposite shift hold.
     """
     count, rows, columns = surfaces.shape
+    a, s = np.empty(columns + 1, np.float32), np.empty(columns + 1, np.float32)
+    b, t = np.empty(columns + 1, np.float32), np.empty(columns + 1, np.float32)
     for n in range(count):
         i, j = first[n], second[n]
         for y in range(rows):
             opposite = (rows - y) % rows
-            one, a, s, b, t = surfaces[n, y], mean[i, y], scale[i, y], mean[j, opposite], scale[j, opposite]
-            one[0] = (one[0] - a[0] * b[0]) * s[0] * t[0]
-            for x in range(1, columns):
+            _interpolated(mean[i], y, rows, a)
+            _interpolated(scale[i], y, rows, s)
+            _interpolated(mean[j], opposite, rows, b)
+            _interpolated(scale[j], opposite, rows, t)
+            one = surfaces[n, y]
+            for x in range(columns):
                 one[x] = (one[x] - a[x] * b[columns - x]) * s[x] * t[columns - x]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _interpolated(coarse: Any, y: int, rows: int, out: Any) -> None:
+    """Row y of a periodic image of which every second pixel is given, or all along an axis of one; and one more."""
+    half = np.float32(0.5)
+    step = 2 if rows > 1 else 1
+    up, down = coarse[y // step], coarse[(y + step - 1) // step % len(coarse)]
+    if out.size == 2:
+        out[:] = half * (up[0] + down[0])
+        return
+    for k in range(up.size):
+        out[2 * k] = half * (up[k] + down[k])
+    out[out.size - 1] = out[0]
+    for k in range(up.size):
+        out[2 * k + 1] = half * (out[2 * k] + out[2 * k + 2])
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,7 @@ drift.py     distortions that all frames share, unseen by registration: shear by
 field.py     `register_rows`: the displacement of every row of every frame, estimated together with the scene
 hum.py       mains hum in the rows' displacements: its frequency, and its amplitude and phase in every frame
 jitter.py    the prior of the rows' displacements, a power spectrum learned from the data, and their posterior
-kernels.py   the scene as a cubic B-spline, evaluated at the displaced pixels of a frame, in single precision
+kernels.py   displaced pixels of a frame and the scene, a cubic B-spline or an image, in single precision
 scene.py     the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline
 stage.py     state of the joint fit of scene and rows; runs the kernels over the frames in threads
 taken.py     expected error of the rows' displacements because the fitted scene has absorbed a part of them

@@ -1,4 +1,4 @@
-"""Kernels: the scene as a cubic B-spline, evaluated at the displaced pixels of a frame, in single precision.
+"""Kernels: displaced pixels of a frame and the scene, a cubic B-spline or an image, in single precision.
 
 The displacement changes slowly along a row. A row is therefore cut into runs of pixels with the same whole part of the
 displacement: from one pixel of a run to the next the knots needed move on by one, so that loops are vectorised.
@@ -340,6 +340,49 @@ def _multiply(sy: Any, sx: Any, gain: Any, first: int, seen: Any) -> None:
         down[x] = pulled[x] * sy[x]
     for x in range(sx.size):
         right[x] = pulled[x] * sx[x]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
+def lay(
+    modes: Any, basis: Any, image: Any, level: Any, scale: Any, corner: tuple[int, int], total: Any, weight: Any
+) -> None:
+    """Add the pixels (image - level) * scale to the four pixels around each in the scene, bilinearly.
+
+    `modes`, `basis`, `image`: as for `look`; `corner`: position in the scene of the first pixel of `total`, (H, W),
+    with the sign reversed. The weights are added to `weight`, (H, W).
+    """
+    rows, columns = image.shape
+    dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    oy, ox = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    value, seen = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    part, share = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
+    for y in range(rows):
+        _place(modes[y], basis, dy, dx)
+        whole = _part(dy, oy, dy) & _part(dx, ox, dx)
+        for x in range(columns):
+            one = (image[y, x] - level) * scale
+            seen[x] = ZERO if math.isnan(one) else ONE
+            value[x] = ZERO if math.isnan(one) else one
+        begin = 0
+        while begin < columns:
+            begin, first, last, top, left = _run(begin, oy, ox, whole, total.shape, (y + corner[0], corner[1]))
+            n = last - first
+            own, there, down, right = value[first:last], seen[first:last], dy[first:last], dx[first:last]
+            for a in range(2):
+                for x in range(n):
+                    near = down[x] if a else ONE - down[x]
+                    part[x], share[x] = near * own[x], near * there[x]
+                for b in range(2):
+                    sums = total[top + 1 + a, left + 1 + b : left + 1 + b + n]
+                    weights = weight[top + 1 + a, left + 1 + b : left + 1 + b + n]
+                    if b:
+                        for x in range(n):
+                            sums[x] += part[x] * right[x]
+                            weights[x] += share[x] * right[x]
+                    else:
+                        for x in range(n):
+                            sums[x] += part[x] * (ONE - right[x])
+                            weights[x] += share[x] * (ONE - right[x])
 
 
 def legendre(degrees: int, columns: int) -> Any:
