@@ -246,6 +246,7 @@ def chart(
     exact: np.ndarray | None = None,
     given: dict[int, int] | None = None,
     model: Model = NEAR,
+    shape_model: Model = PLAIN,
 ) -> tuple[bytes, np.ndarray]:
     """A block of clause 8.9 and its array: q are the integers of the bins, `exact` the other channels."""
     found, kept = pieces(parts)
@@ -262,6 +263,8 @@ def chart(
         array[:, kept] = exact.reshape(len(array), -1)
     array = array.reshape(*q.shape[:-1], array.shape[-1])
     array.reshape(-1).view(f"u{array.itemsize}")[list(given or {})] = list((given or {}).values())
-    data = chart_head(parts, flags=bool(given) + 2 * (exact is not None)) + sized(encode(curve, (len(curve),), PLAIN))
+    data = chart_head(parts, flags=bool(given) + 2 * (exact is not None)) + sized(
+        encode(curve, (len(curve),), shape_model)
+    )
     data += picked(array, list(given or {})) + sized(encode(q, q.shape, model))
     return data + (lossless_int(exact) if exact is not None else b""), array

@@ -96,15 +96,16 @@ class Context:
         """Make the starts."""
         if sum(self.counts) >= 2**18:
             self.counts = [(count + 1) // 2 for count in self.counts]
-        self.sum = sum(self.counts)
-        self.starts = [sum(self.counts[:i]) * 32736 // self.sum + i for i in range(32)] + [2**15]
+        self.sum = self.made_at = sum(self.counts)
+        self.starts = [sum(self.counts[:i]) * 32736 // self.made_at + i for i in range(32)] + [2**15]
 
     def code(self, symbol: int) -> Operation:
         """Code a symbol and learn from it."""
         start = self.starts[symbol]
         found = (start, self.starts[symbol + 1] - start, False)
         self.counts[symbol] += 32
-        if sum(self.counts) >= self.sum + self.sum // 8:
+        self.sum += 32
+        if self.sum >= self.made_at + self.made_at // 8:
             self.make()
         return found
 

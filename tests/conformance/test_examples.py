@@ -79,6 +79,23 @@ def test_pseudo_code_makes_starts_anew_and_halves_counts():
     assert max(sum(f.counts) for f in s.tables.values()) < 2**18 < 32 * 9000
 
 
+def test_the_sum_of_counts_is_never_2_18_when_starts_are_made():
+    """Note to 8.5.8, whatever the symbols: a halving is let leave any sum that 32 odd or even counts may leave."""
+    due = {sum(integer_stream.first_counts(kind, phase)) for kind in range(17) for phase in range(4)}
+    seen: set[int] = set()
+    while due:
+        seen |= due
+        halved = set()
+        for made_at in due:
+            total = made_at
+            while total < 2**18:
+                total += 32 * -(-(total >> 3) // 32)  # the symbols after which starts are made again
+                assert total != 2**18
+            halved |= {(total + odd) // 2 for odd in range(total % 2, 33, 2)}
+        due = halved - seen
+    assert len(seen) > 1000
+
+
 @pytest.mark.parametrize("m", [0, 3, 6, 9])
 @pytest.mark.parametrize("escapes", [False, True])
 def test_pseudo_code_of_split_rice(m, escapes):

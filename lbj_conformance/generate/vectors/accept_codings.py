@@ -66,6 +66,20 @@ def split_rice_lopsided() -> File:
     return file.close()
 
 
+@vector(
+    "accept/split-rice-24-of-24",
+    "8.3.5",
+    provokes="24 one bits are taken for an escape where q cannot be larger than 24",
+)
+def split_rice_24() -> File:
+    """A voxel alone in an upper half: q = t = 24, the first and last such totals, and the totals beside."""
+    file = File(events(shape=(1, 1, 2)))
+    for total in (191, 192, 199, 200, 383, 384, 399, 400):
+        cube = np.array([[[0, total]]], np.uint32)
+        file.frame({"EDX": cube}, blocks={"EDX": [Block(coding="split-rice", options={"m": 1})]})
+    return file.close()
+
+
 @vector("accept/split-rice-adapts", "3.3", "8.3.3", "8.3.4", provokes="A and B are updated in the wrong order")
 def split_rice_adapts() -> File:
     cube = np.zeros((4, 4, 64), np.uint32)

@@ -407,6 +407,18 @@ def chart_limits() -> File:
 
 
 @vector(
+    "accept/chart-shape-dithered",
+    "8.9.1",
+    "8.5.4",
+    provokes="samples of the shape in place of its integers, or integers of the bins in place of samples",
+)
+def shape_dithered() -> File:
+    model = DITHERED._replace(seed=4)
+    coded, value = charted((2, 3, 9), LAYOUTS["factors"], seed="sd", model=model, shape_model=model)
+    return put(File(spectra(shape=(2, 3, 9))), "EELS", value, coded, "chart").close()
+
+
+@vector(
     "accept/windows-chart",
     "5.3.4",
     "5.3.7",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..builder import Block, File, draw, image, spectra
 from ..catalogue import vector
 from ..codings import number
 from ..dense import PLAIN, lossless_int
-from ..integer_stream import LEFT, MEAN, NEAR, Model, Tap, encode
+from ..integer_stream import LEFT, MEAN, NEAR, Model, Tap, encode, signed
 from .accept_shapes import BANDS, MIXED, TILES
 
 MOST = 2**24
@@ -359,6 +360,42 @@ def lists() -> File:
         put(file, "EELS", value, lossless_int(value, NEAR, listed=listed))
         put(file, "EELS", value, lossless_int(value, Model(64, 0, 64, NEAR.sets, seed=5), listed=listed, index=[3]))
     return file.close()
+
+
+@vector(
+    "accept/lossless-int-list-beyond-the-dtype",
+    "8.6.4",
+    "8.6.3",
+    provokes="entries of a list that no element uses, or exceptions alone, must be values of the dtype",
+)
+def list_beyond() -> File:
+    lists = {"uint8": [-5, 7, 256], "int8": [-129, 7, 128], "uint16": [-1, 7, 70000], "uint64": [-MOST, 7]}
+    file = File(*(image(dtype, (2, 3), dtype) for dtype in lists))
+    for index, filler in (((), 0), ((4,), 0), ((0, 5), -1)):
+        data = {dtype: np.full((2, 3), 7, dtype) for dtype in lists}
+        blocks = {}
+        for dtype, listed in lists.items():
+            at = filler % len(listed)
+            coded = lossless_int(data[dtype], NEAR, listed=listed, index=index, filler=at)
+            blocks[dtype] = [Block(None, "lossless-int", {"data": coded})]
+        file.frame(data, blocks=blocks)
+    return file.close()
+
+
+@vector(
+    "accept/lossless-int-list-dithered",
+    "8.6.3",
+    "8.5.4",
+    provokes="samples of a list's stream in place of its integers",
+)
+def list_dithered() -> File:
+    listed = [-70, -7, 0, 3, 9, 5000]
+    value = np.array(listed, np.int16)[draw("lt", (3, 4), below=6).astype(int)]
+    index = [listed.index(one) for one in value.ravel().tolist()]
+    table = number(len(listed)) + signed(listed[0])
+    stream = encode([after - before - 1 for before, after in pairwise(listed)], (5,), PLAIN._replace(seed=77))
+    data = b"\x01" + table + number(len(stream)) + stream + encode(index, (3, 4), NEAR)
+    return put(File(image("I", (3, 4), "int16")), "I", value, data).close()
 
 
 @vector("accept/lossless-int-list-of-floats", "8.6.3", "8.6.4", provokes="a list is taken to belong to integers")

@@ -25,7 +25,7 @@ from ..dense import (
     sized,
     value_list,
 )
-from ..integer_stream import MEAN, NEAR, Model, Tap, encode, head, operations, signed, words
+from ..integer_stream import MEAN, NEAR, Context, Model, Tap, encode, head, operations, signed, words
 from .accept_dense import ROOT, STRAIGHT, SUM
 from .accept_integers import MOST, noisy
 from .reject_blocks import bad, coded, finished, of
@@ -142,6 +142,57 @@ register(
 )
 
 
+# A decoder that leaves out a check decodes these words to the end: no other fault gives it away.
+
+EMPTY = Model(64, 4096, 64, [(0, [])])
+BETA, ALPHA, GAMMA = 128, 4096, 64
+RIGHT = encode(VALUE, SHAPE, EMPTY)[len(head(EMPTY)) :]
+
+
+def behind(*found: Tap, offset: int = 0, sets: int = 1) -> bytes:
+    """A set with these taps behind one without, which always fits, so that it is never used."""
+    return head(EMPTY._replace(sets=[(0, []), *[(offset, found)] * sets])) + RIGHT
+
+
+def numbers(
+    beta: bytes = number(BETA),
+    alpha: bytes = number(ALPHA),
+    gamma: bytes = number(GAMMA),
+    sets: bytes = number(1),
+    taps: bytes = number(0),
+) -> bytes:
+    """The stream of a set without taps, with these bytes of its numbers."""
+    return b"\x00" + beta + alpha + gamma + sets + signed(0) + taps + RIGHT
+
+
+WHOLE = {"beta": BETA, "alpha": ALPHA, "gamma": GAMMA, "sets": 1, "taps": 0}
+assert numbers() == encode(VALUE, SHAPE, EMPTY)
+BEHIND: Faults = {
+    **{f"{name}-of-11-bytes": (numbers(**{name: number(value, bytes_=11)}), "8.5.2", "bytes of zero bits beyond the tenth are accepted") for name, value in WHOLE.items()},
+    "beta-of-20-bytes": (numbers(number(BETA, bytes_=20)), "8.5.2", "bytes of zero bits beyond the tenth are accepted"),
+    **{f"{name}-of-65-bits": (numbers(**{name: number(value + 2**64)}), "8.5.2", "a number wraps") for name, value in WHOLE.items()},
+    "17-sets": (behind(Tap(0, 0, -1, 1), sets=16), "8.5.2", "sets beyond a table"),
+    "65-taps": (behind(*[Tap(0, 0, -1, 1)] * 65), "8.5.3", "taps beyond a table"),
+    "offset-too-large": (behind(Tap(0, 0, -1, 1), offset=2**31 + 1), "8.5.3", "the range of an offset"),
+    "offset-too-small": (behind(Tap(0, 0, -1, 1), offset=-(2**31) - 1), "8.5.3", "the range of an offset"),
+    "tap-on-itself": (behind(Tap(0, 0, 0, 1)), "8.5.3", "only the sets that are used are looked at"),
+    "tap-ahead-in-c": (behind(Tap(0, 0, 1, 1)), "8.5.3", "only the sets that are used are looked at"),
+    "tap-ahead-in-x": (behind(Tap(0, 1, -1, 1)), "8.5.3", "only the sets that are used are looked at"),
+    "tap-on-a-mean-ahead": (behind(Tap(0, 1, MEAN, 1)), "8.5.3", "only the sets that are used are looked at"),
+    "weights-above-32767": (behind(Tap(0, 0, -1, 16384), Tap(-1, 0, 0, -16384)), "8.5.3", "signed weights are summed"),
+    "weights-of-32768": (behind(Tap(0, 0, -1, 16384), Tap(-1, 0, 0, 16384)), "8.5.3", "a sum of 32768"),
+    "weight-of-minus-32768": (behind(Tap(0, 0, -1, -32768)), "8.5.3", "the magnitude of -32768 in 16 bits"),
+}  # fmt: skip
+
+register(
+    "integers-with-right-words",
+    4,
+    {name: (b"\x00" + stream, clause, mistake) for name, (stream, clause, mistake) in BEHIND.items()},
+    SHAPE,
+    "int64",
+)
+
+
 @vector(
     "reject/integers-first-state",
     "8.5.9",
@@ -201,6 +252,10 @@ LOSSLESS: Faults = {
     "exception-far-outside": (b"\x02" + exceptions([2**32], TWO[:2]) + STREAM, "8.6.2", "an index in 32 bits"),
     "exception-index-wraps": (b"\x02" + number(2) + number(5) + number(2**64 - 6) + TWO + STREAM, "8.6.2", "an index that wraps to an earlier one"),
     "exceptions-cut-off": (b"\x02" + exceptions([0, 1], TWO[:3]), "8.6.2", ENDS_EARLY),
+    "exceptions-of-11-bytes": (b"\x02" + number(1, bytes_=11) + number(0) + VALUE.tobytes()[:2] + STREAM, "8.5.2", "bytes of zero bits beyond the tenth are accepted"),
+    "exception-index-of-65-bits": (b"\x02" + number(1) + number(2**64) + VALUE.tobytes()[:2] + STREAM, "8.5.2", "a number wraps"),
+    "list-cut-off": (b"\x01" + number(2), "8.6.3", ENDS_EARLY),
+    "list-length-missing": (b"\x01" + number(2) + signed(7), "8.6.3", ENDS_EARLY),
     "list-of-none": (listed(number(0) + signed(3), NONE), "8.6.3", "a list without a value"),
     "list-too-long": (listed(number(2**24 + 1) + signed(0) + sized(encode([0], (1,), PLAIN))), "8.6.3", "memory by a stated number"),
     "list-longer-than-the-window": (listed(value_list(list(range(25)))), "8.6.3", "memory by a stated number"),
@@ -295,6 +350,7 @@ QUANTISED: Faults = {
     "s-of-64": (quantised(Map(1, 1, 1, 64, 1).pack()), "8.8.2", "shifts by the width of the type"),
     "F-too-large": (quantised(Map(1, 1, 1, 1, 25).pack()), "8.8.2", "ranges of the map are not looked at"),
     "F-of-65-bits": (quantised(Map(1, 1, 1, 1, 1).pack()[:-1] + b"\x80" * 9 + b"\x02"), "8.5.2", "a number wraps to zero"),
+    "exceptions-cut-off": (quantised(ROOT.pack(), flags=1, stream=exceptions([2], bytes(3))), "8.6.2", ENDS_EARLY),
     "sample-too-large": (quantised(STRAIGHT.pack(), stream=encode([0] * 23 + [2**19 + 1], SHAPE, NEAR)), "8.8.2", "64 bits do not suffice"),
     "sample-too-small": (quantised(STRAIGHT.pack(), stream=encode([-(2**19) - 1] + [0] * 23, SHAPE, NEAR)), "8.8.2", "64 bits do not suffice"),
     "value-too-large": (quantised(Map(0, 0, 2**53, 0, 24).pack()), "8.8.2", "f64 does not hold the fixed-point value"),
@@ -345,6 +401,12 @@ def sums(value: int, curve: bytes | None = None) -> bytes:
 
 CHARTS: Faults = {
     "nothing": (b"", "8.9.1", ENDS_EARLY),
+    "statement-cut-off": (b"\x02" + STATED[:-1], "8.9.1", ENDS_EARLY),
+    "blocks-cut-off": (b"\x02" + STATED + number(2) + number(4) + number(2) + number(2), "8.9.1", ENDS_EARLY),
+    "map-cut-off": (chart_head(PARTS, flags=2)[:-1], "8.8.2", ENDS_EARLY),
+    "shape-length-missing": (chart_head(PARTS, flags=2), "8.9.1", ENDS_EARLY),
+    "bins-length-missing": (chart_head(PARTS, flags=2) + curve_of(*CURVE), "8.9.1", ENDS_EARLY),
+    "exceptions-cut-off": (chart_head(PARTS, flags=3) + curve_of(*CURVE) + exceptions([2], bytes(3)), "8.6.2", ENDS_EARLY),
     "of-no-blocks": (b"\x02" + STATED + number(0), "8.9.1", "a chart without blocks"),
     "of-too-many-blocks": (charted([Part(1, 1, SUM)] * 7), "8.9.1", "more blocks than channels"),
     "blocks-without-end": (b"\x02" + STATED + number(2**64 - 1) + bytes(60), "8.9.1", "memory by a stated number"),
@@ -371,6 +433,7 @@ CHARTS: Faults = {
     "bins-too-few": (charted(bins=sized(encode(BINS[:1], (1, 3, 2), NEAR))), "8.5.10", ENDS_EARLY),
     "bins-left-over": (charted(bins=sized(encode(BINS, BINS.shape, NEAR) + b"\x00\x00")), "8.5.10", "the end of a stream that another follows"),
     "sample-too-large": (charted(bins=sized(encode([2**19 + 1] + [0] * 11, (2, 3, 2), NEAR))), "8.8.2", "64 bits do not suffice"),
+    "sample-too-large-of-a-small-sum": (charted([Part(4, 2, Map(0, 1, 0, 0, 8)), Part(2, 0)], curve=curve_of(*[2**20] * 4), bins=sized(encode([2**19 + 1] + [0] * 11, (2, 3, 2), NEAR))), "8.8.2", "the range of a sample is not looked at in bins"),
     "sum-too-large": (sums(2**42, curve_of(*[MOST] * 4)), "8.9.2", "64 bits do not suffice"),
     "sum-too-small": (sums(-(2**42), curve_of(*[MOST] * 4)), "8.9.2", "64 bits do not suffice"),
     "ratio-too-large": (sums(2**19, curve_of(1, 1, 1, 1)), "8.9.3", "64 bits do not suffice"),
@@ -397,6 +460,16 @@ def exact_value() -> Made:
     exact[0, 0, 1] = 300
     block = charted(flags=3, given=exceptions([5], b"\x07"), last=lossless_int(exact))
     return several({"uint8": (7, block)}, [spectra("uint8", (2, 3, 6), "uint8")])
+
+
+@vector("reject/chart-factor-above-2-20", "8.9.1", "9.1", provokes="the factor is compared with the length alone")
+def factor() -> Made:
+    """One bin of 2^20 + 1 channels, whose shape is 1 throughout; all else is right."""
+    channels = 2**20 + 1
+    model, context = Model(1, 0, 0, [(80, [])]), Context(0, 1)  # as for every voxel: V is 1, p is 80
+    curve = head(model) + words([context.code(16) for _ in range(channels)])
+    block = chart_head([Part(channels, channels, SUM)], flags=0) + sized(curve) + sized(encode([0], (1, 1, 1)))
+    return bad(of(spectra("S", (1, channels), "uint8")), coded(7, block))
 
 
 # Kinds, and what only a newer reader knows
