@@ -369,7 +369,7 @@ def lists() -> File:
     provokes="entries of a list that no element uses, or exceptions alone, must be values of the dtype",
 )
 def list_beyond() -> File:
-    lists = {"uint8": [-5, 7, 256], "int8": [-129, 7, 128], "uint16": [-1, 7, 70000], "uint64": [-MOST, 7]}
+    lists = {"uint8": [-5, 7, 256], "int8": [-129, 7, 128], "uint16": [-1, 7, 70000], "uint64": [-MOST + 9, 7]}
     file = File(*(image(dtype, (2, 3), dtype) for dtype in lists))
     for index, filler in (((), 0), ((4,), 0), ((0, 5), -1)):
         data = {dtype: np.full((2, 3), 7, dtype) for dtype in lists}
