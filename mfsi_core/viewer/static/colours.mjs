@@ -31,17 +31,24 @@ export function limits(data) {
   return high > low ? [low, high] : [low - 0.5, low + 0.5];
 }
 
-/** A canvas of rows x columns with the values in colours; missing values are transparent. */
+const MOST = 8192; // px, of a canvas's side; browsers draw nothing of one of more than 65535, some of 16384
+
+/**
+ * A canvas of rows x columns with the values in colours; missing values are transparent. Of more than 8192 rows or columns
+ * every second, third, … is taken, as drawing it smaller would.
+ */
 export function painted(data, rows, columns, [low, high], colours) {
+  const [down, over] = [Math.ceil(rows / MOST), Math.ceil(columns / MOST)];
+  const [height, width] = [Math.ceil(rows / down), Math.ceil(columns / over)];
   const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width: columns, height: rows });
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
+  const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   const scale = SCALES[colours];
   const slope = 255 / (high - low);
   for (let i = 0; i < pixels.length; i++) {
-    const at = (data[i] - low) * slope;
+    const at = (data[Math.floor(i / width) * down * columns + (i % width) * over] - low) * slope;
     pixels[i] = scale[Number.isFinite(at) ? Math.round(Math.max(0, Math.min(255, at))) : 256];
   }
   context.putImageData(image, 0, 0);

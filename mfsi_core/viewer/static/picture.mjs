@@ -13,6 +13,13 @@ const HEAD = 22; // px, of the title in an exported figure
 const FONT = "12px system-ui, sans-serif";
 const SMALL = "11px system-ui, sans-serif";
 
+/** The ends of a colour scale as text, with as many digits as tell them apart. */
+function ends(low, high) {
+  const shown = (digits) => [low, high].map((value) => number(value, digits));
+  const enough = [3, 4, 5, 6].find((digits) => new Set(shown(digits)).size === 2 && high - low > 3 * Math.abs(high) * 10 ** -digits);
+  return shown(enough ?? 7);
+}
+
 /**
  * A picture in `host`.
  *
@@ -115,9 +122,10 @@ export class Picture extends EventTarget {
     const scale = painted(Float64Array.from({ length: 256 }, (_, i) => 255 - i), 256, 1, [0, 255], this.colours);
     context.drawImage(scale, x, top, BAR, height);
     Object.assign(context, { fillStyle: colours.soft, font: SMALL, textAlign: "left", textBaseline: "top" });
-    context.fillText(number(high, 3), x + BAR + 4, top);
+    const [least, most] = ends(low, high);
+    context.fillText(most, x + BAR + 4, top);
     context.textBaseline = "bottom";
-    context.fillText(number(low, 3), x + BAR + 4, top + height);
+    context.fillText(least, x + BAR + 4, top + height);
     if (height < 80) return;
     context.save();
     context.translate(x + BAR + 14, top + height / 2);

@@ -237,7 +237,8 @@ export class Plot extends EventTarget {
       ctx.lineTo(x * ratio, bbox.top + bbox.height);
       ctx.stroke();
       ctx.globalAlpha = 1;
-      if (y === 0) ctx.fillText(label, x * ratio, bbox.top - 3 * ratio);
+      const [at, least] = [x * ratio, bbox.left + ctx.measureText(label).width / 2];
+      if (y === 0) ctx.fillText(label, at < bbox.left ? at : Math.max(at, least), bbox.top - 3 * ratio);
     }
     ctx.restore();
   }

@@ -156,7 +156,7 @@ export class View {
 export const isStatic = ({ role }) => ["survey", "dark", "gain"].includes(role);
 
 /** A fault with its place. */
-export const place = ({ message, clause, offset }) => `${message}${offset === null || offset === undefined ? "" : `, byte ${offset}`}${clause ? `, clause ${clause} of the standard` : ""}`;
+export const place = ({ message, clause, offset }) => `${message.replace(/ at \d+$/, "")}${offset === null || offset === undefined ? "" : `, byte ${offset}`}${clause ? `, clause ${clause} of the standard` : ""}`;
 const ending = ({ kind, ...error }, frames) =>
   kind === "truncated"
     ? `The file ends in the midst of a frame (${place(error)}): it is still being written, or was cut. The ${frames} frames completed before are shown.`

@@ -262,6 +262,8 @@ def test_a_damaged_journal_shows_what_survives(saw, known, tmp_path):
     np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 2, 4]).sum(axis=(0, 1)), rtol=1e-12)
     page = saw(tmp_path / "cut.lbj")
     assert "The 4 frames completed before are shown" in told(page)
+    (offset,) = re.findall(r"byte (\d+)", told(page))
+    assert told(page).count(offset) == 1
     np.testing.assert_allclose(table(page, "image-panel"), known.images[:4].mean(axis=0))
 
 
@@ -302,6 +304,17 @@ def test_a_spectrum_of_one_channel_is_seen(saw, tmp_path):
     (dash,) = re.findall(rb'<path d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"[^>]*stroke-width="2"', drawn)
     left, top, right, bottom = map(float, dash)
     assert (right - left, bottom - top) == (8, 0)
+
+
+def test_a_picture_wider_than_a_canvas_may_be_is_drawn(saw, tmp_path):
+    path = tmp_path / "wide.lbj"
+    ramp = np.arange(65537, dtype=np.uint32)
+    with lbj.create(path, [lbj.Signal("A", "image", (2, 65537), dtype="uint32")]) as writer:
+        writer.append({"A": np.stack([ramp, ramp])})
+    page = saw(path)
+    across = "(x) => canvas.getContext('2d').getImageData(x * (canvas.clientWidth - 87), 20, 1, 1).data[0]"
+    script = f"{{ const canvas = document.querySelector('#image-panel canvas'); [0.25, 0.5, 0.75].map({across}) }}"
+    assert page.run(script) == pytest.approx([64, 128, 191], abs=8)
 
 
 def test_nothing_leaves_the_machine(page, known):
