@@ -295,7 +295,7 @@ def _fitted(
 ) -> Calibration:
     first = int(np.searchsorted(energy, STROBE))
     families = _families(elements, energy[first:], beam_energy)
-    return calibrate(spectrum[first:], _edges(energy[first:]), families, detector)
+    return calibrate(spectrum[first:], _edges(energy[first:]), families, detector, beam=beam_energy)
 
 
 def _families(elements: list[str], energy: Floats, beam_energy: float | None) -> list[Family]:

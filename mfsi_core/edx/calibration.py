@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from lbj.array_types import Floats
 
 from .detector import FWHM, Detector
 from .families import Family
-from .likelihood import AXIS, Likelihood
+from .likelihood import AXIS, Before, Likelihood
 from .unassigned import MOST, SIGNIFICANT, find_unassigned_peak
 
 SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum peaks from the pile-up
@@ -113,7 +114,12 @@ class Calibration:
 
 
 def calibrate(
-    spectrum: Floats, edges: Floats, families: list[Family], detector: Detector, axis: tuple[float, float] = AXIS
+    spectrum: Floats,
+    edges: Floats,
+    families: list[Family],
+    detector: Detector,
+    axis: tuple[float, float] = AXIS,
+    beam: float | None = None,
 ) -> Calibration:
     """Fit the sum spectrum.
 
@@ -129,6 +135,8 @@ def calibrate(
         Where to begin, and what is expected.
     axis : (float, float)
         Standard deviations of its offset, eV, and gain.
+    beam : float, optional
+        Energy of the electrons, eV, at which bremsstrahlung ends (W. Duane and F. L. Hunt, 1915).
 
     Returns
     -------
@@ -141,44 +149,37 @@ def calibrate(
         Microchim. Acta 155 (2006) 289), its amount fitted.
     """
     counts = np.asarray(spectrum, float)
-    known = _fit(counts, edges, families, detector, axis, _folded(counts, edges))
+    before = Before(detector, axis, beam)
+    known = _fit(counts, edges, families, before, _folded(counts, edges))
     scatter = max(known.deviance_dof, 1.0) ** 0.5
     if known.pile_up.any() and known.pile_up.sum() < SIGNIFICANT * scatter * known.pile_up_error:
-        known = _fit(counts, edges, families, detector, axis, None)
+        known = _fit(counts, edges, families, before, None)
     return known
 
 
-def _fit(
-    counts: Floats,
-    edges: Floats,
-    families: list[Family],
-    detector: Detector,
-    axis: tuple[float, float],
-    folded: Floats | None,
-) -> Calibration:
+def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, folded: Floats | None) -> Calibration:
     """Fit, with pile-up of the shape `folded` where that explains something, and with unassigned peaks."""
-    problem = Likelihood(counts, edges, families, detector, axis)
+    posed = partial(Likelihood, counts, edges, before=before)
+    problem = posed(families)
     theta = problem.descend(problem.start(), response=False)
     places = problem.places(theta)
     if places.any():
-        problem = Likelihood(counts, edges, families, detector, axis, places)
+        problem = posed(families, places=places)
         theta = problem.descend(problem.start(), response=False)
     piled, folded = folded, None
     if piled is not None:
         from scipy.ndimage import gaussian_filter1d
 
-        smooth, mean = (
-            gaussian_filter1d(piled, SMOOTHED / float(edges[1] - edges[0]), mode="nearest"),
-            problem.mean(theta),
-        )
+        smooth = gaussian_filter1d(piled, SMOOTHED / float(edges[1] - edges[0]), mode="nearest")
+        mean = problem.mean(theta)
         peaks = (piled - smooth) / mean  # the sum peaks alone: a smooth pile-up cannot be told from background
         if peaks @ (counts - mean) > SIGNIFICANT / 2 * np.sqrt(peaks**2 @ mean):
-            plain, other = (Likelihood(counts, edges, families, detector, axis, places, one) for one in (smooth, piled))
+            plain, other = (posed(families, places=places, folded=one) for one in (smooth, piled))
             rival, trial = (one.descend(np.append(theta, one.start()[-1]), response=False) for one in (plain, other))
             least = min(problem.objective(theta), plain.objective(rival))
             if least - other.objective(trial) > SIGNIFICANT**2 / 2:
                 folded = _folded(counts, edges, other.pile_up(trial))
-                problem, theta = Likelihood(counts, edges, families, detector, axis, places, folded), trial
+                problem, theta = posed(families, places=places, folded=folded), trial
     for calibrated in (False, True):
         held = len(problem.families)
         while len(problem.families) < len(families) + MOST:
@@ -189,7 +190,7 @@ def _fit(
             if found is None:
                 break
             response = theta[:6]
-            problem = Likelihood(counts, edges, [*problem.families, found], detector, axis, places, folded)
+            problem = posed([*problem.families, found], places=places, folded=folded)
             theta = problem.start()
             theta[:6] = response
             theta = problem.descend(theta, response=False)
@@ -204,7 +205,7 @@ def _fit(
         axis_covariance=np.asarray(covariance[:2, :2]),
         counts_error=errors[amounts] * max(known.deviance_dof, 1.0) ** 0.5,
         peak_error=problem.peak_errors(theta, covariance) * max(known.deviance_dof, 1.0) ** 0.5,
-        expected=detector,
+        expected=before.detector,
         pile_up_error=float(errors[-1]) if folded is not None else 0.0,
     )
 

@@ -1,25 +1,32 @@
-"""Guesses: which element a peak is of that nobody named, where several have a line there."""
+"""Guesses: which elements peaks are of that nobody named, by how well the lines of each explain the spectrum."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lbj.array_types import Floats
 
-from .calibration import calibrate
-from .detector import Detector
+from ..tables.lines import candidates
+from .calibration import Calibration, calibrate
+from .detector import FWHM, Detector
 from .families import Family, families_of
-from .peaks import Peak
+from .likelihood import Before, Likelihood
+from .model import tilts
+from .peaks import MINOR, Peak
+from .unassigned import ELEMENT, peak_family
 
 SIGNIFICANT = 30.0  # standard deviations, from which a peak taken for the wrong element does harm
 PEAKS, OPTIONS = 3, 2  # how many peaks are judged, and by how many K, L and M lines each
+NEAR = 25.0  # eV between a peak and the alpha line that may explain it
 
 
 def settled(
     peaks: Sequence[Peak], counts: Floats, edges: Floats, elements: Sequence[str], beam: float | None, resolution: float
 ) -> list[Peak]:
-    """Put first, among the lines that may explain a peak, that of the element with which the spectrum is fitted best.
+    """Put first, among the lines that may explain a peak, that of the element that explains the spectrum best.
 
     Parameters
     ----------
@@ -35,32 +42,118 @@ def settled(
         eV.
     resolution : float
         Full width at half maximum at Mn Ka, eV.
+
+    Returns
+    -------
+    list of Peak
+        The spectrum is fitted once, with the peaks in question as single lines; by its detector and background the
+        lines of each candidate are then tried in place of each.
     """
-    low, high, detector = float(edges[0]), float(edges[-1]), Detector(resolution=resolution)
-    known: list[Family] = [f for element in elements for f in families_of(element, low, high, beam)]
-    out, judged = list(peaks), 0
-    for number, peak in enumerate(out):
-        options = _options(peak, elements)
-        held = {option: families_of(option, low, high, beam) for option in options}
-        held = {option: found for option, found in held.items() if found and found[0] not in known}
-        if not held or peak.significance < SIGNIFICANT or judged == PEAKS:
+    low, high = float(edges[0]), float(edges[-1])
+    known = [family for element in elements for family in families_of(element, low, high, beam)]
+    options: dict[int, dict[str, list[Family]]] = {}
+    for number, peak in enumerate(peaks):
+        held = {option: families_of(option, low, high, beam) for option in _options(peak.lines, elements)}
+        held = {option: found for option, found in held.items() if found}
+        if held and not peak.artefact and peak.significance >= SIGNIFICANT:
+            options[number] = held
+    judged = {n: peak_family(peaks[n].energy) for n in [n for n, held in options.items() if len(held) > 1][:PEAKS]}
+    out = list(peaks)
+    if not judged:
+        return out
+    for held in options.values():
+        if len(held) == 1:
+            known += [family for family in next(iter(held.values())) if family not in known]
+    base = calibrate(counts, edges, [*known, *judged.values()], Detector(resolution=resolution), beam=beam)
+    families, places = list(base.families), dict(zip(base.families, base.shifts, strict=True))
+    for number, single in judged.items():
+        rest = [family for family in families if family != single]
+        held = {option: found for option, found in options[number].items() if found[0] not in rest}
+        if not held:
             continue
-        best = next(iter(held))
-        if len(held) > 1:
-            judged += 1
-            misfit = {o: calibrate(counts, edges, [*known, *found], detector).deviance_dof for o, found in held.items()}
-            best = min(misfit, key=misfit.__getitem__)
-            out[number] = replace(peak, lines=sorted(peak.lines, key=lambda line: not line.startswith(f"{best}_")))
-        known += held[best]
+        misfit = {o: _misfit(counts, edges, base, [*rest, *found], places) for o, found in held.items()}
+        best = min(misfit, key=misfit.__getitem__)
+        lines = out[number].lines
+        out[number] = replace(out[number], lines=sorted(lines, key=lambda line: not line.startswith(f"{best}_")))
+        families = [*rest, *held[best]]
     return out
 
 
-def _options(peak: Peak, elements: Sequence[str]) -> list[str]:
+def recognised(
+    known: Calibration, counts: Floats, edges: Floats, elements: Sequence[str], beam: float | None
+) -> list[Family]:
+    """Families of elements that nobody named to which unassigned peaks belong.
+
+    Parameters
+    ----------
+    known : Calibration
+        Fit of the sum spectrum.
+    counts, edges, elements, beam
+        As for `settled`.
+
+    Returns
+    -------
+    list of Family
+        Of each peak those of the element whose lines, beside all others, explain the spectrum better than one line at
+        the place of the peak does.
+    """
+    low, high = float(edges[0]), float(edges[-1])
+    places = dict(zip(known.families, known.shifts, strict=True))
+    families, found = list(known.families), []
+    for index in np.argsort(-known.counts):
+        single = known.families[index]
+        if single.element != ELEMENT or single not in families:
+            continue
+        place = single.alpha_energy + float(known.shifts[index])
+        gained: dict[str, float] = {}
+        tried: dict[str, tuple[list[Family], list[Family]]] = {}
+        for option in _options(candidates(place, NEAR, beam), elements):
+            held = families_of(option, low, high, beam)
+            rest = [f for f in families if f != single and not _explains(held, f, places, known.detector)]
+            moved = {f: place - f.alpha_energy for f in held if abs(place - f.alpha_energy) < NEAR}
+            plain, other = (
+                _misfit(counts, edges, known, [*rest, *more], {**places, **moved}) for more in ([single], held)
+            )
+            gained[option], tried[option] = plain - other, (rest, held)
+        best = max(gained, key=gained.__getitem__, default=None)
+        if best is not None and gained[best] > 0:
+            rest, held = tried[best]
+            families = [*rest, *held]
+            found += held
+    return found
+
+
+def _options(lines: Sequence[str], elements: Sequence[str]) -> list[str]:
     """Elements that nobody named and whose alpha lines may make a peak."""
-    if peak.artefact or not peak.lines or not peak.lines[0].endswith("a"):
+    if not lines or not lines[0].endswith("a"):
         return []
-    alphas = [line.split("_") for line in peak.lines if line.endswith("a")]
+    alphas = [line.split("_") for line in lines if line.endswith("a")]
     out: list[str] = []
     for family in "KLM":
         out += [element for element, line in alphas if line[0] == family][:OPTIONS]
     return [element for element in dict.fromkeys(out) if element not in elements]
+
+
+def _explains(held: Sequence[Family], single: Family, places: dict[Family, float], detector: Detector) -> bool:
+    """Whether an unassigned peak stands at a line of some families."""
+    if single.element != ELEMENT:
+        return False
+    place = single.alpha_energy + places.get(single, 0.0)
+    reach = FWHM / 2 * float(detector.sigmas(np.array(place)))
+    lines = [line for family in held for line in family.lines if line.weight >= MINOR]
+    return any(abs(line.energy - place) < reach for line in lines)
+
+
+def _misfit(
+    counts: Floats, edges: Floats, base: Calibration, families: list[Family], places: dict[Family, float]
+) -> float:
+    """Chi-square of a spectrum fitted by families, by the detector, places and background of another fit."""
+    from scipy.optimize import nnls
+
+    shifts = np.array([places.get(family, 0.0) for family in families])
+    likely = Likelihood(counts, edges, families, Before(base.detector), places=shifts)
+    root = np.sqrt(np.maximum(base.counts @ base.templates + base.background, 1.0))
+    smooth = (base.background - base.pile_up) * tilts(base.centres)
+    columns = np.vstack([likely.templates(likely.prior), smooth, base.pile_up[None]]) / root
+    columns /= np.maximum(np.sqrt((columns**2).sum(axis=1, keepdims=True)), 1e-300)
+    return float(nnls(columns.T, counts / root)[1] ** 2)

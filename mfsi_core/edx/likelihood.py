@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,38 @@ UNASSIGNED_SHIFT = 15.0  # eV, of a peak that was found and belongs to no named 
 LARGEST_SHIFTS = 5  # a shift, offset or gain may go so many standard deviations of its prior away
 UNASSIGNED_REACH = 2  # the same for a peak that belongs to no named element
 ALONE = 1.5  # full widths; a family may be looked for beside its place if no strong line of another one is nearer
-GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines
+GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines;
+# of the groups of L lines of 3d metals, whose alpha and beta 1 lines are transitions of valence electrons: beside them
+# eXSpy's table and spectra of SrTiO3, FePt and Cu have Ll and Ln 1.5 to 6 times, Lb3 and Lb4 0.3 to 2 times as strong
+# as free atoms do
+VALENCE_STRENGTH, VALENCE = (0.0, 0.5, 1.0, 0.5), 1050.0  # with the alpha lines' energy, eV, below which that is so
 KNOTS_PER_OCTAVE = 1.0  # of the background's spline
 BEND = 3.0  # of the second differences of the spline's coefficients, which keeps the background smooth
+LAST = 1e-3  # part of the background that is left at the beam's energy, where it ends
 ABSORBER = 1e-5  # g/cm²; the unit of what absorbs the background: carbon (window, film) and the elements named
 ABSORBERS = 5.0  # standard deviation of its amount, in that unit
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
 ROUNDS = 40  # of scoring, at most
 ENOUGH = 1e-4  # change of the objective at which the fit ends
 ROUGHLY = 1.0  # the same while unassigned peaks are sought
+
+
+class Before(NamedTuple):
+    """What is known of a spectrum before it is fitted.
+
+    Attributes
+    ----------
+    detector : Detector
+        What is expected.
+    axis : (float, float)
+        Standard deviations of its offset, eV, and gain.
+    beam : float or None
+        Energy of the electrons, eV, at which bremsstrahlung ends (W. Duane and F. L. Hunt, 1915).
+    """
+
+    detector: Detector
+    axis: tuple[float, float] = AXIS
+    beam: float | None = None
 
 
 class Likelihood:
@@ -44,8 +68,9 @@ class Likelihood:
 
     Parameters
     ----------
-    counts, edges, families, detector, axis
+    counts, edges, families
         As for `calibration.calibrate`.
+    before : Before
     places : (F,) array, optional
         Shifts of families, eV, around which the prior allows for small ones; default 0.
     folded : (C,) array, optional
@@ -57,12 +82,12 @@ class Likelihood:
         counts: Floats,
         edges: Floats,
         families: list[Family],
-        detector: Detector,
-        axis: tuple[float, float],
+        before: Before,
         places: Floats | None = None,
         folded: Floats | None = None,
     ) -> None:
-        self.axis = axis
+        detector = before.detector
+        self.axis = before.axis
         self.folded = np.zeros((0, counts.size)) if folded is None else folded[None]
         self.placed = np.zeros(len(families))
         if places is not None:
@@ -75,17 +100,23 @@ class Likelihood:
         self.weight = weight / np.bincount(self.owner, weight)[self.owner]
         self.group = np.full(self.energy.size, -1)  # number of the strength parameter of each line; -1 for alpha lines
         self.groups = 0
+        strength: list[float] = []
         at = 0
         for family in families:
             held = family.groups()
+            valence = family.family == "L" and family.alpha_energy < VALENCE
             for number in sorted(set(held) - {min(held)}):
                 for i, group in enumerate(held):
                     if group == number:
                         self.group[at + i] = self.groups
+                strength.append(VALENCE_STRENGTH[number] if valence else GROUP_STRENGTH)
                 self.groups += 1
             at += len(held)
+        self.strength = np.array(strength)
         centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
         self.seen = np.maximum(efficiency(centre), 1e-6)
+        if before.beam is not None:
+            self.seen = self.seen * np.clip(1 - centre / before.beam, LAST, 1.0)
         self.basis = _spline(np.log(centre))
         self.absorbers = _absorbers(centre, families, detector)
         sizes = [6, len(families), self.groups, len(families), *map(len, (self.basis, self.absorbers, self.folded))]
@@ -100,7 +131,7 @@ class Likelihood:
         precision[:6] = [1 / deviation**2 for deviation in (*self.axis, *list(PRIOR.values())[2:])]
         precision[self._of(1)] = [(UNASSIGNED_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
         mean[self._of(1)] = self.placed
-        precision[self._of(2)] = 1 / GROUP_STRENGTH**2
+        precision[self._of(2)] = 1 / self.strength**2
         precision[self._of(5)] = 1 / ABSORBERS**2
         return mean, precision
 

@@ -49,8 +49,7 @@ def build(calibration: Calibration, centres: Floats, channels: int, start: int) 
     channels, start : int
         Channels of the signal; the first that was calibrated.
     """
-    hats = _hats(np.log(np.maximum(centres, 1.0)))
-    backgrounds = (calibration.background - calibration.pile_up) * hats
+    backgrounds = (calibration.background - calibration.pile_up) * tilts(centres)
     share = backgrounds.sum(axis=1, keepdims=True)
     backgrounds = (backgrounds / np.maximum(share, 1e-300))[share[:, 0] > 0]
     piled = calibration.pile_up[None] / max(calibration.pile_up.sum(), 1e-300)
@@ -67,10 +66,10 @@ def build(calibration: Calibration, centres: Floats, channels: int, start: int) 
     )
 
 
-def _hats(x: Floats) -> Floats:
-    """Triangles over x that sum to 1, one a node."""
+def tilts(centres: Floats) -> Floats:
+    """Factors that tilt a background: triangles over the logarithm of energy (eV) that sum to 1, one a node."""
     nodes = np.log(NODES)
-    return np.array([np.interp(x, nodes, row) for row in np.eye(nodes.size)])
+    return np.array([np.interp(np.log(np.maximum(centres, 1.0)), nodes, row) for row in np.eye(nodes.size)])
 
 
 @njit(cache=True, nogil=True)

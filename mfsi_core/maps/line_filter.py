@@ -147,10 +147,10 @@ def line_filter(
     half = np.diff(energy, append=2 * energy[-1] - energy[-2]) / 2
     edges = np.append(energy[0] - half[0], energy + half)
     resolution = float(signal.metadata.get("energy_resolution") or 130.0)
-    known = calibrate(counts, edges, families, Detector(resolution=resolution))
+    known = calibrate(counts, edges, families, Detector(resolution=resolution), beam=beam_energy)
     sums = _pile_up(known, counts, energy)
     if sums:
-        known = calibrate(counts, edges, [*families, *sums], Detector(resolution=resolution))
+        known = calibrate(counts, edges, [*families, *sums], Detector(resolution=resolution), beam=beam_energy)
     model = build(known, energy, axis.size, start)
     if beam_energy is None:
         owners = _shown(known, model, owners, [not name[0].isdigit() for name in lines], energy)

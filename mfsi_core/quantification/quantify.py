@@ -15,6 +15,7 @@ from lbj.array_types import Floats
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
 from ..edx.families import Family, check_families, families_of
+from ..edx.guesses import recognised
 from ..edx.model import Model, build
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, window_channels
@@ -50,8 +51,8 @@ def quantify(
     source : journal, frame, Events, sequence of Events, or (Y, X, C) cube
         Frames are summed; see `registration`.
     elements : list of str
-        Those that the spectrum shows; k = 0 leaves one, of grid or holder, out of the composition. Peaks of elements
-        that nobody named are fitted beside them where they stand clear.
+        Those that the spectrum shows; k = 0 leaves one, of grid or holder, out of the composition. Peaks that stand
+        clear and are of none of them are fitted beside them, with all lines of the element that explains them best.
     chips : int, (Y, X) integer array, "pixels", or list of polygons
         See `chips.make_chips`.
     factors : path, DataFrame or rows
@@ -158,7 +159,7 @@ def analyse(
     absorber = absorber_of(absorption, method, parts, spectra, chosen, families)
 
     total = spectrum[channels]
-    calibration, model = _learn(spectra, total, families, channels, checked)
+    calibration, model = _learn(spectra, total, elements, families, channels, checked, beam)
     if beam is None:
         photons = {f.name: float(n) for f, n in zip(calibration.families, calibration.counts, strict=True)}
         check_shown(rows, chosen, photons)
@@ -230,8 +231,9 @@ def _preferred(families: list[Family], element: str) -> list[str]:
 
 
 def _learn(
-    spectra: Spectra, spectrum: Floats, families: list[Family], channels: slice, checked: AxisCheck
-) -> tuple[Calibration, Model]:
+    spectra: Spectra, spectrum: Floats, elements: list[str], families: list[Family], channels: slice,
+    checked: AxisCheck, beam: float | None,
+) -> tuple[Calibration, Model]:  # fmt: skip
     """Calibrate on the sum of all chips."""
     if not spectrum.sum() > 0:
         raise UsageError("the chips hold no counts in the range of energies: there is nothing to quantify")
@@ -239,7 +241,10 @@ def _learn(
     steps = np.diff(axis)
     edges = np.concatenate([[axis[0] - steps[0] / 2], axis[:-1] + steps / 2, [axis[-1] + steps[-1] / 2]])
     detector, errors = checked.expected(resolution_of(spectra.series.signal))
-    calibration = calibrate(spectrum, edges, families, detector, errors)
+    calibration = calibrate(spectrum, edges, families, detector, errors, beam)
+    others = recognised(calibration, spectrum, edges, elements, beam)
+    if others:
+        calibration = calibrate(spectrum, edges, [*families, *others], detector, errors, beam)
     return calibration, build(calibration, axis, spectra.axis.size, channels.start)
 
 

@@ -25,6 +25,7 @@ from .factors import Factor
 from .methods import Composition
 
 NEAR = 25.0  # eV between an unassigned peak and a line that may explain it
+SEEN = 8.0  # standard errors from which a family that nobody named is told of
 FEW = 20.0  # counts below which an intensity is flagged
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
@@ -175,10 +176,16 @@ class Quantification:
         known = list(self.elements)
         for index in np.argsort(-calibration.counts):
             family = calibration.families[index]
+            place = family.alpha_energy + float(calibration.shifts[index])
             if family.element == ELEMENT:
-                place = family.alpha_energy + float(calibration.shifts[index])
                 out[place] = (explained(place, NEAR, known) or candidates(place, NEAR))[:2]
                 known += [line.split("_")[0] for line in out[place][:1]]
+            elif (
+                family.element not in self.elements
+                and family.line.endswith("a")
+                and calibration.counts[index] > SEEN * calibration.counts_error[index]
+            ):
+                out[place] = [family.line]
         return dict(sorted(out.items()))
 
     @property
