@@ -1,12 +1,11 @@
 """Phantom: events of a LaFeO3/SrTiO3 interface from a simulator that shares nothing with the fit but xraylib's numbers.
 
-Families are built from xraylib's rates, yields and Coster-Kronig transitions, all electrons of a shell alike, without the
-detector's efficiency; the tail is a sum of shifted Gaussians; the background is Kramers' law, absorbed at low energies.
+Families are built from xraylib's rates and yields without Coster-Kronig transitions and without the detector's
+efficiency; the tail is a sum of shifted Gaussians; the background is Kramers' law, absorbed at low energies.
 """
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,19 +26,6 @@ LA_M = [(833.0, 0.55), (854.0, 0.25), (640.0, 0.2)]
 SHELLS = {"K": ["K"], "L": ["L1", "L2", "L3"], "M": ["M1", "M2", "M3", "M4", "M5"]}
 
 
-def vacancies_of(z, shells):
-    """Vacancies of every subshell, after those of deeper ones have moved outwards (M. O. Krause, 1979)."""
-    import xraylib
-
-    held = {shell: float(xraylib.ElectronConfig(z, getattr(xraylib, f"{shell}_SHELL"))) for shell in shells}
-    for inner in range(len(shells)):
-        for outer in range(inner + 1, len(shells)):
-            name = f"F{shells[0][0]}{inner + 1}{outer + 1}_TRANS"
-            with contextlib.suppress(ValueError):  # the table has none
-                held[shells[outer]] += held[shells[inner]] * xraylib.CosKronTransProb(z, getattr(xraylib, name))
-    return held
-
-
 @lru_cache
 def family_lines(name):
     """Energies (eV) and shares of a family's lines."""
@@ -49,7 +35,7 @@ def family_lines(name):
     if name == "La_M":
         return LA_M
     z = xraylib.SymbolToAtomicNumber(element)
-    found, vacancies = [], vacancies_of(z, SHELLS[family])
+    found = []
     for shell in SHELLS[family]:
         outer = "".join(letter for letter in "KLMNO" if letter > shell[0] or (shell == "K" and letter != "K"))
         for line in (n for n in dir(xraylib) if n.startswith(shell) and n.endswith("_LINE")):
@@ -59,7 +45,8 @@ def family_lines(name):
             try:
                 energy = 1000 * xraylib.LineEnergy(z, getattr(xraylib, line))
                 rate = xraylib.RadRate(z, getattr(xraylib, line))
-                rate *= xraylib.FluorYield(z, getattr(xraylib, f"{shell}_SHELL")) * vacancies[shell]
+                index = getattr(xraylib, f"{shell}_SHELL")
+                rate *= xraylib.FluorYield(z, index) * xraylib.ElectronConfig(z, index)
             except ValueError:
                 continue
             if energy > 0 and rate > 0:

@@ -56,10 +56,9 @@ def test_a_light_element_beside_m_lines_without_an_alpha_line(light, heavy):
     counts = drawn({f"{light}_K": 4e4, f"{heavy}_M": 5e4, f"{heavy}_L": 9e4, "Cu_K": 3e4})
     found = element_maps(counts[None, None], [light, heavy, "Cu"], phantom.signal((1, 1), EDGES, "spectra"), None, 2e5)
     total, error = found[light].net
-    assert abs(total - 4e4) < 5 * error
-    assert abs(total - 4e4) < 0.06 * 4e4
+    assert abs(total - 4e4) < max(4 * error, 0.06 * 4e4)
     assert error < 0.15 * total
-    assert error > 1.1 * np.sqrt(found[light].variance.sum())  # places and strengths are not known without error
+    assert error > 1.5 * np.sqrt(found[light].variance.sum())  # places and strengths are not known without error
 
 
 @pytest.mark.parametrize("seed", range(3))
