@@ -36,9 +36,7 @@ def photons(found):
     return {family.name: float(n) for family, n in zip(found.families, found.counts, strict=True)}
 
 
-@pytest.mark.parametrize(
-    ("element", "family", "beam"), [("Cr", "K", 6.2e3), ("Mn", "K", 7e3)]
-)
+@pytest.mark.parametrize(("element", "family", "beam"), [("Cr", "K", 6.2e3), ("Mn", "K", 7e3)])
 def test_the_background_ends_at_the_energy_of_the_beam(element, family, beam):
     """W. Duane and F. L. Hunt, Phys. Rev. 6 (1915) 166. Without that lines near it gain 3-22 %."""
     parts = {f"{element}_{family}": 5e4, "O_K": 4e5}
