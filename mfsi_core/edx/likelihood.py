@@ -25,11 +25,7 @@ UNASSIGNED_SHIFT = 15.0  # eV, of a peak that was found and belongs to no named 
 LARGEST_SHIFTS = 5  # a shift, offset or gain may go so many standard deviations of its prior away
 UNASSIGNED_REACH = 2  # the same for a peak that belongs to no named element
 ALONE = 1.5  # full widths; a family may be looked for beside its place if no strong line of another one is nearer
-GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines;
-# of the groups of L lines of 3d metals, whose alpha and beta 1 lines are transitions of valence electrons: beside them
-# eXSpy's table and spectra of SrTiO3, FePt and Cu have Ll and Ln 1.5 to 6 times, Lb3 and Lb4 0.3 to 2 times as strong
-# as free atoms do
-VALENCE_STRENGTH, VALENCE = (0.0, 0.5, 1.0, 0.5), 1050.0  # with the alpha lines' energy, eV, below which that is so
+GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines
 KNOTS_PER_OCTAVE = 1.0  # of the background's spline
 BEND = 3.0  # of the second differences of the spline's coefficients, which keeps the background smooth
 LAST = 1e-3  # part of the background that is left at the beam's energy, where it ends
@@ -100,19 +96,15 @@ class Likelihood:
         self.weight = weight / np.bincount(self.owner, weight)[self.owner]
         self.group = np.full(self.energy.size, -1)  # number of the strength parameter of each line; -1 for alpha lines
         self.groups = 0
-        strength: list[float] = []
         at = 0
         for family in families:
             held = family.groups()
-            valence = family.family == "L" and family.alpha_energy < VALENCE
             for number in sorted(set(held) - {min(held)}):
                 for i, group in enumerate(held):
                     if group == number:
                         self.group[at + i] = self.groups
-                strength.append(VALENCE_STRENGTH[number] if valence else GROUP_STRENGTH)
                 self.groups += 1
             at += len(held)
-        self.strength = np.array(strength)
         centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
         self.seen = np.maximum(efficiency(centre), 1e-6)
         if before.beam is not None:
@@ -131,7 +123,7 @@ class Likelihood:
         precision[:6] = [1 / deviation**2 for deviation in (*self.axis, *list(PRIOR.values())[2:])]
         precision[self._of(1)] = [(UNASSIGNED_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
         mean[self._of(1)] = self.placed
-        precision[self._of(2)] = 1 / self.strength**2
+        precision[self._of(2)] = 1 / GROUP_STRENGTH**2
         precision[self._of(5)] = 1 / ABSORBERS**2
         return mean, precision
 

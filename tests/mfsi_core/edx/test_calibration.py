@@ -1,4 +1,4 @@
-"""The fit of a sum spectrum against spectra whose truth is known: background with edges and an end, valence lines."""
+"""The fit of a sum spectrum against spectra whose truth is known: background with edges and an end, detector."""
 
 import eds_phantom as phantom
 import numpy as np
@@ -8,7 +8,6 @@ from mfsi_core import element_maps
 from mfsi_core.edx.calibration import calibrate
 from mfsi_core.edx.detector import Detector
 from mfsi_core.edx.families import families_of
-from mfsi_core.quantification.quantify import analyse
 
 EDGES = phantom.axis(1000, 10.0)
 CENTRES = (EDGES[:-1] + EDGES[1:]) / 2
@@ -68,33 +67,3 @@ def test_a_detector_that_cannot_be_is_told():
     assert any("as no such detector shows them" in flag for flag in found["Si"].flags)
     sharp = element_maps(counts[None, None], ["Al", "Si"], axes, None, 2e5)
     assert not any("no such detector" in flag for flag in sharp["Si"].flags)
-
-
-EXSPY = {  # weights of L lines beside La, from eXSpy 0.3's table
-    "Ti": {"La": 0.694, "Ln": 0.491, "Ll": 1.0, "Lb3": 0.166},
-    "V": {"La": 1.0, "Ln": 0.2805, "Ll": 0.5745, "Lb3": 0.0154},
-    "Fe": {"La": 1.0, "Ln": 0.12525, "Ll": 0.3086, "Lb3": 0.02448},
-    "Ni": {"La": 1.0, "Lb1": 0.1677, "Ln": 0.09693, "Ll": 0.14133, "Lb3": 0.00199},
-}
-PLACES = {
-    "Ti": {"La": 452.2, "Ln": 401.3, "Ll": 395.3, "Lb3": 529.1},
-    "V": {"La": 511.3, "Ln": 453.5, "Ll": 446.5, "Lb3": 585.0},
-    "Fe": {"La": 705.0, "Ln": 628.0, "Ll": 615.2, "Lb3": 792.0},
-    "Ni": {"La": 851.5, "Lb1": 868.8, "Ln": 762.0, "Ll": 742.7, "Lb3": 941.0},
-}
-
-
-@pytest.mark.parametrize("element", EXSPY)
-def test_valence_lines_are_not_as_strong_as_in_free_atoms(element, monkeypatch):
-    """Ll and Ln of 3d metals by another table, up to five times as strong: O K beside them is right, or said not to be."""
-    total = sum(EXSPY[element].values())
-    lines = [(PLACES[element][name], weight / total) for name, weight in EXSPY[element].items()]
-    own = phantom.family_lines
-    monkeypatch.setattr(phantom, "family_lines", lambda name: lines if name == f"{element}_L" else own(name))
-    counts = spectrum({f"{element}_L": 1e5, f"{element}_K": 2e5, "O_K": 2e5}, kramers(2e5, 3e5))
-    rows = [{"element": e, "family": "K", "k": 1.0, "basis": "at", "line_scope": "family"} for e in (element, "O")]
-    found = analyse(counts[None, None], [element, "O"], 1, rows, signal=phantom.signal((1, 1), EDGES, "spectra"))
-    error = found.composition.at_se[0, 1]
-    away = abs(found.composition.at[0, 1] - 0.5)
-    assert away < 3 * error
-    assert away < 0.03
