@@ -105,9 +105,7 @@ def recover(
                 elif not item.abandoned:
                     saved = _frame(source, header, item, writer, lose, max_bytes)
                     (kept.append if saved else named.add)(item.number)
-                for record in [] if item.abandoned else item.others:
-                    if record.type not in IGNORED:
-                        lose(f"record {record.type.decode()} at byte {record.offset}: in {item}, left out")
+                _others(item, lose)
         lost = sorted(seen.union(range(completed)).difference(kept))
         for number in lost:
             if number not in named:
@@ -146,6 +144,13 @@ def _frame(
             attributes = {**attributes, "metadata": extra}
         writer.put_frame(len(writer), found.data, attributes, static=False)
     return not found.faults
+
+
+def _others(piece: Piece, lose: Callable[[str], None]) -> None:
+    """Name the records of unknown types within a frame, which are left out."""
+    for record in [] if piece.abandoned else piece.others:
+        if record.type not in IGNORED:
+            lose(f"record {record.type.decode()} at byte {record.offset}: in {piece}, left out")
 
 
 def _skipping(items: Iterator[Record | Fault]) -> Iterator[Record | Fault]:
