@@ -18,9 +18,7 @@ from ..series.selection import View
 from ..series.series import Series, as_series
 from .client import Workers
 
-LEAST = (
-    2**22
-)  # bytes, as stored, worth a worker's share of a call, which costs some 0.04 s: as much as 2 million counts
+LEAST = 2**22  # bytes as stored, some 2 million counts, that are worth what a worker's share of a call costs, 0.04 s
 
 FEW = 4  # frames that a worker decodes and sends at a time
 
