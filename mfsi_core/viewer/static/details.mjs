@@ -93,7 +93,8 @@ function flattened(value, path = "", out = {}) {
 export function displacementsPanel(displacements, moves) {
   const panel = element("div");
   if (!displacements.size) {
-    panel.append(element("p", { textContent: "This journal has no displacements. mfsi register FILE -o registration.csv --append finds and adds them." }));
+    const command = element("code", { textContent: "mfsi register FILE -o registration.csv --append" });
+    panel.append(element("p", {}, "This journal has no displacements. ", command, " finds and adds them."));
   }
   for (const [name, one] of displacements) {
     const { uy, ux, within } = moves.get(name);
