@@ -22,7 +22,8 @@ def given():
     """What the examples take for granted."""
     rng = np.random.default_rng(7)
     y, x = np.mgrid[:200, :200]
-    scene = 50 * (2 + np.sin(x / 9) + np.cos(y / 7 + x / 31))
+    scene = 50 * (2 + np.sin(x / 9) + np.cos(y / 7 + x / 31))  # a lattice: a particle on it tells its periods apart
+    scene += 100 * np.exp(-((y - 80) ** 2 + (x - 120) ** 2) / 400)
     images = rng.poisson(np.stack([scene, np.roll(scene, 2, 0)])).astype(np.uint16)
     counts = np.zeros((200, 200, 2048), np.uint8)
     counts[rng.integers(0, 200, 5000), rng.integers(0, 200, 5000), rng.integers(0, 2048, 5000)] += 1

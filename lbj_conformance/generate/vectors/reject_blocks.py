@@ -100,11 +100,12 @@ RICE = {
     "ends-early": (TWO[:2], 2, 2, "8.3.5"),
     "no-bits": (TWO[:1], 2, 2, "8.3.6"),
     "total-above-events": (split_rice([1, 2, 3], [1, 1, 1], 24, m=0), 2, 2, "8.3.4"),
-    "total-below-events": (split_rice([1], [1], 24, m=5), 2, 2, "8.3.4"),
+    "total-below-events": (bits((0, 1), (1, 1), (1, 5), m=5), 1, 2, "8.3.4"),
     "escaped-total-above-events": (bits((2**24 - 1, 24), (M32, 32), m=5), 2, 2, "8.3.4"),
     "voxel-outside": (bits((0, 1), (0, 1), (0b0, 1), (0b1111, 4), (0b1111, 4), m=5), 2, 2, "8.3.5"),
     "split-above-total": (bits((2**24 - 1, 24), (200, 32), (2**24 - 1, 24), (201, 32), m=5), 2, 200, "8.3.5"),
     "voxels-other": (TWO, 1, 2, "5.3.6"),
+    "fewer-voxels": (bits((0, 1), (0, 1), *[(1, 2)] * 5, m=5), 2, 2, "5.3.6"),
     "more-voxels-than-bits": (TWO, 20, 20, "8.3.6"),
 }  # fmt: skip
 

@@ -258,7 +258,8 @@ def test_an_exporter_that_fails_is_named(site, series, tmp_path, monkeypatch, bo
         ("return images", r"displacements of shape \(3, 2\) or .* are expected.*of shape \(3, 12, 14\)"),
         ("return 'none'", "of type str"),
         ("return images[:, 0, :2], [1, 2]", "errors must be 3 numbers"),
-        ("import sys; sys.exit()", "ended its process"),
+        ("import sys; sys.exit()", "failed on 3 images of .*SystemExit"),
+        ("import os; os._exit(6)", "ended its process .code 6."),
     ],
 )
 def test_a_registration_that_fails_is_named(site, series, body, said):
