@@ -84,6 +84,8 @@ SIGNALS = {
 def metadata_of(signal):
     out = signal.metadata.as_dictionary()
     out.get("General", {}).pop("FileIO", None)
+    if "elements" in out.get("Sample", {}):
+        out["Sample"]["elements"] = sorted(out["Sample"]["elements"])  # eXSpy keeps those of EELS as a set
     return out
 
 
