@@ -24,7 +24,7 @@ def open_url(url: str) -> BinaryIO:
         If there is no such file, or it cannot be read in parts.
     """
     if url.lower().startswith(("http://", "https://")):
-        from .http import HttpFile  # here, for Python's modules of the network take half of the time that lbj does
+        from .http import HttpFile  # not above: Python's network modules would slow every start of lbj
 
         return cast("BinaryIO", HttpFile(url))
     from .remote import FsspecFile
