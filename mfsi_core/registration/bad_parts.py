@@ -99,18 +99,18 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     varied = np.ones_like(found)
     place = laid.shift[:, 0] + laid.corner[0]
 
-    def of(n: int) -> tuple[Singles, tuple[NDArray[np.complex64], Mask], list[slice]]:
+    def of(n: int) -> tuple[Singles, tuple[NDArray[np.complex64], Mask], NDArray[np.int64]]:
         one = laid.frame(n)
-        strips = [slice(*(round(edge + place[n]) for edge in edges[k : k + 2])) for k in range(edges.size - 1)]
-        return laid.smooth(mean_of(one)), laid.waves(mean_of(laid.all - one)), strips
+        return laid.smooth(mean_of(one)), laid.waves(mean_of(laid.all - one)), np.rint(edges + place[n]).astype(int)
 
     def compare(n: int) -> None:
-        own, waves, strips = of(n)
+        own, waves, at = of(n)
         others = moved(waves, (0.0, 0.0))
         sums = _by_row(misfit(own, others), others)
-        for k, strip in enumerate(strips):
-            count, square, total, power = sums[strip].sum(axis=0)
-            if count > MOST / 2 * len(sums[strip]) * own.shape[1]:
+        for k in range(edges.size - 1):
+            strip = sums[at[k] : at[k + 1]]
+            count, square, total, power = strip.sum(axis=0)
+            if count > MOST / 2 * len(strip) * own.shape[1]:
                 found[n, k], varied[n, k] = square / count, power / count - (total / count) ** 2
 
     each(compare, range(frames))
@@ -139,34 +139,49 @@ def _uneven(ratio: Floats) -> Mask:
     return np.asarray(((larger > UNEVEN * other) & (other > 0)).any(axis=1))
 
 
-def _elsewhere(own: Singles, others: tuple[NDArray[np.complex64], Mask], strips: list[slice], shifts: Floats) -> Mask:
+def _elsewhere(
+    own: Singles, others: tuple[NDArray[np.complex64], Mask], edges: NDArray[np.int64], shifts: Floats
+) -> Mask:
     """Strips at the top or at the bottom of a frame that fit better at one of the shifts or at its opposite."""
-    now = _by_block(misfit(own, moved(others, (0.0, 0.0))), strips)
-    gained, out = 0.0, np.zeros(len(strips), bool)
+    columns = np.linspace(0, own.shape[1], BLOCKS + 1).astype(int)
+    strips = edges.size - 1
+    now = _by_block(misfit(own, moved(others, (0.0, 0.0))), edges, columns)
+    gained, out = 0.0, np.zeros(strips, bool)
     for shift in np.concatenate([shifts, -shifts]):
-        then = _by_block(misfit(own, moved(others, shift)), strips)
+        then = _by_block(misfit(own, moved(others, shift)), edges, columns)
         better = 2 * (now - then) / np.maximum(now + then, 1e-300)
-        for cut in range(1, len(strips)):
-            for part in (slice(0, cut), slice(cut, None)):
-                some = better[part][np.isfinite(better[part])]
-                if some.size < FEWEST or some.sum() <= gained:
-                    continue
-                if some.mean() > max(BETTER * some.std(ddof=1) / np.sqrt(some.size), CLEAR):
-                    gained, out = float(some.sum()), np.zeros(len(strips), bool)
-                    out[part] = True
+        known = np.isfinite(better)
+        better = np.where(known, better, 0)
+        sums = np.cumsum([known.sum(axis=1), better.sum(axis=1), (better**2).sum(axis=1)], axis=1)
+        above, below = sums[:, :-1], sums[:, -1:] - sums[:, :-1]
+        for first, (count, total, square) in ((True, above), (False, below)):
+            mean = total / np.maximum(count, 1)
+            error = np.sqrt(np.maximum(square - count * mean**2, 0) / np.maximum(count * (count - 1), 1))
+            gain = np.where((count >= FEWEST) & (mean > np.maximum(BETTER * error, CLEAR)), total, 0)
+            cut = int(gain.argmax())
+            if gain[cut] > gained:
+                gained, out = float(gain[cut]), (np.arange(strips) <= cut) == first
     return out
 
 
-def _by_block(square: Singles, strips: list[slice]) -> Floats:
-    """Mean of an image over blocks of each strip, (strips, BLOCKS); NaN where less than half a block is finite."""
-    edges = np.linspace(0, square.shape[1], BLOCKS + 1).astype(int)
-    out = np.full((len(strips), BLOCKS), np.nan)
-    for k, strip in enumerate(strips):
-        for block in range(BLOCKS):
-            some = square[strip, edges[block] : edges[block + 1]]
-            seen = np.isfinite(some)
-            if 2 * seen.sum() > some.size:
-                out[k, block] = some[seen].mean()
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _by_block(square: Any, rows: Any, columns: Any) -> Any:
+    """Mean of an image over the blocks between these rows and columns; NaN where less than half a block is finite."""
+    out = np.full((rows.size - 1, columns.size - 1), np.nan)
+    for k in range(rows.size - 1):
+        for block in range(columns.size - 1):
+            count = sums = 0.0
+            for y in range(rows[k], rows[k + 1]):
+                part = square[y, columns[block] : columns[block + 1]]
+                number = total = np.float32(0)
+                for x in range(part.size):
+                    seen = math.isfinite(part[x])
+                    number += np.float32(1) if seen else np.float32(0)
+                    total += part[x] if seen else np.float32(0)
+                count += float(number)
+                sums += float(total)
+            if 2 * count > (rows[k + 1] - rows[k]) * (columns[block + 1] - columns[block]):
+                out[k, block] = sums / count
     return out
 
 

@@ -84,19 +84,24 @@ def _highest(stack: Singles) -> float:
     return float(level[1] + SPIKE * (level[1] - level[0]))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"nsz", "reassoc"})
 def _above(image: Any, every: int) -> Any:
     """One of `every` pixels along y and x, less its highest neighbour; missing pixels count as zero, the mean."""
     rows, columns = image.shape
     out = np.empty(((rows - 1) // every + 1, (columns - 1) // every + 1), np.float32)
+    lowest, zero = np.float32(-np.inf), np.float32(0)
+    here, beside = np.empty(columns, np.float32), np.full(columns, lowest)
+    around, all_rows = np.empty(columns, np.float32), np.full(columns + 2, lowest)
     for y in range(0, rows, every):
-        for x in range(0, columns, every):
-            around = np.float32(-np.inf)
-            for v in range(max(y - 1, 0), min(y + 2, rows)):
-                for h in range(max(x - 1, 0), min(x + 2, columns)):
-                    if v != y or h != x:
-                        other = image[v, h]
-                        around = max(around, np.float32(0) if math.isnan(other) else other)
-            value = image[y, x]
-            out[y // every, x // every] = (np.float32(0) if math.isnan(value) else value) - around
+        up, down, middle = image[max(y - 1, 0)], image[min(y + 1, rows - 1)], all_rows[1:-1]
+        for x in range(columns):
+            above = up[x] if not math.isnan(up[x]) else zero
+            below = down[x] if not math.isnan(down[x]) else zero
+            here[x] = image[y, x] if not math.isnan(image[y, x]) else zero
+            beside[x] = max(above if y > 0 else lowest, below if y < rows - 1 else lowest)
+            middle[x] = max(beside[x], here[x])
+        left, right = all_rows[:-2], all_rows[2:]
+        for x in range(columns):
+            around[x] = here[x] - max(left[x], right[x], beside[x])
+        out[y // every] = around[::every]
     return out

@@ -63,35 +63,44 @@ def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> 
     the second frame those at the opposite shift hold.
     """
     count, rows, columns = surfaces.shape
-    a, s = np.empty(columns + 1, np.float32), np.empty(columns + 1, np.float32)
-    b, t = np.empty(columns + 1, np.float32), np.empty(columns + 1, np.float32)
-    for n in range(count):
-        i, j = first[n], second[n]
-        for y in range(rows):
-            opposite = (rows - y) % rows
-            _interpolated(mean[i], y, rows, a)
-            _interpolated(scale[i], y, rows, s)
-            _interpolated(mean[j], opposite, rows, b)
-            _interpolated(scale[j], opposite, rows, t)
+    a, s, b, t = np.empty((4, columns), np.float32)
+    between = np.empty(columns // 2 + 1, np.float32)
+    for y in range(rows):
+        last = -1
+        for n in range(count):
+            if first[n] != last:
+                last = first[n]
+                _interpolated(mean[last], y, rows, False, between, a)
+                _interpolated(scale[last], y, rows, False, between, s)
+            _interpolated(mean[second[n]], y, rows, True, between, b)
+            _interpolated(scale[second[n]], y, rows, True, between, t)
             one = surfaces[n, y]
             for x in range(columns):
-                one[x] = (one[x] - a[x] * b[columns - x]) * s[x] * t[columns - x]
+                one[x] = (one[x] - a[x] * b[x]) * s[x] * t[x]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _interpolated(coarse: Any, y: int, rows: int, out: Any) -> None:
-    """Row y of a periodic image of which every second pixel is given, or all along an axis of one; and one more."""
+def _interpolated(coarse: Any, y: int, rows: int, opposite: bool, between: Any, out: Any) -> None:
+    """Row y of a periodic image of which every second pixel is given, or all along an axis of one.
+
+    With `opposite` it is row -y, from pixel 0 backwards.
+    """
     half = np.float32(0.5)
+    y = (rows - y) % rows if opposite else y
     step = 2 if rows > 1 else 1
     up, down = coarse[y // step], coarse[(y + step - 1) // step % len(coarse)]
-    if out.size == 2:
+    if out.size == 1:
         out[:] = half * (up[0] + down[0])
         return
     for k in range(up.size):
-        out[2 * k] = half * (up[k] + down[k])
-    out[out.size - 1] = out[0]
+        between[k] = half * (up[k] + down[k])
+    between[-1] = between[0]
+    if opposite:
+        between[:] = between[::-1].copy()
+    even, odd, here, following = out[::2], out[1::2], between[:-1], between[1:]
     for k in range(up.size):
-        out[2 * k + 1] = half * (out[2 * k] + out[2 * k + 2])
+        even[k] = here[k]
+        odd[k] = half * (here[k] + following[k])
 
 
 @njit(cache=True, nogil=True)
