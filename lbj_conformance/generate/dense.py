@@ -121,19 +121,19 @@ def float_lattice(
 class Map(NamedTuple):
     """Clause 8.8.2."""
 
-    a: int
-    l: int  # noqa: E741 the name in the standard
-    b: int
-    s: int
-    f: int
+    a2: int
+    a1: int
+    a0: int
+    shift: int
+    fraction: int
 
     def pack(self) -> bytes:
         """Bytes of the map."""
-        return signed(self.a) + signed(self.l) + signed(self.b) + number(self.s) + number(self.f)
+        return signed(self.a2) + signed(self.a1) + signed(self.a0) + number(self.shift) + number(self.fraction)
 
     def fixed(self, t: int) -> int:
         """Fixed-point value of a sample."""
-        return (self.a * (t**2 - 341 if t > 0 else 0) + self.l * t + self.b) // (1 << self.s)
+        return (self.a2 * (t**2 - 341 if t > 0 else 0) + self.a1 * t + self.a0) // (1 << self.shift)
 
 
 def nearest(value: Fraction, dtype: str) -> Any:
@@ -159,7 +159,7 @@ def noise_q(
     q: np.ndarray, map_: Map, dtype: str, given: dict[int, int] | None = None, model: Model = NEAR
 ) -> tuple[bytes, np.ndarray]:
     """A block of clause 8.8 and its array."""
-    flat = [nearest(Fraction(map_.fixed(t), 2**map_.f), dtype) for t in samples(q.ravel().tolist(), model)]
+    flat = [nearest(Fraction(map_.fixed(t), 2**map_.fraction), dtype) for t in samples(q.ravel().tolist(), model)]
     array = np.array(flat, dtype).reshape(q.shape)
     array.reshape(-1).view(f"u{array.itemsize}")[list(given or {})] = list((given or {}).values())
     head = bytes([bool(given)]) + STATED + map_.pack()
@@ -201,11 +201,11 @@ def pieces(parts: Sequence[Part]) -> tuple[list[Piece], list[int]]:
     return out, exact
 
 
-def spread(found: list[Piece], sums: list[int], shape: dict[int, int]) -> dict[int, int]:
+def spread(found: list[Piece], sums: list[int], profile: dict[int, int]) -> dict[int, int]:
     """Fixed-point values of the channels of one pixel (clause 8.9.3)."""
     out: dict[int, int] = {}
     ratio = [
-        s * 2**20 // sum(shape[c] for c in range(one.first, one.last + 1)) for one, s in zip(found, sums, strict=True)
+        s * 2**20 // sum(profile[c] for c in range(one.first, one.last + 1)) for one, s in zip(found, sums, strict=True)
     ]
     middle = [one.first + one.last for one in found]
     for i, one in enumerate(found):
@@ -219,7 +219,7 @@ def spread(found: list[Piece], sums: list[int], shape: dict[int, int]) -> dict[i
                 here = ratio[j] + (ratio[k] - ratio[j]) * (2 * c - middle[j]) // (middle[k] - middle[j])
             else:
                 here = ratio[lower[-1] if lower else upper[0]]
-            share.append(here * shape[c] // 2**20)
+            share.append(here * profile[c] // 2**20)
         rest = sums[i] - sum(share)
         for k, c in enumerate(channels):
             out[c] = share[k] + rest // len(channels) + (k < rest % len(channels))
@@ -227,7 +227,7 @@ def spread(found: list[Piece], sums: list[int], shape: dict[int, int]) -> dict[i
 
 
 def chart_head(parts: Sequence[Part], *, flags: int) -> bytes:
-    """All before the shape."""
+    """All before the profile."""
     out = bytes([flags]) + STATED + number(len(parts))
     out += b"".join(number(part.length) + number(part.factor) for part in parts)
     return out + b"".join(part.map.pack() for part in parts if part.map is not None)
@@ -246,25 +246,25 @@ def chart(
     exact: np.ndarray | None = None,
     given: dict[int, int] | None = None,
     model: Model = NEAR,
-    shape_model: Model = PLAIN,
+    profile_model: Model = PLAIN,
 ) -> tuple[bytes, np.ndarray]:
     """A block of clause 8.9 and its array: q are the integers of the bins, `exact` the other channels."""
     found, kept = pieces(parts)
     lossy = [c for one in found for c in range(one.first, one.last + 1)]
-    shape = dict(zip(lossy, curve, strict=True))
+    profile = dict(zip(lossy, curve, strict=True))
     array = np.zeros((q[..., 0].size, len(lossy) + len(kept)), dtype)
     t = samples(q.ravel().tolist(), model)
     for pixel in range(len(array)):
         own = t[pixel * len(found) : (pixel + 1) * len(found)]
         sums = [one.map.fixed(value) for one, value in zip(found, own, strict=True)]
-        for c, fixed in spread(found, sums, shape).items():
-            array[pixel, c] = nearest(Fraction(fixed, 2 ** found[0].map.f), dtype)
+        for c, fixed in spread(found, sums, profile).items():
+            array[pixel, c] = nearest(Fraction(fixed, 2 ** found[0].map.fraction), dtype)
     if exact is not None:
         array[:, kept] = exact.reshape(len(array), -1)
     array = array.reshape(*q.shape[:-1], array.shape[-1])
     array.reshape(-1).view(f"u{array.itemsize}")[list(given or {})] = list((given or {}).values())
     data = chart_head(parts, flags=bool(given) + 2 * (exact is not None)) + sized(
-        encode(curve, (len(curve),), shape_model)
+        encode(curve, (len(curve),), profile_model)
     )
     data += picked(array, list(given or {})) + sized(encode(q, q.shape, model))
     return data + (lossless_int(exact) if exact is not None else b""), array

@@ -53,7 +53,7 @@ def _read_chart(cursor: Cursor, channels: int) -> Chart:
     if sum(length for length, _ in blocks) != channels:
         raise cursor.damaged("8.9.1", f"lengths of chart blocks for {channels} channels")
     maps = [read_map(cursor) if factor else None for _, factor in blocks]
-    if len({map_.f for map_ in maps if map_}) != 1:
+    if len({map_.fraction for map_ in maps if map_}) != 1:
         raise cursor.damaged("8.9.1", "no chart block that is not exact, or F differs")
     runs: list[list[Bin]] = [[]]
     exact: list[int] = []
@@ -81,13 +81,13 @@ def _ratio_at(run: list[Bin], ratios: list[int], c: int) -> int:
     return ratios[j] + (ratios[j + 1] - ratios[j]) * (2 * c - m) // (run[j + 1].middle - m)
 
 
-def _spread(run: list[Bin], sums: list[int], shape: dict[int, int], cursor: Cursor) -> Iterator[tuple[int, int]]:
+def _spread(run: list[Bin], sums: list[int], profile: dict[int, int], cursor: Cursor) -> Iterator[tuple[int, int]]:
     """Give the channels of a run in one pixel, and their fixed-point values (clause 8.9.3)."""
-    ratios = [(s << 20) // sum(shape[c] for c in one.channels) for s, one in zip(sums, run, strict=True)]
+    ratios = [(s << 20) // sum(profile[c] for c in one.channels) for s, one in zip(sums, run, strict=True)]
     if max(map(abs, ratios)) >= 2**38:
         raise cursor.damaged("8.9.3", "a ratio")
     for s, one in zip(sums, run, strict=True):
-        shares = [_ratio_at(run, ratios, c) * shape[c] >> 20 for c in one.channels]
+        shares = [_ratio_at(run, ratios, c) * profile[c] >> 20 for c in one.channels]
         each, more = divmod(s - sum(shares), len(shares))
         for k, (c, share) in enumerate(zip(one.channels, shares, strict=True)):
             yield c, share + each + (k < more)
@@ -110,10 +110,10 @@ def chart(cursor: Cursor, shape: Shape, dtype: Dtype) -> np.ndarray:
     binned = [c for one in bins for c in one.channels]
     weights = dict(zip(binned, _read_stream(cursor, (1, 1, len(binned)), samples=False), strict=True))
     if min(weights.values()) < 1:
-        raise cursor.damaged("8.9.1", "a shape below 1")
+        raise cursor.damaged("8.9.1", "a profile below 1")
     exceptions = read_exceptions(cursor, shape, dtype) if flags & EXCEPTIONS else {}
     samples = _read_stream(cursor, (*shape_of_stream(shape)[:2], len(bins)), samples=True)
-    f = bins[0].map.f
+    fraction = bins[0].map.fraction
     result = np.zeros((math.prod(shape[:-1]), shape[-1]), dtype)
     for pixel, row in enumerate(result):
         of_pixel = samples[pixel * len(bins) : (pixel + 1) * len(bins)]
@@ -122,7 +122,7 @@ def chart(cursor: Cursor, shape: Shape, dtype: Dtype) -> np.ndarray:
             raise cursor.damaged("8.9.2", "a sum")
         for run in found.runs:
             for c, fixed in _spread(run, sums[: len(run)], weights, cursor):
-                row[c] = value_of(fixed, f, dtype)
+                row[c] = value_of(fixed, fraction, dtype)
             sums = sums[len(run) :]
     if found.exact:
         rest = Cursor(cursor.rest(), cursor.offset)

@@ -19,18 +19,18 @@ BEYOND_F64 = 2**53
 class Map(NamedTuple):
     """Clause 8.8.2."""
 
-    a: int
-    l: int  # noqa: E741 - the name in the text
-    b: int
-    s: int
-    f: int
+    a2: int
+    a1: int
+    a0: int
+    shift: int
+    fraction: int
 
     def fixed(self, t: int, cursor: Cursor) -> int:
         """Fixed-point value of a sample."""
         if abs(t) > MOST_SAMPLE:
             raise cursor.damaged("8.8.2", f"a sample of {t}")
-        w = t * t - 341 if t > 0 else 0
-        fixed = self.a * w + self.l * t + self.b >> self.s
+        square = t * t - 341 if t > 0 else 0
+        fixed = self.a2 * square + self.a1 * t + self.a0 >> self.shift
         if abs(fixed) >= BEYOND_F64:
             raise cursor.damaged("8.8.2", f"a fixed-point value of {fixed}")
         return fixed
@@ -38,16 +38,16 @@ class Map(NamedTuple):
 
 def read_map(cursor: Cursor) -> Map:
     """Read a map, and check its ranges."""
-    a, l, b = (cursor.signed(-(2**n), 2**n, "8.8.2") for n in (11, 35, 60))  # noqa: E741
-    return Map(a, l, b, cursor.number(0, 62, "8.8.2"), cursor.number(0, 24, "8.8.2"))
+    a2, a1, a0 = (cursor.signed(-(2**n), 2**n, "8.8.2") for n in (11, 35, 60))
+    return Map(a2, a1, a0, cursor.number(0, 62, "8.8.2"), cursor.number(0, 24, "8.8.2"))
 
 
-def value_of(fixed: int, f: int, dtype: Dtype) -> Any:
+def value_of(fixed: int, fraction: int, dtype: Dtype) -> Any:
     """Value of a fixed-point value in the dtype."""
     if dtype.kind == "f":
-        return dtype.type(math.ldexp(fixed, -f))  # exact in f64, so rounded once
+        return dtype.type(math.ldexp(fixed, -fraction))  # exact in f64, so rounded once
     info = np.iinfo(dtype)
-    return min(max(fixed + (2**f >> 1) >> f, int(info.min)), int(info.max))
+    return min(max(fixed + (2**fraction >> 1) >> fraction, int(info.min)), int(info.max))
 
 
 def noise_q(cursor: Cursor, shape: Shape, dtype: Dtype) -> np.ndarray:
@@ -59,5 +59,5 @@ def noise_q(cursor: Cursor, shape: Shape, dtype: Dtype) -> np.ndarray:
     samples = decode(cursor.rest(), shape_of_stream(shape), cursor.offset).samples
     result = np.zeros(len(samples), dtype)
     for i, t in enumerate(samples):
-        result[i] = value_of(map_.fixed(t, cursor), map_.f, dtype)
+        result[i] = value_of(map_.fixed(t, cursor), map_.fraction, dtype)
     return replaced(result, exceptions, shape)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pseudo_code
-from worked_stream import decoded, grid, hexed, joined, procedures, split_rice, stream_rows
+from worked_stream import decoded, grid, hexed, joined, procedures, split_rice, split_rice_steps, stream_rows
 
 from lbj_conformance.generate import codings, dense, integer_stream
 from lbj_conformance.generate.builder import Block, File, spectra
@@ -44,7 +44,7 @@ def stream_steps(values, shape, model):
         row = step.prediction
         fit = row["i"] if row.get("fits") else "–"
         mean = s.mean[i] if step.c else "–"
-        first.append([i, f"({step.y}, {step.x}, {step.c})", v["u"], mean, fit, v["p"], k["near"], k["m"], k["V"], k["n"],
+        first.append([i, f"({step.y}, {step.x}, {step.c})", v["u"], mean, fit, v["p"], k["near"], k["m"], k["V"], k["octave"],
                       v["cls"], v["k"], v["phase"], v["base"]])  # fmt: skip
         code = v["code"]
         after = steps[i + 1].X if i + 1 < len(steps) else s.X
@@ -53,7 +53,7 @@ def stream_steps(values, shape, model):
         third.append([i, code, escape, v["bucket"], v["q"] - v["bucket"] * 2 ** v["k"] if v["k"] else "–", v["q"],
                       s.sample[i], s.error[i]])  # fmt: skip
     tables = (
-        grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "n", "class", "k", "phase", "base"], first),
+        grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "octave", "class", "k", "phase", "base"], first),
         grid(
             ["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"],
             second,
@@ -118,14 +118,14 @@ def frequency_section(voxel, names):
     rows = []
     edge = 0
     for i in range(32):
-        d = 8 * i - 128 - 2 * phase - 1
-        z = abs(d) * names["S"][column]
-        rows.append([i, *([d, z, edge] if i else ["–", "–", 0]), counts[i], f.start[i]])
+        distance = 8 * i - 128 - 2 * phase - 1
+        reach = abs(distance) * names["S"][column]
+        rows.append([i, *([distance, reach, edge] if i else ["–", "–", 0]), counts[i], f.start[i]])
         edge = edge_after(i + 1, phase, column, names)
     return f"""Class {cls}, phase {phase}, which is that of voxel 0; S = {names["S"][column]}. Edge 32 is 32768 and start 32
 is 32768. The counts sum to {sum(counts)}; the starts are made anew when they reach {sum(counts) + sum(counts) // 8}.
 
-{grid(["i", "D", "z", "edge i", "count", "start"], rows)}"""
+{grid(["i", "distance", "reach", "edge i", "count", "start"], rows)}"""
 
 
 def rounding_section(names):
@@ -161,7 +161,7 @@ def caps_section(names):
 {grid(["q", off, ">> 4", "error"], errors)}
 A class is at most 99; alpha and gamma are 0, so that V is beta:
 
-{grid(["V", "n", "2n, or 2n + 1", "class"], classes)}"""
+{grid(["V", "octave", "2 · octave, or 1 more", "class"], classes)}"""
 
 
 def bounds_section(voxel, names):
@@ -171,7 +171,7 @@ def bounds_section(voxel, names):
     often, seldom, halved = 16, 0, None
     while halved is None:
         f.counts[often] += 32
-        if sum(f.counts) >= f.made_at + f.made_at // 8:
+        if sum(f.counts) >= f.N + f.N // 8:
             before = list(f.counts)
             names["make_starts"](f)
             halved = before if sum(f.counts) < sum(before) else None
@@ -189,7 +189,7 @@ the starts are due:
             ["", f"count of symbol {often}", f"of symbol {seldom}", "sum", "made again at"],
             [
                 ["before", halved[often], halved[seldom], sum(halved), "–"],
-                ["after", f.counts[often], f.counts[seldom], sum(f.counts), f.made_at + f.made_at // 8],
+                ["after", f.counts[often], f.counts[seldom], sum(f.counts), f.N + f.N // 8],
             ],
         )
     }
@@ -203,11 +203,11 @@ def edge_after(i, phase, column, names):
     """Edge i of clause 8.5.8."""
     if i == 32:
         return 32768
-    d = 8 * i - 128 - 2 * phase - 1
-    z = abs(d) * names["S"][column]
-    k, t = z >> 8, names["T"]
-    tail = t[k] + ((t[k + 1] - t[k]) * (z & 255) >> 8) if k < 64 else 0
-    return tail if d < 0 else 32768 - tail
+    distance = 8 * i - 128 - 2 * phase - 1
+    reach = abs(distance) * names["S"][column]
+    a, t = reach >> 8, names["T"]
+    tail = t[a] + ((t[a + 1] - t[a]) * (reach & 255) >> 8) if a < 64 else 0
+    return tail if distance < 0 else 32768 - tail
 
 
 def events_section():
@@ -235,7 +235,62 @@ leb128 (8.2):
 
 {hexed(leb)}
 split-rice (8.3): [minimal.md](minimal.md) follows its bits. The bytes are `{found["split-rice"].hex(" ").upper()}`.
-"""
+
+{escapes_section()}"""
+
+
+def escapes_section():
+    """split-rice with both escapes, and splits of k above 0, the zero bit left out or not."""
+    counts = [1, 2, 450, 447, 0, 20, 30, 0]
+    voxel = [i for i, n in enumerate(counts) if n]
+    m, events = 2, sum(counts)
+    data = codings.split_rice(voxel, [counts[i] for i in voxel], len(counts), m=m)
+    steps, bits = split_rice_steps(data, len(counts), events)
+    assert bits.found == [(i, counts[i]) for i in voxel]
+    totals, splits, seen = [], [], set()
+    a = events * 16 // (len(counts) >> m)
+    b = 16 << ((a >> 4).bit_length() + 1) // 2
+    for step in steps:
+        held = step.held
+        if step.what == "total":
+            chunk = held["first"] >> m
+            read = step.bits if chunk else step.bits[8:]
+            p, k, z, q = (held[name] for name in "pkzq")
+            totals.append([chunk, a, b, p, k, z, z >> k, f"`{spaced(read, q, 24)}`", held["n"]])
+            a, b = held["A"], held["B"]
+            seen.add(("total", q == 24))
+        else:
+            n, first, j = held["n"], held["first"], held["j"]
+            row = [f"{first} to {first + 2**j - 1}" if j else first, n]
+            if "lower" in held:
+                h, k, t, lower = n // 2, held["k"], held["t"], held["lower"]
+                z = 2 * (h - lower) if lower <= h else 2 * (lower - h) - 1
+                shown = spaced(step.bits, held["q"], min(t, 24))
+                row += [h, k, t, z, z >> k, f"`{shown}`", f"L = {lower}"]
+                seen.add(("split", held["q"] == 24, k > 0, held["q"] == t))
+            else:
+                row += ["–"] * 6 + [f"count {n}" if n else "nothing"]
+            splits.append(row)
+    assert {("total", True), ("split", True, True, False), ("split", False, True, True)} <= seen
+    assert ("split", False, True, False) in seen
+    end = sum(len(step.bits) for step in steps)
+    return f"""Escapes. Eight voxels with the counts {counts}, E = {events}, m = {m}: two chunks of
+four. Bits stand in the order in which they are read, one bits and their zero bit first; A and B are those before the total.
+
+{grid(["chunk", "A", "B", "p", "k", "z", "z >> k", "bits", "N"], totals)}
+The total of chunk 0 is 24 one bits and N in 32 bits, since z >> k is not below 24. Its splits, then those of chunk 1:
+
+{grid(["range", "N", "h", "k", "t", "z", "z >> k", "bits", "what it is"], splits)}
+The first L is 24 one bits and 32 more, for t > 24 and z >> k is not below 24. Where z >> k = t the zero bit is left out.
+The block has {end - 8} bits after m; those left over in its last byte are unused:
+
+{whole(data)}"""
+
+
+def spaced(read, q, most):
+    """Bits: the ones and their zero, if there is one, then the others."""
+    first = q + (q < most)
+    return f"{read[:first]} {read[first:]}".strip()
 
 
 def zstd_section():
@@ -324,11 +379,11 @@ def lattice_section():
     d, g = np.float32(0.1), np.float32(0.3)
     found = [
         [i, int(v), repr(float(np.float32(v) - d)), "+infinity" if i == 3 else repr(float(value.ravel()[i]))]
-        for i, v in enumerate(q.ravel()[:5])
+        for i, v in enumerate(q.ravel())
     ]
     assert np.float32(np.float32(1) - d) * g == value.ravel()[0]
     return (
-        f"""Spectra of (1, 2, 5), float32; all operations in f32 (bit 1). The first row, written as the f64 that equals each f32:
+        f"""Spectra of (1, 2, 5), float32; all operations in f32 (bit 1); values are written as the f64 that equals each f32:
 
 {hexed(rows)}
 {grid(["i", "q", "q - d", "value"], found)}
@@ -343,7 +398,7 @@ One d per column, parameters of f64, all operations in f64 (flags `08`): shape (
 
 def map_text(m):
     """A map in words."""
-    return f"map: a = {m.a}, l = {m.l}, b = {m.b}, s = {m.s}, F = {m.f}"
+    return f"map: a2 = {m.a2}, a1 = {m.a1}, a0 = {m.a0}, shift = {m.shift}, fraction = {m.fraction}"
 
 
 def stated_rows(flags, text):
@@ -384,15 +439,98 @@ def noise_section():
         f"""Spectra of (1, 2, 5), float32. The samples are those of the ten voxels.
 
 {hexed(rows)}
-`w = t * t - 341` above zero, `fixed = (a * w + l * t + b) >> s`, value = fixed / 2^{found.f}:
+`square = t * t - 341` above zero, `fixed = (a2 * square + a1 * t + a0) >> shift`, value = fixed / 2^{found.fraction}:
 
-{grid(["i", "t", "w", "fixed", "value"], cells)}
+{grid(["i", "t", "square", "fixed", "value"], cells)}
 {whole(data)}
 Integers, and samples that are not above zero: shape (1, 1, 4), int16, not dithered, the same map.
 
-{grid(["i", "t", "w", "fixed", "value"], below_cells)}
+{grid(["i", "t", "square", "fixed", "value"], below_cells)}
 {whole(below_data)}""",
         [{"coding": 6, "data": data, "value": value}, {"coding": 6, "data": below_data, "value": below}],
+    )
+
+
+def found_bins(parts):
+    """First and last channel and map of each bin, as clause 8.9.2 says."""
+    out, at = [], 0
+    for part in parts:
+        for first in range(at, at + part.length, part.factor) if part.map else ():
+            last = min(first + part.factor, at + part.length) - 1
+            out.append(SimpleNamespace(first=first, last=last, map=part.map))
+        at += part.length
+    return out
+
+
+def chart_tables(bins, q, curve, value, excepted=()):
+    """The bins and the channels of a chart of one run, channels from 0, by the pseudo-code."""
+    spread = procedures()["spread"]
+    cells, edges = [], []
+    for pixel, integers in enumerate(q.reshape(-1, len(bins)).tolist()):
+        sums = [one.map.fixed(64 * integer) for one, integer in zip(bins, integers, strict=True)]
+        fixed, held = {}, {}
+
+        def profile(frame, event, _, held=held):
+            if event == "return" and frame.f_code.co_name == "spread":
+                held.update(frame.f_locals)
+
+        sys.setprofile(profile)
+        spread(bins, sums, curve, fixed)
+        sys.setprofile(None)
+        for i, one in enumerate(bins):
+            left = sums[i] - sum(held["share"][c] for c in range(one.first, one.last + 1))
+            edges.append([pixel, i, 64 * integers[i], sums[i], held["ratio"][i], held["middle"][i], left])
+        for c, own in enumerate(value.reshape(-1, value.shape[-1])[pixel, : len(fixed)].tolist()):
+            if c in excepted:
+                due = own
+            elif value.dtype.kind == "f":
+                due = fixed[c] / 2 ** bins[0].map.fraction
+            else:
+                due = max(0, fixed[c] + 2 ** bins[0].map.fraction // 2 >> bins[0].map.fraction)
+            assert due == own
+            said = f"{own}, the exception" if c in excepted else own
+            cells.append([pixel, c, held["between"][c], held["share"][c], fixed[c], said])
+    return (
+        grid(["pixel", "bin", "t", "S", "R", "M", "D"], edges),
+        grid(["pixel", "c", "ratio", "share", "fixed", "value"], cells),
+    )
+
+
+def neighbours_section():
+    """chart: two neighbours of different factor in one run, of integers, with an exception."""
+    fine, wide = dense.Map(5, 900, 1 << 9, 10, 8), dense.Map(3, 700, -(1 << 14), 8, 8)
+    parts = [dense.Part(4, 2, fine), dense.Part(5, 3, wide)]
+    curve, q = [9, 5, 3, 1, 2, 4, 4, 1, 1], np.array([[[30, 12, 25, -6]]])
+    data, value = dense.chart(parts, curve, q, "uint16", None, {6: 500}, PLAIN)
+    profile_stream = integer_stream.encode(curve, (len(curve),), dense.PLAIN)
+    bins_stream = integer_stream.encode(q, q.shape, PLAIN)
+    rows = [
+        *stated_rows(1, "flags: exceptions, no exact channels"),
+        (number(2), "two chart blocks"),
+        (number(4) + number(2), "the first: 4 channels, factor 2"),
+        (number(5) + number(3), "the second: 5 channels, factor 3"),
+        (fine.pack(), f"{map_text(fine)}, of the first"),
+        (wide.pack(), f"{map_text(wide)}, of the second"),
+        (number(len(profile_stream)), f"length {len(profile_stream)}"),
+        (profile_stream, f"integer stream of shape (1, 1, {len(curve)}): G = {curve}"),
+        (number(1) + number(6), "one exception, at index 6"),
+        (struct.pack("<H", 500), "its value, 500, as uint16"),
+        (number(len(bins_stream)), f"length {len(bins_stream)}"),
+        (bins_stream, f"integer stream of shape {q.shape}: {q.ravel().tolist()}"),
+    ]
+    assert joined(rows) == data
+    edges, cells = chart_tables(found_bins(parts), q, curve, value, {6})
+    return (
+        f"""Two neighbouring chart blocks of different factors and maps are one run. Spectra of (1, 1, 9), uint16: channels 0 to 3 in
+bins of two, 4 to 8 in a bin of three and one of two; channel 6 is an exception.
+
+{hexed(rows)}
+{edges}
+The value of an integer is `(fixed + 128) >> 8`, limited to the dtype: channels 7 and 8 would be below zero.
+
+{cells}
+{whole(data)}""",
+        {"coding": 7, "data": data, "value": value},
     )
 
 
@@ -404,7 +542,7 @@ def chart_section():
     curve, q = [9, 5, 3, 1, 2], np.array([[[4, 2, 1], [30, 12, 5]]])
     exact = np.array([[[7, 8], [9, -1]]], np.float32)
     data, value = dense.chart(parts, curve, q, "float32", exact, None, PLAIN)
-    shape_stream = integer_stream.encode(curve, (5,), dense.PLAIN)
+    profile_stream = integer_stream.encode(curve, (5,), dense.PLAIN)
     bins_stream = integer_stream.encode(q, q.shape, PLAIN)
     rows = [
         *stated_rows(2, "flags: exact channels, no exceptions"),
@@ -412,49 +550,31 @@ def chart_section():
         (number(5) + number(2), "the first: 5 channels, factor 2"),
         (number(2) + number(0), "the second: 2 channels, exact"),
         (found.pack(), map_text(found)),
-        (number(len(shape_stream)), f"length {len(shape_stream)}"),
-        (shape_stream, f"integer stream of shape (1, 1, 5): G = {curve}"),
+        (number(len(profile_stream)), f"length {len(profile_stream)}"),
+        (profile_stream, f"integer stream of shape (1, 1, 5): G = {curve}"),
         (number(len(bins_stream)), f"length {len(bins_stream)}"),
         (bins_stream, f"integer stream of shape (1, 2, 3): {q.tolist()}"),
         (dense.lossless_int(exact), "lossless-int block of shape (1, 2, 2): channels 5 and 6"),
     ]
     assert joined(rows) == data
-    names = procedures()
-    bins = [SimpleNamespace(first=a, last=b) for a, b in ((0, 1), (2, 3), (4, 4))]
-    cells, edges = [], []
-    for pixel in range(2):
-        sums = [found.fixed(64 * int(v)) for v in q[0, pixel]]
-        fixed, held = {}, {}
-
-        def profile(frame, event, _, held=held):
-            if event == "return" and frame.f_code.co_name == "spread":
-                held.update(frame.f_locals)
-
-        sys.setprofile(profile)
-        names["spread"](bins, sums, curve, fixed)
-        sys.setprofile(None)
-        for i, one in enumerate(bins):
-            width = range(one.first, one.last + 1)
-            left = sums[i] - sum(held["share"][c] for c in width)
-            edges.append([pixel, i, 64 * int(q[0, pixel, i]), sums[i], held["ratio"][i], held["middle"][i], left])
-        for c in range(5):
-            cells.append([pixel, c, held["between"][c], held["share"][c], fixed[c], repr(float(value[0, pixel, c]))])
-            assert fixed[c] / 2**found.f == value[0, pixel, c]
+    bins, channels = chart_tables(found_bins(parts), q, curve, value)
+    second, second_block = neighbours_section()
     return (
         f"""Spectra of {shape}, float32: channels 0 to 4 in bins of two (the last bin is channel 4 alone), channels 5 and 6 exact.
 
 {hexed(rows)}
 The bins, D being what the shares leave over:
 
-{grid(["pixel", "bin", "t", "S", "R", "M", "D"], edges)}
-The channels, value = fixed / 2^{found.f}:
+{bins}
+The channels, value = fixed / 2^{found.fraction}:
 
-{grid(["pixel", "c", "ratio", "w", "fixed", "value"], cells)}
+{channels}
 The exact channels 5 and 6 are {", ".join(repr(float(v)) for v in exact[0, 0])} in pixel 0 and
 {", ".join(repr(float(v)) for v in exact[0, 1])} in pixel 1.
 
-{whole(data)}""",
-        [{"coding": 7, "data": data, "value": value}],
+{whole(data)}
+{second}""",
+        [{"coding": 7, "data": data, "value": value}, second_block],
     )
 
 

@@ -47,19 +47,56 @@ class Bits:
 
     def __init__(self, data):
         self.bits = [byte >> i & 1 for byte in data for i in range(8)]
-        self.found = []
+        self.found, self.read = [], ""
+
+
+def bit(b):
+    """The next bit of a block."""
+    return field(b, 1)
+
+
+def field(b, width):
+    """The next bits of a block, the lowest first; they are noted down."""
+    taken = [b.bits.pop(0) for _ in range(width)]
+    b.read += "".join(map(str, taken))
+    return sum(value << i for i, value in enumerate(taken))
 
 
 def split_rice(data, volume, events):
     """Voxels and counts of a block of split-rice, by the pseudo-code."""
-    names = procedures(
-        bit=lambda b: b.bits.pop(0),
-        field=lambda b, n: sum(b.bits.pop(0) << i for i in range(n)),
-        found=lambda b, index, count: b.found.append((index, count)),
-    )
+    names = procedures(bit=bit, field=field, found=lambda b, index, count: b.found.append((index, count)))
     bits = Bits(data)
     names["chunks"](bits, volume, events)
     return bits.found
+
+
+def split_rice_steps(data, volume, events):
+    """Totals and splits in the order of the stream: what the pseudo-code held, and the bits that it read for each."""
+    names = procedures(bit=bit, field=field, found=lambda b, index, count: b.found.append((index, count)))
+    bits, steps, open_ = Bits(data), [], []
+
+    def profile(frame, event, _):
+        if frame.f_code.co_name == "split":
+            outer = frame.f_back
+            if event == "call":
+                if outer.f_code.co_name == "chunks":
+                    steps.append(SimpleNamespace(what="total", held=dict(outer.f_locals), bits=bits.read))
+                elif outer is open_[-1][0] and open_[-1][1].bits is None:
+                    open_[-1][1].bits = bits.read
+                step = SimpleNamespace(what="split", held={}, bits=None)
+                bits.read = ""
+                steps.append(step)
+                open_.append((frame, step))
+            elif event == "return":
+                step = open_.pop()[1]
+                step.held = dict(frame.f_locals)
+                if step.bits is None:
+                    step.bits, bits.read = bits.read, ""
+
+    sys.setprofile(profile)
+    names["chunks"](bits, volume, events)
+    sys.setprofile(None)
+    return steps, bits
 
 
 class Head:

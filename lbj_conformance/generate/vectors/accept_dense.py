@@ -414,7 +414,7 @@ def chart_limits() -> File:
 )
 def shape_dithered() -> File:
     model = DITHERED._replace(seed=4)
-    coded, value = charted((2, 3, 9), LAYOUTS["factors"], seed="sd", model=model, shape_model=model)
+    coded, value = charted((2, 3, 9), LAYOUTS["factors"], seed="sd", model=model, profile_model=model)
     return put(File(spectra(shape=(2, 3, 9))), "EELS", value, coded, "chart").close()
 
 
