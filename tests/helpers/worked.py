@@ -53,7 +53,10 @@ def stream_steps(values, shape, model):
         third.append([i, code, escape, v["bucket"], v["q"] - v["bucket"] * 2 ** v["k"] if v["k"] else "–", v["q"],
                       s.sample[i], s.error[i]])  # fmt: skip
     tables = (
-        grid(["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "octave", "class", "k", "phase", "base"], first),
+        grid(
+            ["i", "(y, x, c)", "u", "mean", "set", "p", "near", "m", "V", "octave", "class", "k", "phase", "base"],
+            first,
+        ),
         grid(
             ["i", "X before", "X & 32767", "symbol", "its start", "next start", "X after it", "X after the bits"],
             second,
