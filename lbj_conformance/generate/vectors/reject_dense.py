@@ -420,7 +420,7 @@ CHARTS: Faults = {
     "exact-flag-missing": (charted(flags=0), "8.9.1", "the flag is not compared with the chart"),
     "exact-flag-set": (charted([Part(4, 2, SUM), Part(2, 2, SUM)], curve=curve_of(*CURVE, 1, 1)), "8.9.1", "the flag is not compared with the chart"),
     "map-out-of-range": (charted([Part(4, 2, Map(2**11 + 1, 0, 0, 0, 0)), Part(2, 0)]), "8.8.2", "ranges of the map are not looked at"),
-    "F-differs": (charted([Part(2, 2, SUM), Part(2, 2, SUM._replace(f=9)), Part(2, 0)]), "8.9.1", "each block has an F of its own"),
+    "F-differs": (charted([Part(2, 2, SUM), Part(2, 2, SUM._replace(fraction=9)), Part(2, 0)]), "8.9.1", "each block has an F of its own"),
     "shape-zero": (charted(curve=curve_of(9, 0, 3, 1)), "8.9.1", "division by zero"),
     "shape-negative": (charted(curve=curve_of(9, 5, -3, 1)), "8.9.1", "shapes are not looked at"),
     "shape-too-short": (charted(curve=curve_of(9, 5, 3)), "8.5.10", "the exact channels are not left out of L"),
