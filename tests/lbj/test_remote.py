@@ -371,8 +371,10 @@ class Bucket(Handler):
         found = self.path == "/bucket/series.lbj"
         size = len(self.server.data) if found else 0
         self.send_response(200 if found else 404)
-        for name, value in {"Content-Length": size, "ETag": self.server.tag, "Accept-Ranges": "bytes"}.items():
-            self.send_header(name, str(value))
+        self.send_header("Content-Length", str(size))
+        self.send_header("ETag", self.server.tag)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Last-Modified", "Mon, 30 Nov 2026 12:00:00 GMT")
         self.end_headers()
 
     def do_GET(self):
