@@ -4,6 +4,9 @@ import os
 import signal
 from pathlib import Path
 
+# Workers share the cores: a linear algebra library that starts a thread for each core spends half of their time waiting.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -83,14 +83,15 @@ def row_bound(series, jitter):
     def rate(a, b):
         return series.image_counts * series.scene.haadf(series.scene.densities(a, b))
 
-    for n in range(len(series)):
+    some = range(0, len(series), 3)  # the bound hardly differs from frame to frame
+    for n in some:
         y, x = series.positions(n)
         down, right = ((rate(y + h * (1 - a), x + h * a) - rate(y - h * (1 - a), x - h * a)) / (2 * h) for a in (0, 1))
         fisher = np.zeros_like(prior)
         for a, b, product in ((0, 0, down * down), (1, 1, right * right), (0, 1, down * right), (1, 0, down * right)):
             fisher[2 * i + a, 2 * i + b] = (product / rate(y, x)).sum(axis=1)
         total += np.trace(np.linalg.inv(fisher + inverse)) / (2 * rows)
-    return np.sqrt(total / len(series) * (1 - 1 / len(series)))
+    return np.sqrt(total / len(some) * (1 - 1 / len(series)))
 
 
 @pytest.mark.parametrize("counts", [8.0, 40.0, 200.0])
