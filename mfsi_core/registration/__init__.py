@@ -12,7 +12,6 @@ register.py     `register`, from a series of images to the displacement of every
 rigid/          one shift per frame, from the cross-correlations of all pairs
 rows/           every row of every frame has its own displacement, smooth along the row
 sight.py        along which directions the scene shows a displacement at all; along fringes, edges or wires none is seen
-steps.py        rows from one on that lie elsewhere than those above, as when the stage moves in mid-frame
 threads.py      work on frames or groups of them in parallel, with the results in order
 trust.py        whether images are too noisy for the frames to be aligned by them
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from lbj.array_types import Floats, Mask, Singles
 
 from .along import unfollowed
-from .bad_parts import DOUBTED, ELSEWHERE, OTHER, UNEVEN, spans, strange_rows
+from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import SHORT, Hops, find_hops, shortened, steadied
 from .laid import Laid, mean_of, misfit
 from .rigid.align import align
@@ -21,7 +20,6 @@ from .rows.drift import mains_hum, with_shear
 from .rows.field import Field, register_rows
 from .rows.kernels import displaced
 from .sight import covariance, sight
-from .steps import Step, find_step
 
 WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
 SMALLEST = 8  # least rows and columns of frames whose rows are displaced one by one
@@ -41,8 +39,6 @@ ALONG = 0.15  # lattice periods; a lattice row runs along the scan if it rises b
 DENSE = 1.5  # lattice periods; longest spacing along a lattice row that is considered in this
 MISTAKEN = 0.5  # rms error of rows there, as a share of their rms displacement along y; measured on simulations
 MUCH = 0.25  # share of a frame's rows showing something else above which the place of the others is uncertain, too
-UNUSUAL = 4.0  # least step within a frame, in standard deviations of the mean displacement of as many rows by jitter
-EXAMINED = 4  # frames in which a step is looked for because their rows fit unevenly, at most, the most uneven ones
 # Ties between lattice vectors cannot be decided if the rms displacement of a component of the rows within frames, times
 # this, exceeds the lattice period.
 SWAYING = 6
@@ -105,10 +101,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     images = stack if good.size == frames else stack[good]
     found = _lattice_settled(images, shift[good], before)
     hops = found.hops  # where lattice vectors tie, rows fit better at one of them by chance
-    bad, uneven = strange_rows(found.laid, hops.alike[:0] if hops.tied else hops.alike)
-    steps = _steps(found, uneven, bad)
-    if _step_by_step(images, found, steps):
-        bad, _ = strange_rows(found.laid, hops.alike[:0])
+    bad = strange_rows(found.laid, hops.alike[:0] if hops.tied else hops.alike)
     foreign = np.asarray(bad.all(axis=1))
     images = _parts_left_out(images, found, bad, error[good])
     _flag(out, good, images, found, bad)
@@ -124,10 +117,9 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     out.covariance = covariance(out.error, shares)
     far = _warn_of_lattice(out, good, found.hops, found.place)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
-    _warn_of_jumps(out, good, found, steps)
+    _warn_of_jumps(out, good, found)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
-    ends = bad[:, 0] | bad[:, -1]  # where a step may have moved the frame's first or last rows
-    much = partly & (ends | (bad.mean(axis=1) > MUCH)) if 2 * partly.sum() < good.size else ~foreign
+    much = partly & (bad.mean(axis=1) > MUCH) if 2 * partly.sum() < good.size else ~foreign
     out.covariance[good[much]] = np.diag([np.inf, np.inf])
     whole = np.zeros((frames, *modes.shape[1:]))
     whole[good] = modes
@@ -163,54 +155,6 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
     if even is not None or hops.shift.any():
         laid = Laid(images, fitted.modes)
     return _Fit(fitted, place, hops, laid)
-
-
-def _steps(found: _Fit, uneven: Floats, bad: Mask) -> list[Step]:
-    """Steps within frames, looked for where rows are bad, fit unevenly, or are displaced by suddenly changing amounts.
-
-    `uneven`: as of `strange_rows`; `bad`: (N, Y). In a lattice whose vectors tie, a step that ties tells nothing more.
-    """
-    most = [n for n in np.argsort(-uneven)[:EXAMINED] if uneven[n] > UNEVEN]
-    frames = {*most, *np.flatnonzero(bad.any(axis=1)), *(n for n, _, _ in _stepping(found.fitted.modes))}
-    frames -= {*np.flatnonzero(bad.all(axis=1))}
-    rows, prior = found.fitted.modes.shape[1], found.fitted.prior
-    steps = (find_step(found.laid, int(n), prior.wander(1) / math.sqrt(2)) for n in sorted(frames))
-    return [
-        step
-        for step in steps
-        if step is not None
-        and step.length > UNUSUAL * prior.wander(min(step.row, rows - step.row))
-        and not (step.tied and found.hops.tied)
-    ]
-
-
-def _step_by_step(images: Singles, found: _Fit, steps: list[Step]) -> bool:
-    """Fit again with the rows on the two sides of each certain step displaced independently; whether there are any.
-
-    The rows on either side are given to the fit as a frame of its own, in which the others are missing.
-    """
-    certain = [step for step in steps if not step.tied]
-    if not certain:
-        return False
-    frames, number, rows = [step.frame for step in certain], len(images), np.arange(images.shape[1])
-    parts, place = np.concatenate([images, images[frames]]), np.concatenate([found.place, found.place[frames]])
-    for k, step in enumerate(certain):
-        parts[step.frame, step.row :], parts[number + k, : step.row] = np.nan, np.nan
-        place[step.frame], place[number + k] = step.places
-    other = register_rows(parts, place)
-    modes, trust, error = other.modes[:number], other.trust[:number], other.error[:number]
-    error[frames] = np.median(np.delete(error, frames)) if len(frames) < number else error[frames]
-    for k, step in enumerate(certain):
-        after = rows >= step.row
-        modes[step.frame, after], trust[step.frame, after] = (
-            other.modes[number + k, after],
-            other.trust[number + k, after],
-        )
-        error[step.frame] = np.hypot(error[step.frame], np.sqrt(step.unsure))
-    modes -= modes.mean(axis=(0, 1))
-    found.fitted = replace(other, modes=modes, trust=trust, error=error)
-    found.place, found.laid = modes[:, :, 0].mean(axis=1), Laid(images, modes)
-    return True
 
 
 def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
@@ -255,7 +199,7 @@ def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Flo
     return modes
 
 
-def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit, steps: list[Step]) -> None:
+def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
     """Warn of frames far from the others, and of steps within frames; their errors become infinite where unknown."""
     for n in _standing_apart(found.place):
         out.flags[good[n]].append(APART)
@@ -263,17 +207,7 @@ def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit, steps: list[
         _warn(
             f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
         )
-    for one in steps:
-        said = f"steps by {one.length:.1f} px at row {one.row}"
-        out.flags[good[one.frame]].append(said)
-        if one.tied:
-            out.covariance[good[one.frame]] = np.diag([np.inf, np.inf])
-            said += ": its rows on one side would fit elsewhere nearly as well, which is right cannot be told"
-        _warn(f"frame {good[one.frame]} {said}")
-    known = {one.frame for one in steps}
     for n, row, step in _stepping(found.fitted.modes):
-        if n in known:
-            continue
         out.flags[good[n]].append(f"steps by {step:.1f} px at row {row}")
         told = "which of its rows lie where"
         if len(found.hops.vectors):
@@ -347,7 +281,7 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
         told = "the shortest steps were taken"
-        if far or SWAYING * np.median(_own(modes)) > hops.period or _jumps(modes, [cut for cut, _ in hops.tied]):
+        if far or SWAYING * np.median(_own(modes)) > hops.period:
             out.covariance[good] = np.diag([np.inf, np.inf])
             told = "which is right cannot be told, and the predicted error is infinite"
         _warn(
@@ -393,15 +327,6 @@ def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
     modes = np.zeros_like(fitted.modes)
     modes[:, :, 0] = place[:, None]
     return replace(fitted, modes=modes, error=np.hypot(fitted.error, error))
-
-
-def _jumps(modes: Floats, cuts: list[int]) -> bool:
-    """Whether the step to one of these frames is unlike the others, so that the stage jumped there."""
-    if len(modes) < 4:
-        return False
-    steps = np.diff(modes[:, :, 0].mean(axis=1), axis=0)
-    away = np.hypot(*(steps - np.median(steps, axis=0)).T)
-    return bool((away[np.array(cuts) - 1] > FAR * np.median(away) + LARGE).any())
 
 
 def _standing_apart(place: Floats) -> NDArray[np.int64]:

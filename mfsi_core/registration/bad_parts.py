@@ -22,7 +22,6 @@ MOST = 0.5  # rows constant in a smaller share of the frames are missing there, 
 OUTLYING = 1e3  # distance from the median, in ranges between the 0.001 and 0.999 quantiles, of an absurd value
 STRIPS = 16  # strips of rows into which a frame is cut, at most
 LEAST_ROWS = 4  # least rows of a strip
-FEWEST_FRAMES = 4  # in shorter series no rows are left out
 # A strip is bad if its misfit exceeds three limits: WORSE times the median misfit of that strip over the frames, that
 # median by CERTAIN standard deviations of the misfits, and the share DIFFERENT of the scene's variance in the strip.
 WORSE = 2.0
@@ -84,11 +83,8 @@ def sample(stack: NDArray[Any]) -> Floats:
     return np.asarray(some[np.isfinite(some)])
 
 
-def strange_rows(laid: Laid, resembling: Floats) -> tuple[Mask, Floats]:
+def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     """Rows (N, Y) of a registered series that differ from the mean of the other frames more than is usual.
-
-    Returned besides is the factor, (N,), by which the misfit of some first or last rows of a frame exceeds that of the
-    rest.
 
     Frames are cut into strips of rows. The misfit of a strip is compared with that of the same strip in all frames.
     Where it is larger above or below a row than in the rest of the frame, the rows there are tried at the shifts
@@ -96,8 +92,8 @@ def strange_rows(laid: Laid, resembling: Floats) -> tuple[Mask, Floats]:
     """
     frames, rows = laid.images.shape[:2]
     out = np.zeros((frames, rows), bool)
-    if frames < 3 or rows < 2 * LEAST_ROWS:
-        return out, np.ones(frames)
+    if frames < 4 or rows < 2 * LEAST_ROWS:
+        return out
     edges = np.linspace(0, rows, min(STRIPS, rows // LEAST_ROWS) + 1).astype(int)
     found = np.full((frames, edges.size - 1), np.nan)
     varied = np.ones_like(found)
@@ -123,27 +119,24 @@ def strange_rows(laid: Laid, resembling: Floats) -> tuple[Mask, Floats]:
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))
     with np.errstate(invalid="ignore"):
         bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
-    uneven = _uneven(ratio)
-    if frames < FEWEST_FRAMES:  # too few to tell which of them differs
-        return out, uneven
-    for n in np.flatnonzero(uneven > UNEVEN):
+    for n in np.flatnonzero(_uneven(ratio)):
         bad[n] |= _elsewhere(*of(int(n)), resembling)
     gap = np.pad(bad, ((0, 0), (1, 1)))
     bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones looks good by chance
     bad[bad.mean(axis=1) > WHOLE] = True
     for k in range(edges.size - 1):
         out[:, edges[k] : edges[k + 1]] = bad[:, k : k + 1]
-    return out, uneven
+    return out
 
 
-def _uneven(ratio: Floats) -> Floats:
-    """Factor, (N,), by which the misfit (N, strips) in some of the first or last strips exceeds that in the rest."""
+def _uneven(ratio: Floats) -> Mask:
+    """Frames whose misfit, (N, strips), is larger in some of the first or last strips than in the rest."""
     seen = np.isfinite(ratio)
     total, count = np.cumsum(np.where(seen, ratio, 0), axis=1), np.cumsum(seen, axis=1)
     above = total[:, :-1] / np.maximum(count[:, :-1], 1)
     below = (total[:, -1:] - total[:, :-1]) / np.maximum(count[:, -1:] - count[:, :-1], 1)
     larger, other = np.maximum(above, below), np.minimum(above, below)
-    return np.asarray(np.where(other > 0, larger / np.maximum(other, 1e-300), 1.0).max(axis=1))
+    return np.asarray(((larger > UNEVEN * other) & (other > 0)).any(axis=1))
 
 
 def _elsewhere(

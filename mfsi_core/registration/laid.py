@@ -77,14 +77,6 @@ class Laid:
         self._add(n, out)
         return out
 
-    def plain(self, n: int) -> Singles:
-        """A frame's intensity less its mean, divided by its standard deviation, less the mean of each row, (Y, X)."""
-        level, scale = self._moments[n]
-        out = (self.images[n] - level) * scale
-        seen = np.isfinite(out)
-        mean = np.where(seen, out, 0).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-        return np.asarray(out - mean, np.float32)
-
     def _add(self, n: int, out: Singles) -> None:
         """Add a frame, and the weights, to `out`, (2, H, W)."""
         (level, scale), modes = self._moments[n], self.modes[n].astype(np.float32)

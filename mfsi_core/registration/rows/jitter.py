@@ -111,12 +111,6 @@ class Jitter:
     def _free(self) -> None:
         self.power[0, :2] = self.length * FREE**2
 
-    def wander(self, rows: int) -> float:
-        """Standard deviation of the mean displacement of successive rows from that of their frame, px."""
-        turn = np.pi * np.arange(1, len(self.power)) / self.length
-        kept = (np.sin(turn * rows) / (rows * np.sin(turn))) ** 2
-        return math.sqrt(2 * float(kept @ self.power[1:, :2].sum(axis=1)) / self.length)
-
     def posterior(self, unknown: Floats, frames: NDArray[np.int64], matrix: Floats, pull: Floats) -> Told:
         """Unknowns at the maximum a posteriori, and a random draw from the posterior of their error.
 
