@@ -64,6 +64,8 @@ def _header(expected: Json, found: Any, *, written: bool) -> list[str]:
     out = []
     if not same(expected["metadata"], found.get("metadata")):
         out.append(_differs("metadata", expected["metadata"], found.get("metadata")))
+    if "source" in expected and not _holds(expected["source"], found.get("source")):
+        out.append(_differs("source", expected["source"], found.get("source")))
     if len(found["signals"]) != len(expected["signals"]):
         return [*out, _differs("number of signals", len(expected["signals"]), len(found["signals"]))]
     for i, (one, other) in enumerate(zip(expected["signals"], found["signals"], strict=True)):
@@ -73,6 +75,14 @@ def _header(expected: Json, found: Any, *, written: bool) -> list[str]:
             if not same(a, b) and not free:
                 out.append(_differs(f"signal {i}, {member}", a, b))
     return out
+
+
+def _holds(expected: Json, found: Any) -> bool:
+    """Whether a source still has what it had, its notes before those of the recoverer."""
+    if not isinstance(found, dict) or not isinstance(found.get("notes"), list):
+        return False
+    begin = {**found, "notes": found["notes"][: len(expected["notes"])]}
+    return all(same(value, begin.get(key)) for key, value in expected.items())
 
 
 def _frame(where: str, expected: Json, found: Any) -> list[str]:

@@ -119,6 +119,7 @@ def decode(path: str) -> dict[str, Any]:
                 answer["header"] = {
                     "signals": header["signals"],
                     "metadata": metadata if isinstance(metadata, dict) else {},
+                    "source": header.get("source"),
                 }
             except Refused as error:
                 refused = refused or error

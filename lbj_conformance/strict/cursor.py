@@ -43,8 +43,6 @@ class Cursor:
                 break
         else:
             raise self.damaged("8.5.2", "a number of more than ten bytes")
-        if value > LARGEST_NUMBER:
-            raise self.damaged("8.5.2", f"number {value}")
         return self._checked(value, low, high, clause)
 
     def signed(self, low: int, high: int, clause: str) -> int:

@@ -210,6 +210,23 @@ def test_the_judge_sees_every_difference(change):
     assert judge.journal(expect, answer) != []
 
 
+@pytest.mark.parametrize(
+    ("source", "right"),
+    [
+        ({"name": "n", "notes": ["a", "lost"], "uuid": "u"}, True),
+        ({"name": "n", "notes": ["lost", "a"]}, False),
+        ({"notes": ["a"]}, False),
+        ({"name": "n"}, False),
+        (None, False),
+    ],
+)
+def test_the_judge_looks_at_what_a_source_had(source, right):
+    answer, expect = minimal_answer(), VECTORS["accept/minimal"]["expect"]
+    answer["header"]["source"] = source
+    expect = {**expect, "header": {**expect["header"], "source": {"name": "n", "notes": ["a"]}}}
+    assert (judge.journal(expect, answer) == []) is right
+
+
 def test_json_values_are_compared_as_json():
     assert judge.same({"a": [1, 2.0]}, {"a": [1.0, 2]})
     for a, b in ((1, True), (0, False), (0, None), ([1], [1, 1]), ({"a": 1}, {"a": 1, "b": 2}), ("1", 1)):

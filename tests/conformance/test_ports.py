@@ -143,3 +143,17 @@ def test_a_header_declares_at_most_65535_signals(tmp_path, c_build, call):
         answer = call(reader, declaring(65535), 60.0).value
         assert answer["result"] == "ok"
         assert len(answer["header"]["signals"]) == 65535
+
+
+@pytest.mark.parametrize(("size", "result"), [(2**24, "ok"), (2**24 + 1, "damaged")])
+def test_json_has_at_most_16_mib(tmp_path, c_build, call, size, result):
+    """Clause 4.5.1, white space included; such files are too large for vectors."""
+    text = compact({"uuid": UUID, "signals": [{"name": "I", "kind": "image", "shape": [1], "dtype": "int8"}]})
+    path = tmp_path / "long.lbj"
+    path.write_bytes(SIGNATURE + record(b"HEAD", struct.pack("<HHI", 0, 9, 0) + text.ljust(size)))
+    for reader in ([str(c_build / "lbj_c")], LBJ, suite.STRICT, *([JS] if JS else [])):
+        answer = call(reader, ["decode", str(path)], 60.0).value
+        assert (answer["result"], answer["offset"]) == (result, None if result == "ok" else 8), reader
+    for number, reader in enumerate((LBJ, suite.STRICT, *([JS] if JS else []))):
+        answer = call(reader, ["recover", str(path), str(tmp_path / f"{number}.lbj")], 60.0).value
+        assert answer["result"] == result, reader

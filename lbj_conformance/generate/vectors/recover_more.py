@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ..builder import STATIC, File, compact, draw, image, record, resealed
+from ..builder import SIGNATURE, STATIC, File, compact, draw, image, record, resealed
 from ..catalogue import Made, vector
 from .accept_records import cube
 from .recover import add, saved, series, wrong_header
@@ -284,3 +284,52 @@ def long_length() -> Made:
     resealed(file.data, at)
     add(file, 1)
     return saved(file, [0, 1], [])
+
+
+@vector("recover/eight-bytes-between", "4.1.1", "9.3", provokes="the search begins after the place that follows")
+def eight_between() -> Made:
+    file = series(1)
+    at = add(file, 1)
+    file.data[at:at] = b"8 bytes."
+    return saved(file, [0, 1], [])
+
+
+for what, (data, result) in {"torn": (SIGNATURE[:5], "truncated"), "wrong": (b"\x89LBK", "damaged")}.items():
+
+    @vector(f"recover/signature-{what}", "9.1", "4.1.2", provokes="HEAD is asked for where the signature is not whole")
+    def short(data: bytes = data, result: str = result) -> Made:
+        return Made(data, {"result": result, "offset": 0}, set())
+
+
+@vector("recover/source-kept", "9.7", "7.1.1", provokes="what was said of the source is replaced by the losses")
+def source_kept() -> Made:
+    source = {"name": "series.emd", "notes": ["the survey image was left out"]}
+    file = series(1, source=source)
+    file.put(b"aMNd", compact({"source": {"name": "first.emd"}}))
+    begin = add(file, 1)
+    add(file, 2)
+    file.data[begin] ^= 1
+    made = saved(file, [0, 2], [1])
+    made.expect["journal"]["header"]["source"] = source | {"name": "first.emd"}
+    return made
+
+
+@vector("recover/4095-amendments", "9.6", "7.1.3", provokes="amendments are left out below the bound")
+def most_amendments() -> Made:
+    file = series(1, digest=False)
+    for _ in range(4094):
+        file.put(b"aMNd", b"{}")
+    file.put(b"aMNd", compact({"metadata": {"last": True}}))
+    return saved(file, [0], [], metadata={"last": True})
+
+
+@vector("recover/frame-inside-the-last-record", "9.3", provokes="a sound record is searched where no other follows it")
+def inside_the_last() -> Made:
+    file = series(1)
+    start = len(file.data)
+    add(file, 1)
+    frame = bytes(file.data[start:])
+    del file.data[start:]
+    file.frames.pop()
+    file.put(b"abCd", frame)
+    return saved(file, [0], [])

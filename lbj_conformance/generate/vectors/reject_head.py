@@ -138,6 +138,7 @@ SIGNALS: dict[str, tuple[Any, str]] = {
     "group-of-two-kinds": ([events("A", group="G"), spectra("B", group="G")], "5.1.5"),
     "to-field-of-two-by-two": ([image(to_field=[[1, 0], [0, 1]])], "5.1.5"),
     "to-field-of-a-row": ([image(shape=(5,), to_field=[[1, 0, 0], [0, 1, 0]])], "5.1.5"),
+    "to-field-of-a-row-of-spectra": ([spectra(shape=(5, 4), to_field=[[1, 0, 0], [0, 1, 0]])], "5.1.5"),
     "metadata-array": ([image(metadata=[1])], "5.1.5"),
     "role-number": ([image(role=5)], "5.1.5"),
 }  # fmt: skip
