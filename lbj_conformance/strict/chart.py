@@ -54,7 +54,7 @@ def _read_chart(cursor: Cursor, channels: int) -> Chart:
         raise cursor.damaged("8.9.1", f"lengths of chart blocks for {channels} channels")
     maps = [read_map(cursor) if factor else None for _, factor in blocks]
     if len({map_.fraction for map_ in maps if map_}) != 1:
-        raise cursor.damaged("8.9.1", "no chart block that is not exact, or F differs")
+        raise cursor.damaged("8.9.1", "no chart block that is not exact, or their fractions differ")
     runs: list[list[Bin]] = [[]]
     exact: list[int] = []
     first = 0

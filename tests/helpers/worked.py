@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pseudo_code
-from worked_stream import decoded, grid, hexed, joined, procedures, split_rice, split_rice_steps, stream_rows
+from worked_stream import decoded, grid, hexed, joined, procedures, split_rice_steps, stream_rows
 
 from lbj_conformance.generate import codings, dense, integer_stream
 from lbj_conformance.generate.builder import Block, File, spectra
@@ -217,7 +217,7 @@ def events_section():
     """raw, leb128 and split-rice of the counts of the minimal file."""
     voxel, count, shape = [1, 15], [1, 2], (2, 3, 4)
     found = {name: codings.counts(name, voxel, count, shape, "uint16") for name in ("raw", "leb128", "split-rice")}
-    assert split_rice(found["split-rice"], 24, 3) == [(1, 1), (15, 2)]
+    assert split_rice_steps(found["split-rice"], 24, 3)[1] == [(1, 1), (15, 2)]
     leb = [(b"\x02", "token: gap 1, count 1"), (b"\x1b", "token: gap 13, count above 1"), (b"\x00", "count 0 + 2")]
     assert joined(leb) == found["leb128"]
     raw = []
@@ -248,8 +248,8 @@ def escapes_section():
     voxel = [i for i, n in enumerate(counts) if n]
     m, events = 2, sum(counts)
     data = codings.split_rice(voxel, [counts[i] for i in voxel], len(counts), m=m)
-    steps, bits = split_rice_steps(data, len(counts), events)
-    assert bits.found == [(i, counts[i]) for i in voxel]
+    steps, decoded_counts = split_rice_steps(data, len(counts), events)
+    assert decoded_counts == [(i, counts[i]) for i in voxel]
     totals, splits, seen = [], [], set()
     a = events * 16 // (len(counts) >> m)
     b = 16 << ((a >> 4).bit_length() + 1) // 2

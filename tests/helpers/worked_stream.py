@@ -62,16 +62,11 @@ def field(b, width):
     return sum(value << i for i, value in enumerate(taken))
 
 
-def split_rice(data, volume, events):
-    """Voxels and counts of a block of split-rice, by the pseudo-code."""
-    names = procedures(bit=bit, field=field, found=lambda b, index, count: b.found.append((index, count)))
-    bits = Bits(data)
-    names["chunks"](bits, volume, events)
-    return bits.found
-
-
 def split_rice_steps(data, volume, events):
-    """Totals and splits in the order of the stream: what the pseudo-code held, and the bits that it read for each."""
+    """Totals and splits in the order of the stream: what the pseudo-code held, and the bits that it read for each.
+
+    And the voxels and counts that it found.
+    """
     names = procedures(bit=bit, field=field, found=lambda b, index, count: b.found.append((index, count)))
     bits, steps, open_ = Bits(data), [], []
 
@@ -96,7 +91,7 @@ def split_rice_steps(data, volume, events):
     sys.setprofile(profile)
     names["chunks"](bits, volume, events)
     sys.setprofile(None)
-    return steps, bits
+    return steps, bits.found
 
 
 class Head:

@@ -10,15 +10,21 @@ from .accept_records import cube
 from .recover import add, saved, series, wrong_header
 
 
+def taken_out(file: File) -> bytes:
+    """Bytes of a frame that is added and taken out again."""
+    start = len(file.data)
+    add(file, 1)
+    frame = bytes(file.data[start:])
+    del file.data[start:]
+    return frame
+
+
 @vector(
     "recover/bad-letters-passed-by-length", "9.3", "4.3.1", provokes="a record is searched though its header is valid"
 )
 def bad_letters() -> Made:
     file = series(1)
-    start = len(file.data)
-    add(file, 1)
-    inside = bytes(file.data[start:])
-    del file.data[start:]
+    inside = taken_out(file)
     file.data += record(b"a1Cd", inside) + record(b"abcd", inside) + record(b"abCd", inside, flags=3)
     file.frames.pop()
     add(file, 1)
@@ -35,10 +41,8 @@ for what, kind in {"letters": b"a1Cd", "third-letter": b"abcd"}.items():
     )
     def reserved_wrong(kind: bytes = kind) -> Made:
         file = series(1)
-        start = len(file.data)
-        add(file, 1)
-        frame = bytes(file.data[start:])
-        data = file.data[:start] + wrong_header(kind, len(frame) + 8) + frame + b"no record" + bytes([7] * 15)
+        frame = taken_out(file)
+        data = file.data + wrong_header(kind, len(frame) + 8) + frame + b"no record" + bytes([7] * 15)
         return saved(file, [0, 1], [], data=data)
 
 
@@ -326,10 +330,7 @@ def most_amendments() -> Made:
 @vector("recover/frame-inside-the-last-record", "9.3", provokes="a sound record is searched where no other follows it")
 def inside_the_last() -> Made:
     file = series(1)
-    start = len(file.data)
-    add(file, 1)
-    frame = bytes(file.data[start:])
-    del file.data[start:]
+    frame = taken_out(file)
     file.frames.pop()
     file.put(b"abCd", frame)
     return saved(file, [0], [])

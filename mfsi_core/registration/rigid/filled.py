@@ -91,16 +91,16 @@ def _above(image: Any, every: int) -> Any:
     out = np.empty(((rows - 1) // every + 1, (columns - 1) // every + 1), np.float32)
     lowest, zero = np.float32(-np.inf), np.float32(0)
     here, beside = np.empty(columns, np.float32), np.full(columns, lowest)
-    around, all_rows = np.empty(columns, np.float32), np.full(columns + 2, lowest)
+    around, padded = np.empty(columns, np.float32), np.full(columns + 2, lowest)
     for y in range(0, rows, every):
-        up, down, middle = image[max(y - 1, 0)], image[min(y + 1, rows - 1)], all_rows[1:-1]
+        up, down, middle = image[max(y - 1, 0)], image[min(y + 1, rows - 1)], padded[1:-1]
         for x in range(columns):
             above = up[x] if not math.isnan(up[x]) else zero
             below = down[x] if not math.isnan(down[x]) else zero
             here[x] = image[y, x] if not math.isnan(image[y, x]) else zero
             beside[x] = max(above if y > 0 else lowest, below if y < rows - 1 else lowest)
             middle[x] = max(beside[x], here[x])
-        left, right = all_rows[:-2], all_rows[2:]
+        left, right = padded[:-2], padded[2:]
         for x in range(columns):
             around[x] = here[x] - max(left[x], right[x], beside[x])
         out[y // every] = around[::every]
