@@ -1,22 +1,27 @@
 """Pictures of docs/crowded-spectra.md: `python benchmarks/crowded_spectra.py`.
 
 An apatite grain in zircon: Ca, P, O in Zr, Si, O. P Ka (2014 eV) lies 28 eV beside Zr La (2042 eV), a third of the
-detector's resolution; Si K and the M and L lines of the grid's copper stand by. Line energies and shares are those of
-the table that comes with the package; the counts are drawn pixel by pixel.
+detector's resolution; Si K and the M and L lines of the grid's copper stand by. A grain of titanium in TiO2, of which
+nobody names the oxygen: O K (525 eV) lies under the L lines of Ti. A film of Al2O3 at a rate at which one of 33
+photons is added to the one before. Line energies and shares are those of the table that comes with the package; the
+counts are drawn pixel by pixel, photons that pile up one after another.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from helpers import tables
+from PIL import Image
 
 import lbj
 from lbj.array_types import Floats
@@ -31,6 +36,10 @@ PIXEL = 5e-9  # m
 ZIRCON = {("Zr", "L"): 60.0, ("Si", "K"): 45.0, ("O", "K"): 60.0, ("Cu", "K"): 25.0}  # photons a pixel, all frames
 APATITE = {("Ca", "K"): 80.0, ("P", "K"): 45.0, ("O", "K"): 60.0, ("Cu", "K"): 25.0}
 ELEMENTS = ["Zr", "P", "Si", "Ca", "O"]
+TITANIUM = {("Ti", "K"): 90.0, ("Ti", "L"): 16.0, ("Si", "K"): 20.0}  # silicon holds the energy axis
+OXIDE = {**TITANIUM, ("O", "K"): 34.0}
+ALUMINA = {("Al", "K"): 140.0, ("O", "K"): 60.0, ("Cu", "K"): 15.0}
+WITHIN = 0.03  # photons within the resolving time of the detector, on average
 
 
 def spectrum(photons: dict[tuple[str, str], float], shift: float = 0.0) -> Floats:
@@ -53,28 +62,50 @@ def grain() -> Floats:
     return 1 / (1 + np.exp((away - 1) * 25))
 
 
-def series(path: Path, shift: float = 0.0) -> Floats:
-    """Write the journal; returns the photons of P Ka that every pixel should hold."""
+def mixed(matrix: dict[tuple[str, str], float], inside: dict[tuple[str, str], float], shift: float = 0.0) -> Floats:
+    """Expected counts of every pixel and channel, of all frames together."""
     share = grain()[..., None]
-    mean = ((1 - share) * spectrum(ZIRCON, shift) + share * spectrum(APATITE, shift)) / FRAMES
-    rng = np.random.default_rng(1)
+    return np.asarray((1 - share) * spectrum(matrix, shift) + share * spectrum(inside, shift))
+
+
+def write(path: Path, title: str, elements: list[str], cubes: Iterable[Floats]) -> None:
+    """Write the journal, a frame a cube."""
     axes: list[dict[str, Any]] = [{"name": n, "scale": PIXEL, "units": "m"} for n in "yx"]
     axes.append({"name": "energy", "offset": 0.0, "scale": STEP, "units": "eV"})
     signal = lbj.Signal("EDX", "events", (*SHAPE, CHANNELS), axes=axes)
-    about = {"title": "Apatite in zircon", "beam_energy": 2e5, "elements": ELEMENTS}
-    with lbj.create(path, [signal], about) as writer:
-        for _ in range(FRAMES):
-            writer.append({"EDX": rng.poisson(mean).astype(np.uint16)}, dwell_time=1e-3)
+    with lbj.create(path, [signal], {"title": title, "beam_energy": 2e5, "elements": elements}) as writer:
+        for cube in cubes:
+            writer.append({"EDX": cube.astype(np.uint16)}, dwell_time=1e-3)
+
+
+def piled_up(mean: Floats, rng: np.random.Generator) -> Floats:
+    """Counts of a field whose photons come at random times; one soon after another is added to it."""
+    counts = rng.poisson(mean).reshape(-1, CHANNELS)
+    pixel, channel = np.repeat(np.indices(counts.shape).reshape(2, -1), counts.ravel(), axis=1)
+    order = np.lexsort((rng.random(pixel.size), pixel))  # those of a pixel in any order
+    first = np.diff(np.cumsum(rng.exponential(size=pixel.size)), prepend=-1.0) > WITHIN
+    pulse = np.cumsum(first) - 1
+    sums = np.bincount(pulse, channel[order]).astype(int)
+    kept = sums < CHANNELS
+    out = np.zeros(counts.shape)
+    np.add.at(out, (pixel[order][first][kept], sums[kept]), 1)
+    return out.reshape(mean.shape)
+
+
+def series(path: Path, shift: float = 0.0) -> Floats:
+    """Write the journal of apatite in zircon; returns the photons of P Ka that every pixel should hold."""
+    mean, rng = mixed(ZIRCON, APATITE, shift) / FRAMES, np.random.default_rng(1)
+    write(path, "Apatite in zircon", ELEMENTS, (rng.poisson(mean) for _ in range(FRAMES)))
+    share = grain()[..., None]
     alpha = sum(line.weight for line in lines_of("P") if line.name.startswith("Ka"))
     return np.asarray(share[..., 0] * APATITE["P", "K"] * alpha)
 
 
-def maps_figure(truth: Floats, windows: Floats, told: Floats) -> bytes:
-    """Draw the truth, the map of windows, and that of the filter, on one scale."""
+def maps_figure(images: dict[str, Floats], highest: float) -> bytes:
+    """Draw maps under their titles, on one scale."""
     figure = new_figure(8.4, 2.6)
-    titles = ("P Kα, true", "P Kα by windows", "P Kα, all lines told apart")
-    for axes, image, title in zip(figure.subplots(1, 3), (truth, windows, told), titles, strict=True):
-        shown = axes.imshow(image, cmap="inferno", vmin=0, vmax=60, interpolation="nearest")
+    for axes, (title, image) in zip(figure.subplots(1, len(images)), images.items(), strict=True):
+        shown = axes.imshow(image, cmap="inferno", vmin=0, vmax=highest, interpolation="nearest")
         axes.set_title(title, fontsize=9, loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
@@ -97,7 +128,9 @@ def all_pictures(folder: Path) -> None:
     with lbj.open(folder / "right.lbj") as journal, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = [element_maps(journal, ELEMENTS, beam_energy=2e5, method=way)["P"] for way in ("windows", "filter")]
-    (HERE / "crowded-maps.png").write_bytes(maps_figure(truth, found[0].values, found[1].values))
+    titles = ("P Kα, true", "P Kα by windows", "P Kα, all lines told apart")
+    images = dict(zip(titles, (truth, found[0].values, found[1].values), strict=True))
+    keep("crowded-maps", maps_figure(images, 60))
     inside, outside = grain() > 0.99, grain() < 0.01
     tables.head("P Kα, net counts per pixel", "in the grain", "outside")
     for name, values in (("true", truth), ("windows", found[0].values), ("filter", found[1].values)):
@@ -107,17 +140,56 @@ def all_pictures(folder: Path) -> None:
         if name != "right":
             series(folder / f"{name}.lbj", shift)
         for way in ("filter", "windows"):
-            print(f"\n```\n$ mfsi run {name}.lbj -o {name} --maps {way}", flush=True)
-            with contextlib.redirect_stderr(sys.stdout):
-                main(["run", f"{name}.lbj", "-o", f"{name}-{way}", "--maps", way])
-            print("```")
+            run(name, f"{name}-{way}", "--maps", way)
             where = "in place" if name == "right" else "recorded 25 eV off"
             tables.head(f"axis {where}, maps by {way}, net counts per pixel", "in the grain", "outside")
             for line, title in lines.items():
                 values = np.load(folder / f"{name}-{way}" / f"map-{line}.npy")
                 tables.row(title, *means(values, inside, outside))
     for name in ("right", "off"):
-        (HERE / f"crowded-spectrum-{name}.png").write_bytes((folder / f"{name}-filter" / "spectrum.png").read_bytes())
+        keep(f"crowded-spectrum-{name}", (folder / f"{name}-filter" / "spectrum.png").read_bytes())
+    hidden_oxygen(folder)
+    pile_up(folder)
+
+
+def keep(name: str, png: bytes) -> None:
+    """Save a picture for the documentation, with a palette."""
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(HERE / f"{name}.png", optimize=True)
+
+
+def run(name: str, out: str, *options: str) -> None:
+    """Run the command and print it with what it says."""
+    print(f"\n```\n$ mfsi run {name}.lbj -o {' '.join([out, *options])}", flush=True)
+    with contextlib.redirect_stderr(sys.stdout):
+        main(["run", f"{name}.lbj", "-o", out, *options])
+    print("```")
+
+
+def hidden_oxygen(folder: Path) -> None:
+    """Titanium in its oxide, oxygen not named, and named."""
+    mean, rng = mixed(OXIDE, TITANIUM), np.random.default_rng(2)
+    write(folder / "oxide.lbj", "Titanium in its oxide", ["Ti", "Si"], [rng.poisson(mean)])
+    run("oxide", "oxide-unnamed", "--elements", "Ti,Si")
+    run("oxide", "oxide-named", "--elements", "Ti,Si,O")
+    truth = (1 - grain()) * OXIDE["O", "K"] * sum(line.weight for line in lines_of("O") if line.name.startswith("Ka"))
+    (unnamed,) = (folder / "oxide-unnamed").glob("map-0.*keV.npy")
+    images = {
+        "O Kα, true": truth,
+        f"{unnamed.stem.removeprefix('map-').removesuffix('keV')} keV, O not named": np.load(unnamed),
+        "O Kα, named": np.load(folder / "oxide-named" / "map-O_Ka.npy"),
+    }
+    keep("crowded-hidden", maps_figure(images, 50))
+    tables.head("net counts per pixel", "in the grain", "outside")
+    for title, values in images.items():
+        tables.row(title, *means(values, grain() > 0.99, grain() < 0.01))
+
+
+def pile_up(folder: Path) -> None:
+    """A film at a high rate."""
+    mean, rng = np.broadcast_to(spectrum(ALUMINA), (*SHAPE, CHANNELS)), np.random.default_rng(3)
+    write(folder / "fast.lbj", "Alumina at a high rate", ["Al", "O"], [piled_up(mean, rng)])
+    run("fast", "fast", "--elements", "Al,O")
+    keep("crowded-pile-up", (folder / "fast" / "spectrum.png").read_bytes())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from .likelihood import AXIS, Before, Likelihood
 from .unassigned import MOST, SIGNIFICANT, find_unassigned_peak
 
 SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum peaks from the pile-up
+MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
+BADLY = 2.0  # where its deviance per channel is above this
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
 STRANGE = (35.0, 1.0)  # eV of resolution, and slope, by which a detector that was fitted may differ from a real one
 
@@ -88,6 +90,19 @@ class Calibration:
         return self.left_open(index, noise, peak=peak) * float(self.counts[index]) > max(
             UNCERTAIN * float(self.counts[index]), noise
         )
+
+    def misses(self, index: int, spectrum: Floats) -> float:
+        """Share of a line's counts by which the fit misses the spectrum within its width; 0 where it does not."""
+        place = self.detector.positions(np.array(self.families[index].alpha_energy + self.shifts[index]))
+        step = float(np.diff(self.centres).mean())
+        near = np.abs(self.centres - place) <= max(FWHM / 2 * float(self.detector.sigmas(place)), 1.01 * step)
+        counts, fit = spectrum[near], (self.counts @ self.templates + self.background)[near]
+        own = float(self.counts[index] * self.templates[index, near].sum())
+        missed = float(((counts - fit) ** 2 - fit).sum())
+        deviance = float(((counts - fit) ** 2 / np.maximum(fit, 1.0)).mean()) if near.any() else 0.0
+        if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():
+            return float(np.sqrt(missed * near.sum())) / own
+        return 0.0
 
     @property
     def strange(self) -> str:
@@ -197,17 +212,39 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
         if calibrated and len(problem.families) == held:
             break
         theta = problem.descend(theta)
+    problem, theta, rival, doubt = _likelier(problem, theta)
     covariance = np.asarray(np.linalg.inv(problem.derivatives(theta)[1]), np.float64)
     known, amounts = _result(problem, theta), problem.amounts
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    scatter = max(known.deviance_dof, 1.0) ** 0.5
+    spread = doubt * np.abs(known.counts - rival[amounts])
+    shares = [family.share(weights) for family, weights in zip(known.families, known.strengths, strict=True)]
     return replace(
         known,
         axis_covariance=np.asarray(covariance[:2, :2]),
-        counts_error=errors[amounts] * max(known.deviance_dof, 1.0) ** 0.5,
-        peak_error=problem.peak_errors(theta, covariance) * max(known.deviance_dof, 1.0) ** 0.5,
+        counts_error=np.hypot(errors[amounts] * scatter, spread),
+        peak_error=np.hypot(problem.peak_errors(theta, covariance) * scatter, spread * shares),
         expected=before.detector,
         pile_up_error=float(errors[-1]) if folded is not None else 0.0,
     )
+
+
+def _likelier(problem: Likelihood, theta: Floats) -> tuple[Likelihood, Floats, Floats, float]:
+    """Choose between lines as strong as in free atoms and as in solids.
+
+    Returns the likelier one and its parameters, those of the other one, and by how much of the difference results are
+    uncertain: the standard deviation of a choice of such odds.
+    """
+    if not problem.solid.any():
+        return problem, theta, theta, 0.0
+    other = problem.of_solid()
+    start = theta.copy()
+    start[problem.strength] += problem.solid
+    trial = other.descend(start)
+    scatter = max(_result(problem, theta).deviance_dof, 1.0)
+    gain = (problem.objective(theta) - other.objective(trial)) / scatter
+    doubt = 0.5 / float(np.cosh(min(abs(gain), 100.0) / 2))
+    return (other, trial, theta, doubt) if gain > 0 else (problem, theta, trial, doubt)
 
 
 def _folded(counts: Floats, edges: Floats, piled: Floats | float = 0.0) -> Floats | None:

@@ -17,7 +17,7 @@ from .unassigned import ELEMENT, SIGNIFICANT
 
 LIGHT = ("C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl")  # seen by their K lines alone
 WITHIN = 0.5  # full widths between two lines below which one does not show in the shape of the other's peak
-STRONG = 0.05  # share of its family, from which a line hides another
+STRONG = 0.05  # share of its family, from which lines that stand together hide another
 EXCESS = 1.3  # times the strength that a side line should have, from which it may hide another line
 
 
@@ -69,5 +69,5 @@ def _hides(family: Family, counts: Floats, energy: float, reach: float, least: f
     first = group == group.min()
     due = weight * efficiency(place)
     excess = counts * due[first].sum() / np.maximum(due * counts[first].sum(), 1e-300)
-    near = (np.abs(place - energy) < reach) & (weight >= STRONG) & (counts > least)
-    return bool((near & (first | (excess > EXCESS))).any())
+    near = (np.abs(place - energy) < reach) & (first | (excess > EXCESS))
+    return bool(weight[near].sum() >= STRONG and counts[near].sum() > least)

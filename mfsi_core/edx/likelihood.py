@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -96,15 +97,18 @@ class Likelihood:
         self.weight = weight / np.bincount(self.owner, weight)[self.owner]
         self.group = np.full(self.energy.size, -1)  # number of the strength parameter of each line; -1 for alpha lines
         self.groups = 0
+        solid: list[float] = []
         at = 0
         for family in families:
             held = family.groups()
             for number in sorted(set(held) - {min(held)}):
+                solid.append(np.log(family.in_solid(number)))
                 for i, group in enumerate(held):
                     if group == number:
                         self.group[at + i] = self.groups
                 self.groups += 1
             at += len(held)
+        self.solid = np.array(solid)
         centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
         self.seen = np.maximum(efficiency(centre), 1e-6)
         if before.beam is not None:
@@ -126,6 +130,13 @@ class Likelihood:
         precision[self._of(2)] = 1 / GROUP_STRENGTH**2
         precision[self._of(5)] = 1 / ABSORBERS**2
         return mean, precision
+
+    def of_solid(self) -> Likelihood:
+        """The same, where groups of lines are expected as strong as in solids."""
+        other = copy(self)
+        other.prior = self.prior.copy()
+        other.prior[self.strength] = self.solid
+        return other
 
     def places(self, theta: Floats) -> Floats:
         """Shifts, eV, that put families onto a peak beside their place; 0 where there is none, or other lines are near.
@@ -162,6 +173,11 @@ class Likelihood:
     def shifts(self) -> slice:
         """Which parameters are the shifts of the families."""
         return self._of(1)
+
+    @property
+    def strength(self) -> slice:
+        """Which parameters are the logarithms of the groups' strengths."""
+        return self._of(2)
 
     @property
     def amounts(self) -> slice:

@@ -243,7 +243,7 @@ def _second_thought(peak: Peak, found: list[Peak]) -> Peak:
     for other in found:
         for line in other.lines[:1]:
             shares[line.split("_")[0]] = shares.get(line.split("_")[0], 0) + 1
-    if not peak.lines or shares[peak.lines[0].split("_")[0]] > 1:
+    if not peak.lines or peak.hidden or shares[peak.lines[0].split("_")[0]] > 1:
         return peak
     lines = explained(peak.energy, peak.fwhm / 2, [element for element, count in shares.items() if count >= 3])
     return replace(peak, lines=lines or peak.lines)

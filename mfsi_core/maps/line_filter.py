@@ -29,10 +29,8 @@ from .windows import line_window
 LEAST_CHANNELS = 16
 SHADOW = 0.1  # share of the counts of another line within a line's width below which it is flagged as overshadowed
 BLEND = 3.0  # factor by which overlapping families raise a line's variance, above which it is flagged as a blend
-ABSENT = 3.0  # standard errors below which a line's total counts are flagged as noise
+ABSENT = 3.0  # standard errors, with what the fit leaves open, below which a line's total counts are flagged as noise
 FAINT = 0.1  # a family this much less significant than another of its element is not mapped if no beam energy is known
-MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
-BADLY = 2.0  # where its deviance per channel is above this
 STRONGEST = 3  # lines whose sum peaks are looked for
 MISPLACED = 10.0  # eV from its place in the table, beyond which a line is flagged as maybe another element's
 UNSURE = 2.0  # eV by which an energy axis is easily off; flagged where that changes a line's counts
@@ -281,8 +279,9 @@ def _flags(
     there = f"; {' and '.join(neighbours)} lies there too" if neighbours else ""
     if abs(shift) > MISPLACED and known.families[owner].element != ELEMENT:
         found.append(f"the peak taken for it stands {shift:+.0f} eV from where it should{there}")
-    if total < ABSENT * error:
-        return (f"nothing of it is seen beyond noise ({total:.0f} ± {error:.0f} photons in all){there}", *found)
+    whole = float(np.hypot(error, open_by * total))
+    if total < ABSENT * whole:
+        return (f"nothing of it is seen beyond noise ({total:.0f} ± {whole:.0f} photons in all){there}", *found)
     if others[rival] > 0 and own < SHADOW * others[rival]:
         found.append(
             f"it stands in the shadow of {_title(known.families[rival])}, with {own:.0f} counts beside "
@@ -303,13 +302,11 @@ def _flags(
             f"what the fit leaves open (places, widths and relative strengths of lines) changes its counts by "
             f"{open_by:.0%}"
         )
-    fit = (lines + known.background)[near]
-    missed = float(((counts[near] - fit) ** 2 - fit).sum())
-    deviance = float(((counts[near] - fit) ** 2 / np.maximum(fit, 1.0)).mean())
-    if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():
+    missed = known.misses(owner, counts)
+    if missed:
         found.append(
-            f"the fit misses the spectrum there by {np.sqrt(missed * near.sum()) / own:.0%} of its counts: "
-            "something that nobody named, or an axis that is off"
+            f"the fit misses the spectrum there by {missed:.0%} of its counts: something that nobody named, or an axis "
+            "that is off"
         )
     return tuple(found)
 

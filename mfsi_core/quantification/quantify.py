@@ -67,7 +67,8 @@ def quantify(
         counts_se`` (net counts of the factor's lines), ``k, k_basis, at_pct, at_se, wt_pct, wt_se`` (percent; errors
         include those of k and of what the fit of all lines leaves open), ``deviance_dof, flags``. Flags: ``empty`` no
         counts, ``zero`` held at zero by the fit, ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit
-        misses the chip's spectrum around the element's line by more than noise and a twentieth of its counts),
+        misses the spectrum around the element's line by more than noise: that of the chip by more than a twentieth of
+        the line's counts, or the sum of all chips by a tenth),
         ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the
         lines stand more than 10 eV from where they should), ``blend`` (what the fit leaves open of the lines around
         changes the counts by more than 10 %, or it takes lines for wider than a detector shows them), ``bulk`` (the
@@ -163,9 +164,9 @@ def analyse(
     if beam is None:
         photons = {f.name: float(n) for f, n in zip(calibration.families, calibration.counts, strict=True)}
         check_shown(rows, chosen, photons)
+    wanted = [[f.name for f in families].index(f"{factor.element}_{factor.family}") for factor in chosen]
+    beside = np.array([calibration.misses(index, total) > 0 for index in wanted])
     calibration = replace(calibration, detector=checked.recorded(calibration.detector))
-    names = [family.name for family in families]
-    wanted = [names.index(f"{factor.element}_{factor.family}") for factor in chosen]
     scope = np.array([_scope(calibration, index, factor) for index, factor in zip(wanted, chosen, strict=True)])
     if fit == "poisson":
         found = by_likelihood(spectra, parts, model, wanted, scope)
@@ -175,8 +176,8 @@ def analyse(
     made, errors = _composed(found, chosen, parts, method, dose, absorber, opened)
     return Quantification(
         elements, chosen, [families[index] for index in wanted], parts, found.counts, errors, made, found.deviance_dof,
-        found.misfit, found.missed, found.bound, found.converged, calibration, model, axis, total, checked, opened,
-        uncertain, beam,
+        found.misfit, found.missed | beside, found.bound, found.converged, calibration, model, axis, total, checked,
+        opened, uncertain, beam,
     )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ class Quantification:
     misfit : (N,) bool
         Whether it is worse than noise explains; False for the linear filter.
     missed : (N, m) bool
-        Whether it is so around an element's line, by more than a twentieth of its counts.
+        Whether it is so around an element's line, by more than a twentieth of its counts, or in the sum of all chips by
+        a tenth.
     bound : (N, m) bool
         Intensities held at zero.
     converged : (N,) bool
@@ -115,6 +116,15 @@ class Quantification:
         )
 
     @property
+    def _of_missed(self) -> list[str]:
+        if self.misfit.all():
+            return []
+        every = np.asarray(self.missed.all(axis=0))
+        told = [f.name.replace("_", " ") for f, missed in zip(self.families, every, strict=True) if missed]
+        text = "The fit misses the sum of all spectra at {}: something that nobody named, or an axis that is off."
+        return [text.format(", ".join(told))] if told else []
+
+    @property
     def shifts(self) -> Floats:
         """How far the lines of every element's family stand from where they should, eV: (m,)."""
         names = [family.name for family in self.calibration.families]
@@ -162,6 +172,7 @@ class Quantification:
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
             *([self._of_misfit] if self.misfit.any() else []),
+            *self._of_missed,
         ]
 
     @property

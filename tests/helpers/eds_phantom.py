@@ -1,13 +1,16 @@
 """Phantom: events of a LaFeO3/SrTiO3 interface from a simulator that shares nothing with the fit but xraylib's numbers.
 
-Families are built from xraylib's rates and yields without Coster-Kronig transitions and without the detector's
-efficiency; the tail is a sum of shifted Gaussians; the background is Kramers' law, absorbed at low energies.
+K and L subshells are ionised by M. Gryzinski's cross-section (Phys. Rev. 138 (1965) A336), where the beam has the energy;
+vacancies move on by Coster-Kronig transitions and decay by xraylib's rates and yields. M subshells, for most of which it has
+no Coster-Kronig transitions, hold vacancies in proportion to their electrons. There is no detector's efficiency; the tail is
+a sum of shifted Gaussians; the background is Kramers' law, absorbed at low energies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtr
@@ -24,10 +27,44 @@ WEIGHT = {"La": 138.905, "Fe": 55.845, "O": 15.999, "Sr": 87.62, "Ti": 47.867, "
 QUANTIFIED = {"La": "L", "Fe": "K", "O": "K", "Sr": "K", "Ti": "K", "Cu": "K"}
 LA_M = [(833.0, 0.55), (854.0, 0.25), (640.0, 0.2)]
 SHELLS = {"K": ["K"], "L": ["L1", "L2", "L3"], "M": ["M1", "M2", "M3", "M4", "M5"]}
+BEAM = 200e3  # eV
+
+
+def _number(function, *arguments):
+    """A value of xraylib; 0 where it has none."""
+    try:
+        return function(*arguments)
+    except ValueError:
+        return 0.0
+
+
+def ionisation(edge, beam):
+    """Cross-section of one electron bound by `edge`, in one unit; 0 where the beam (both eV) has less energy."""
+    u = beam / edge
+    if u <= 1:
+        return 0.0
+    return ((u - 1) / (u + 1)) ** 1.5 / u * (1 + 2 / 3 * (1 - 1 / (2 * u)) * np.log(2.7 + np.sqrt(u - 1))) / edge**2
+
+
+def vacancies(element, family, beam):
+    """Vacancies of every subshell, in one unit, after Coster-Kronig transitions; of M, electrons."""
+    import xraylib
+
+    z = xraylib.SymbolToAtomicNumber(element)
+    index = {shell: getattr(xraylib, f"{shell}_SHELL") for shell in SHELLS[family]}
+    electrons = {shell: _number(xraylib.ElectronConfig, z, i) for shell, i in index.items()}
+    if family == "M":
+        return electrons
+    edges = {shell: 1000 * _number(xraylib.EdgeEnergy, z, i) for shell, i in index.items()}
+    out = {shell: edge and electrons[shell] * ionisation(edge, beam) for shell, edge in edges.items()}
+    for upper, lower in combinations(SHELLS[family], 2):
+        moved = getattr(xraylib, f"F{upper[0]}{upper[1]}{lower[1]}_TRANS")
+        out[lower] += out[upper] * _number(xraylib.CosKronTransProb, z, moved)
+    return out
 
 
 @lru_cache
-def family_lines(name):
+def family_lines(name, beam=BEAM):
     """Energies (eV) and shares of a family's lines."""
     import xraylib
 
@@ -36,7 +73,7 @@ def family_lines(name):
         return LA_M
     z = xraylib.SymbolToAtomicNumber(element)
     found = []
-    for shell in SHELLS[family]:
+    for shell, amount in vacancies(element, family, beam).items():
         outer = "".join(letter for letter in "KLMNO" if letter > shell[0] or (shell == "K" and letter != "K"))
         for line in (n for n in dir(xraylib) if n.startswith(shell) and n.endswith("_LINE")):
             transition = line[len(shell) : -5]
@@ -46,7 +83,7 @@ def family_lines(name):
                 energy = 1000 * xraylib.LineEnergy(z, getattr(xraylib, line))
                 rate = xraylib.RadRate(z, getattr(xraylib, line))
                 index = getattr(xraylib, f"{shell}_SHELL")
-                rate *= xraylib.FluorYield(z, index) * xraylib.ElectronConfig(z, index)
+                rate *= xraylib.FluorYield(z, index) * amount
             except ValueError:
                 continue
             if energy > 0 and rate > 0:

@@ -50,15 +50,19 @@ def test_shells_near_the_beam_energy_are_ionised_less(element):
     assert shares[-1] > 1.03 * shares[0]
 
 
-@pytest.mark.parametrize(("light", "heavy"), [("N", "Sb"), ("O", "Cs"), ("N", "Te")])
-def test_a_light_element_beside_m_lines_without_an_alpha_line(light, heavy):
-    """The M lines were not in the table: their counts went to the light element."""
+@pytest.mark.parametrize(("light", "heavy", "least"), [("N", "Sb", 1.5), ("O", "Cs", 1.5), ("N", "Te", 1.1)])
+def test_a_light_element_beside_m_lines_without_an_alpha_line(light, heavy, least):
+    """The M lines were not in the table: their counts went to the light element.
+
+    N K and M zeta of Te are 80 eV apart, more than the detector's resolution: places known to 2 eV add 2 % to its error
+    there by the Cramer-Rao bound, but 24 to 31 % where they are 42 to 46 eV apart, and strengths add to that.
+    """
     counts = drawn({f"{light}_K": 4e4, f"{heavy}_M": 5e4, f"{heavy}_L": 9e4, "Cu_K": 3e4})
     found = element_maps(counts[None, None], [light, heavy, "Cu"], phantom.signal((1, 1), EDGES, "spectra"), None, 2e5)
     total, error = found[light].net
     assert abs(total - 4e4) < max(4 * error, 0.06 * 4e4)
     assert error < 0.15 * total
-    assert error > 1.5 * np.sqrt(found[light].variance.sum())  # places and strengths are not known without error
+    assert error > least * np.sqrt(found[light].variance.sum())  # places and strengths are not known without error
 
 
 @pytest.mark.parametrize("seed", range(3))

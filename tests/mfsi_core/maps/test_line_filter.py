@@ -139,6 +139,16 @@ def test_a_major_line_under_a_minor_one_of_a_named_element_is_found(tmp_path, ot
     assert mean == pytest.approx(photons * alpha_share(f"{other}_K"), rel=0.15)
 
 
+def test_a_line_too_strong_for_a_named_element_is_not_given_back_to_it():
+    """Ti explains three other peaks, but not O K, which its L beta lies beneath."""
+    edges = AXES["10 eV"]
+    counts = drawn(spectrum({"Ti_K": 6e5, "Ti_L": 1e5, "O_K": 1.6e5, "Si_K": 1.4e5}, edges), (), 1)
+    found = find_peaks(counts, (edges[:-1] + edges[1:]) / 2, elements=["Ti", "Si"])
+    (peak,) = [one for one in found if abs(one.energy - 525) < 20]
+    assert peak.hidden
+    assert "O_Ka" in peak.lines[:2]
+
+
 def test_peaks_of_the_detector_are_no_elements():
     edges = AXES["10 eV"]
     energy = (edges[:-1] + edges[1:]) / 2
