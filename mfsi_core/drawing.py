@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import math
 from typing import Any
@@ -22,12 +23,18 @@ THINNEST = 0.45  # inches, least width of a picture: a line scan is drawn wider 
 BAR = 0.03  # inches, of the scale bar
 
 
+def need_drawing(*others: str) -> None:
+    """Raise UsageError, before the work, where matplotlib or another package of the extra ``report`` is missing."""
+    for name in ("matplotlib", *others):
+        if importlib.util.find_spec(name) is None:
+            raise UsageError(f"pictures and reports need {name}: pip install 'mfsi[report]'")
+
+
 def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
     """Return an empty figure, sizes in inches."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError("pictures need matplotlib: pip install mfsi[report]") from error
+    need_drawing()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), dpi=DPI, layout=layout)
 
 

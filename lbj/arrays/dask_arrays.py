@@ -30,7 +30,7 @@ def to_dask(array: WindowArray, chunks: tuple[int, ...] | None = None) -> Any:
         import dask.array as da
         from dask.base import tokenize
     except ImportError as error:
-        raise UsageError(f"arrays that are computed later need dask ({error}): pip install mfsi[arrays]") from error
+        raise UsageError(f"arrays that are computed later need dask ({error}): pip install 'mfsi[arrays]'") from error
     return da.from_array(  # type: ignore[no-untyped-call]
         array,
         chunks=chunks or array.chunks,

@@ -40,7 +40,7 @@ def to_xarray(journal: JournalLike) -> Any:
     try:
         import xarray
     except ImportError as error:
-        raise UsageError(f"datasets need xarray ({error}): pip install mfsi[arrays]") from error
+        raise UsageError(f"datasets need xarray ({error}): pip install 'mfsi[arrays]'") from error
     frames = list(journal)
     held = [set(one.names) for one in frames]
     everything = list(range(len(frames)))

@@ -43,7 +43,7 @@ def write_parquet(series: Series, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise UsageError(f"writing Parquet needs pyarrow ({error}): pip install mfsi[tables]") from error
+        raise UsageError(f"writing Parquet needs pyarrow ({error}): pip install 'mfsi[tables]'") from error
     signals = [s for s in series.stored if s.kind == "events" and not s.static]
     if not signals:
         raise UsageError("Parquet lists counts, and the journal has none; dense data go to .zarr, .npz or .hspy")

@@ -69,7 +69,7 @@ def _tifffile() -> Any:
     try:
         import tifffile
     except ImportError as error:
-        raise UsageError("writing TIFF needs tifffile: pip install mfsi[vendor]") from error
+        raise UsageError("writing TIFF needs tifffile: pip install 'mfsi[vendor]'") from error
     return tifffile
 
 

@@ -142,7 +142,7 @@ class FsspecFile(RangeFile):
             self._process = os.getpid()
         except ImportError as error:
             raise UsageError(
-                f"{self.url!r}: reading it needs another package ({error}): pip install mfsi[remote]"
+                f"{self.url!r}: reading it needs another package ({error}): pip install 'mfsi[remote]'"
             ) from error
         except ValueError as error:
             raise UsageError(f"{self.url!r}: {error}") from error
@@ -161,7 +161,7 @@ class FsspecFile(RangeFile):
             raise StorageError(f"cannot open {self.url!r}: access is refused ({error})") from error
         except ImportError as error:
             raise UsageError(
-                f"{self.url!r}: reading it needs another package ({error}): pip install mfsi[remote]"
+                f"{self.url!r}: reading it needs another package ({error}): pip install 'mfsi[remote]'"
             ) from error
         except Exception as error:
             raise Transient(f"{type(error).__name__}: {error}") from error

@@ -93,7 +93,7 @@ def _open(path: Path) -> Any:
     try:
         import tifffile
     except ImportError as error:
-        raise UsageError(f"{path}: reading TIFF needs tifffile: pip install mfsi[vendor]") from error
+        raise UsageError(f"{path}: reading TIFF needs tifffile: pip install 'mfsi[vendor]'") from error
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it warns of is told by what is read
     return tifffile.TiffFile(path)
 

@@ -65,7 +65,7 @@ def function(path: Path, reader: str) -> Any:
     try:
         return importlib.import_module(f"rsciio.{reader}").file_reader
     except ImportError as error:
-        raise UsageError(f"{path}: reading it needs rosettasciio ({error}): pip install mfsi[vendor]") from error
+        raise UsageError(f"{path}: reading it needs rosettasciio ({error}): pip install 'mfsi[vendor]'") from error
 
 
 @contextmanager

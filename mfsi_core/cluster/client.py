@@ -36,7 +36,7 @@ def connected(address: str | None) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise UsageError("a cluster needs dask.distributed: pip install mfsi[cluster]") from error
+        raise UsageError("a cluster needs dask.distributed: pip install 'mfsi[cluster]'") from error
     try:
         if not address:  # which would start one
             raise ValueError("the address is empty")

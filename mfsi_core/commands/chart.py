@@ -17,6 +17,7 @@ from lbj.outputs import new_files
 
 from ..compression.chart import Chart, pick_chart
 from ..compression.drift import LARGEST
+from ..drawing import need_drawing
 from .arguments import energies, symbols
 
 
@@ -79,6 +80,8 @@ def report(
     """
     if plot and not plot.lower().endswith(".png"):
         raise UsageError(f"the picture is a PNG: --plot must end in .png, got {plot!r}")
+    if plot:
+        need_drawing()
     given: Any = shifts
     if shifts and shifts.endswith(".npy"):
         try:

@@ -19,9 +19,11 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ..drawing import need_drawing
     from ..pipeline.run import run
     from ..simulation.edx import simulate
 
+    need_drawing("jinja2")
     with new_folder(args.output, "mfsi demo", ("demo.lbj",)) as folder:
         series = simulate((96, 96), 12, 2048, args.seed, counts=30000, image_counts=20.0, jitter=(0.1, 0.15))
         series.save(folder / "demo.lbj")

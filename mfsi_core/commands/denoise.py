@@ -31,8 +31,10 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ..drawing import need_drawing
     from ..eels.denoising import denoise_journal
 
+    need_drawing()
     plot = Path(args.output).with_suffix(".png")
     with new_files(plot, args.file) as part:
         notes = denoise_journal(args.file, args.output, args.components, args.signal, median=args.median, plot=part)

@@ -26,12 +26,14 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ..drawing import need_drawing
     from ..pipeline.align import register_journal
     from ..pipeline.maps import add_element_maps
     from ..report.page import map_pictures, write_maps
     from ..series.selection import spectra_signal
     from .opening import opened
 
+    need_drawing()
     with new_folder(args.output, "mfsi maps", inputs=[args.file]) as folder, opened(args.file) as journal:
         if spectra_signal(journal, args.signal) is None:
             raise UsageError(f"{args.file!r} holds no spectra to map")

@@ -46,11 +46,14 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_files
 
+    from ..drawing import need_drawing
     from ..planning import column_table, expected_spectrum, plan, resolvability_figure
     from ..planning.size import CHANNELS, DENSITY, ELEMENTS, IMAGE_BITS
 
     if args.plot and not args.plot.lower().endswith(".png"):
         raise UsageError(f"the picture is a PNG: --plot must end in .png, got {args.plot!r}")
+    if args.plot:
+        need_drawing()
     wanted = _elements(args.elements)
     bits = IMAGE_BITS
     if args.journal:

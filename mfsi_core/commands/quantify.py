@@ -89,12 +89,15 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_folder
 
+    from ..drawing import need_drawing
     from ..pipeline.align import register_journal
     from .opening import opened
 
     if not args.standard and not args.factors:
         raise UsageError("quantification needs factors: --factors K.csv, or --standard to measure them")
     absorption = numbers(args.absorption, "absorption", "=") if args.absorption else None
+    if not args.standard:
+        need_drawing("pandas")
     if args.parquet:
         need_pyarrow()
     options: dict[str, Any] = {"energy": _energy(args.energy), "region": _region(args.region), "absorption": absorption}

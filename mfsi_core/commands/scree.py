@@ -26,9 +26,11 @@ def _run(args: argparse.Namespace) -> int:
 
     from ..components.figure import scree_figure
     from ..components.scree import scree
+    from ..drawing import need_drawing
     from ..pipeline.align import register_journal
     from ..series.selection import spectra_signal
 
+    need_drawing()
     if args.parquet:
         need_pyarrow()
     with (

@@ -54,12 +54,14 @@ def add(command: Command) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ..drawing import need_drawing
     from ..motifs import find_motif, motif_table
     from ..motifs.table import write_table
     from ..tables.lines import check_symbols
 
     elements = [name.strip() for name in (args.elements or "").split(",") if name.strip()]
     check_symbols(elements or [])
+    need_drawing("pandas")
     if args.at is None:
         return _draw(args)
     if args.size is None:

@@ -44,7 +44,7 @@ def motif_table(
     try:
         import pandas as pd
     except ImportError as error:
-        raise UsageError("tables need pandas: pip install mfsi[report]") from error
+        raise UsageError("tables need pandas: pip install 'mfsi[report]'") from error
     motifs.check(registration)
     count = len(registration)
     numbers = np.arange(count) if frames is None else np.asarray(frames)

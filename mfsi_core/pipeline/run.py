@@ -21,6 +21,7 @@ from lbj.reader import Journal
 from lbj.scanned import scanned_of
 
 from ..cluster.client import ClusterError, connected
+from ..drawing import need_drawing
 from ..registration import plugins as registrations
 from ..report.results import Results
 from ..series.dose import beam_current, dose_per_frame, dwell_time
@@ -110,6 +111,7 @@ def run(
     """
     from ..report.page import write
 
+    need_drawing("jinja2", *(["pandas"] if factors else []))
     check_symbols(elements or [])
     compared = stated is not None or compare is not None
     _check_factors(factors, compared=compared)

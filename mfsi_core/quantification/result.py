@@ -218,7 +218,7 @@ def _table(result: Quantification) -> Any:
     try:
         import pandas as pd
     except ImportError as error:
-        raise UsageError("the table needs pandas: pip install mfsi[report]") from error
+        raise UsageError("the table needs pandas: pip install 'mfsi[report]'") from error
     chips, m = result.chips, len(result.elements)
     n = chips.ids.size
 

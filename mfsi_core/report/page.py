@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lbj import UsageError
 from lbj.exporting.tif import write_map
 
-from ..drawing import DPI, map_picture
+from ..drawing import DPI, map_picture, need_drawing
 from ..series.axis import centres
 from ..text import greek, number
 from . import figures
@@ -186,10 +185,9 @@ def _finite(value: float | None) -> float | None:
 
 
 def _page(results: Results, summary: dict[str, Any], pictures: dict[str, bytes]) -> str:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise UsageError("the report needs jinja2: pip install mfsi[report]") from error
+    need_drawing("jinja2")
+    import jinja2
+
     template = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

@@ -16,7 +16,7 @@ def need_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise UsageError("Parquet needs pyarrow: pip install mfsi[tables]") from error
+        raise UsageError("Parquet needs pyarrow: pip install 'mfsi[tables]'") from error
 
 
 def parquet_beside(folder: Path) -> list[str]:

@@ -6,7 +6,8 @@ import { paged } from "./paged.mjs";
 import { Series } from "./series.mjs";
 import { addCube, addMap, addSpectrum, areaWeights, lay } from "./sums.mjs";
 
-const PARTIAL = 120; // ms from one partial answer to the next
+const PARTIAL = 120; // ms from one partial answer to the next, at the beginning
+const SLOWEST = 1000; // ms, of long sums: drawing them must not cost what summing does
 const LONGEST = 30; // ms of work without looking for messages
 
 const one = { journal: null, described: null, series: new Map(), displacements: new Map() };
@@ -91,7 +92,7 @@ const calls = {
     const pass = new Pass(series, want, aligned ? one.displacements.get(aligned) : null, frames.length > 1);
     const sumKey = JSON.stringify([frames, aligned]);
     if (series.total?.key === sumKey) return pass.from(series.total);
-    const [answered, worked] = [clock(PARTIAL), clock(LONGEST)];
+    const [answered, worked] = [clock(PARTIAL, SLOWEST), clock(LONGEST)];
     for (const i of frames) {
       try {
         await pass.add(i);
@@ -108,12 +109,13 @@ const calls = {
   },
 };
 
-/** Returns a function that tells whether so many ms have passed since it last said so. */
-function clock(interval) {
-  let last = performance.now();
+/** Returns a function that tells whether so many ms have passed since it last said so; a fifth of all, from `least` to `most`. */
+function clock(least, most = least) {
+  const begun = performance.now();
+  let last = begun;
   return () => {
     const now = performance.now();
-    if (now - last < interval) return false;
+    if (now - last < Math.min(most, Math.max(least, (now - begun) / 5))) return false;
     last = now;
     return true;
   };

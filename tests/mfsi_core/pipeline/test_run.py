@@ -523,3 +523,20 @@ def test_a_summary_that_no_run_wrote_is_not_replaced(tmp_path, capsys, text):
     assert "summary.json" in err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["summary.json"]
     assert (tmp_path / "out" / "summary.json").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "run a.lbj -o out", "demo -o out", "maps a.lbj -o out", "scree a.lbj -o out", "denoise a.lbj -o out.lbj --components 3",
+        "quantify a.lbj -o out --factors k.csv", "template a.lbj -o out", "chart a.lbj --elements Ti --plot out.png",
+        "plan --field 10nm --pixel 1nm --current 17pA --dwell 1ms --frames 9 --journal a.lbj --plot out.png",
+    ],
+)  # fmt: skip
+def test_what_pictures_need_is_said_before_anything_is_read(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = run(capsys, *arguments.split())  # of a journal that does not exist
+    assert code == 2
+    assert "need matplotlib: pip install 'mfsi[report]'" in err
+    assert list(tmp_path.iterdir()) == []
