@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .laid import Laid, mean_of, misfit, moved
+from .laid import Binned, Laid, mean_of, misfit, moved
 from .threads import each
 
 ELSEWHERE = "shows something else than the other frames"
@@ -27,10 +27,10 @@ LEAST_ROWS = 4  # least rows of a strip
 WORSE = 2.0
 DIFFERENT = 0.3
 CERTAIN = 6.0
-# Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN. They
-# are off where they fit better there by BETTER standard errors, taken from the scatter between blocks of them, and by
-# the share CLEAR of the misfit.
-UNEVEN, BETTER, CLEAR = 1.3, 4.0, 0.3
+# Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN and by
+# LIKELY standard errors. They are off where they fit better there by BETTER standard errors, taken from the scatter
+# between blocks of them, and by the share CLEAR of the misfit.
+UNEVEN, LIKELY, BETTER, CLEAR = 1.3, 3.0, 4.0, 0.3
 BLOCKS, FEWEST = 8, 12  # blocks along a strip; least number of blocks that must be known
 SAMPLE = 1_000_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
 WHOLE = 0.6  # share of a frame's strips; if more are bad, all of the frame is
@@ -97,18 +97,16 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     edges = np.linspace(0, rows, min(STRIPS, rows // LEAST_ROWS) + 1).astype(int)
     found = np.full((frames, edges.size - 1), np.nan)
     varied = np.ones_like(found)
-    place = laid.shift[:, 0] + laid.corner[0]
-
-    def of(n: int) -> tuple[Singles, tuple[NDArray[np.complex64], Mask], NDArray[np.int64]]:
-        one = laid.frame(n)
-        return laid.smooth(mean_of(one)), laid.waves(mean_of(laid.all - one)), np.rint(edges + place[n]).astype(int)
+    place = laid.shift[:, :1] + laid.corner[0] + edges
+    scene = Binned(laid, 2 * STRIPS * LEAST_ROWS)
+    at = np.rint(place / scene.factor).astype(int)
 
     def compare(n: int) -> None:
-        own, waves, at = of(n)
-        others = moved(waves, (0.0, 0.0))
+        one = scene.frame(n)
+        own, others = (moved(scene.waves(part), (0.0, 0.0)) for part in (one, scene.all - one))
         sums = _by_row(misfit(own, others), others)
         for k in range(edges.size - 1):
-            strip = sums[at[k] : at[k + 1]]
+            strip = sums[at[n, k] : at[n, k + 1]]
             count, square, total, power = strip.sum(axis=0)
             if count > MOST / 2 * len(strip) * own.shape[1]:
                 found[n, k], varied[n, k] = square / count, power / count - (total / count) ** 2
@@ -119,8 +117,10 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))
     with np.errstate(invalid="ignore"):
         bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
-    for n in np.flatnonzero(_uneven(ratio)):
-        bad[n] |= _elsewhere(*of(int(n)), resembling)
+    for n in np.flatnonzero(_uneven(ratio, scatter)):
+        one = laid.frame(int(n))
+        others = laid.waves(mean_of(laid.all - one))
+        bad[n] |= _elsewhere(laid.smooth(mean_of(one)), others, np.rint(place[n]).astype(int), resembling)
     gap = np.pad(bad, ((0, 0), (1, 1)))
     bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones looks good by chance
     bad[bad.mean(axis=1) > WHOLE] = True
@@ -129,14 +129,18 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     return out
 
 
-def _uneven(ratio: Floats) -> Mask:
-    """Frames whose misfit, (N, strips), is larger in some of the first or last strips than in the rest."""
+def _uneven(ratio: Floats, scatter: float) -> Mask:
+    """Frames whose misfit, (N, strips), is larger in some of the first or last strips than in the rest.
+
+    `scatter`: standard deviation of the misfit of a strip.
+    """
     seen = np.isfinite(ratio)
     total, count = np.cumsum(np.where(seen, ratio, 0), axis=1), np.cumsum(seen, axis=1)
-    above = total[:, :-1] / np.maximum(count[:, :-1], 1)
-    below = (total[:, -1:] - total[:, :-1]) / np.maximum(count[:, -1:] - count[:, :-1], 1)
+    first, last = np.maximum(count[:, :-1], 1), np.maximum(count[:, -1:] - count[:, :-1], 1)
+    above, below = total[:, :-1] / first, (total[:, -1:] - total[:, :-1]) / last
     larger, other = np.maximum(above, below), np.minimum(above, below)
-    return np.asarray(((larger > UNEVEN * other) & (other > 0)).any(axis=1))
+    error = scatter * np.sqrt(1 / first + 1 / last)
+    return np.asarray(((larger > UNEVEN * other) & (larger - other > LIKELY * error) & (other > 0)).any(axis=1))
 
 
 def _elsewhere(

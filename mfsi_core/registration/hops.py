@@ -15,7 +15,7 @@ from scipy import fft, ndimage
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .laid import Laid, filtered, mean_of, misfit, moved
+from .laid import Binned, Laid, mean_of, misfit, moved
 
 ALIKE = 0.6  # least correlation of the scene with itself, shifted, for the shift to be taken for a lattice vector
 RESEMBLING = 0.3  # the same correlation above which parts of the scene may repeat at the shift
@@ -24,7 +24,6 @@ NEAREST = 8  # shifts at which the scene resembles itself that are kept
 PERIODS = 120  # most lattice vectors that are considered, the shortest ones
 TRIED = 3  # lattice vectors examined at each cut of the series, those that fit best
 NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
-COARSE = 6.0  # px; hops of longer lattice periods are examined on images binned by 2
 OVERLAP = 0.25  # least share of the scene that must overlap with itself when moved by a lattice vector
 BLOCKS = 8  # blocks along each side of the scene; the scatter from block to block gives the standard error
 FLAT = 0.1  # share of the strongest block's variance below which a block is taken for empty
@@ -91,7 +90,7 @@ def find_hops(laid: Laid) -> Hops:
     period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     if not SHORT < period < np.inf:
         return Hops(offset, tied, period, resembling, alike=near)
-    scene = _Scene(laid, 2 if period > COARSE else 1)
+    scene = Binned(laid)
     steps = np.diff(laid.shift, axis=0)
     own = scene.frame(0)
     total = own.copy()
@@ -151,34 +150,6 @@ def _moved(image: Singles, shift: Floats) -> Singles:
     return np.asarray(ndimage.shift(image, (0, *shift), order=1, prefilter=False)) if shift.any() else image
 
 
-class _Scene:
-    """Frames and their sum as of `Laid`, of which `factor` x `factor` pixels are averaged."""
-
-    def __init__(self, laid: Laid, factor: int) -> None:
-        self._laid, self.factor = laid, factor
-        self._size = [int(fft.next_fast_len(-(-size // factor), real=True)) for size in laid.size]
-        self.all = self._binned(laid.all)
-        rows, columns = (size / factor for size in laid.size)
-        down, along = fft.fftfreq(self._size[0]) * rows, fft.rfftfreq(self._size[1]) * columns
-        self._passed = laid.passed[np.rint(down).astype(int)[:, None], np.rint(along).astype(int)]
-
-    def frame(self, n: int) -> Singles:
-        return np.asarray(self._binned(self._laid.frame(n)))
-
-    def waves(self, laid: NDArray[Any]) -> tuple[NDArray[np.complex64], Mask]:
-        """As `laid.filtered`, of the mean image of a sum of frames and its weights, (2, H, W)."""
-        return filtered(mean_of(laid), self._passed)
-
-    def _binned(self, image: NDArray[Any]) -> NDArray[Any]:
-        if self.factor == 1:
-            return image
-        rows, columns = (2 * size for size in self._size)
-        whole = np.zeros((2, rows, columns), image.dtype)
-        whole[:, : image.shape[1], : image.shape[2]] = image
-        a = whole[:, ::2] + whole[:, 1::2]
-        return np.asarray((a[:, :, ::2] + a[:, :, 1::2]) / a.dtype.type(4))
-
-
 class _Known:
     """An image, NaN where it is not known; what is computed from it repeatedly is kept."""
 
@@ -203,7 +174,7 @@ class _Known:
 
 
 def _ask(
-    scene: _Scene, before: _Known, after: list[NDArray[Any]], vectors: Floats, offset: Floats, step: Floats
+    scene: Binned, before: _Known, after: list[NDArray[Any]], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
     """Lattice vector by which the frames after a cut are to be moved, and one that would fit equally well (a tie).
 
@@ -219,7 +190,7 @@ def _ask(
 
 
 def _compare(
-    scene: _Scene, before: _Known, after: NDArray[Any], vectors: Floats, offset: Floats, step: Floats
+    scene: Binned, before: _Known, after: NDArray[Any], vectors: Floats, offset: Floats, step: Floats
 ) -> tuple[Floats, tuple[float, float] | None]:
     spectrum = scene.waves(after)
     still = _Known(moved(spectrum, -offset / scene.factor))

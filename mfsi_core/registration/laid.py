@@ -19,6 +19,9 @@ from .threads import summed
 
 SEEN = 0.3  # least weight, in pixels of a frame, that must have fallen on a pixel of the scene for it to count as seen
 PAD = 2  # px by which the grid reaches beyond the displaced frames
+FINE = (
+    0.05  # share of the scene's power in details too fine for pixels of twice the size; with more they are not binned
+)
 
 
 class Laid:
@@ -43,6 +46,8 @@ class Laid:
         Position in the scene of the first pixel of the grid, with the sign reversed.
     passed : (H, W//2+1) float32
         Wiener filter: share of each Fourier component that is no noise.
+    fine : float
+        Share of the scene's power at more than 1/4 cycle a pixel.
     """
 
     def __init__(self, images: Singles, modes: Floats) -> None:
@@ -67,6 +72,10 @@ class Laid:
         scene = mean_of(self.all)
         power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2
         self.passed = noise_filter(power, 1).astype(np.float32)
+        power = power * self.passed**2
+        power[0, 0] = 0
+        coarse = np.abs(fft.fftfreq(self.size[0])) <= 0.25, fft.rfftfreq(self.size[1]) <= 0.25
+        self.fine = 1 - float(power[np.ix_(*coarse)].sum()) / max(float(power.sum()), 1e-300)
 
     def frame(self, n: int) -> Singles:
         """A frame on the grid, and the weights, (2, H, W).
@@ -89,6 +98,38 @@ class Laid:
     def waves(self, image: Singles) -> tuple[NDArray[np.complex64], Mask]:
         """Fourier transform of the image filtered of noise, and a mask of the pixels that were not seen."""
         return filtered(image, self.passed)
+
+
+class Binned:
+    """Frames and their sum as of `Laid`, with `factor` x `factor` pixels averaged: 1, or 2 where no detail is lost.
+
+    Frames of fewer than `least` rows are taken as they are.
+    """
+
+    def __init__(self, laid: Laid, least: int = 0) -> None:
+        self._laid, self.factor = laid, 2 if laid.fine < FINE and laid.images.shape[1] >= least else 1
+        self._size = [int(fft.next_fast_len(-(-size // self.factor), real=True)) for size in laid.size]
+        self.all = self._binned(laid.all)
+        rows, columns = (size / self.factor for size in laid.size)
+        down, along = fft.fftfreq(self._size[0]) * rows, fft.rfftfreq(self._size[1]) * columns
+        self._passed = laid.passed[np.rint(down).astype(int)[:, None], np.rint(along).astype(int)]
+
+    def frame(self, n: int) -> Singles:
+        """As `Laid.frame`."""
+        return np.asarray(self._binned(self._laid.frame(n)))
+
+    def waves(self, laid: NDArray[Any]) -> tuple[NDArray[np.complex64], Mask]:
+        """As `filtered`, of the mean image of a sum of frames and its weights, (2, H, W)."""
+        return filtered(mean_of(laid), self._passed)
+
+    def _binned(self, image: NDArray[Any]) -> NDArray[Any]:
+        if self.factor == 1:
+            return image
+        rows, columns = (2 * size for size in self._size)
+        whole = np.zeros((2, rows, columns), image.dtype)
+        whole[:, : image.shape[1], : image.shape[2]] = image
+        a = whole[:, ::2] + whole[:, 1::2]
+        return np.asarray((a[:, :, ::2] + a[:, :, 1::2]) / a.dtype.type(4))
 
 
 def filtered(image: Singles, passed: Singles) -> tuple[NDArray[np.complex64], Mask]:

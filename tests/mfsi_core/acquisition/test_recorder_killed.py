@@ -18,7 +18,7 @@ from mfsi_core.instruments import Abilities, Frame
 from mfsi_core.live.running import RunningRegistration
 
 SETTINGS = {"field": "1nm", "corner": "3nm", "pixel": "0.1nm", "frames": 100000}
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed by signals")
 
