@@ -27,8 +27,8 @@ LEAST_ROWS = 4  # least rows of a strip
 WORSE = 2.0
 DIFFERENT = 0.3
 CERTAIN = 6.0
-# Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN and by
-# LIKELY standard errors. They are off where they fit better there by BETTER standard errors, taken from the scatter
+# Rows above or below a cut are tried elsewhere where their misfit exceeds that of the others by the factor UNEVEN and
+# by LIKELY standard errors. They are off where they fit better there by BETTER standard errors, taken from the scatter
 # between blocks of them, and by the share CLEAR of the misfit.
 UNEVEN, LIKELY, BETTER, CLEAR = 1.3, 3.0, 4.0, 0.3
 BLOCKS, FEWEST = 8, 12  # blocks along a strip; least number of blocks that must be known

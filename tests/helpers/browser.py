@@ -41,7 +41,7 @@ class Page:
             raise AssertionError(found["exceptionDetails"].get("exception", found["exceptionDetails"]))
         return found["result"].get("value")
 
-    def until(self, script, seconds=60.0):
+    def until(self, script, seconds=240.0):
         """Wait until a script gives something true, and return it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -104,7 +104,7 @@ def panel():
         assert len(journal) == 2
 
 
-def until(true, seconds=60):
+def until(true, seconds=240):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it stays false"

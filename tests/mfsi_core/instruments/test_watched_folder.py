@@ -16,7 +16,7 @@ from mfsi_core.instruments import arrivals
 from mfsi_core.instruments.folder import Folder
 
 SHAPE = (6, 7)
-PATIENCE = 60.0
+PATIENCE = 300.0
 SETTLE = 0.05
 
 
