@@ -10,7 +10,7 @@ import numpy as np
 from lbj.array_types import Floats
 
 from .detector import FWHM, Detector
-from .families import Family
+from .families import Family, swayed_by_beam
 from .likelihood import AXIS, Before, Likelihood
 from .unassigned import MOST, SIGNIFICANT, find_unassigned_peak
 
@@ -18,6 +18,8 @@ SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum pea
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
+BEYOND = 1e-3  # share of the photons that may have more energy than the least beam to be reckoned with
+SWAYED = 0.05  # change of a family's share of alpha lines by a beam that is not known, from which it is reported
 STRANGE = (35.0, 1.0)  # eV of resolution, and slope, by which a detector that was fitted may differ from a real one
 
 
@@ -103,6 +105,18 @@ class Calibration:
         if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():
             return float(np.sqrt(missed * near.sum())) / own
         return 0.0
+
+    def of_beam(self, index: int) -> str:
+        """What a beam of unknown energy leaves open of a family; empty where that is little."""
+        single = np.cumsum(self.counts @ self.templates + self.background - self.pile_up)
+        least = float(self.centres[min(np.searchsorted(single, (1 - BEYOND) * single[-1]), single.size - 1)])
+        change = swayed_by_beam(self.families[index], least)
+        if abs(change) < SWAYED:
+            return ""
+        return (
+            f"the beam energy is not known, and the relative strengths of its lines are those of 200 keV: a beam of "
+            f"{least / 1000:.2g} keV, which the spectrum allows, changes the share of its alpha lines by {change:+.0%}"
+        )
 
     @property
     def strange(self) -> str:

@@ -11,6 +11,7 @@ from lbj.array_types import Floats
 from ..tables.lines import Line, check_symbols, lines_of
 
 USUAL_BEAM = 200e3  # eV; above 60 keV it hardly matters which
+OVERVOLTAGE = 1.1  # from which a shell is ionised enough to be seen
 LEAST_SHARE = 0.3  # of a family's photons that must lie on the axis
 GROUPS = {  # lines whose relative strength is well known; the strength of one group to another is less so
     "K": (("Ka1", "Ka2"), ("Kb1", "Kb2", "Kb3", "Kb5")),
@@ -114,6 +115,19 @@ def families_of(element: str, low: float, high: float, beam_energy: float | None
         if any(low <= line.energy <= high for line in family.alphas):
             out.append(family)
     return out
+
+
+def swayed_by_beam(family: Family, least: float) -> float:
+    """Relative change of the share of alpha lines by a beam of `least` eV, in place of 200 keV."""
+    lines = [line for line in lines_of(family.element) if line.family == family.family]
+    alphas = {line.name for line in family.alphas}
+    beam = max(least, OVERVOLTAGE * min(line.edge for line in lines if line.name in alphas))
+
+    def share(beam: float) -> float:
+        excited = _excited([line for line in lines if line.edge < beam], beam)
+        return sum(line.weight for line in excited if line.name in alphas) / sum(line.weight for line in excited)
+
+    return share(beam) / share(USUAL_BEAM) - 1
 
 
 def _excited(lines: list[Line], beam_energy: float) -> list[Line]:

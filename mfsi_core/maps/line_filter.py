@@ -160,6 +160,9 @@ def line_filter(
     noise = [float(np.sqrt(model.mean @ weight**2)) for weight in tool.weights]
     opened = [known.left_open(owner, error, peak=True) for owner, error in zip(owners, noise, strict=True)]
     judged = [_flags(owner, known, model, counts, energy, share) for owner, share in zip(owners, opened, strict=True)]
+    if beam_energy is None:
+        beam = [known.of_beam(owner) for owner in owners]
+        judged = [(*found, said) if said else found for found, said in zip(judged, beam, strict=True)]
     windows = [line_window(_place(known, owner), known.detector.resolution) for owner in owners]
     ends = float(axis[0]), float(axis[-1])
     clipped = [(max(low, ends[0]), min(high, ends[1])) for low, high in windows]

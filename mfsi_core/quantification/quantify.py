@@ -71,8 +71,9 @@ def quantify(
         the line's counts, or the sum of all chips by a tenth),
         ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the
         lines stand more than 10 eV from where they should), ``blend`` (what the fit leaves open of the lines around
-        changes the counts by more than 10 %, or it takes lines for wider than a detector shows them), ``bulk`` (the
-        beam of 30 keV or less is that of bulk specimens, the composition that of a thin film).
+        changes the counts by more than 10 %, or it takes lines for wider than a detector shows them), ``beam`` (its
+        energy is not known, and changes the share of the alpha lines by more than 5 %), ``bulk`` (the beam of 30 keV or
+        less is that of bulk specimens, the composition that of a thin film).
 
     Raises
     ------

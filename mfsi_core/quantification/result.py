@@ -136,6 +136,15 @@ class Quantification:
         return self.uncertain | bool(self.calibration.strange)
 
     @property
+    def of_beam(self) -> dict[str, str]:
+        """What a beam of unknown energy leaves open of families, by their names."""
+        if self.beam_energy is not None:
+            return {}
+        names = [family.name for family in self.calibration.families]
+        said = {family.name: self.calibration.of_beam(names.index(family.name)) for family in self.families}
+        return {name: text for name, text in said.items() if text}
+
+    @property
     def _of_uncertain(self) -> list[str]:
         told = [
             f"{f.name.replace('_', ' ')} {e:.0%}"
@@ -171,6 +180,7 @@ class Quantification:
             *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
+            *(f"{name.replace('_', ' ')}: {text}." for name, text in self.of_beam.items()),
             *([self._of_misfit] if self.misfit.any() else []),
             *self._of_missed,
         ]
@@ -264,6 +274,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
         "blend": np.broadcast_to(result.blended, result.counts.shape),
+        "beam": np.broadcast_to([f.name in result.of_beam for f in result.families], result.counts.shape),
         "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }

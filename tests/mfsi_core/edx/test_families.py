@@ -7,7 +7,7 @@ import pytest
 from mfsi_core import element_maps
 from mfsi_core.edx.axis_check import check_axis
 from mfsi_core.edx.detector import Detector
-from mfsi_core.edx.families import families_of
+from mfsi_core.edx.families import families_of, swayed_by_beam
 from mfsi_core.edx.guesses import settled
 from mfsi_core.edx.peaks import find_peaks
 from mfsi_core.quantification.quantify import analyse
@@ -48,6 +48,38 @@ def test_shells_near_the_beam_energy_are_ionised_less(element):
         shares.append(found.share(np.array([line.weight for line in found.lines])))
     assert shares == sorted(shares)
     assert shares[-1] > 1.03 * shares[0]
+
+
+@pytest.mark.parametrize(("name", "beam"), [("I_L", 5e3), ("Ag_L", 4e3), ("Pb_L", 2e4)])
+def test_the_share_of_alpha_lines_depends_on_the_beam(name, beam):
+    """Against 200 keV, by Gryzinski's cross-sections; Bethe's agree to a third so near the edges."""
+    (held,) = (f for f in families_of(name.split("_")[0], 1000.0, 2e4) if f.name == name)
+    low, high = (edge([line.energy for line in held.alphas]) for edge in (min, max))
+    shares = [
+        sum(share for energy, share in phantom.family_lines(name, one) if low - 15 < energy < high + 15)
+        for one in (beam, phantom.BEAM)
+    ]
+    change = shares[0] / shares[1] - 1
+    assert change > 0.1
+    assert swayed_by_beam(held, beam) == pytest.approx(change, rel=0.3)
+
+
+def test_a_beam_that_is_not_known_is_told_where_strengths_depend_on_it():
+    """Of L lines; those of K come from one shell."""
+    edges = phantom.axis(600, 10.0)
+    counts = drawn({"I_L": 1e5, "O_K": 1e5}, edges=edges)
+    counts[edges[1:] > 5e3] = 0
+    signal = phantom.signal((1, 1), edges, "spectra")
+    unknown = element_maps(counts[None, None], ["I", "O"], signal)
+    assert any("beam energy is not known" in flag for flag in unknown["I"].flags)
+    assert not any("beam energy" in flag for flag in unknown["O"].flags)
+    rows = [
+        {"element": e, "family": f, "k": 1.0, "basis": "at", "line_scope": "family"}
+        for e, f in (("I", "L"), ("O", "K"))
+    ]
+    found = analyse(counts[None, None], ["I", "O"], 1, rows, signal=signal)
+    assert ["beam" in flags for flags in found.table["flags"]] == [True, False]
+    assert any("beam energy is not known" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(("light", "heavy", "least"), [("N", "Sb", 1.5), ("O", "Cs", 1.5), ("N", "Te", 1.1)])
