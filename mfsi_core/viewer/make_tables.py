@@ -1,10 +1,13 @@
-"""Writes ``static/tables.mjs``, the lines and edges for the pages: ``python -m mfsi_core.viewer.make_tables``."""
+"""Writes ``static/tables.mjs``, lines, edges and units for the pages: ``python -m mfsi_core.viewer.make_tables``."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+
+from lbj.format.attributes import PER_FRAME, PER_SIGNAL
+from lbj.format.metadata import NUMBERS
 
 from ..planning import expected_spectrum
 from ..planning.size import CODING, FILE_BYTES, FRAME_BYTES, IMAGE_BITS, poisson_entropy
@@ -16,7 +19,7 @@ LEAST_WEIGHT = 0.02  # of a family's photons; weaker lines are not marked in a s
 
 
 def tables() -> str:
-    """Text of ``tables.mjs``: X-ray lines, edges, and what the planner assumes of the size of a journal."""
+    """Text of ``tables.mjs``: X-ray lines, edges, units of attributes and metadata, and what the planner assumes of the size of a journal."""
     lines = {
         element: [
             [line.family, line.name, line.energy, line.edge, line.weight]
@@ -36,12 +39,15 @@ def tables() -> str:
         "frameBytes": FRAME_BYTES,
         "fileBytes": FILE_BYTES,
     }
+    units = {name: unit.partition(",")[0] for name, unit in (PER_SIGNAL | PER_FRAME | NUMBERS).items()}
     return (
         "// Written by mfsi_core/viewer/make_tables.py from the tables of the package, which state their sources.\n"
         "\n/** X-ray lines by element: [family, name, energy eV, edge eV, share of the family's photons]. */\n"
         f"export const LINES = {_rows(lines)};\n"
         "\n/** Edges for EELS by element: [subshell, binding energy eV]. */\n"
         f"export const EDGES = {_rows(edges)};\n"
+        "\n/** Units of a frame's attributes and of metadata, by their names in the standard. */\n"
+        f"export const UNITS = {json.dumps(units)};\n"
         "\n/** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum, and the rest. */\n"
         f"export const SIZE = {json.dumps(size)};\n"
     )

@@ -2,6 +2,7 @@
 
 import { exportButtons, fileName } from "./export.mjs";
 import { Plot } from "./plot.mjs";
+import { UNITS } from "./tables.mjs";
 import { number } from "./units.mjs";
 
 const MOST_ROWS = 2000;
@@ -69,7 +70,8 @@ export function framesPanel(frames, described, numbers) {
   const regular = described.signals.filter(({ role }) => !["survey", "dark", "gain"].includes(role)).map(({ name }) => name);
   const flat = frames.map(({ attributes }) => flattened(attributes ?? {}));
   const heads = [...new Set(flat.flatMap((one) => Object.keys(one)))];
-  const rows = [["frame", ...(numbers ? ["number in the damaged file"] : []), ...heads, "remarks"]];
+  const titles = heads.map((head) => [head, unitOf(head)].filter(Boolean).join(", "));
+  const rows = [["frame", ...(numbers ? ["number in the damaged file"] : []), ...titles, "remarks"]];
   frames.forEach(({ names, error }, i) => {
     const missing = names ? regular.filter((name) => !names.includes(name)) : [];
     const remark = error ? `cannot be read: ${error.message}` : missing.length ? `without ${missing.join(", ")}` : "";
@@ -78,6 +80,9 @@ export function framesPanel(frames, described, numbers) {
   panel.append(tableOf("frames", rows, (i) => i < rows[0].length - 1));
   return panel;
 }
+
+/** Unit of an attribute or of metadata by its path, undefined where the standard knows none. */
+const unitOf = (path) => path.split(".").map((name) => UNITS[name]).find(Boolean);
 
 /** Members of nested objects by their path, values as numbers or text. */
 function flattened(value, path = "", out = {}) {
@@ -127,7 +132,7 @@ export function metadataPanel(described, version) {
   const list = (value) => {
     const out = element("dl");
     for (const [name, one] of Object.entries(flattened(value))) {
-      out.append(element("dt", { textContent: name }), element("dd", { textContent: typeof one === "number" ? number(one, 9) : one }));
+      out.append(element("dt", { textContent: name }), element("dd", { textContent: typeof one === "number" ? [number(one, 9), unitOf(name)].filter(Boolean).join(" ") : one }));
     }
     return out;
   };

@@ -35,7 +35,9 @@ export class Picture extends EventTarget {
     head.append(this.title, exportButtons(() => this.exported()));
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("role", drawable ? "application" : "img"); // arrow keys are for the picture
+    this.canvas.setAttribute("aria-roledescription", "picture");
+    host.setAttribute("role", "group");
     this.hint = Object.assign(document.createElement("p"), { className: "readout" });
     this.hint.setAttribute("aria-live", "off");
     host.append(head, this.canvas, this.hint);
@@ -58,6 +60,7 @@ export class Picture extends EventTarget {
     this.shown.painted = painted(data, rows, columns, this.shown.limits, this.colours);
     if (before && (before.rows !== rows || before.columns !== columns)) this.area = null;
     this.title.textContent = title;
+    this.host.setAttribute("aria-label", title);
     this.canvas.setAttribute("aria-label", `${title}, ${rows} x ${columns} px${this.drawable ? "; arrow keys move the area, with shift they resize it" : ""}`);
     this.draw();
   }

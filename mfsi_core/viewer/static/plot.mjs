@@ -26,7 +26,9 @@ export class Plot extends EventTarget {
     const head = document.createElement("header");
     head.append(this.title, this.tools, exportButtons(() => this.exported()));
     this.room = Object.assign(document.createElement("div"), { className: "room", tabIndex: 0 });
-    this.room.setAttribute("role", "img");
+    this.room.setAttribute("role", drawable ? "application" : "img"); // arrow keys are for the plot
+    this.room.setAttribute("aria-roledescription", "plot");
+    host.setAttribute("role", "group");
     this.readout = Object.assign(document.createElement("p"), { className: "readout" });
     this.legend = Object.assign(document.createElement("p"), { className: "legend" });
     host.append(head, this.legend, this.room, this.readout);
@@ -52,6 +54,7 @@ export class Plot extends EventTarget {
     this.shown = { x, curves, marks, title, xLabel, yLabel, name, from, zero, whole };
     this.key_ = key;
     this.title.textContent = title;
+    this.host.setAttribute("aria-label", title);
     this.legend.replaceChildren(
       ...(curves.length > 1 ? curves : []).map(({ label, colour }) => {
         const name = Object.assign(document.createElement("span"), { textContent: label });
@@ -59,7 +62,8 @@ export class Plot extends EventTarget {
         return name;
       }),
     );
-    this.room.setAttribute("aria-label", `${title}: ${yLabel} against ${xLabel}`);
+    const keys = this.drawable ? "; left and right move the window, with shift they widen it; plus, minus and 0 zoom" : "";
+    this.room.setAttribute("aria-label", `${title}: ${yLabel} against ${xLabel}${keys}`);
     if (same) {
       this.chart.setData(this.data(), false);
       this.fit(this.chart);

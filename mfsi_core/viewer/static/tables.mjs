@@ -186,5 +186,8 @@ export const EDGES = {
   U: [["O5",95.0],["O4",104.0],["N7",379.0],["N6",389.0]],
 };
 
+/** Units of a frame's attributes and of metadata, by their names in the standard. */
+export const UNITS = {"live_time": "s", "real_time": "s", "dwell_time": "s per pixel", "exposure": "s", "energy_shift": "eV", "scanned_pixels": "pixels", "beam_current": "A", "screen_current": "A", "time_offset": "s since the series began", "rotation": "rad", "beam_energy": "eV", "convergence_angle": "rad", "collection_angle": "rad", "magnification": "times"};
+
 /** What mfsi plan assumes of a journal's size: bits per pixel of the spectrum, and the rest. */
 export const SIZE = {"spectrumBits": 8.460147686224337, "coding": 1.03, "imageBits": 8.0, "frameBytes": 250, "fileBytes": 1000};

@@ -157,10 +157,12 @@ export const isStatic = ({ role }) => ["survey", "dark", "gain"].includes(role);
 
 /** A fault with its place. */
 export const place = ({ message, clause, offset }) => `${message.replace(/ at \d+$/, "")}${offset === null || offset === undefined ? "" : `, byte ${offset}`}${clause ? `, clause ${clause} of the standard` : ""}`;
-const ending = ({ kind, ...error }, frames) =>
-  kind === "truncated"
-    ? `The file ends in the midst of a frame (${place(error)}): it is still being written, or was cut. The ${frames} frames completed before are shown.`
-    : `The file cannot be read beyond ${place(error)}. The ${frames} frames before are shown.`;
+function ending({ kind, ...error }, frames) {
+  const before = frames ? `What is complete is shown: ${frames} frame${frames === 1 ? "" : "s"}.` : "No frame is complete.";
+  return kind === "truncated"
+    ? `The file has no proper end (${place(error)}): it is still being written, or was cut. ${before}`
+    : `The file cannot be read beyond ${place(error)}. ${before}`;
+}
 
 /** The frames of a list in words: 3, 7–9. */
 export function ranges(list) {

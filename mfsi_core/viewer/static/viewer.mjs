@@ -49,8 +49,10 @@ async function opened(source, name) {
     $("content").hidden = true;
     $("empty").hidden = false;
     say("");
-    const hints = { unsupported: "Take a newer viewer.", damaged: "Nothing of it can be saved: without its header the frames cannot be read." };
-    const hint = error.clause === "4.1.2" ? "Is it a journal? Others: lbj convert SOURCE -o OUT.lbj." : (hints[error.kind] ?? "");
+    const hints = { unsupported: "Take a newer viewer.", damaged: "Nothing of it can be saved: without its header the frames cannot be read.", truncated: "It was only just begun, or was cut." };
+    const away = source.url && new URL(source.url).origin !== location.origin;
+    const remote = away ? "Its server must answer requests for ranges, and let other pages read: Access-Control-Allow-Origin, and Access-Control-Expose-Headers: Content-Range. A copy on this machine can be dropped here." : "";
+    const hint = error.clause === "4.1.2" ? "Is it a journal? Others: lbj convert SOURCE -o OUT.lbj." : (hints[error.kind] ?? remote);
     $("notices").replaceChildren(element("div", { className: "notice", textContent: `${name} cannot be opened: ${place(error)}. ${hint}` }));
     return;
   }

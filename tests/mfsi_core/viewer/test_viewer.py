@@ -174,6 +174,35 @@ def test_by_keyboard_alone(saw, known):
     assert len(table(page, "spectrum-panel")[0]) == 2
 
 
+def test_every_control_is_reached_by_tab_seen_and_named(saw, known):
+    page = saw(known.path)
+    page.run("document.activeElement.blur()")
+    stop = """(() => { const e = document.activeElement, drawn = getComputedStyle(e);
+      return e === document.body ? null : [e.id || e.textContent || e.tagName, drawn.outlineStyle, parseFloat(drawn.outlineWidth)]; })()"""
+    stops = []
+    while not stops or stops[-1]:
+        page.press("Tab")
+        stops.append(page.run(stop))
+        assert len(stops) < 100
+    assert all(style == "solid" and width >= 2 for _, style, width in stops[:-1])
+    reached = {name for name, _, _ in stops[:-1]}
+    shown = "[...document.querySelectorAll('button, input, select')].filter((e) => e.checkVisibility() && !e.disabled)"
+    ours = page.run(f"{shown}.filter((e) => e.tabIndex === 0).map((e) => e.id || e.textContent)")
+    assert set(ours) <= reached
+    named = {"button", "combobox", "slider", "textbox", "spinbutton", "checkbox", "application", "group", "tab"}
+    found = [node for node in page.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
+    names = [(node["role"]["value"], node["name"]["value"]) for node in found if node["role"]["value"] in named]
+    assert [role for role, name in names if not name.strip()] == []
+    groups = [name for role, name in names if role == "group"]  # tell apart the buttons PNG, SVG and CSV
+    assert len(groups) == len(set(groups)) == 3
+
+
+def test_times_and_currents_have_their_units(saw, known):
+    page = saw(known.path)
+    heads = page.run("[...document.querySelectorAll('#panel-1 th')].map((e) => e.textContent)")
+    assert {"live_time, s", "energy_shift, eV"} <= set(heads)
+
+
 def test_a_map_of_an_area_drawn_by_mouse(saw, known):
     page = saw(known.path)
     page.size(1280, 1600)
@@ -261,7 +290,7 @@ def test_a_damaged_journal_shows_what_survives(saw, known, tmp_path):
     assert "4 frames survive; lost, as far as the file shows: frame 3" in told(page)
     np.testing.assert_allclose(spectrum(page), known.moved([0, 1, 2, 4]).sum(axis=(0, 1)), rtol=1e-12)
     page = saw(tmp_path / "cut.lbj")
-    assert "The 4 frames completed before are shown" in told(page)
+    assert "What is complete is shown: 4 frames." in told(page)
     (offset,) = re.findall(r"byte (\d+)", told(page))
     assert told(page).count(offset) == 1
     np.testing.assert_allclose(table(page, "image-panel"), known.images[:4].mean(axis=0))
@@ -349,6 +378,15 @@ def test_a_journal_on_another_server_is_read_by_ranges(page, known):
         np.testing.assert_allclose(table(page, "image-panel"), known.images.mean(axis=0))
         assert page.problems() == []
         other.shutdown()
+
+
+def test_what_a_server_must_do_is_said_where_it_does_not(page, known):
+    with serving() as own, serving(known.path) as other:  # lets no other page read
+        there = f"{other.address}{serve.JOURNAL}{quote(known.path.name)}"
+        page.open(f"{own.address}viewer.html?url={quote(there, safe='')}")
+        page.until("document.getElementById('notices').textContent")
+        assert "Access-Control-Allow-Origin" in told(page)
+        page.browser.events.clear()
 
 
 class Rich:
