@@ -19,7 +19,7 @@ LEAST_WEIGHT = 0.02  # of a family's photons; weaker lines are not marked in a s
 
 
 def tables() -> str:
-    """Text of ``tables.mjs``: X-ray lines, edges, units of attributes and metadata, and what the planner assumes of the size of a journal."""
+    """Text of ``tables.mjs``: X-ray lines, edges, units, and what the planner assumes of the size of a journal."""
     lines = {
         element: [
             [line.family, line.name, line.energy, line.edge, line.weight]
