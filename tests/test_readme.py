@@ -12,6 +12,7 @@ import lbj
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("journals.md", "maps.md", "live.md")}
+SHOWN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "conformance" / "protocol.md"]
 
 
 def blocks(text, language):
@@ -58,14 +59,14 @@ def test_the_python_of_the_pages_runs(tmp_path, monkeypatch):
 
 def commands(text, program):
     """Command lines of a program in the examples, without comments."""
-    lines = [line for block in blocks(text, "sh") for line in block.splitlines()]
+    lines = [line.strip() for block in blocks(text, "sh") for line in block.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(f"{program} ")]
 
 
-@pytest.mark.parametrize("page", ["README.md", "journals.md", "maps.md"])
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.name)
 @pytest.mark.parametrize("program", ["lbj", "mfsi"])
 def test_the_commands_are_understood(page, program):
-    text = README if page == "README.md" else PAGES[page]
+    text = page.read_text(encoding="utf-8")
     if program == "lbj":
         from lbj.cli import _parser
     else:

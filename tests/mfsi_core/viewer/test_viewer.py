@@ -386,6 +386,9 @@ def test_what_a_server_must_do_is_said_where_it_does_not(page, known):
         page.open(f"{own.address}viewer.html?url={quote(there, safe='')}")
         page.until("document.getElementById('notices').textContent")
         assert "Access-Control-Allow-Origin" in told(page)
+        while len(page.problems()) < 2:  # both workers are refused
+            page.run("new Promise((done) => setTimeout(done, 20))")
+        assert all("CORS" in text for text in page.problems())
         page.browser.events.clear()
 
 
