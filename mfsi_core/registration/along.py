@@ -1,4 +1,4 @@
-"""Along: displacement within rows that the fitted polynomials do not follow, from what residuals have in common."""
+"""Along: displacement within rows that the fitted polynomials do not follow, by residuals or by what they do follow."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ import numpy as np
 from lbj.array_types import Singles
 
 from .laid import Laid, mean_of
+from .rows.jitter import Jitter
 
 FRAMES = 6  # frames that are examined, at most, spread evenly over the series
 LAGS = (3, 4)  # px between the pixels compared along a row; nearer ones share noise, as frames are laid bilinearly
 CERTAIN = 4.0  # standard errors that the variance must exceed to be believed
+# Variance of a random walk in the Legendre polynomials along the row from the fourth degree on, over that in the third.
+BEYOND = 20 / 7
+
+
+def continued(prior: Jitter) -> float:
+    """Variance, px², of a component of the displacement in degrees above the third, if it walks randomly along rows.
+
+    In the polynomial of degree k a random walk has a variance in proportion to 1 / ((2k - 1) (2k + 3)). That of the
+    third degree is as learned from the rows; it is zero where it was given up.
+    """
+    cubic = 2 * prior.power[1:, 6:8].mean(axis=1).sum() + prior.power[0, 6:8].mean()
+    return float(BEYOND * cubic / prior.length / 7)  # the mean square of the cubic polynomial is 1/7
 
 
 def unfollowed(laid: Laid) -> float:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .along import unfollowed
+from .along import continued, unfollowed
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
-from .hops import SHORT, Hops, find_hops, shortened, steadied
+from .hops import SHORT, Hops, find_hops, nearest, shortened, steadied
 from .laid import Laid, mean_of, misfit
 from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
@@ -109,7 +109,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
         found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
-    out.error[good] = np.hypot(out.error[good], np.sqrt(unfollowed(found.laid)))
+    out.error[good] = np.hypot(out.error[good], np.sqrt(max(unfollowed(found.laid), continued(found.fitted.prior))))
     _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
     if not shares.any() and not _keeps_still(found.fitted.modes):
@@ -119,7 +119,8 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
     _warn_of_jumps(out, good, found)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
-    much = partly & (bad.mean(axis=1) > MUCH) if 2 * partly.sum() < good.size else ~foreign
+    ends = bad[:, 0] | bad[:, -1]  # where a step may have moved the frame's first or last rows
+    much = partly & (ends | (bad.mean(axis=1) > MUCH)) if 2 * partly.sum() < good.size else ~foreign
     out.covariance[good[much]] = np.diag([np.inf, np.inf])
     whole = np.zeros((frames, *modes.shape[1:]))
     whole[good] = modes
@@ -281,7 +282,7 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
         told = "the shortest steps were taken"
-        if far or SWAYING * np.median(_own(modes)) > hops.period:
+        if far or SWAYING * np.median(_own(modes)) > hops.period or _jumps(modes, [cut for cut, _ in hops.tied]):
             out.covariance[good] = np.diag([np.inf, np.inf])
             told = "which is right cannot be told, and the predicted error is infinite"
         _warn(
@@ -294,11 +295,13 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
 def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
     """Another fit in which frames step more evenly, or less far, over a lattice, if one fits the images as well."""
     place = fitted.modes[:, :, 0].mean(axis=1)
-    even, found = steadied(place, hops.vectors), None
-    if not np.array_equal(even, place):
-        other = register_rows(images, even)
-        if other.residual < (1 + CHANCE / np.sqrt(images.size)) * fitted.residual:
-            place, found = even, other
+    found: Field | None = None
+    for changed in (steadied, nearest):
+        even = changed(place, hops.vectors)
+        if not np.array_equal(even, place):
+            other = register_rows(images, even)
+            if other.residual < (1 + CHANCE / np.sqrt(images.size)) * (found or fitted).residual:
+                place, found = even, other
     for shorter in shortened(place, hops.vectors) if hops.tied else []:
         other = register_rows(images, shorter)
         if other.residual < (1 + OVERLAPPING) * (found or fitted).residual:
@@ -327,6 +330,15 @@ def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
     modes = np.zeros_like(fitted.modes)
     modes[:, :, 0] = place[:, None]
     return replace(fitted, modes=modes, error=np.hypot(fitted.error, error))
+
+
+def _jumps(modes: Floats, cuts: list[int]) -> bool:
+    """Whether the step to one of these frames is unlike the others, so that the stage jumped there."""
+    if len(modes) < 4:
+        return False
+    steps = np.diff(modes[:, :, 0].mean(axis=1), axis=0)
+    away = np.hypot(*(steps - np.median(steps, axis=0)).T)
+    return bool((away[np.array(cuts) - 1] > FAR * np.median(away) + LARGE).any())
 
 
 def _standing_apart(place: Floats) -> NDArray[np.int64]:

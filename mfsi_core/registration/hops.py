@@ -146,6 +146,19 @@ def shortened(place: Floats, vectors: Floats) -> list[Floats]:
     return [np.asarray(place + number[:, None] * (others[k] - usual)) for k in chosen]
 
 
+def nearest(place: Floats, vectors: Floats) -> Floats:
+    """Shifts (N, 2) whose steps are changed by the lattice vectors that make each of them shortest."""
+    if not len(vectors):
+        return place
+    steps = np.diff(place, axis=0)
+    either = np.concatenate([np.zeros((1, 2)), vectors, -vectors])
+    chosen = either[np.argmin(np.hypot(*np.moveaxis(steps[:, None] + either, 2, 0)), axis=1)]
+    if not chosen.any():
+        return place
+    out = np.concatenate([place[:1], place[0] + np.cumsum(steps + chosen, axis=0)])
+    return np.asarray(out - out.mean(axis=0))
+
+
 def _moved(image: Singles, shift: Floats) -> Singles:
     return np.asarray(ndimage.shift(image, (0, *shift), order=1, prefilter=False)) if shift.any() else image
 
