@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mfsi_core import register, simulate
-from mfsi_core.registration.hops import shortened, steadied
+from mfsi_core.registration.hops import nearest, shortened, steadied
 from mfsi_core.registration.rigid.align import align
 from mfsi_core.simulation.scan import Hum, Jitter, Serpentine
 
@@ -55,3 +55,14 @@ def test_the_usual_step_is_made_shorter_by_a_lattice_vector():
     drift = number * (3.0, 1.0)
     np.testing.assert_allclose(shortened(drift - number * vectors[0], vectors)[0], drift, atol=1e-12)
     assert not shortened(drift, vectors)
+
+
+def test_lattice_vectors_make_every_step_the_shortest():
+    rng = np.random.default_rng(3)
+    steps = rng.uniform(-2, 2, (6, 2))
+    vectors = np.array([(7.0, 1.0), (-1.0, 8.0), (6.0, 9.0), (8.0, -7.0), (14.0, 2.0)])
+    hops = vectors[rng.integers(0, len(vectors), 6)] * rng.choice([-1, 0, 1], 6)[:, None]
+    assert hops.any()
+    found = nearest(np.concatenate([[[0.0, 0.0]], np.cumsum(steps + hops, axis=0)]), vectors)
+    np.testing.assert_allclose(np.diff(found, axis=0), steps, atol=1e-12)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-12)

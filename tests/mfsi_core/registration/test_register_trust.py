@@ -189,3 +189,23 @@ def test_a_displacement_that_varies_within_rows_is_in_the_predicted_error(amplit
     found = register(series.images)
     error = found.displacement - series.displacement
     assert 0.5 < np.sqrt(np.mean((error - error.mean(axis=0)) ** 2)) / found.predicted_error < 2
+
+
+def test_a_random_walk_along_rows_is_in_the_predicted_error():
+    """Cubics along the row follow the slow part; the fast part also disturbs what they find of the slow one."""
+    still = simulate((64, 96), 6, 1, 3, image_counts=100.0, walk=0.3)
+    walk = np.cumsum(np.random.default_rng(1).normal(0, 0.06, still.displacement.shape), axis=3)
+    series = dataclasses.replace(still, displacement=still.displacement + walk - walk.mean(axis=3, keepdims=True))
+    found = register(series.images)
+    error = found.displacement - series.displacement
+    assert 0.7 < np.sqrt(np.mean((error - error.mean(axis=0)) ** 2)) / found.predicted_error < 1.4
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_error_is_infinite_where_the_first_rows_of_a_frame_lie_elsewhere():
+    """The stage moves within the first rows of frame 4, by half the diagonal of a cell."""
+    jump = Step(4, 10, (-4.5, 4.5))
+    stepped = simulate(SHAPE, FRAMES, 1, 12, image_counts=60.0, walk=0.3, jitter=(0.2, 0.3), distortions=[jump])
+    found = register(stepped.images)
+    assert [n for n, told in enumerate(found.flags) if told] == [4]
+    assert np.flatnonzero(np.isinf(found.frame_covariance[:, 0, 0])).tolist() == [4]
