@@ -12,7 +12,7 @@ from lbj.array_types import Floats
 from .detector import FWHM, Detector
 from .families import Family, swayed_by_beam
 from .likelihood import AXIS, Before, Likelihood
-from .unassigned import MOST, SIGNIFICANT, find_unassigned_peak
+from .unassigned import ELEMENT, MOST, SIGNIFICANT, find_unassigned_peak
 
 SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum peaks from the pile-up
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
@@ -20,6 +20,8 @@ BADLY = 2.0  # where its deviance per channel is above this
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
 BEYOND = 1e-3  # share of the photons that may have more energy than the least beam to be reckoned with
 SWAYED = 0.05  # change of a family's share of alpha lines by a beam that is not known, from which it is reported
+CLOSE = 1 / 3  # full widths between alpha lines below which one peak is all that shows of both,
+BOTH = 0.1  # if the other has this share of the counts there
 STRANGE = (35.0, 1.0)  # eV of resolution, and slope, by which a detector that was fitted may differ from a real one
 
 
@@ -105,6 +107,21 @@ class Calibration:
         if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():
             return float(np.sqrt(missed * near.sum())) / own
         return 0.0
+
+    def close(self, index: int) -> str:
+        """Which line stands so near a family's that one peak is all that shows of both; empty where none does."""
+        mine = self.families[index]
+        width = FWHM * float(self.detector.sigmas(np.array(mine.alpha_energy)))
+        for family, amount in zip(self.families, self.counts, strict=True):
+            away = family.alpha_energy - mine.alpha_energy
+            named = ELEMENT not in (mine.element, family.element) and family.element != mine.element
+            if named and abs(away) < CLOSE * width and amount > BOTH * self.counts[index]:
+                other, part = family.name.replace("_", " "), abs(away) / width
+                return (
+                    f"{other} stands {abs(away):.0f} eV beside it, {part:.2f} of the detector's resolution: both make "
+                    "one peak, told apart by its shape and by side lines"
+                )
+        return ""
 
     def of_beam(self, index: int) -> str:
         """What a beam of unknown energy leaves open of a family; empty where that is little."""

@@ -298,6 +298,8 @@ def _flags(
             f"it is told from {_title(known.families[by])} by its shape and side lines alone: its noise is "
             f"{np.sqrt(blend):.1f} times what it would be by itself; {UNSURE:g} eV of the axis change it by {sway:.0%}"
         )
+    else:
+        found += [said for said in [known.close(owner)] if said]
     if known.strange:
         found.append(known.strange)
     if known.uncertain(owner, error, peak=True):

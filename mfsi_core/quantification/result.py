@@ -26,6 +26,7 @@ from .methods import Composition
 
 NEAR = 25.0  # eV between an unassigned peak and a line that may explain it
 SEEN = 8.0  # standard errors from which a family that nobody named is told of
+SHARE = 0.05  # of the atoms, from which elements that are not to be trusted flag the others
 FEW = 20.0  # counts below which an intensity is flagged
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
@@ -132,8 +133,13 @@ class Quantification:
 
     @property
     def blended(self) -> NDArray[np.bool_]:
-        """Elements whose counts the fit of the sum leaves open: (m,)."""
-        return self.uncertain | bool(self.calibration.strange)
+        """Elements whose counts the fit of the sum leaves open, or whose line is one peak with another's: (m,)."""
+        return self.uncertain | bool(self.calibration.strange) | [bool(text) for text in self._of_close]
+
+    @property
+    def _of_close(self) -> list[str]:
+        names = [family.name for family in self.calibration.families]
+        return [self.calibration.close(names.index(family.name)) for family in self.families]
 
     @property
     def of_beam(self) -> dict[str, str]:
@@ -143,6 +149,13 @@ class Quantification:
         names = [family.name for family in self.calibration.families]
         said = {family.name: self.calibration.of_beam(names.index(family.name)) for family in self.families}
         return {name: text for name, text in said.items() if text}
+
+    @property
+    def by_others(self) -> NDArray[np.bool_]:
+        """Whether elements that are misfit or misplaced hold more than a twentieth of a chip beside each: (N, m)."""
+        wrong = self.missed | (np.abs(self.shifts) > MISPLACED)
+        held = np.where(wrong, np.nan_to_num(self.composition.at), 0.0)
+        return np.asarray(held.sum(axis=1, keepdims=True) - held > SHARE)
 
     @property
     def _of_uncertain(self) -> list[str]:
@@ -181,6 +194,11 @@ class Quantification:
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
             *(f"{name.replace('_', ' ')}: {text}." for name, text in self.of_beam.items()),
+            *(
+                f"{family.name.replace('_', ' ')}: {text}."
+                for family, text in zip(self.families, self._of_close, strict=True)
+                if text
+            ),
             *([self._of_misfit] if self.misfit.any() else []),
             *self._of_missed,
         ]
@@ -274,6 +292,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
         "blend": np.broadcast_to(result.blended, result.counts.shape),
+        "others": result.by_others,
         "beam": np.broadcast_to([f.name in result.of_beam for f in result.families], result.counts.shape),
         "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),

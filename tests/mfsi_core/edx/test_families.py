@@ -82,6 +82,22 @@ def test_a_beam_that_is_not_known_is_told_where_strengths_depend_on_it():
     assert any("beam energy is not known" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("parts", "one_peak"), [({"C_K": 4e4, "K_K": 9e4, "K_L": 1e4}, True), ({"P_K": 4e4, "Zr_L": 4e4}, False)]
+)
+def test_lines_that_make_one_peak_are_told(parts, one_peak):
+    """K L stands 17 eV beside C K, a third of the resolution there; Zr La 28 eV beside P Ka, more than a third."""
+    counts = drawn(parts)
+    elements = list(dict.fromkeys(name.split("_")[0] for name in parts))
+    signal = phantom.signal((1, 1), EDGES, "spectra")
+    found = element_maps(counts[None, None], elements, signal, None, 2e5)
+    assert any("both make one peak" in flag for flag in found[elements[0]].flags) == one_peak
+    if one_peak:
+        rows = [{"element": e, "family": "K", "k": 1.0, "basis": "at", "line_scope": "family"} for e in elements]
+        table = analyse(counts[None, None], elements, 1, rows, signal=signal).table
+        assert ["blend" in flags for flags in table["flags"]] == [True, False]
+
+
 @pytest.mark.parametrize(("light", "heavy", "least"), [("N", "Sb", 1.5), ("O", "Cs", 1.5), ("N", "Te", 1.1)])
 def test_a_light_element_beside_m_lines_without_an_alpha_line(light, heavy, least):
     """The M lines were not in the table: their counts went to the light element.

@@ -248,11 +248,12 @@ def test_errors_grow_where_the_fit_misses_and_the_user_is_told():
         for n in (0, 1)
     )  # fmt: skip
     assert not same.misfit.any()
-    assert not same.table["flags"].str.contains("misfit").any()
+    assert not same.table["flags"].str.contains("misfit|others").any()
     assert not any("misses" in note for note in same.notes)
     assert mixed.misfit.all()
     flagged = mixed.table["flags"].str.contains("misfit")
     assert flagged[mixed.table["element"] != "Sr"].all()  # Sr K, 14 keV, is that wide in either half
+    assert mixed.table["flags"].str.contains("others").all()  # whose atoms are counted against each other
     assert any("misses the spectra of 8 of 8 chips" in note for note in mixed.notes)
     assert (mixed.counts_se > 1.2 * same.counts_se).all()
     assert (mixed.composition.at_se > 1.2 * same.composition.at_se)[:, :3].all()
