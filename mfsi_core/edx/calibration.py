@@ -124,7 +124,9 @@ class Calibration:
         return ""
 
     def of_beam(self, index: int) -> str:
-        """What a beam of unknown energy leaves open of a family; empty where that is little."""
+        """What a beam of unknown energy leaves open of a family; empty where that is little, or for one line."""
+        if self.families[index].element == ELEMENT:
+            return ""
         single = np.cumsum(self.counts @ self.templates + self.background - self.pile_up)
         least = float(self.centres[min(np.searchsorted(single, (1 - BEYOND) * single[-1]), single.size - 1)])
         change = swayed_by_beam(self.families[index], least)

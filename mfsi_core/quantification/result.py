@@ -152,8 +152,8 @@ class Quantification:
 
     @property
     def by_others(self) -> NDArray[np.bool_]:
-        """Whether elements that are misfit or misplaced hold more than a twentieth of a chip beside each: (N, m)."""
-        wrong = self.missed | (np.abs(self.shifts) > MISPLACED)
+        """Whether elements whose error may exceed what is stated hold more than a twentieth of a chip beside each."""
+        wrong = self.missed | (np.abs(self.shifts) > MISPLACED) | [bool(text) for text in self._of_close]
         held = np.where(wrong, np.nan_to_num(self.composition.at), 0.0)
         return np.asarray(held.sum(axis=1, keepdims=True) - held > SHARE)
 

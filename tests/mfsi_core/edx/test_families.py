@@ -9,7 +9,8 @@ from mfsi_core.edx.axis_check import check_axis
 from mfsi_core.edx.detector import Detector
 from mfsi_core.edx.families import families_of, swayed_by_beam
 from mfsi_core.edx.guesses import settled
-from mfsi_core.edx.peaks import find_peaks
+from mfsi_core.edx.peaks import Peak, find_peaks
+from mfsi_core.maps.line_filter import line_filter
 from mfsi_core.quantification.quantify import analyse
 from mfsi_core.tables.lines import best_line
 
@@ -73,6 +74,8 @@ def test_a_beam_that_is_not_known_is_told_where_strengths_depend_on_it():
     unknown = element_maps(counts[None, None], ["I", "O"], signal)
     assert any("beam energy is not known" in flag for flag in unknown["I"].flags)
     assert not any("beam energy" in flag for flag in unknown["O"].flags)
+    peak = Peak(1500.0, 80.0, 50.0, [])
+    assert line_filter(counts, signal, ["I", "O"], peaks=[peak]).lines == ["I_La", "O_Ka", "1.50keV"]
     rows = [
         {"element": e, "family": f, "k": 1.0, "basis": "at", "line_scope": "family"}
         for e, f in (("I", "L"), ("O", "K"))
@@ -96,6 +99,7 @@ def test_lines_that_make_one_peak_are_told(parts, one_peak):
         rows = [{"element": e, "family": "K", "k": 1.0, "basis": "at", "line_scope": "family"} for e in elements]
         table = analyse(counts[None, None], elements, 1, rows, signal=signal).table
         assert ["blend" in flags for flags in table["flags"]] == [True, False]
+        assert ["others" in flags for flags in table["flags"]] == [False, True]
 
 
 @pytest.mark.parametrize(("light", "heavy", "least"), [("N", "Sb", 1.5), ("O", "Cs", 1.5), ("N", "Te", 1.1)])
