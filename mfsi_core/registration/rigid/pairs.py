@@ -21,7 +21,7 @@ FEW = 40  # frames up to which every pair of a series is compared
 NEAR = 8  # frames; in longer series all pairs up to this far apart are compared; they settle the lattice periods
 FARTHER = 2  # factor by which the distance between the frames of a pair grows beyond that
 CANDIDATES = 10  # peaks of the correlation kept per pair
-OTHERS = 8  # peaks of the whitened correlation kept per pair in addition
+OTHERS = 8  # peaks of the whitened correlation kept in addition, per pair of frames near in time
 SAME = 1.5  # grid points; two peaks nearer to each other than this are taken for one
 COARSEST, FINEST = 128, 512  # least and most grid points per axis for the peaks; at most two per pixel
 FAINT = 1e-2  # share of the signal's power that may be lost at frequencies too high for the grid
@@ -125,7 +125,8 @@ def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = 
     whitening, since phase correlation locks onto patterns that stand still in the frame (scan artefacts), and not on
     the modulus of the gradient, which would halve the period of lattice fringes. The correlation coefficient is that
     of the overlapping parts alone (D. Padfield, IEEE Trans. Image Process. 21 (2012) 2706), so that small shifts are
-    not preferred. Peaks of the whitened correlation are added as further candidates.
+    not preferred. Peaks of the whitened correlation are added as further candidates to pairs of frames near in time,
+    which decide between candidates (`consensus`).
 
     Parameters
     ----------
@@ -191,17 +192,19 @@ def _correlated(
     batch = max(1, AT_ONCE // (grid[0] * grid[1]))
     inside, inverse = np.sign(rank), 1 / root
 
-    def find(start: int) -> None:
-        part = slice(start, start + batch)
+    def find(part: slice) -> None:
         pairs = first[part], second[part]
         found = fft.irfft2(crossed(spectra, *pairs), grid)
         normalise(found, *pairs, mean, scale)
         peaks(found, rank, shift[part, :CANDIDATES], height[part, :CANDIDATES])
-        found = fft.irfft2(crossed_white(spectra, *white, *pairs), grid)
+        near = np.flatnonzero(pairs[1] - pairs[0] <= NEAR)
+        found = fft.irfft2(crossed_white(spectra, *white, *(one[near] for one in pairs)), grid)
         found *= inverse
-        peaks(found, inside, shift[part, CANDIDATES:], height[part, CANDIDATES:])
+        others = np.zeros((near.size, OTHERS, 2)), np.zeros((near.size, OTHERS))
+        peaks(found, inside, *others)
+        shift[part][near, CANDIDATES:], height[part][near, CANDIDATES:] = others
 
-    each(find, range(0, first.size, batch))
+    each(find, (slice(start, start + batch) for start in range(0, first.size, batch)))
     return shift, height
 
 
