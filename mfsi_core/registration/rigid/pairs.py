@@ -19,7 +19,7 @@ from .surfaces import crossed, crossed_white, normalise, peaks
 
 FEW = 40  # frames up to which every pair of a series is compared
 NEAR = 8  # frames; in longer series all pairs up to this far apart are compared; they settle the lattice periods
-FARTHER = 2  # factor by which the distance between the frames of a pair grows beyond that
+FARTHER = 4  # factor by which the distance between the frames of a pair grows beyond that
 CANDIDATES = 10  # peaks of the correlation kept per pair
 OTHERS = 8  # peaks of the whitened correlation kept in addition, per pair of frames near in time
 SAME = 1.5  # grid points; two peaks nearer to each other than this are taken for one
@@ -140,7 +140,10 @@ def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = 
     grid = clean.grid
     tapers = [taper(size, size / 4).astype(np.float32) for size in grid]
     first, second = compared(frames)
-    shift, height = _correlated(clean, tapers, first, second)
+    small = np.empty((frames, *grid), np.float32)
+    for n in range(frames):
+        small[n] = clean(n)
+    shift, height = _correlated(small, tapers, first, second)
     given = height > 0
     for k in range(1, CANDIDATES + OTHERS):
         away = np.abs(shift[:, :k] - shift[:, k : k + 1]).max(axis=2)
@@ -155,19 +158,16 @@ def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = 
     reach = int(np.clip(round(1.5 * clean.width * least), 1, REACH))
     seen = np.ones((frames, rows), bool) if seen is None else seen
     seen = seen[:, np.minimum(np.arange(grid[0]) * rows // grid[0], rows - 1)]
-    small = np.empty((frames, *grid), np.float32)
-    for n in range(frames):
-        small[n] = clean(n)
     correlation = row_scores(small, seen, first, second, shift, given, reach, clean.noise / SPREAD**2)
     shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
     return Pairs(first, second, shift, score(correlation), clean.width, likeness)
 
 
 def _correlated(
-    clean: _Denoised, tapers: list[Singles], first: NDArray[np.int64], second: NDArray[np.int64]
+    images: Singles, tapers: list[Singles], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
     """Correlation peaks of pairs of windowed images: shifts, grid points (y, x), (P, K, 2), and heights (P, K)."""
-    grid, frames = clean.grid, len(clean)
+    frames, *grid = images.shape
     window = np.multiply.outer(*tapers)
     mask = fft.rfft2(window)
     overlap = fft.irfft2(np.abs(mask) ** 2, grid)
@@ -180,8 +180,7 @@ def _correlated(
     fade = root[:: grid[0] // coarse[0], :: grid[1] // coarse[1]]
     mean, scale = np.empty((2, frames, *coarse), np.float32)
     profiles = np.empty((frames, grid[0]), np.float32)
-    for n in range(frames):
-        image = clean(n)
+    for n, image in enumerate(images):
         spectra[n], profiles[n] = fft.rfft2(image * window), image.mean(axis=1)
         mean[n] = fft.irfft2(np.conj(_resampled(spectra[n], grid[1], coarse)) * low, coarse) / fade
         square = _resampled(fft.rfft2(image**2 * window), grid[1], coarse)
@@ -264,9 +263,6 @@ class _Denoised:
         self._passed = (passed / deviation).astype(np.float32)
         level = float((noise * passed**2).sum() / max(float((passed**2).sum()), 1e-30))
         self.noise = level / (points * deviation**2)
-
-    def __len__(self) -> int:
-        return len(self._images)
 
     def _spectrum(self, image: Singles) -> NDArray[np.complex64]:
         mean = float((image * self._edge).sum(dtype=float)) / float(self._edge.sum(dtype=float))
