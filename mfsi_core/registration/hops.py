@@ -23,6 +23,7 @@ SHORT = 5.0  # px; lattices of shorter periods are not examined, the pixels are 
 NEAREST = 8  # shifts at which the scene resembles itself that are kept
 PERIODS = 120  # most lattice vectors that are considered, the shortest ones
 TRIED = 3  # lattice vectors examined at each cut of the series, those that fit best
+HOPELESS = 2.0  # times the misfit without a move; vectors that fit worse are not examined
 NEXT = 4  # frames after a cut that are compared with those before it, before all the later frames are
 OVERLAP = 0.25  # least share of the scene that must overlap with itself when moved by a lattice vector
 BLOCKS = 8  # blocks along each side of the scene; the scatter from block to block gives the standard error
@@ -209,8 +210,10 @@ def _compare(
     still = _Known(moved(spectrum, -offset / scene.factor))
     now = _by_block(before.image, still.image)
     best, gained, tie = np.zeros(2), 0.0, None
-    fits = _misfits(before, still, -vectors / scene.factor)
+    unmoved, *fits = _misfits(before, still, -np.concatenate([np.zeros((1, 2)), vectors]) / scene.factor)
     for k in np.argsort(fits)[:TRIED]:
+        if fits[k] > HOPELESS * unmoved:
+            break
         then = _by_block(before.image, moved(spectrum, -(offset + vectors[k]) / scene.factor))
         known = (now[1] > 0) & (then[1] > 0) & before.structured
         if known.sum() < FEWEST:
