@@ -19,7 +19,7 @@ from .surfaces import crossed, crossed_white, normalise, peaks
 
 FEW = 40  # frames up to which every pair of a series is compared
 NEAR = 8  # frames; in longer series all pairs up to this far apart are compared; they settle the lattice periods
-FARTHER = 4  # factor by which the distance between the frames of a pair grows beyond that
+FARTHEST, NEARER = 0.75, 4  # besides, pairs of frames this share of the series apart, and of it divided by 4, 16, …
 CANDIDATES = 10  # peaks of the correlation kept per pair
 OTHERS = 8  # peaks of the whitened correlation kept in addition, per pair of frames near in time
 SAME = 1.5  # grid points; two peaks nearer to each other than this are taken for one
@@ -79,9 +79,9 @@ def compared(frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     In a long series these are all pairs near in time, and farther ones only at a few distances; so their number grows
     hardly faster than that of the frames.
     """
-    gaps = list(range(1, frames if frames <= FEW else NEAR + 1))
-    while frames > FEW and (far := gaps[-1] * FARTHER) < frames:
-        gaps.append(far)
+    near = frames - 1 if frames <= FEW else NEAR
+    far = FARTHEST * frames / NEARER ** np.arange(math.ceil(math.log(max(frames, NEARER), NEARER)))
+    gaps = [*range(1, near + 1), *sorted(int(gap) for gap in far if gap >= near + 1)]
     second = np.arange(frames)[:, None] + np.array(gaps, np.int64)
     first, which = np.nonzero(second < frames)
     return first, second[first, which]
