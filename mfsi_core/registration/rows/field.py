@@ -99,8 +99,9 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         prior = copy(before.prior)
     error, doubted = np.zeros(frames), False
     rough = ROUGH if before is None else 0.0
-    stage.fit_scene(modes.astype(np.float32), rough)
-    stage.look(modes.astype(np.float32))
+    for _ in range(2):
+        stage.fit_scene(modes.astype(np.float32), rough)
+        stage.look(modes.astype(np.float32))
     begun, of_hum, known = 0, 0.0, False  # round since which the scene is kept smooth; variance of the hum, px²
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL ** (turn - begun))
