@@ -26,7 +26,8 @@ MINOR = 0.03  # share from which a line explains a peak where the main line of i
 SILICON, SILICON_EDGE = 1740.0, 1839.0  # eV; the energy that escapes from a detector, and from where on
 K_YIELD, K_SHARE = 0.05, 0.92  # of silicon's K shell: fluorescence yield, and share of the absorption
 ESCAPES = 3.0  # by how much an escape peak may exceed the part that is expected
-PILE_UP = 0.05  # of all counts at most fall together with another
+PILE_UP = 0.05  # of all counts at most fall together with another, unless sums of the strongest lines allow for more:
+ALIKE, HIGHEST_RATE = 1.5, 0.5  # times the least of their rates, and this at most
 LACKING = 0.3  # share of the counts that a candidate's side line should have, below which it is ruled out
 
 
@@ -188,17 +189,31 @@ class _Seen:
     def _artefact(self, peak: Peak, net: float, error: float, found: list[Peak]) -> str:
         """Escape or sum of stronger peaks that explains a peak."""
         tolerance = max(TOLERANCE * peak.fwhm, 1.5 * self.step)
-        strong = [(other, (self.at(other.energy) or (0.0,))[0]) for other in found if not other.artefact]
-        for other, counts in strong:
+        lines = [(other, (self.at(other.energy) or (0.0,))[0]) for other in found if not other.artefact]
+        sums = [(other, (self.at(other.energy) or (0.0,))[0]) for other in found if "+" in other.artefact]
+        for other, counts in lines:
             away = abs(other.energy - SILICON - peak.energy)
             if away < tolerance and net - 3 * error < ESCAPES * escape_share(other.energy) * counts:
                 return f"escape from {_called(other)}"
-        for number, (one, first) in enumerate(strong):
-            for other, second in strong[: number + 1]:
-                most = (1 if one is other else 2) * PILE_UP * first * second / max(self.total, 1.0)
+        rate = self._rate(lines)
+        for number, (one, first) in enumerate([*lines, *sums]):
+            for other, second in lines[: number + 1]:
+                most = (1 if one is other else 2) * rate * first * second / max(self.total, 1.0)
                 if abs(one.energy + other.energy - peak.energy) < 2 * tolerance and net - 3 * error < most:
                     return f"{_called(other)} + {_called(one)}"
         return ""
+
+    def _rate(self, lines: list[tuple[Peak, float]]) -> float:
+        """Share of the counts that may fall together with another: what all sums of the two strongest lines allow."""
+        two = sorted(lines, key=lambda line: -line[1])[:2]
+        rates = []
+        for number, (one, first) in enumerate(two):
+            for other, second in two[: number + 1]:
+                there = self.at(one.energy + other.energy)
+                if there is not None and first > 0 < second:
+                    pairs = (1 if one is other else 2) * first * second / max(self.total, 1.0)
+                    rates.append((there[2] + 3 * there[1]) / pairs)
+        return min(max(PILE_UP, ALIKE * min(rates)), HIGHEST_RATE) if len(rates) > 1 else PILE_UP
 
     def _lacks(self, name: str, net: float) -> bool:
         """Whether a side line that a candidate must have is not seen."""
@@ -234,7 +249,7 @@ def _efficiency(energy: float) -> float:
 
 
 def _called(peak: Peak) -> str:
-    return peak.lines[0] if peak.lines else f"{peak.energy / 1000:.2f} keV"
+    return peak.artefact or (peak.lines[0] if peak.lines else f"{peak.energy / 1000:.2f} keV")
 
 
 def _second_thought(peak: Peak, found: list[Peak]) -> Peak:

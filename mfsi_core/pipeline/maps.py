@@ -134,7 +134,8 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
     _tell_peaks(results, named, peaks, foreign)
     alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
     shown = [p for p in alphas if p.hidden] if elements else alphas[: max(FOUND_PEAKS - len(named), 0)]
-    order = [*shown, *(p for p in alphas if p not in shown), *made]
+    escapes = [p for p in made if "+" not in p.artefact]  # sums are fitted as pile-up
+    order = [*shown, *(p for p in alphas if p not in shown), *escapes]
     for peak in shown:
         results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
     series = as_series(journal, signal)

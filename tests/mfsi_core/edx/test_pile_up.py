@@ -9,6 +9,7 @@ import mfsi_core
 from mfsi_core.edx.calibration import calibrate
 from mfsi_core.edx.detector import Detector
 from mfsi_core.edx.families import families_of
+from mfsi_core.edx.peaks import find_peaks
 from mfsi_core.quantification.quantify import analyse
 
 SAMPLES = {  # photons of each family, and of the family that stands where photons of the others fall together
@@ -48,6 +49,27 @@ def test_composition_is_that_without_pile_up(sample, rate):
     assert bool(found.notes) == bool(rate)
     # Of photons in runs of mean length 1 / (1 - p), p that another follows in time, a share p of the pulses is piled up.
     assert found.pile_up.sum() / counts.sum() == pytest.approx(-np.expm1(-rate), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "parts", [{"Al_K": 1.0, "O_K": 0.5}, {"Si_K": 1.0, "N_K": 0.3}, {"Fe_K": 1.0, "Fe_L": 0.4, "O_K": 0.5}]
+)
+@pytest.mark.parametrize("rate", [0.05, 0.2])
+def test_sums_of_any_number_of_photons_are_no_elements(parts, rate):
+    edges = phantom.axis(1000, 10.0)
+    elements = [name.split("_")[0] for name in parts]
+    found = find_peaks(recorded(parts, edges, rate), (edges[:-1] + edges[1:]) / 2, elements=elements)
+    assert any("+" in peak.artefact for peak in found)
+    assert all(peak.artefact or peak.lines[0].split("_")[0] in elements for peak in found)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_an_element_whose_line_lies_at_a_sum_is_still_named(rate):
+    """Ag La stands at twice Al Ka, with more counts than the other sums allow."""
+    edges = phantom.axis(1000, 10.0)
+    counts = recorded({"Al_K": 1.0, "O_K": 0.5, "Ag_L": 0.12}, edges, rate)
+    found = find_peaks(counts, (edges[:-1] + edges[1:]) / 2, elements=["Al", "O"])
+    assert any(peak.lines[:1] == ["Ag_La"] and not peak.artefact for peak in found)
 
 
 def test_maps_and_table_tell_of_it(tmp_path):
