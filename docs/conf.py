@@ -48,17 +48,18 @@ sphinx_gallery_conf = {
 
 def _copy(_app):
     """Put what lies elsewhere in the repository where pages can point to it: the standard, and the browser's pages."""
-    from mfsi_core.viewer.files import page_files
+    from mfsi_core.viewer.bundle import bundle
 
     shutil.copytree(ROOT / "spec", ROOT / "docs" / "spec", dirs_exist_ok=True, ignore=shutil.ignore_patterns("LICENSE"))
     suite = ROOT / "docs" / "conformance"
     suite.mkdir(exist_ok=True)
     for name in ("protocol.md", "manifest.json", "manifest.schema.json"):
         shutil.copyfile(ROOT / "conformance" / name, suite / name)
-    for name, path in page_files().items():
-        target = ROOT / "docs" / "_pages" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+    shutil.rmtree(ROOT / "docs" / "_pages", ignore_errors=True)
+    pages = ROOT / "docs" / "_pages" / "pages"  # apart from the documents, one of which is viewer.html too
+    pages.mkdir(parents=True)
+    for name in ("viewer.html", "planner.html"):
+        (pages / name).write_text(bundle(name), "utf-8")
 
 
 def setup(app):

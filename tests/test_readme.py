@@ -102,3 +102,11 @@ def test_links_lead_somewhere():
             if not link.startswith(("http:", "https:", "mailto:", "examples/")):  # the gallery is made by Sphinx
                 places = [page.parent / link, ROOT / link]  # Sphinx puts spec/ and conformance/ into docs/
                 assert any(place.exists() for place in places), f"{page.name}: {link}"
+
+
+def test_the_pages_of_the_browser_stand_apart_from_those_of_the_documentation():
+    from mfsi_core.viewer.files import page_files
+
+    linked = re.findall(r'<a href="([^"]+)">', (ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
+    assert {Path(address).name for address in linked} == {name for name in page_files() if name.endswith(".html")}
+    assert not any((ROOT / "docs" / address).with_suffix(".md").exists() for address in linked)
