@@ -15,6 +15,7 @@ from lbj_conformance.generate import codings, integer_stream
 from lbj_conformance.generate.builder import Block, File, spectra
 from lbj_conformance.generate.integer_stream import MEAN, Model, Tap
 from lbj_conformance.strict import chart, cursor, noise
+from lbj_conformance.strict.errors import Refused
 from lbj_conformance.strict.integer_stream import decode as strict_decode
 
 
@@ -33,6 +34,13 @@ def test_the_blocks_of_the_page_are_read(tmp_path):
         path.write_bytes(file.data)
         with lbj.open(path) as journal:
             np.testing.assert_array_equal(journal[0].array("EELS"), value)
+
+
+@pytest.mark.parametrize(("change", "data", "result", "clause", "why"), worked.refusals())
+def test_the_spoiled_streams_of_the_page_are_refused(change, data, result, clause, why):
+    with pytest.raises(Refused) as found:
+        strict_decode(data, worked.SHAPE, 0)
+    assert (found.value.kind, found.value.clause) == (result, clause)
 
 
 def test_the_file_of_the_page_is_read(tmp_path):

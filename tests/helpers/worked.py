@@ -111,6 +111,35 @@ The last X is 65536 and no word is left (8.5.10).
     return out, steps[0].voxel, procedures()
 
 
+def refusals():
+    """The stream of ten voxels spoiled in one place: what is changed, the bytes, the result, its clause, and why."""
+    data = integer_stream.encode(Q, SHAPE, MODEL)
+
+    def other(start, new):
+        shown = " ".join(f"{byte:02X}" for byte in new)
+        return f"`{shown}` at {start}", data[:start] + bytes(new) + data[start + len(new) :]
+
+    end = len(data)
+    return [
+        (*other(0, [3]), "unsupported", "8.5.2", "a reserved flag"),
+        (*other(13, [0x80, 0x10]), "damaged", "8.5.3", "d = e = j = 0: a tap on the voxel itself"),
+        (*other(15, [0xFF, 0x7F]), "damaged", "8.5.3", f"the weights of set 0 sum to {0x7FFF + 1096}"),
+        (*other(29, [0, 0]), "damaged", "8.5.9", f"the first state is {0x738E}"),
+        ("without the last byte", data[:-1], "damaged", "8.5.10", "half a word"),
+        ("without the last word", data[:-2], "damaged", "8.5.10", "the words end before the last voxel is read"),
+        (f"`00 00` added at {end}", data + bytes(2), "damaged", "8.5.10", "a word is left over"),
+    ]
+
+
+def refusal_section():
+    """The spoiled streams as a table."""
+    rows = [[change, result, clause, why] for change, _, result, clause, why in refusals()]
+    head = ["the stream of ten voxels with", "is", "by", "because"]
+    return f"""What a decoder refuses, each change made for itself:
+
+{grid(head, rows)}"""
+
+
 def frequency_section(voxel, names):
     """The starts of the first voxel's class and phase."""
     cls, phase = voxel["cls"], voxel["phase"]
@@ -635,6 +664,7 @@ test compares; none was typed. Bytes are hexadecimal, all other numbers decimal.
 ## Integer stream of ten voxels
 
 {integers}
+{refusal_section()}
 ## Integer stream of two lines
 
 {lines_section()}
