@@ -1,6 +1,8 @@
 """What docs/api-policy.md promises of public names: they are described and typed."""
 
 import inspect
+import subprocess
+import sys
 from importlib import resources
 
 import pytest
@@ -21,3 +23,12 @@ def test_public_names_are_described_and_typed(package):
             untyped = [one for one, what in signature.parameters.items() if what.annotation is inspect.Parameter.empty]
             assert not untyped, f"{name}: {untyped}"
             assert signature.return_annotation is not inspect.Signature.empty, name
+
+
+@pytest.mark.parametrize("package", [lbj, mfsi_core], ids=["lbj", "mfsi_core"])
+def test_names_that_are_imported_later_are_listed(package):
+    """By `dir`, from which the reference is made and names are completed."""
+    said = subprocess.run(
+        [sys.executable, "-c", f"import {package.__name__} as one; print(*dir(one))"], capture_output=True, text=True
+    )
+    assert set(package.__all__) <= set(said.stdout.split()), said.stderr
