@@ -28,7 +28,6 @@ def test_public_names_are_described_and_typed(package):
 @pytest.mark.parametrize("package", [lbj, mfsi_core], ids=["lbj", "mfsi_core"])
 def test_names_that_are_imported_later_are_listed(package):
     """By `dir`, from which the reference is made and names are completed."""
-    said = subprocess.run(
-        [sys.executable, "-c", f"import {package.__name__} as one; print(*dir(one))"], capture_output=True, text=True
-    )
-    assert set(package.__all__) <= set(said.stdout.split()), said.stderr
+    program = f"import {package.__name__} as one; print(*dir(one))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(package.__all__) <= set(said.stdout.split())
