@@ -20,8 +20,7 @@ BADLY = 2.0  # where its deviance per channel is above this
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
 BEYOND = 1e-3  # share of the photons that may have more energy than the least beam to be reckoned with
 SWAYED = 0.05  # change of a family's share of alpha lines by a beam that is not known, from which it is reported
-CLOSE = 1 / 3  # full widths between alpha lines below which one peak is all that shows of both,
-BOTH = 0.1  # if the other has this share of the counts there
+CLOSE = 1 / 3  # full widths between alpha lines below which one peak is all that shows of both
 STRANGE = (35.0, 1.0)  # eV of resolution, and slope, by which a detector that was fitted may differ from a real one
 
 
@@ -112,10 +111,10 @@ class Calibration:
         """Which line stands so near a family's that one peak is all that shows of both; empty where none does."""
         mine = self.families[index]
         width = FWHM * float(self.detector.sigmas(np.array(mine.alpha_energy)))
-        for family, amount in zip(self.families, self.counts, strict=True):
+        for family in self.families:
             away = family.alpha_energy - mine.alpha_energy
             named = ELEMENT not in (mine.element, family.element) and family.element != mine.element
-            if named and abs(away) < CLOSE * width and amount > BOTH * self.counts[index]:
+            if named and abs(away) < CLOSE * width:
                 other, part = family.name.replace("_", " "), abs(away) / width
                 return (
                     f"{other} stands {abs(away):.0f} eV beside it, {part:.2f} of the detector's resolution: both make "
