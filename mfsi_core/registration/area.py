@@ -13,7 +13,7 @@ from lbj.array_types import Floats, Mask, Singles
 
 from .along import continued, unfollowed
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
-from .hops import SHORT, Hops, find_hops, nearest, shortened, steadied
+from .hops import FEW_STEPS, SHORT, Hops, find_hops, nearest, shortened, steadied
 from .laid import Laid, mean_of, misfit
 from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
@@ -252,6 +252,8 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floa
             f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
             "distortions that two frames share may have taken them for a period apart; record with less drift"
         )
+        if len(place) < FEW_STEPS:  # that the specimen drifts steadily cannot be seen
+            out.covariance[good] = np.diag([np.inf, np.inf])
     change = float(np.quantile(np.hypot(*np.diff(place, 2, axis=0).T), STEADY)) if len(place) > 3 else 0.0
     if hops.resembling / 2 < change:
         out.covariance[good] = np.diag([np.inf, np.inf])

@@ -29,6 +29,15 @@ def test_no_frame_hops_a_lattice_period(scan):
         assert np.hypot(*(error - np.median(error, axis=0)).T).max() < 1.5
 
 
+@pytest.mark.parametrize(("frames", "finite"), [(3, False), (6, True)])
+def test_steps_beyond_half_a_period_need_more_than_three_frames(frames, finite):
+    """Three frames do not show that the drift is steady."""
+    series = simulate((72, 72), frames, 1, 2, image_counts=60.0, jitter=RMS, drift=(6.0, 0.0), walk=0.0)
+    with pytest.warns(UserWarning, match="more than half a lattice period"):
+        found = register(series.images)
+    assert np.isfinite(found.predicted_error) == finite
+
+
 @pytest.mark.parametrize("seed", [1, 3])
 def test_a_perfect_lattice_that_drifts_steadily_is_not_taken_to_hop(seed):
     """Only the steadiness of the drift tells by how many lattice periods frames are apart."""
