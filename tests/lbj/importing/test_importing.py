@@ -702,7 +702,7 @@ def test_eds_that_are_no_counts_become_spectra(tmp_path, value):
 def test_rosettasciio_missing(shared_data, monkeypatch):
     for name in ("rsciio", "rsciio.bruker"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(lbj.UsageError, match=r"pip install mfsi\[vendor\]"):
+    with pytest.raises(lbj.UsageError, match=r"pip install 'mfsi\[vendor\]"):
         open_source([shared_data / "bruker/test_TEM.bcf"])
 
 
