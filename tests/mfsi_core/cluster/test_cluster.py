@@ -51,9 +51,16 @@ def cluster():
 
 
 @pytest.fixture(scope="module")
-def client(cluster):
+def connection(cluster):
     with distributed.Client(cluster) as found:
         yield found
+
+
+@pytest.fixture
+def client(connection):
+    """Two workers at work: a test before may have killed one, which is begun anew."""
+    connection.wait_for_workers(2, timeout=300)
+    return connection
 
 
 @pytest.fixture(scope="module")
