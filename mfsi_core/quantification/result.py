@@ -128,8 +128,7 @@ class Quantification:
     @property
     def shifts(self) -> Floats:
         """How far the lines of every element's family stand from where they should, eV: (m,)."""
-        names = [family.name for family in self.calibration.families]
-        return np.array([float(self.calibration.shifts[names.index(family.name)]) for family in self.families])
+        return np.array([float(self.calibration.shifts[index]) for index in self._fitted])
 
     @property
     def blended(self) -> NDArray[np.bool_]:
@@ -137,18 +136,22 @@ class Quantification:
         return self.uncertain | bool(self.calibration.strange) | [bool(text) for text in self._of_close]
 
     @property
-    def _of_close(self) -> list[str]:
+    def _fitted(self) -> list[int]:
+        """Numbers of the elements' families in the fit of the sum."""
         names = [family.name for family in self.calibration.families]
-        return [self.calibration.close(names.index(family.name)) for family in self.families]
+        return [names.index(family.name) for family in self.families]
+
+    @property
+    def _of_close(self) -> list[str]:
+        return [self.calibration.close(index) for index in self._fitted]
 
     @property
     def of_beam(self) -> dict[str, str]:
         """What a beam of unknown energy leaves open of families, by their names."""
         if self.beam_energy is not None:
             return {}
-        names = [family.name for family in self.calibration.families]
-        said = {family.name: self.calibration.of_beam(names.index(family.name)) for family in self.families}
-        return {name: text for name, text in said.items() if text}
+        said = [self.calibration.of_beam(index) for index in self._fitted]
+        return {family.name: text for family, text in zip(self.families, said, strict=True) if text}
 
     @property
     def by_others(self) -> NDArray[np.bool_]:
@@ -282,7 +285,7 @@ def _table(result: Quantification) -> Any:
 
 def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
     """Flags of every row, as codes and the texts they stand for; several are joined by semicolons."""
-    empty = ~np.isfinite(result.composition.wt[:, 0])
+    empty, of_beam = ~np.isfinite(result.composition.wt[:, 0]), result.of_beam
     tests = {
         "empty": np.broadcast_to(empty[:, None], result.counts.shape),
         "zero": result.bound & ~empty[:, None],
@@ -293,7 +296,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
         "blend": np.broadcast_to(result.blended, result.counts.shape),
         "others": result.by_others,
-        "beam": np.broadcast_to([f.name in result.of_beam for f in result.families], result.counts.shape),
+        "beam": np.broadcast_to([f.name in of_beam for f in result.families], result.counts.shape),
         "bulk": np.broadcast_to(result.bulk, result.counts.shape),
         "excluded": np.broadcast_to([factor.k == 0 for factor in result.factors], result.counts.shape),
     }

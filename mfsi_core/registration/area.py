@@ -336,7 +336,7 @@ def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
 
 def _jumps(modes: Floats, cuts: list[int]) -> bool:
     """Whether the step to one of these frames is unlike the others, so that the stage jumped there."""
-    if len(modes) < 4:
+    if len(modes) < FEW_STEPS:
         return False
     steps = np.diff(modes[:, :, 0].mean(axis=1), axis=0)
     away = np.hypot(*(steps - np.median(steps, axis=0)).T)
