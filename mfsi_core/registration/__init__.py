@@ -7,6 +7,7 @@ by_workers.py   `register` on a cluster, one area to a worker
 hops.py         whether frames were registered a lattice period off, judged by the images
 incremental.py  row registration of all frames so far, while a series is being recorded
 laid.py         frames resampled onto the scene by their displacements; sums of all or half of them to compare
+motion.py       how frames and rows moved, by their displacements: rows that kept still, jumps, steps within frames
 plugins.py      registration by other packages (plugins `mfsi.registrations`), each area in a process of its own
 register.py     `register`, from a series of images to the displacement of every pixel
 rigid/          one shift per frame, from the cross-correlations of all pairs

@@ -15,6 +15,7 @@ from .along import continued, unfollowed
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
 from .hops import FEW_STEPS, SHORT, Hops, find_hops, nearest, shortened, steadied
 from .laid import Laid, mean_of, misfit
+from .motion import jumps, keeps_still, standing_apart, stepping, sway
 from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
 from .rows.field import Field, register_rows
@@ -24,9 +25,7 @@ from .sight import covariance, sight
 WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
 SMALLEST = 8  # least rows and columns of frames whose rows are displaced one by one
 ROUNDS = 2  # most times that lattice hops are corrected and the rows fitted again
-FAR = 5.0  # a frame stands apart if its steps exceed this many median steps plus this many px
 APART = "lies far from the frames before and after"
-STILL = 1e-3  # px; rows displaced by less than this from their frame have not moved
 BLIND = 1e-9  # share of the information below which a direction is not seen
 UNKNOWN = 0.3  # px, rms; displacement of rows that is assumed, at least, where it could not be measured
 STEADY = 0.2  # share of steps that may be like the one before in a series that is said to move irregularly
@@ -42,10 +41,6 @@ MUCH = 0.25  # share of a frame's rows showing something else above which the pl
 # Ties between lattice vectors cannot be decided if the rms displacement of a component of the rows within frames, times
 # this, exceeds the lattice period.
 SWAYING = 6
-BESIDE = 8  # rows on either side that are averaged to find a step within a frame
-# The largest change over these rows is a step if it exceeds SUDDEN times its median over the frames by LARGE px.
-SUDDEN = 2.0
-LARGE = 0.5
 # Share of the scene's variance by which the misfit must exceed that of frames shifted as a whole, too (`RIGID`);
 # patterns that stand still in the frames are no part of the scene and account for as much.
 LEAST = 0.02
@@ -112,7 +107,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     out.error[good] = np.hypot(out.error[good], np.sqrt(max(unfollowed(found.laid), continued(found.fitted.prior))))
     _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
-    if not shares.any() and not _keeps_still(found.fitted.modes):
+    if not shares.any() and not keeps_still(found.fitted.modes):
         shares = np.eye(2)  # not only noise, since rows were seen to move; outliers made the means rough
     out.covariance = covariance(out.error, shares)
     far = _warn_of_lattice(out, good, found.hops, found.place)
@@ -172,7 +167,7 @@ def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> S
         place = modes[:, :, 0].mean(axis=1)
         place[partly] = [_where(one, ~rows) for one, rows in zip(modes[partly], bad[partly], strict=True)]
         found.place, found.fitted = place, register_rows(images, place)
-    elif not found.hops.shift.any() and _keeps_still(found.fitted.modes):
+    elif not found.hops.shift.any() and keeps_still(found.fitted.modes):
         found.fitted = _whole(found.fitted, found.place, error)
     return images
 
@@ -191,7 +186,7 @@ def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad:
 def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Floats:
     """Coefficients of the displacements: of the rows or, if these explain the frames worse, of frames as a whole."""
     if _rows_are_worse(found.laid, found.place):
-        out.error[good] = np.hypot(found.fitted.error, np.maximum(_own(found.fitted.modes), UNKNOWN))
+        out.error[good] = np.hypot(found.fitted.error, np.maximum(sway(found.fitted.modes), UNKNOWN))
         _warn("the rows' own displacements explain the frames worse than shifts of whole frames, which are returned")
         return _shifted(found.place, rows)
     modes = with_shear(found.fitted.modes)
@@ -202,13 +197,13 @@ def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Flo
 
 def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
     """Warn of frames far from the others, and of steps within frames; their errors become infinite where unknown."""
-    for n in _standing_apart(found.place):
+    for n in standing_apart(found.place):
         out.flags[good[n]].append(APART)
         out.covariance[good[n]] = np.diag([np.inf, np.inf])
         _warn(
             f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
         )
-    for n, row, step in _stepping(found.fitted.modes):
+    for n, row, step in stepping(found.fitted.modes):
         out.flags[good[n]].append(f"steps by {step:.1f} px at row {row}")
         told = "which of its rows lie where"
         if len(found.hops.vectors):
@@ -284,7 +279,7 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
         told = "the shortest steps were taken"
-        if far or SWAYING * np.median(_own(modes)) > hops.period or _jumps(modes, [cut for cut, _ in hops.tied]):
+        if far or SWAYING * np.median(sway(modes)) > hops.period or jumps(modes, [cut for cut, _ in hops.tied]):
             out.covariance[good] = np.diag([np.inf, np.inf])
             told = "which is right cannot be told, and the predicted error is infinite"
         _warn(
@@ -311,19 +306,6 @@ def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
     return found
 
 
-def _own(modes: Floats) -> Floats:
-    """Displacement of the rows of each frame from the frame's mean, one component, px rms: (N,)."""
-    place = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
-    return np.asarray(np.sqrt((place**2).mean(axis=(1, 2))))
-
-
-def _keeps_still(modes: Floats) -> bool:
-    """Whether no row was seen to move differently from its frame."""
-    own = modes.copy()
-    own[:, :, 0] -= own[:, :, 0].mean(axis=1, keepdims=True)
-    return bool(np.abs(own).max() < STILL)
-
-
 def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
     """Field of frames shifted as a whole, with errors (N,) of these shifts.
 
@@ -332,38 +314,6 @@ def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
     modes = np.zeros_like(fitted.modes)
     modes[:, :, 0] = place[:, None]
     return replace(fitted, modes=modes, error=np.hypot(fitted.error, error))
-
-
-def _jumps(modes: Floats, cuts: list[int]) -> bool:
-    """Whether the step to one of these frames is unlike the others, so that the stage jumped there."""
-    if len(modes) < FEW_STEPS:
-        return False
-    steps = np.diff(modes[:, :, 0].mean(axis=1), axis=0)
-    away = np.hypot(*(steps - np.median(steps, axis=0)).T)
-    return bool((away[np.array(cuts) - 1] > FAR * np.median(away) + LARGE).any())
-
-
-def _standing_apart(place: Floats) -> NDArray[np.int64]:
-    """Frames that lie far from those before and after them, while these lie near each other."""
-    if len(place) < 4:
-        return np.zeros(0, np.int64)
-    steps = np.hypot(*np.diff(place, axis=0).T)
-    usual = FAR * np.median(steps) + FAR
-    around = np.hypot(*(place[2:] - place[:-2]).T)
-    return np.flatnonzero((steps[1:] > usual) & (steps[:-1] > usual) & (around < usual)) + 1
-
-
-def _stepping(modes: Floats) -> list[tuple[int, int, float]]:
-    """Frames within which the displacement steps suddenly: their number, the row of the step, and its length, px."""
-    place = modes[:, :, 0]
-    if place.shape[1] < 2 * BESIDE or len(place) < 3:
-        return []
-    total = np.cumsum(np.concatenate([np.zeros_like(place[:, :1]), place], axis=1), axis=1)
-    mean = (total[:, BESIDE:] - total[:, :-BESIDE]) / BESIDE
-    change = np.linalg.norm(mean[:, BESIDE:] - mean[:, :-BESIDE], axis=2)
-    most = change.max(axis=1)
-    sudden = np.flatnonzero(most > SUDDEN * np.median(most) + LARGE)
-    return [(int(n), int(change[n].argmax()) + BESIDE, float(most[n])) for n in sudden]
 
 
 def _where(modes: Floats, seen: NDArray[np.bool_]) -> Floats:
