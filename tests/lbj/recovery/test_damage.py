@@ -149,7 +149,7 @@ def test_every_flipped_bit(close):
     data, ends = build(close=close)
     padding = padding_bits(data)
     for byte in range(len(data)):
-        for bit in range(8):
+        for bit in range(8) if close else (byte % 8,):
             torn = bytearray(data)
             torn[byte] ^= 1 << bit
             codes = [finding.code for finding in verify(io.BytesIO(torn))]

@@ -81,27 +81,27 @@ class Plain:
 
 
 def test_an_analysis_that_hangs_or_dies_delays_and_costs_nothing(tmp_path):
-    with Recorder(tmp_path, Plain(), Settings(field="1.6nm", pixel="0.1nm", frames=100)) as recorder:
+    with Recorder(tmp_path, Plain(), Settings(field="1.6nm", pixel="0.1nm", frames=40)) as recorder:
         recorder.acquire(4)
         until(lambda: recorder.state()["analysis"]["status"].get("frames") == 4)
         process = recorder.follower.process
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
         process.send_signal(signal.SIGSTOP)
-        assert recorder.acquire(100)["total"] == 104
+        assert recorder.acquire(40)["total"] == 44
         state = recorder.state()["analysis"]
-        assert (state["running"], state["behind"]) == (True, 100)
+        assert (state["running"], state["behind"]) == (True, 40)
         process.send_signal(signal.SIGCONT)
         until(lambda: recorder.state()["analysis"]["behind"] == 0)
-        assert len(recorder.history()) == 104
+        assert len(recorder.history()) == 44
         process.kill()
         process.wait()
         state = recorder.state()["analysis"]
         assert (state["running"], state["fault"]) == (False, "the analysis was ended by signal 9")
-        assert recorder.acquire(1)["total"] == 105
+        assert recorder.acquire(1)["total"] == 45
         assert "it is started again" in next(e["text"] for e in recorder.events() if e["kind"] == "analysis")
         until(lambda: recorder.state()["analysis"]["behind"] == 0)
         history = recorder.history()
-        assert len(history) == 105
+        assert len(history) == 45
     once = RunningRegistration()  # which never died
     with lbj.open(tmp_path / "region-001" / "series.lbj") as journal:
         for frame in journal:
