@@ -2,6 +2,7 @@
 
 axis_check.py     whether lines stand where the energy axis puts them, and the correction of its offset and gain
 axis_search.py    offset and gain of the energy axis by the lines of the spectrum, within ±200 eV and ±2 %
+beneath.py        whether an element that nobody named stands under a line of one that is named
 calibration.py    axis, resolution, tail, pile-up and background of a detector, fitted once to the sum spectrum
 detector.py       where a line appears, how wide it is, its tail, and how many photons are seen
 families.py       the lines of one shell of an element, which share one intensity

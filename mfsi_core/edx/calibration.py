@@ -9,18 +9,22 @@ import numpy as np
 
 from lbj.array_types import Floats
 
+from .beneath import beneath
 from .detector import FWHM, Detector
 from .families import Family, swayed_by_beam
 from .likelihood import AXIS, Before, Likelihood
 from .unassigned import ELEMENT, MOST, SIGNIFICANT, find_unassigned_peak
 
 SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum peaks from the pile-up
+MUCH = 0.25  # share of the counts from which pile-up makes peaks that are taken for elements
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
 BEYOND = 1e-3  # share of the photons that may have more energy than the least beam to be reckoned with
 SWAYED = 0.05  # change of a family's share of alpha lines by a beam that is not known, from which it is reported
-CLOSE = 1 / 3  # full widths between alpha lines below which one peak is all that shows of both
+CLOSE, UNFIT = 1 / 3, 0.5  # full widths between alpha lines below which one peak is all that shows of both; the second
+# where the fit gives all of it to one, though other lines of the other element show
+SHOWS = 5.0  # standard errors from which they do
 STRANGE = (35.0, 1.0)  # eV of resolution, and slope, by which a detector that was fitted may differ from a real one
 
 
@@ -60,6 +64,8 @@ class Calibration:
         The same of the counts in the peaks of the alpha lines.
     expected : Detector or None
         What was expected beforehand.
+    beneath : dict
+        Sentence on families whose peaks hold more than their own lines, by their numbers.
     """
 
     detector: Detector
@@ -77,6 +83,7 @@ class Calibration:
     counts_error: Floats = field(default_factory=lambda: np.zeros(0))
     peak_error: Floats = field(default_factory=lambda: np.zeros(0))
     expected: Detector | None = None
+    beneath: dict[int, str] = field(default_factory=dict)
 
     def peak(self, index: int) -> float:
         """Share of a family's photons in the peak of its alpha lines."""
@@ -111,10 +118,13 @@ class Calibration:
         """Which line stands so near a family's that one peak is all that shows of both; empty where none does."""
         mine = self.families[index]
         width = FWHM * float(self.detector.sigmas(np.array(mine.alpha_energy)))
-        for family in self.families:
+        clear = self.counts > SHOWS * self.counts_error
+        shown = {family.element for family, seen in zip(self.families, clear, strict=True) if seen}
+        for other, family in enumerate(self.families):
             away = family.alpha_energy - mine.alpha_energy
             named = ELEMENT not in (mine.element, family.element) and family.element != mine.element
-            if named and abs(away) < CLOSE * width:
+            unfit = family.element in shown and self.counts[other] <= self.counts_error[other]
+            if named and abs(away) < (UNFIT if unfit else CLOSE) * width:
                 other, part = family.name.replace("_", " "), abs(away) / width
                 return (
                     f"{other} stands {abs(away):.0f} eV beside it, {part:.2f} of the detector's resolution: both make "
@@ -157,7 +167,8 @@ class Calibration:
             return []
         share = self.pile_up.sum() / (self.counts @ self.templates + self.background).sum()
         text = f"Pile-up: {share:.1%} of the counts are pairs of photons that the detector took for one"
-        return [f"{text}, fitted as the spectrum folded with itself."]
+        more = " At such a rate sums of lines may be told with names of elements." if share > MUCH else ""
+        return [f"{text}, fitted as the spectrum folded with itself.{more}"]
 
 
 def calibrate(
@@ -245,11 +256,11 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
             break
         theta = problem.descend(theta)
     problem, theta, rival, doubt = _likelier(problem, theta)
-    covariance = np.asarray(np.linalg.inv(problem.derivatives(theta)[1]), np.float64)
+    covariance = problem.covariance(theta, problem.amounts)
     known, amounts = _result(problem, theta), problem.amounts
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     scatter = max(known.deviance_dof, 1.0) ** 0.5
-    spread = doubt * np.abs(known.counts - rival[amounts])
+    spread = np.hypot(doubt * np.abs(known.counts - rival[amounts]), problem.by_strengths(theta, covariance))
     shares = [family.share(weights) for family, weights in zip(known.families, known.strengths, strict=True)]
     return replace(
         known,
@@ -257,6 +268,7 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
         counts_error=np.hypot(errors[amounts] * scatter, spread),
         peak_error=np.hypot(problem.peak_errors(theta, covariance) * scatter, spread * shares),
         expected=before.detector,
+        beneath=beneath(problem, theta, scatter),
         pile_up_error=float(errors[-1]) if folded is not None else 0.0,
     )
 

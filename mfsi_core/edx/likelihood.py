@@ -26,7 +26,8 @@ UNASSIGNED_SHIFT = 15.0  # eV, of a peak that was found and belongs to no named 
 LARGEST_SHIFTS = 5  # a shift, offset or gain may go so many standard deviations of its prior away
 UNASSIGNED_REACH = 2  # the same for a peak that belongs to no named element
 ALONE = 1.5  # full widths; a family may be looked for beside its place if no strong line of another one is nearer
-GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines
+GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines,
+WINDOW = 3e-5  # g/cm² of carbon, of a polymer window; and by how much that, which a detector may have, changes it
 KNOTS_PER_OCTAVE = 1.0  # of the background's spline
 BEND = 3.0  # of the second differences of the spline's coefficients, which keeps the background smooth
 LAST = 1e-3  # part of the background that is left at the beam's energy, where it ends
@@ -34,6 +35,7 @@ ABSORBER = 1e-5  # g/cm²; the unit of what absorbs the background: carbon (wind
 ABSORBERS = 5.0  # standard deviation of its amount, in that unit
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
 ROUNDS = 40  # of scoring, at most
+ROUND_OFF = 1e-12
 ENOUGH = 1e-4  # change of the objective at which the fit ends
 ROUGHLY = 1.0  # the same while unassigned peaks are sought
 
@@ -84,7 +86,7 @@ class Likelihood:
         folded: Floats | None = None,
     ) -> None:
         detector = before.detector
-        self.axis = before.axis
+        self.axis, self.beam = before.axis, before.beam
         self.folded = np.zeros((0, counts.size)) if folded is None else folded[None]
         self.placed = np.zeros(len(families))
         if places is not None:
@@ -109,6 +111,7 @@ class Likelihood:
                 self.groups += 1
             at += len(held)
         self.solid = np.array(solid)
+        self.strength_errors = np.hypot(GROUP_STRENGTH, self._by_window())
         centre = np.maximum((edges[:-1] + edges[1:]) / 2, 50.0)
         self.seen = np.maximum(efficiency(centre), 1e-6)
         if before.beam is not None:
@@ -127,9 +130,22 @@ class Likelihood:
         precision[:6] = [1 / deviation**2 for deviation in (*self.axis, *list(PRIOR.values())[2:])]
         precision[self._of(1)] = [(UNASSIGNED_SHIFT if f.element == ELEMENT else SHIFT) ** -2 for f in self.families]
         mean[self._of(1)] = self.placed
-        precision[self._of(2)] = 1 / GROUP_STRENGTH**2
+        precision[self._of(2)] = 1 / self.strength_errors**2
         precision[self._of(5)] = 1 / ABSORBERS**2
         return mean, precision
+
+    def _by_window(self) -> Floats:
+        """How much more a polymer window weakens every group of lines than the alpha lines, logarithm."""
+        depth = WINDOW * mass_attenuation("C", self.energy)
+        first = (self.group < 0) * self.weight
+        mean = np.bincount(self.owner, depth * first) / np.bincount(self.owner, first)
+        owner = np.array([self.owner[self.group == g][0] for g in range(self.groups)], int)
+        return (
+            np.array(
+                [np.average(depth[self.group == g], weights=self.weight[self.group == g]) for g in range(self.groups)]
+            )
+            - mean[owner]
+        )
 
     def of_solid(self) -> Likelihood:
         """The same, where groups of lines are expected as strong as in solids."""
@@ -296,6 +312,14 @@ class Likelihood:
             out[f] = np.sqrt(max(float(slope @ covariance @ slope), 0.0))
         return np.asarray(out)
 
+    def by_strengths(self, theta: Floats, covariance: Floats) -> Floats:
+        """Photons by which each family changes where the groups of others are as strong as they were expected: (F,)."""
+        moved = (theta - self.prior)[self.strength]
+        across, own = covariance[self.amounts, self.strength], np.diag(covariance)[self.strength]
+        owner = np.array([self.owner[self.group == g][0] for g in range(self.groups)], int)
+        changes = np.where(owner == np.arange(len(self.families))[:, None], 0.0, across / own * moved)
+        return np.asarray(np.sqrt((changes**2).sum(axis=1)))
+
     def objective(self, theta: Floats) -> float:
         """Half the deviance, with the penalties of prior and smoothness."""
         mean = self.mean(theta)
@@ -303,8 +327,13 @@ class Likelihood:
         bend = np.diff(theta[self._of(4)], 2) / BEND
         return likelihood + 0.5 * float((self.precision * (theta - self.prior) ** 2).sum() + (bend**2).sum())
 
-    def derivatives(self, theta: Floats) -> tuple[Floats, Floats]:
-        """Gradient and expected second derivatives of the objective."""
+    def covariance(self, theta: Floats, free: slice) -> Floats:
+        """Covariance of the parameters; those that are `free` as if no bound held them at zero."""
+        hessian = self.derivatives(theta, free)[1]
+        return np.asarray(np.linalg.inv(hessian + ROUND_OFF * np.diag(np.diag(hessian))))
+
+    def slopes(self, theta: Floats) -> Floats:
+        """Derivative of the expected counts by every parameter: (P, C)."""
         detector, energy, position, sigma = self.lines(theta)
         amount, strengths = theta[self._of(3)], self.strengths(theta)
         share = strengths * amount[self.owner]
@@ -328,16 +357,24 @@ class Likelihood:
         jacobian[self._of(4)] = background * self.basis
         jacobian[self._of(5)] = -background * self.absorbers
         jacobian[self._of(6)] = self.folded
-        mean = np.maximum(amount @ templates + background + self.pile_up(theta), 1e-12)
+        return jacobian
+
+    def derivatives(self, theta: Floats, free: slice = slice(0)) -> tuple[Floats, Floats]:
+        """Gradient and expected second derivatives of the objective.
+
+        Parameters that a bound holds at zero take no part, but for those that are `free` nevertheless.
+        """
+        jacobian = self.slopes(theta)
+        mean = theta[self.amounts] @ jacobian[self.amounts] + self.background(theta) + self.pile_up(theta)
+        mean = np.maximum(mean, 1e-12)
         gradient = jacobian @ (1 - self.counts / mean) + self.precision * (theta - self.prior)
         hessian = (jacobian / mean) @ jacobian.T + np.diag(self.precision)
         second = np.diff(np.eye(self.basis.shape[0]), 2, axis=0) / BEND
         spline = self._of(4)
         gradient[spline] += second.T @ (second @ theta[spline])
         hessian[spline, spline] += second.T @ second + 1e-6 * np.eye(self.basis.shape[0])
-        # Parameters held at zero by a bound take no part in the step.
         stuck = (theta == self.clamp(theta - 1e-9)) & (gradient > 0)
-        stuck[[0, 1, 3]] = False
+        stuck[[0, 1, 3]] = stuck[free] = False
         idle = np.flatnonzero(stuck & (theta <= 0))
         hessian[idle] = 0
         hessian[:, idle] = 0

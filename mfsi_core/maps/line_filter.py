@@ -300,8 +300,7 @@ def _flags(
         )
     else:
         found += [said for said in [known.close(owner)] if said]
-    if known.strange:
-        found.append(known.strange)
+    found += [said for said in (known.beneath.get(owner), known.strange) if said]
     if known.uncertain(owner, error, peak=True):
         found.append(
             f"what the fit leaves open (places, widths and relative strengths of lines) changes its counts by "

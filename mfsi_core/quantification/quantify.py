@@ -68,11 +68,11 @@ def quantify(
         include those of k and of what the fit of all lines leaves open), ``deviance_dof, flags``. Flags: ``empty`` no
         counts, ``zero`` held at zero by the fit, ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit
         misses the spectrum around the element's line by more than noise: that of the chip by more than a twentieth of
-        the line's counts, or the sum of all chips by a tenth),
+        the line's counts, or the sum of all chips by a tenth, or an element that nobody named stands beneath),
         ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the
         lines stand more than 10 eV from where they should), ``blend`` (what the fit leaves open of the lines around
         changes the counts by more than 10 %, it takes lines for wider than a detector shows them, or another element's
-        line stands within a third of the detector's resolution), ``others`` (elements that are
+        line stands within a third of the detector's resolution, half of it where the fit gives that one nothing), ``others`` (elements that are
         ``misfit``, ``misplaced`` or so near hold more than 5 % of the atoms, and all together make 100 %), ``beam``
         (its energy is not known, and changes the share of the alpha lines by more than 5 %), ``bulk`` (the beam of
         30 keV or less is that of bulk specimens, the composition that of a thin film).
@@ -168,7 +168,7 @@ def analyse(
         photons = {f.name: float(n) for f, n in zip(calibration.families, calibration.counts, strict=True)}
         check_shown(rows, chosen, photons)
     wanted = [[f.name for f in families].index(f"{factor.element}_{factor.family}") for factor in chosen]
-    beside = np.array([calibration.misses(index, total) > 0 for index in wanted])
+    beside = np.array([calibration.misses(index, total) > 0 or index in calibration.beneath for index in wanted])
     calibration = replace(calibration, detector=checked.recorded(calibration.detector))
     scope = np.array([_scope(calibration, index, factor) for index, factor in zip(wanted, chosen, strict=True)])
     if fit == "poisson":

@@ -55,7 +55,7 @@ class Quantification:
         Whether it is worse than noise explains; False for the linear filter.
     missed : (N, m) bool
         Whether it is so around an element's line, by more than a twentieth of its counts, or in the sum of all chips by
-        a tenth.
+        a tenth, or an element that nobody named stands beneath.
     bound : (N, m) bool
         Intensities held at zero.
     converged : (N,) bool
@@ -199,7 +199,8 @@ class Quantification:
             *(f"{name.replace('_', ' ')}: {text}." for name, text in self.of_beam.items()),
             *(
                 f"{family.name.replace('_', ' ')}: {text}."
-                for family, text in zip(self.families, self._of_close, strict=True)
+                for texts in (self._of_close, [self.calibration.beneath.get(i, "") for i in self._fitted])
+                for family, text in zip(self.families, texts, strict=True)
                 if text
             ),
             *([self._of_misfit] if self.misfit.any() else []),

@@ -101,3 +101,42 @@ def test_side_lines_of_3d_metals_are_stronger_in_solids(element, light, solid, m
     assert away < 3 * error
     assert error < 0.03 or "blend" in found.table["flags"][1]
     assert away < 0.03 or "blend" in found.table["flags"][1]
+
+
+@pytest.mark.parametrize(
+    ("named", "line", "parts"),
+    [
+        ("S", "Mo Lα", {"S_K": 4e4, "Mo_L": 2e4}),
+        ("Pb", "S Kα", {"Pb_M": 6e4, "Pb_L": 2e4, "S_K": 2e4}),
+        ("Si", "W Mα", {"Si_K": 5e4, "W_M": 1e4}),
+        ("Zn", "Cu Lα", {"Zn_K": 5e4, "Zn_L": 5e4, "Cu_L": 2e4}),
+        ("S", "", {"S_K": 6e4}),
+        ("Pb", "", {"Pb_M": 6e4, "Pb_L": 2e4}),
+        ("Zn", "", {"Zn_K": 5e4, "Zn_L": 5e4}),
+    ],
+)
+def test_an_element_under_a_line_of_a_named_one_is_told(named, line, parts):
+    """By the shape of the peak and side lines, to first order; where it is alone, nothing."""
+    found = fitted(spectrum(parts, kramers(2e5, 2e5)), [named], 2e5)
+    said = " ".join(found.beneath.values())
+    assert (line in said) if line else not said
+
+
+@pytest.mark.parametrize(("light", "heavy"), [("Si", "Tl"), ("Al", "Yb"), ("Na", "Dy")])
+def test_what_lies_under_minor_lines_has_an_error_of_their_strength(light, heavy):
+    """M lines of the truth are of vacancies in proportion to electrons, a third off those of the table."""
+    truth = {f"{light}_K": 3e5, f"{heavy}_M": 1.5e6, f"{heavy}_L": 1e6}
+    found = fitted(spectrum(truth, kramers(2e5, 1e6)), [light, heavy], 2e5)
+    index = [family.name for family in found.families].index(f"{light}_K")
+    off = abs(float(found.counts[index]) - 3e5)
+    assert off < max(3 * float(found.counts_error[index]), 0.03 * 3e5)
+
+
+def test_a_family_that_got_nothing_beside_another_one_is_told():
+    """K L (260 eV) under C K (277 eV) at a few hundred counts, where K K shows that there is potassium."""
+    for seed in range(4):
+        found = fitted(spectrum({"C_K": 180, "K_L": 50, "K_K": 700}, kramers(8e3, 300), seed), ["C", "K"], 8e3)
+        names = [family.name for family in found.families]
+        carbon = names.index("C_K")
+        off = abs(float(found.counts[carbon]) - 180) / float(found.counts_error[carbon])
+        assert found.close(carbon) or off < 3

@@ -89,3 +89,12 @@ def test_maps_and_table_tell_of_it(tmp_path):
             assert any(note.startswith("Pile-up") for note in found.notes)
             share = found.counts.sum(axis=0) / found.counts.sum()
             assert share == pytest.approx([1 / 1.31, 0.3 / 1.31, 0.01 / 1.31], rel=0.05)
+
+
+@pytest.mark.parametrize(("rate", "told"), [(0.1, False), (0.5, True)])
+def test_a_rate_at_which_sums_look_like_elements_is_told(rate, told):
+    """From a quarter of all pulses on: Al Ka twice is named Ag La."""
+    edges = phantom.axis(1000, 10.0)
+    counts = recorded({"Al_K": 1.0, "O_K": 0.5}, edges, rate, 2e5)
+    families = [f for element in ("Al", "O") for f in families_of(element, 150.0, 1e4, 2e5)]
+    assert ("names of elements" in " ".join(calibrate(counts[15:], edges[15:], families, Detector()).notes)) == told
