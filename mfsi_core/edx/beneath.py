@@ -63,7 +63,8 @@ def beneath(fit: Likelihood, theta: Floats, scatter: float) -> dict[int, str]:
     significance = np.where(information > 0, amounts * np.sqrt(np.maximum(information, 0.0)), 0.0) / scatter
     out = {}
     for number, close in near.items():
-        enough = [i for i in map(tried.index, close) if amounts[i] > LEAST * theta[fit.amounts][number]]
+        least = LEAST * theta[fit.amounts][number]
+        enough = [int(i) for i in np.searchsorted(tried, close) if amounts[i] > least]
         best = max(enough, key=significance.__getitem__, default=None)
         if best is not None and significance[best] > SIGNIFICANT:
             line, place = greek(rivals[tried[best]].line), alphas[tried[best]] / 1000

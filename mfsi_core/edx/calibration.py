@@ -120,10 +120,10 @@ class Calibration:
         width = FWHM * float(self.detector.sigmas(np.array(mine.alpha_energy)))
         clear = self.counts > SHOWS * self.counts_error
         shown = {family.element for family, seen in zip(self.families, clear, strict=True) if seen}
-        for other, family in enumerate(self.families):
+        for number, family in enumerate(self.families):
             away = family.alpha_energy - mine.alpha_energy
             named = ELEMENT not in (mine.element, family.element) and family.element != mine.element
-            unfit = family.element in shown and self.counts[other] <= self.counts_error[other]
+            unfit = family.element in shown and self.counts[number] <= self.counts_error[number]
             if named and abs(away) < (UNFIT if unfit else CLOSE) * width:
                 other, part = family.name.replace("_", " "), abs(away) / width
                 return (

@@ -139,13 +139,11 @@ class Likelihood:
         depth = WINDOW * mass_attenuation("C", self.energy)
         first = (self.group < 0) * self.weight
         mean = np.bincount(self.owner, depth * first) / np.bincount(self.owner, first)
-        owner = np.array([self.owner[self.group == g][0] for g in range(self.groups)], int)
-        return (
-            np.array(
-                [np.average(depth[self.group == g], weights=self.weight[self.group == g]) for g in range(self.groups)]
-            )
-            - mean[owner]
-        )
+        out = np.zeros(self.groups)
+        for g in range(self.groups):
+            mine = self.group == g
+            out[g] = np.average(depth[mine], weights=self.weight[mine]) - mean[self.owner[mine][0]]
+        return out
 
     def of_solid(self) -> Likelihood:
         """The same, where groups of lines are expected as strong as in solids."""

@@ -72,7 +72,8 @@ def quantify(
         ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the
         lines stand more than 10 eV from where they should), ``blend`` (what the fit leaves open of the lines around
         changes the counts by more than 10 %, it takes lines for wider than a detector shows them, or another element's
-        line stands within a third of the detector's resolution, half of it where the fit gives that one nothing), ``others`` (elements that are
+        line stands within a third of the detector's resolution, half of it where the fit gives that one nothing),
+        ``others`` (elements that are
         ``misfit``, ``misplaced`` or so near hold more than 5 % of the atoms, and all together make 100 %), ``beam``
         (its energy is not known, and changes the share of the alpha lines by more than 5 %), ``bulk`` (the beam of
         30 keV or less is that of bulk specimens, the composition that of a thin film).
