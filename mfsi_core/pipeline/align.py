@@ -128,7 +128,9 @@ def _align(
                 found.recorded = recorded
             else:
                 results.notes.append("The displacements stored in the journal were used.")
-        doubts = distrusted(found, results.image_name, image=reference_signal is not None, plugin=method is not None)
+        doubts = distrusted(
+            found, results.image_name, image=reference_signal is not None, plugin=method is not None, frames=stack
+        )
         if doubts:
             results.notes.append(doubts)
         else:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mfsi_core import register, simulate
+from mfsi_core.registration.trust import distrusted
 from mfsi_core.simulation.image import Missing, Wrapped
 from mfsi_core.simulation.scan import Step
 
@@ -209,3 +210,19 @@ def test_the_error_is_infinite_where_the_first_rows_of_a_frame_lie_elsewhere():
     found = register(stepped.images)
     assert [n for n, told in enumerate(found.flags) if told] == [4]
     assert np.flatnonzero(np.isinf(found.frame_covariance[:, 0, 0])).tolist() == [4]
+
+
+@pytest.mark.parametrize(("step", "seed"), [(0.0, 1), (0.0, 2), (2.0, 1)])
+def test_counts_of_a_still_scene_of_little_contrast_are_left_where_they_are(step, seed):
+    """A tenth more counts in a grain than around it; the noise of four frames looks like a lattice of some pixels."""
+    rng, (y, x) = np.random.default_rng(seed), np.indices((72, 96))
+    shifts = step * np.arange(4)
+    scenes = [52 + 5 / (1 + np.exp(np.hypot(y - 34 - 0.6 * u, (x - 50 + 0.8 * u) / 1.4) - 22)) for u in shifts]
+    speckle = rng.normal(size=(90, 120)) if step else np.zeros((90, 120))
+    moved = [speckle[9 - round(0.6 * u) :, 12 + round(0.8 * u) :][:72, :96] for u in shifts]
+    frames = np.array([rng.poisson(scene + 3 * more) for scene, more in zip(scenes, moved, strict=True)], float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = register(frames)
+    assert np.abs(found.shift).max() > 0.5
+    assert (distrusted(found, "X-ray counts", image=False, frames=frames) == "") == (step > 0)
