@@ -311,12 +311,14 @@ class Likelihood:
         return np.asarray(out)
 
     def by_strengths(self, theta: Floats, covariance: Floats) -> Floats:
-        """Photons by which each family changes where the groups of others are as strong as they were expected: (F,)."""
+        """Photons by which each family changes where groups of lines under it are as strong as expected: (F,)."""
         moved = (theta - self.prior)[self.strength]
-        across, own = covariance[self.amounts, self.strength], np.diag(covariance)[self.strength]
-        owner = np.array([self.owner[self.group == g][0] for g in range(self.groups)], int)
-        changes = np.where(owner == np.arange(len(self.families))[:, None], 0.0, across / own * moved)
-        return np.asarray(np.sqrt((changes**2).sum(axis=1)))
+        changes = covariance[self.amounts, self.strength] / np.diag(covariance)[self.strength] * moved
+        alpha = np.array([family.alpha_energy for family in self.families])
+        under = np.abs(alpha[:, None] - self.energy) < FWHM * self.detector.sigmas(alpha)[:, None]
+        under &= self.owner != np.arange(alpha.size)[:, None]
+        near = np.array([under[:, self.group == g].any(axis=1) for g in range(self.groups)]).reshape(self.groups, -1).T
+        return np.asarray(np.sqrt((np.where(near, changes, 0.0) ** 2).sum(axis=1)))
 
     def objective(self, theta: Floats) -> float:
         """Half the deviance, with the penalties of prior and smoothness."""
