@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .laid import Binned, Laid, mean_of, misfit, moved
+from .laid import Binned, Laid, misfit, moved
 from .threads import each
 
 ELSEWHERE = "shows something else than the other frames"
@@ -118,9 +118,9 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     with np.errstate(invalid="ignore"):
         bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
     for n in np.flatnonzero(_uneven(ratio, scatter)):
-        one = laid.frame(int(n))
-        others = laid.waves(mean_of(laid.all - one))
-        bad[n] |= _elsewhere(laid.smooth(mean_of(one)), others, np.rint(place[n]).astype(int), resembling)
+        one = scene.frame(int(n))
+        own = moved(scene.waves(one), (0.0, 0.0))
+        bad[n] |= _elsewhere(own, scene.waves(scene.all - one), at[n], resembling / scene.factor)
     gap = np.pad(bad, ((0, 0), (1, 1)))
     bad |= gap[:, :-2] & gap[:, 2:]  # a good strip between two bad ones looks good by chance
     bad[bad.mean(axis=1) > WHOLE] = True

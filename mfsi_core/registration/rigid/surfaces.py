@@ -25,6 +25,18 @@ def turned(spectrum: Any, ramp_y: Any, ramp_x: Any) -> Any:
     return out
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def turned_sum(spectra: Any, ramp_y: Any, ramp_x: Any, first: int, last: int, out: Any) -> None:
+    """Sum over the frames, (N, H, W), of what `turned` makes of them; rows `first` to `last` of `out` are filled."""
+    for y in range(first, last):
+        one = out[y]
+        one[:] = 0
+        for n in range(spectra.shape[0]):
+            wave, turn, along = spectra[n, y], ramp_y[n, y], ramp_x[n]
+            for x in range(one.size):
+                one[x] += wave[x] * (turn * along[x])
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def crossed(spectra: Any, first: Any, second: Any) -> Any:
     """Cross spectra (P, H, W) of pairs, conj(first) second, complex64."""

@@ -154,39 +154,42 @@ def _trust(square: Any, variance: Any, slope: Any) -> Any:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)
 def spread(
-    knots: Any, corner: tuple[int, int], modes: Any, bright: Any, basis: Any, image: Any, line: Any, noise: Any,
-    weight: Any, rely: Any, out: Any,
+    knots: Any, corner: tuple[int, int], band: tuple[int, int], modes: Any, bright: Any, basis: Any, images: Any,
+    lines: Any, noise: Any, weights: Any, rely: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Add one frame's contribution to the normal equations of the scene, to `out` (H, W).
+    """Add what some rows of all frames contribute to the normal equations of the scene to `out` (H, W).
 
-    With an image it is the right-hand side: residuals of the pixels, weighted and with outliers reduced, are added to
-    the knots around them. With an image of no rows it is the product of the normal matrix with `knots`. Arguments as
-    for `look`; `weight`: gain² / noise variance of the frame at its mean intensity.
+    With images it is the right-hand side: residuals of the pixels, weighted and with outliers reduced, are added to
+    the knots around them. With images of no frames it is the product of the normal matrix with `knots`. Arguments as
+    for `look`, each for all frames (N, ...); `band`: first row, and the row after the last one; `weights`, (N,): gain²
+    / noise variance of a frame at its mean intensity.
     """
-    rows, columns = modes.shape[0], basis.shape[1]
+    columns = basis.shape[1]
     dy, dx = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     oy, ox = np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     across, along = np.empty((4, columns), SINGLE), np.empty((4, columns), SINGLE)
     value, one, back = np.empty(columns, SINGLE), np.empty(columns, SINGLE), np.empty(columns, SINGLE)
-    for y in range(rows):
-        _place(modes[y], basis, dy, dx)
-        whole = _part(dy, oy, dy) & _part(dx, ox, dx)
-        _splines(dy, across)
-        _splines(dx, along)
-        if image.shape[0] > 0:
-            _background(bright[y], basis, line[1], back)
-        begin = 0
-        while begin < columns:
-            begin, first, last, top, left = _run(begin, oy, ox, whole, out.shape, (y + corner[0], corner[1]))
-            v = value[: last - first]
-            _gather(knots, top, left, across, along, first, v)
-            if image.shape[0] > 0:
-                gain = line[0] * (ONE + bright[y, bright.shape[1] - 1])
-                _residuals(v, image[y, first:last], back[first:last], gain, line, noise, weight, rely[y])
-            else:
-                for x in range(v.size):
-                    v[x] *= weight
-            _scatter(v, top, left, across, along, first, one, out)
+    for n in range(modes.shape[0]):
+        line, weight = lines[n], weights[n]
+        for y in range(band[0], band[1]):
+            _place(modes[n, y], basis, dy, dx)
+            whole = _part(dy, oy, dy) & _part(dx, ox, dx)
+            _splines(dy, across)
+            _splines(dx, along)
+            if images.shape[0] > 0:
+                _background(bright[n, y], basis, line[1], back)
+            begin = 0
+            while begin < columns:
+                begin, first, last, top, left = _run(begin, oy, ox, whole, out.shape, (y + corner[0], corner[1]))
+                v = value[: last - first]
+                _gather(knots, top, left, across, along, first, v)
+                if images.shape[0] > 0:
+                    gain = line[0] * (ONE + bright[n, y, bright.shape[2] - 1])
+                    _residuals(v, images[n, y, first:last], back[first:last], gain, line, noise, weight, rely[n, y])
+                else:
+                    for x in range(v.size):
+                        v[x] *= weight
+                _scatter(v, top, left, across, along, first, one, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Singles
 
-from ..threads import each, summed
+from ..threads import each
 from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
 from .unknowns import SHADES, SHIFTS, information
 
+BANDS = 8  # bands of rows, each of which a thread fits the scene to; fixed, so that sums are the same on any computer
 FEW = 4  # frames that a thread works on at a time
 MISFIT = 6.0  # standard deviations by which a row's sum of squared residuals may exceed its expectation
 CONTRAST = 0.02  # share of the scene's variance by which a row's mean squared residual may exceed the noise besides
@@ -54,21 +56,37 @@ class Stage:
         lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
         weight = self.lines[:, 0] ** 2 / np.maximum(self.noise[0] + self.noise[1] * self.lines[:, 1], self.noise[2])
         weights = weight.astype(np.float32)
-        none = np.empty((0, self.images.shape[2]), np.float32)
+        none = np.empty((0, *self.images.shape[1:]), np.float32)
+        bands = self._bands(modes)
 
         def total(knots: Singles, *, residual: bool) -> Singles:
-            def work(group: NDArray[np.int64]) -> Singles:
-                out = np.zeros(self.scene.size, np.float32)
-                for n in group:
-                    image = self.images[n] if residual else none
-                    spread(knots, self.scene.corner, modes[n], self.bright[n], self.basis, image, lines[n], noise,
-                           weights[n], self.trust[n], out)  # fmt: skip
+            def work(band: tuple[slice, slice]) -> Singles:
+                rows, place = band
+                out = np.zeros((place.stop - place.start, self.scene.size[1]), np.float32)
+                corner = self.scene.corner[0] - place.start, self.scene.corner[1]
+                spread(knots[place], corner, (rows.start, rows.stop), modes, self.bright, self.basis,
+                       self.images if residual else none, lines, noise, weights, self.trust, out)  # fmt: skip
                 return out
 
-            return np.asarray(summed(work, len(self.images)))
+            out = np.zeros(self.scene.size, np.float32)
+            for (_, place), part in zip(bands, each(work, bands), strict=True):
+                out[place] += part
+            return out
 
         rest = total(self.scene.knots, residual=True)
         self.scene.solve(lambda knots: total(knots, residual=False), rest, float(weight.sum()), caution)
+
+    def _bands(self, modes: Singles) -> list[tuple[slice, slice]]:
+        """Rows of the frames in a few bands, and the rows of knots that each needs in all frames."""
+        curved = np.abs(modes[:, :, 1:, 0]).sum(axis=2)
+        place = np.arange(modes.shape[1]) + self.scene.corner[0]
+        low = np.floor((modes[:, :, 0, 0] - curved).min(axis=0) + place).astype(int) - 2
+        high = np.ceil((modes[:, :, 0, 0] + curved).max(axis=0) + place).astype(int) + 4
+        edges = np.linspace(0, len(place), min(BANDS, len(place)) + 1).astype(int)
+        return [
+            (slice(a, b), slice(max(int(low[a:b].min()), 0), min(int(high[a:b].max()), self.scene.size[0])))
+            for a, b in pairwise(edges)
+        ]
 
     def look(self, modes: Singles, work: Callable[[NDArray[np.int64], Floats, Floats], Any] | None = None) -> list[Any]:
         """Compare the frames with the scene; fit gains, offsets and noise; return what `work` makes of each group.
