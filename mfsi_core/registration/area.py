@@ -20,6 +20,7 @@ from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
 from .rows.field import Field, register_rows
 from .rows.kernels import displaced
+from .rows.unknowns import MODES
 from .sight import covariance, sight
 
 WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
@@ -110,7 +111,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if not shares.any() and not keeps_still(found.fitted.modes):
         shares = np.eye(2)  # not only noise, since rows were seen to move; outliers made the means rough
     out.covariance = covariance(out.error, shares)
-    far = _warn_of_lattice(out, good, found.hops, found.place)
+    far = _warn_of_lattice(out, good, found.hops, found.stepped)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
     _warn_of_jumps(out, good, found)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
@@ -127,12 +128,16 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
 
 @dataclass
 class _Fit:
-    """State of the fit: displacements of rows, shifts of frames (N, 2), px, lattice hops still found, aligned sums."""
+    """State of the fit: displacements of rows, shifts of frames (N, 2), px, lattice hops still found, aligned sums.
+
+    `stepped`: the shifts before the shortest steps were taken, as the steps are unlike a drift (`_to_and_fro`).
+    """
 
     fitted: Field
     place: Floats
     hops: Hops
     laid: Laid
+    stepped: Floats
 
 
 def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _Fit:
@@ -148,9 +153,15 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
     even = _steady(images, fitted, hops)
     if even is not None:
         fitted, place = even, even.modes[:, :, 0].mean(axis=1)
-    if even is not None or hops.shift.any():
+    stepped = place
+    if _to_and_fro(hops, place):
+        own = fitted.modes[:, :, 0].mean(axis=1)
+        shorter = nearest(own, hops.vectors) - own
+        fitted = replace(fitted, modes=fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
+        place = place + shorter
+    if fitted.modes is not laid.modes:
         laid = Laid(images, fitted.modes)
-    return _Fit(fitted, place, hops, laid)
+    return _Fit(fitted, place, hops, laid, stepped)
 
 
 def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
@@ -240,24 +251,39 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floa
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
             "the shortest steps were taken; record with finer pixels"
         )
-    usual = float(np.median(np.hypot(*np.diff(place, axis=0).T)))
+    usual, change = _moving(place)
     far = hops.period / 2 < usual
+    taken = "; the shortest steps were taken" if len(hops.vectors) and _to_and_fro(hops, place) else ""
     if far:
         _warn(
             f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
-            "distortions that two frames share may have taken them for a period apart; record with less drift"
+            f"distortions that two frames share may have taken them for a period apart{taken}; record with less drift"
         )
         if len(place) < FEW_STEPS:  # that the specimen drifts steadily cannot be seen
             out.covariance[good] = np.diag([np.inf, np.inf])
-    change = float(np.quantile(np.hypot(*np.diff(place, 2, axis=0).T), STEADY)) if len(place) > 3 else 0.0
-    if hops.resembling / 2 < change:
+    if hops.resembling / 2 < change and len(place) >= FEW_STEPS:
         out.covariance[good] = np.diag([np.inf, np.inf])
         _warn(
             f"the step from frame to frame changes by {change:.1f} px each time, and parts of the scene repeat after "
             f"{hops.resembling:.1f} px: some frames may lie as much off, taken there by distortions of the scan that "
-            "turn from frame to frame, such as a slow hum"
+            f"turn from frame to frame, such as a slow hum{taken}"
         )
     return far
+
+
+def _moving(place: Floats) -> tuple[float, float]:
+    """Median length of the steps from frame to frame, and how much they change at least, but for a few; px."""
+    change = float(np.quantile(np.hypot(*np.diff(place, 2, axis=0).T), STEADY)) if len(place) > 2 else 0.0
+    return float(np.median(np.hypot(*np.diff(place, axis=0).T))), change
+
+
+def _to_and_fro(hops: Hops, place: Floats) -> bool:
+    """Whether the steps change by more than half the distance at which the scene repeats, again and again.
+
+    In four frames or fewer one jump of the stage changes all of them; there most of the steps must be long, too.
+    """
+    usual, change = _moving(place)
+    return bool(hops.resembling / 2 < change and (len(place) > FEW_STEPS or hops.period / 2 < usual))
 
 
 def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats, hops: Hops, *, far: bool) -> Floats:

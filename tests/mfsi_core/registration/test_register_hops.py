@@ -1,5 +1,7 @@
 """Lattice hops: the right lattice period is found even where displaced rows make another one look better."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,19 @@ def test_lattice_vectors_make_every_step_the_shortest():
     found = nearest(np.concatenate([[[0.0, 0.0]], np.cumsum(steps + hops, axis=0)]), vectors)
     np.testing.assert_allclose(np.diff(found, axis=0), steps, atol=1e-12)
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_frames_laid_to_and_fro_take_the_shortest_steps():
+    """The mains turns by 1.5 periods a row, and frames that lie lattice periods off resemble each other more."""
+    still = simulate((64, 96), 6, 1, 3, image_counts=200.0, walk=0.3, jitter=(0.15, 0.15))
+    pixel = np.arange(6 * 64 * 96).reshape(6, 1, 64, 96)
+    hum = np.repeat(0.4 * np.sin(2 * np.pi * pixel * 1.5195 / 96), 2, axis=1)
+    series = dataclasses.replace(still, displacement=still.displacement + hum)
+    with pytest.warns(UserWarning, match="shortest steps were taken"):
+        found = register(series.images)
+    error = found.displacement - series.displacement
+    rigid = series.displacement.mean(axis=(2, 3), keepdims=True) - series.displacement
+    true, whole = (np.sqrt(np.mean((one - one.mean(axis=0)) ** 2)) for one in (error, rigid))
+    assert true < whole
+    assert np.isinf(found.predicted_error)
