@@ -216,9 +216,9 @@ def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
         )
     for n, row, step in stepping(found.fitted.modes):
         out.flags[good[n]].append(f"steps by {step:.1f} px at row {row}")
+        out.covariance[good[n]] = np.diag([np.inf, np.inf])
         told = "which of its rows lie where"
         if len(found.hops.vectors):
-            out.covariance[good[n]] = np.diag([np.inf, np.inf])
             told = f"of its rows on one side, whether they lie periods of {found.hops.period:.1f} px off"
         _warn(f"frame {good[n]} steps by {step:.1f} px at row {row}: {told}, cannot be told")
 
@@ -278,12 +278,12 @@ def _moving(place: Floats) -> tuple[float, float]:
 
 
 def _to_and_fro(hops: Hops, place: Floats) -> bool:
-    """Whether the steps change by more than half the distance at which the scene repeats, again and again.
+    """Whether the steps change by more than half a lattice period, again and again.
 
     In four frames or fewer one jump of the stage changes all of them; there most of the steps must be long, too.
     """
     usual, change = _moving(place)
-    return bool(hops.resembling / 2 < change and (len(place) > FEW_STEPS or hops.period / 2 < usual))
+    return bool(hops.period / 2 < change and (len(place) > FEW_STEPS or hops.period / 2 < usual))
 
 
 def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats, hops: Hops, *, far: bool) -> Floats:

@@ -50,10 +50,16 @@ def standing_apart(place: Floats) -> NDArray[np.int64]:
 
 
 def stepping(modes: Floats) -> list[tuple[int, int, float]]:
-    """Frames within which the displacement steps suddenly: their number, the row of the step, and its length, px."""
+    """Frames within which the displacement steps suddenly: their number, the row of the step, and its length, px.
+
+    Displacements have no mean over the frames, so in few frames the others seem to step the other way by much, too;
+    their median is subtracted.
+    """
     place = modes[:, :, 0]
     if place.shape[1] < 2 * BESIDE or len(place) < 3:
         return []
+    if len(place) <= FEW_STEPS:
+        place = place - np.median(place, axis=0)
     total = np.cumsum(np.concatenate([np.zeros_like(place[:, :1]), place], axis=1), axis=1)
     mean = (total[:, BESIDE:] - total[:, :-BESIDE]) / BESIDE
     change = np.linalg.norm(mean[:, BESIDE:] - mean[:, :-BESIDE], axis=2)
