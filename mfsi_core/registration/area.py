@@ -42,6 +42,7 @@ MUCH = 0.25  # share of a frame's rows showing something else above which the pl
 # Ties between lattice vectors cannot be decided if the rms displacement of a component of the rows within frames, times
 # this, exceeds the lattice period.
 SWAYING = 6
+UNLIKE = 0.3  # share of the scene's variance by which half series may differ more with the shortest steps
 # Share of the scene's variance by which the misfit must exceed that of frames shifted as a whole, too (`RIGID`);
 # patterns that stand still in the frames are no part of the scene and account for as much.
 LEAST = 0.02
@@ -111,7 +112,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if not shares.any() and not keeps_still(found.fitted.modes):
         shares = np.eye(2)  # not only noise, since rows were seen to move; outliers made the means rough
     out.covariance = covariance(out.error, shares)
-    far = _warn_of_lattice(out, good, found.hops, found.stepped)
+    far = _warn_of_lattice(out, good, found)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
     _warn_of_jumps(out, good, found)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
@@ -130,14 +131,14 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
 class _Fit:
     """State of the fit: displacements of rows, shifts of frames (N, 2), px, lattice hops still found, aligned sums.
 
-    `stepped`: the shifts before the shortest steps were taken, as the steps are unlike a drift (`_to_and_fro`).
+    `longer`: the shifts before the shortest steps were taken, where the steps were unlike a drift (`_to_and_fro`).
     """
 
     fitted: Field
     place: Floats
     hops: Hops
     laid: Laid
-    stepped: Floats
+    longer: Floats | None = None
 
 
 def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _Fit:
@@ -153,15 +154,17 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
     even = _steady(images, fitted, hops)
     if even is not None:
         fitted, place = even, even.modes[:, :, 0].mean(axis=1)
-    stepped = place
+    if fitted.modes is not laid.modes:
+        laid = Laid(images, fitted.modes)
+    longer = None
     if _to_and_fro(hops, place):
         own = fitted.modes[:, :, 0].mean(axis=1)
         shorter = nearest(own, hops.vectors) - own
-        fitted = replace(fitted, modes=fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
-        place = place + shorter
-    if fitted.modes is not laid.modes:
-        laid = Laid(images, fitted.modes)
-    return _Fit(fitted, place, hops, laid, stepped)
+        other = Laid(images, fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
+        if _unlike(other) < _unlike(laid) + UNLIKE:
+            longer, place = place, place + shorter
+            fitted, laid = replace(fitted, modes=other.modes), other
+    return _Fit(fitted, place, hops, laid, longer)
 
 
 def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
@@ -244,8 +247,9 @@ def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: _Fit, columns
     )
 
 
-def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floats) -> bool:
+def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: _Fit) -> bool:
     """Warn where frames may be placed a lattice period off; return whether steps exceed half a period."""
+    hops, place = found.hops, found.place if found.longer is None else found.longer
     if hops.period < SHORT:
         _warn(
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
@@ -253,7 +257,7 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], hops: Hops, place: Floa
         )
     usual, change = _moving(place)
     far = hops.period / 2 < usual
-    taken = "; the shortest steps were taken" if len(hops.vectors) and _to_and_fro(hops, place) else ""
+    taken = "" if found.longer is None else "; the shortest steps were taken"
     if far:
         _warn(
             f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
@@ -353,13 +357,16 @@ def _shifted(shift: Floats, rows: int) -> Floats:
 
 def _rows_are_worse(laid: Laid, shift: Floats) -> bool:
     """Whether rows fit worse than whole frames: the means of every second frame and of the others differ more."""
-    found = []
-    for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))):
-        halves = [one.smooth(mean_of(half)) for half in one.halves]
-        square = misfit(*halves)
-        both = np.isfinite(square)
-        found.append(float(square[both].mean() / max(halves[0][both].var(), 1e-30)) if both.any() else 0.0)
-    return found[0] > max(RIGID * found[1], found[1] + LEAST)
+    rows, whole = (_unlike(one) for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))))
+    return rows > max(RIGID * whole, whole + LEAST)
+
+
+def _unlike(laid: Laid) -> float:
+    """Difference between the means of every second frame and of the others, as a share of their variance."""
+    halves = [laid.smooth(mean_of(half)) for half in laid.halves]
+    square = misfit(*halves)
+    both = np.isfinite(square)
+    return float(square[both].mean() / max(halves[0][both].var(), 1e-30)) if both.any() else 0.0
 
 
 def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:
