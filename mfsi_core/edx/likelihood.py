@@ -317,7 +317,9 @@ class Likelihood:
         alpha = np.array([family.alpha_energy for family in self.families])
         under = np.abs(alpha[:, None] - self.energy) < FWHM * self.detector.sigmas(alpha)[:, None]
         under &= self.owner != np.arange(alpha.size)[:, None]
-        near = np.array([under[:, self.group == g].any(axis=1) for g in range(self.groups)]).reshape(self.groups, -1).T
+        near = np.zeros_like(changes, bool)
+        for g in range(self.groups):
+            near[:, g] = under[:, self.group == g].any(axis=1)
         return np.asarray(np.sqrt((np.where(near, changes, 0.0) ** 2).sum(axis=1)))
 
     def objective(self, theta: Floats) -> float:

@@ -22,7 +22,8 @@ BESIDE = 60.0  # eV from a strong line of a named element within which a peak is
 WITHIN = 0.6  # if it is also within so many full widths
 STRONG = 0.2  # share of its family, from which a line is strong
 SLACK = {"K": 2.0, "L": 3.0, "M": 4.0}  # by how much a line may exceed the table's share of its family
-MINOR = 0.03  # share from which a line explains a peak where the main line of its family cannot be seen
+MINOR = 0.03  # share from which a line explains a peak where the main line of its family cannot be seen,
+SOLE = 0.01  # and from which the strongest one does that can be seen
 SILICON, SILICON_EDGE = 1740.0, 1839.0  # eV; the energy that escapes from a detector, and from where on
 K_YIELD, K_SHARE = 0.05, 0.92  # of silicon's K shell: fluorescence yield, and share of the absorption
 ESCAPES = 3.0  # by how much an escape peak may exceed the part that is expected
@@ -180,7 +181,8 @@ class _Seen:
                     return net
                 there = self.at(main.energy)
                 if there is None:
-                    most += net if line.weight >= MINOR else 0.0
+                    seen = [o.weight for o in lines_of(element) if o.family == line.family and self.at(o.energy)]
+                    most += net if line.weight >= min(MINOR, max([SOLE, *seen])) else 0.0
                 else:
                     share = line.weight * _efficiency(line.energy) / (main.weight * _efficiency(main.energy))
                     most += SLACK[line.family] * share * max(there[2] + 3 * there[1], 0.0)

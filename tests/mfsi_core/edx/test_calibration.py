@@ -140,3 +140,9 @@ def test_a_family_that_got_nothing_beside_another_one_is_told():
         carbon = names.index("C_K")
         off = abs(float(found.counts[carbon]) - 180) / float(found.counts_error[carbon])
         assert found.close(carbon) or off < 3
+
+
+def test_families_of_one_group_of_lines_are_fitted():
+    """K lines of light elements are one line each: no strengths are fitted."""
+    found = photons(fitted(spectrum({"C_K": 2e4, "O_K": 4e4}, kramers(5e3, 1e5)), ["C", "O"], 5e3))
+    assert found["O_K"] == pytest.approx(4e4, rel=0.03)

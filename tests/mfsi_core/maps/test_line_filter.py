@@ -171,6 +171,19 @@ def test_peaks_of_the_detector_are_no_elements():
         assert not found[80].artefact
 
 
+@pytest.mark.parametrize(("element", "channels", "place"), [("Pb", 1023, 9184.0), ("Au", 940, 8494.0)])
+def test_a_minor_line_is_known_where_the_main_one_is_beyond_the_axis(element, channels, place):
+    """L l of Pb and Au, which stands 1.2 to 1.4 keV below L alpha."""
+    edges = phantom.axis(channels, 10.0)
+    counts = np.random.default_rng(3).poisson(spectrum({f"{element}_M": 1e5, f"{element}_L": 1e5}, edges))
+    (peak,) = [
+        peak
+        for peak in find_peaks(counts, (edges[:-1] + edges[1:]) / 2, 128.0, 150.0, 2e5, [element])
+        if abs(peak.energy - place) < 40
+    ]
+    assert peak.lines[0] == f"{element}_Ll"
+
+
 def test_a_sum_peak_on_the_flank_of_a_line_is_not_counted_to_it():
     """Si K alpha twice, 3480 eV, between K K alpha and Ca K alpha; the K film is thin."""
     edges, shape = AXES["20 eV, from -480"], (12, 14)
