@@ -1,8 +1,8 @@
 """Imports in a process of their own: the same data come back, and whatever a library does ends in a named error."""
 
+import gc
 import io
 import json
-import gc
 import os
 import pickle
 import subprocess
