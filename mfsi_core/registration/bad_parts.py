@@ -32,7 +32,7 @@ CERTAIN = 6.0
 # between blocks of them, and by the share CLEAR of the misfit.
 UNEVEN, LIKELY, BETTER, CLEAR = 1.3, 3.0, 4.0, 0.3
 BLOCKS, FEWEST = 8, 12  # blocks along a strip; least number of blocks that must be known
-SAMPLE = 1_000_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
+SAMPLE = 250_000  # of more pixels quantiles are taken from at least this many, and fewer than twice as many
 WHOLE = 0.6  # share of a frame's strips; if more are bad, all of the frame is
 
 

@@ -140,10 +140,7 @@ def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = 
     grid = clean.grid
     tapers = [taper(size, size / 4).astype(np.float32) for size in grid]
     first, second = compared(frames)
-    small = np.empty((frames, *grid), np.float32)
-    for n in range(frames):
-        small[n] = clean(n)
-    shift, height = _correlated(small, tapers, first, second)
+    shift, height = _correlated(clean.images, tapers, first, second)
     given = height > 0
     for k in range(1, CANDIDATES + OTHERS):
         away = np.abs(shift[:, :k] - shift[:, k : k + 1]).max(axis=2)
@@ -158,7 +155,7 @@ def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = 
     reach = int(np.clip(round(1.5 * clean.width * least), 1, REACH))
     seen = np.ones((frames, rows), bool) if seen is None else seen
     seen = seen[:, np.minimum(np.arange(grid[0]) * rows // grid[0], rows - 1)]
-    correlation = row_scores(small, seen, first, second, shift, given, reach, clean.noise / SPREAD**2)
+    correlation = row_scores(clean.images, seen, first, second, shift, given, reach, clean.noise / SPREAD**2)
     shift *= [n / g if n > 1 else 0.0 for n, g in zip((rows, columns), grid, strict=True)]
     return Pairs(first, second, shift, score(correlation), clean.width, likeness)
 
@@ -222,10 +219,11 @@ def _white(profiles: Singles, spectra: Any, tapers: list[Singles]) -> tuple[Any,
 
 
 class _Denoised:
-    """Images filtered of noise and resampled to the grid, each made when it is asked for; their mean square is about 1.
+    """Images filtered of noise and resampled to the grid; their mean square is about 1.
 
     Attributes
     ----------
+    images : (N, *grid) float32
     grid : (int, int)
     modes : float
         Number of Fourier components that hold signal.
@@ -238,10 +236,13 @@ class _Denoised:
     def __init__(self, images: Singles | Filled) -> None:
         frames, rows, columns = images.shape
         edge = np.multiply.outer(taper(rows, min(4, rows / 4)), taper(columns, min(4, columns / 4)))
-        self._images, self._edge = images, edge.astype(np.float32)
-        mean_power = np.zeros((rows, columns // 2 + 1))
-        for image in images:
-            mean_power += np.abs(self._spectrum(image)) ** 2
+        edge = edge.astype(np.float32)
+        spectra = np.empty((frames, rows, columns // 2 + 1), np.complex64)
+        mean_power = np.zeros(spectra.shape[1:])
+        for image, spectrum in zip(images, spectra, strict=True):
+            mean = float((image * edge).sum(dtype=float)) / float(edge.sum(dtype=float))
+            spectrum[:] = fft.rfft2((image - np.float32(mean)) * edge)
+            mean_power += spectrum.real**2 + spectrum.imag**2
         mean_power /= frames
         passed = noise_filter(mean_power, frames)
         noise = (1 - passed) * mean_power  # the noise floor, where the filter lets anything pass
@@ -260,18 +261,12 @@ class _Denoised:
         self.modes = 2 * float(passed.sum())
         points = grid[0] * grid[1]
         deviation = max(math.sqrt(2 * float(power.sum())) / points, 1e-30)
-        self._passed = (passed / deviation).astype(np.float32)
+        through = (passed / deviation).astype(np.float32)
         level = float((noise * passed**2).sum() / max(float((passed**2).sum()), 1e-30))
         self.noise = level / (points * deviation**2)
-
-    def _spectrum(self, image: Singles) -> NDArray[np.complex64]:
-        mean = float((image * self._edge).sum(dtype=float)) / float(self._edge.sum(dtype=float))
-        return np.asarray(fft.rfft2((image - np.float32(mean)) * self._edge))
-
-    def __call__(self, n: int) -> Singles:
-        image = self._images[n]
-        spectrum = _resampled(self._spectrum(image) * self._passed, image.shape[1], self.grid)
-        return np.asarray(fft.irfft2(spectrum, self.grid), np.float32)
+        self.images = np.empty((frames, *grid), np.float32)
+        for spectrum, image in zip(spectra, self.images, strict=True):
+            image[:] = fft.irfft2(_resampled(spectrum * through, columns, grid), grid)
 
 
 def _grid(size: int, frequency: Floats, power: Floats) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import fft
 
 from lbj.array_types import Floats, Singles
 
@@ -15,6 +14,9 @@ from ..threads import each
 
 MARGIN = 4  # grid points left out along the border of the images
 PHASES = 2  # steps to a grid point; shifts are rounded to these
+# Weights of the grid points on either side, the nearest first, in the value halfway between: a windowed sinc.
+HALFWAY = np.array([np.sinc(k + 0.5) * np.cos(np.pi * (k + 0.5) / 10) ** 2 for k in range(5)])
+HALFWAY = (HALFWAY / (2 * HALFWAY.sum())).astype(np.float32)
 FEWEST = 8  # least rows, and columns, in which the images must overlap
 ROWS = 48  # of a longer overlap at least this many rows are compared, and fewer than twice as many
 
@@ -87,13 +89,31 @@ def _of_frame(
     return out
 
 
-def _phases(image: Singles) -> Singles:
-    """The image interpolated at fractions f of a grid point: (PHASES, PHASES, Y, X)."""
-    spectrum = fft.rfft2(image)
-    waves = [2j * np.pi * w for w in (fft.fftfreq(image.shape[0]), fft.rfftfreq(image.shape[1]))]
-    ramps = [np.exp(-w * np.arange(PHASES)[:, None] / PHASES).astype(np.complex64) for w in waves]
-    moved = spectrum * ramps[0][:, None, :, None] * ramps[1][None, :, None, :]
-    return np.asarray(fft.irfft2(moved, image.shape), np.float32)
+@njit(cache=True, nogil=True, fastmath=True)
+def _phases(image: Any) -> Any:
+    """The image as it is and moved by half a grid point along y and along x: (PHASES, PHASES, Y, X)."""
+    rows, columns = image.shape
+    out = np.zeros((PHASES, PHASES, rows, columns), np.float32)
+    reach = HALFWAY.size
+    out[0, 0] = image
+    if rows > 2 * reach:
+        for y in range(rows):
+            one = out[1, 0, y]
+            for k in range(reach):
+                before, after, share = image[max(y - 1 - k, 0)], image[min(y + k, rows - 1)], HALFWAY[k]
+                for x in range(columns):
+                    one[x] += share * (before[x] + after[x])
+    padded = np.empty(columns + 2 * reach, np.float32)
+    for a in range(PHASES):
+        for y in range(rows):
+            one = out[a, 1, y]
+            padded[:reach], padded[reach + columns :] = out[a, 0, y, 0], out[a, 0, y, columns - 1]
+            padded[reach : reach + columns] = out[a, 0, y]
+            for k in range(reach):
+                before, after, share = padded[reach - 1 - k :], padded[reach + k :], HALFWAY[k]
+                for x in range(columns):
+                    one[x] += share * (before[x] + after[x])
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -196,6 +196,14 @@ def _peak(surface: Any, y: int, x: int, weight_y: Any, weight_x: Any) -> tuple[f
     return (y if 2 * y < rows else y - rows) + dy, (x if 2 * x < columns else x - columns) + dx, height
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def _highest(a: Any, b: Any) -> Any:
+    out = a[0] * b[0]
+    for x in range(a.size):
+        out = max(out, a[x] * b[x])
+    return out
+
+
 @njit(cache=True, nogil=True)
 def peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
     """Find the local maxima of each periodic surface that are highest in rank times height, and the nearest high one.
@@ -210,6 +218,8 @@ def peaks(surfaces: Any, rank: Any, shift: Any, score: Any) -> None:
         surface = surfaces[n]
         order[:] = 0
         for y in range(rows):
+            if _highest(rank[y], surface[y]) <= max(0.9 * order[kept - 1], 0.0):
+                continue
             for x in range(columns):
                 value = surface[y, x]
                 if rank[y, x] * value <= max(0.9 * order[kept - 1], 0.0) or not _is_peak(surface, y, x):
