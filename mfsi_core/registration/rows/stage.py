@@ -123,10 +123,11 @@ class Stage:
         matrix, pull = information(sums)
         feigned = sums[:, :, 15, 0] * float(self.scene.noise_slope.sum()) / len(self.images)
         seen = np.maximum(matrix[..., 0, 0] + matrix[..., 1, 1], 1e-30)
-        share = np.clip(1 - feigned / seen, 0, 1)[..., None]
-        matrix[..., :SHIFTS, :] *= share[..., None]
-        matrix[..., :, :SHIFTS] *= share[..., None]
-        pull[..., :SHIFTS] *= share
+        share = np.ones_like(pull)
+        share[..., :SHIFTS] = np.clip(1 - feigned / seen, 0, 1)[..., None]
+        matrix *= share[..., None]
+        matrix *= share[..., None, :]
+        pull *= share
         return matrix, pull
 
     def doubt(self) -> bool:

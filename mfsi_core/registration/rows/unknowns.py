@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from lbj.array_types import Floats
 
@@ -23,28 +24,50 @@ def information(sums: Any) -> tuple[Floats, Floats]:
     They are put together from the sums of `kernels.look`, (N, Y, CHANNELS, D): the product of two Legendre polynomials
     is a sum of Legendre polynomials.
     """
-    sums = np.asarray(sums, np.float64)
-    shape, shades = sums.shape[:2], slice(SHIFTS, SHIFTS + SHADES)
-    product = _products(MODES)
-
-    def between(channel: int, first: int, second: int) -> Floats:
-        share = product[:first, :second].reshape(first * second, -1)
-        return np.asarray(sums[:, :, channel] @ share.T).reshape(*shape, first, second)
-
+    shape = sums.shape[:2]
     out, pull = np.empty((*shape, SIZE, SIZE)), np.empty((*shape, SIZE))
-    for a in range(2):
-        for b in range(2):
-            out[..., a:SHIFTS:2, b:SHIFTS:2] = between(a + b, MODES, MODES)
-        out[..., shades, a:SHIFTS:2] = between(6 + a, SHADES, MODES)
-        out[..., -1, a:SHIFTS:2] = sums[..., 11 + a, :MODES]
-        pull[..., a:SHIFTS:2] = sums[..., 3 + a, :MODES]
-    out[..., shades, shades] = between(5, SHADES, SHADES)
-    out[..., -1, shades] = sums[..., 10, :SHADES]
-    out[..., -1, -1] = sums[..., 9, 0]
-    out[..., :SHIFTS, SHIFTS:] = np.swapaxes(out[..., SHIFTS:, :SHIFTS], -1, -2)
-    out[..., shades, -1] = out[..., -1, shades]
-    pull[..., shades], pull[..., -1] = sums[..., 8, :SHADES], sums[..., 13, 0]
+    _fill(sums, _products(MODES), out, pull)
     return out, pull
+
+
+@njit(cache=True, nogil=True)
+def _fill(sums: Any, products: Any, out: Any, pull: Any) -> None:
+    gain, degrees = SIZE - 1, products.shape[2]
+    for n in range(sums.shape[0]):
+        for y in range(sums.shape[1]):
+            one, of = out[n, y], sums[n, y]
+            for i in range(MODES):
+                for j in range(i + 1):
+                    yy = yx = xx = 0.0
+                    for d in range(i - j, min(i + j + 1, degrees), 2):
+                        share = products[i, j, d]
+                        yy += share * of[0, d]
+                        yx += share * of[1, d]
+                        xx += share * of[2, d]
+                    one[2 * i, 2 * j] = one[2 * j, 2 * i] = yy
+                    one[2 * i + 1, 2 * j + 1] = one[2 * j + 1, 2 * i + 1] = xx
+                    one[2 * i, 2 * j + 1] = one[2 * j + 1, 2 * i] = yx
+                    one[2 * i + 1, 2 * j] = one[2 * j, 2 * i + 1] = yx
+            for i in range(SHADES):
+                shade = SHIFTS + i
+                for j in range(MODES):
+                    down = right = even = 0.0
+                    for d in range(abs(i - j), min(i + j + 1, degrees), 2):
+                        share = products[i, j, d]
+                        even += share * of[5, d]
+                        down += share * of[6, d]
+                        right += share * of[7, d]
+                    one[shade, 2 * j] = one[2 * j, shade] = down
+                    one[shade, 2 * j + 1] = one[2 * j + 1, shade] = right
+                    if j < SHADES:
+                        one[shade, SHIFTS + j] = even
+                one[gain, shade] = one[shade, gain] = of[10, i]
+                pull[n, y, shade] = of[8, i]
+            for j in range(MODES):
+                for axis in range(2):
+                    one[gain, 2 * j + axis] = one[2 * j + axis, gain] = of[11 + axis, j]
+                    pull[n, y, 2 * j + axis] = of[3 + axis, j]
+            one[gain, gain], pull[n, y, gain] = of[9, 0], of[13, 0]
 
 
 @cache
