@@ -161,7 +161,7 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
         own = fitted.modes[:, :, 0].mean(axis=1)
         shorter = nearest(own, hops.vectors) - own
         other = Laid(images, fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
-        if _unlike(other) < _unlike(laid) + UNLIKE:
+        if shorter.any() and _unlike(other) < _unlike(laid) + UNLIKE:
             longer, place = place, place + shorter
             fitted, laid = replace(fitted, modes=other.modes), other
     return _Fit(fitted, place, hops, laid, longer)
@@ -256,14 +256,16 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: _Fit) -> bool:
             "the shortest steps were taken; record with finer pixels"
         )
     usual, change = _moving(place)
+    few = len(place) < FEW_STEPS  # a jump, or that the specimen drifts steadily, cannot be seen
+    longest = float(np.hypot(*np.diff(place, axis=0).T).max()) if few else usual
     far = hops.period / 2 < usual
     taken = "" if found.longer is None else "; the shortest steps were taken"
-    if far:
+    if hops.period / 2 < longest:
         _warn(
-            f"the frames are {usual:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
+            f"the frames are {longest:.1f} px apart, more than half a lattice period of {hops.period:.1f} px: "
             f"distortions that two frames share may have taken them for a period apart{taken}; record with less drift"
         )
-        if len(place) < FEW_STEPS:  # that the specimen drifts steadily cannot be seen
+        if few:
             out.covariance[good] = np.diag([np.inf, np.inf])
     if hops.resembling / 2 < change and len(place) >= FEW_STEPS:
         out.covariance[good] = np.diag([np.inf, np.inf])
