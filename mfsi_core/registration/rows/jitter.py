@@ -126,16 +126,17 @@ class Jitter:
             Its product with the unknowns that fit each row best, less the present ones.
         """
         number, rows, size = pull.shape
-        pull = pull + _weighed(matrix, unknown[frames][None])[0]
         start = np.zeros((number, 1, size))
         start[:, 0, :2] = unknown[frames, :, :2].mean(axis=1)
+        pull = pull + _weighed(matrix, (unknown[frames] - start)[None])[0]
         used = np.flatnonzero((self.power > 0).any(axis=0))
-        some = np.ascontiguousarray(matrix[:, :, used[:, None], used])
+        every = used.size == size
+        some = matrix if every else np.ascontiguousarray(matrix[:, :, used[:, None], used])
         hum, hum_slope = (np.kron(w, np.eye(2)).reshape(rows, 2, -1) for w in waves(self.line, rows))
         felt = np.einsum("nyba,yai->inyb", some[..., :2], hum)
         rest = np.zeros((2 + len(felt), number, self.length, used.size), np.float32)
         rest[2:, :, :rows] = felt
-        rest[0, :, :rows] = (pull - _weighed(matrix, np.repeat(start, rows, axis=1)[None])[0])[:, :, used]
+        rest[0, :, :rows] = pull if every else pull[:, :, used]
         rng = np.random.default_rng(int(frames[0]))
         least = max(SINGLE * float(np.trace(some, axis1=2, axis2=3).max()), 1e-30)  # against rounding in float32
         rest[1, :, :rows] = _coloured(some, least, rng.standard_normal((number, rows, used.size)))
@@ -155,14 +156,14 @@ class Jitter:
         both = np.zeros((2, number, rows, size))
         both[..., used] = solved[:2] - np.einsum("nis,inlb->snlb", line, solved[2:])
         both[..., :2] += np.einsum("nis,yai->snya", line, hum)
+        left = pull - _weighed(matrix, both[:1])[0]
         both[0] += start
         apart = np.zeros((2, number, len(power), size), np.complex64)
         apart[..., used] = wave[:2] - np.einsum("nis,inlb->snlb", line, wave[2:])
         apart[0, :, 0] += self.length * start[:, 0]
-        left = pull - _weighed(matrix, both[:1])[0]
-        slope = np.zeros((1, number, rows, size))
-        slope[0, :, :, :2] = np.einsum("ni,yai->nya", line[:, :, 0], hum_slope)
-        tilt = [(slope[0] * part).sum(axis=(1, 2)) for part in (left, _weighed(matrix, slope)[0])]
+        slope = np.einsum("ni,yai->nya", line[:, :, 0], hum_slope)
+        bent = np.einsum("nyab,nyb->nya", matrix[..., :2, :2], slope)
+        tilt = [(slope * part).sum(axis=(1, 2)) for part in (left[..., :2], bent)]
         mean = matrix.mean(axis=1) * (rows / self.length)
         return Told(
             both[0].astype(np.float32),
@@ -342,7 +343,7 @@ def _coloured(matrix: Any, least: float, white: Any) -> Any:
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _weighed(matrix: Any, rows: Any) -> Any:
-    """Products of the rows' matrices (N, Y, M, M) with S sets of vectors on circles of L rows, (S, N, L, M).
+    """Products of the rows' symmetric matrices (N, Y, M, M) with S sets of vectors on circles of L rows, (S, N, L, M).
 
     Zero beyond row Y, where the frame ends.
     """
@@ -350,27 +351,32 @@ def _weighed(matrix: Any, rows: Any) -> Any:
     for s in range(rows.shape[0]):
         for n in range(rows.shape[1]):
             for y in range(matrix.shape[1]):
-                for a in range(matrix.shape[2]):
-                    total = matrix[n, y, a, 0] * rows[s, n, y, 0]
-                    for b in range(1, matrix.shape[3]):
-                        total += matrix[n, y, a, b] * rows[s, n, y, b]
-                    out[s, n, y, a] = total
+                one, own = out[s, n, y], rows[s, n, y]
+                for b in range(own.size):
+                    column, value = matrix[n, y, b], own[b]
+                    for a in range(own.size):
+                        one[a] += column[a] * value
     return out
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _conditioned(matrix: Any, waves: Any) -> Any:
-    """Products of a matrix for each frequency, (F, M, M), with Fourier components, (S, N, F, M)."""
-    out = np.zeros_like(waves)
+    """Products of a symmetric matrix for each frequency, (F, M, M), with Fourier components, (S, N, F, M)."""
+    out = np.empty_like(waves)
+    size = waves.shape[3]
+    real, imaginary = np.empty(size, np.float32), np.empty(size, np.float32)
     for s in range(waves.shape[0]):
         for n in range(waves.shape[1]):
             for f in range(waves.shape[2]):
-                for a in range(waves.shape[3]):
-                    real = imaginary = np.float32(0)
-                    for b in range(waves.shape[3]):
-                        real += matrix[f, a, b] * waves[s, n, f, b].real
-                        imaginary += matrix[f, a, b] * waves[s, n, f, b].imag
-                    out[s, n, f, a] = complex(real, imaginary)
+                real[:] = 0
+                imaginary[:] = 0
+                for b in range(size):
+                    column, value = matrix[f, b], waves[s, n, f, b]
+                    for a in range(size):
+                        real[a] += column[a] * value.real
+                        imaginary[a] += column[a] * value.imag
+                for a in range(size):
+                    out[s, n, f, a] = complex(real[a], imaginary[a])
     return out
 
 
