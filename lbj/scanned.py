@@ -48,6 +48,12 @@ def scanned_of(journal: Recording, signal: Signal) -> Mask | None:
     return np.stack([np.ones(shape, bool) if mask is None else mask for mask in masks])
 
 
+def whole_frames(journal: Recording, signal: Signal) -> float:
+    """How many whole frames of a signal were scanned: an aborted one counts by its share of pixels."""
+    masks = [scanned(journal[index], signal) for index in range(len(journal))]
+    return sum(1.0 if mask is None else float(mask.mean()) for mask in masks)
+
+
 def blanked(data: Any, mask: Mask | None) -> Any:
     """Events or array of a frame with nothing in the pixels that were not scanned, whatever is stored there."""
     if mask is None:

@@ -13,6 +13,7 @@ from lbj import Signal, UsageError
 from lbj.array_types import Floats
 from lbj.frame import Recording
 from lbj.progress import track
+from lbj.scanned import whole_frames
 
 from ..edx.axis_check import check_axis, resolution_of
 from ..edx.guesses import settled
@@ -75,7 +76,7 @@ def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
     results.spectrum = total
     if signal.kind == "events":
         results.numbers["counts"] = int(total.sum())
-        voxels = signal.pixels * signal.channels * results.frames
+        voxels = signal.pixels * signal.channels * whole_frames(journal, signal)
         results.numbers["counts_per_voxel"] = int(total.sum()) / voxels
 
 

@@ -18,7 +18,7 @@ from lbj.frame import Recording
 from lbj.outputs import MANIFEST, new_folder
 from lbj.plugins.found import named
 from lbj.reader import Journal
-from lbj.scanned import scanned_of
+from lbj.scanned import whole_frames
 
 from ..cluster.client import ClusterError, connected
 from ..drawing import need_drawing
@@ -129,11 +129,11 @@ def run(
             client=client, quiet=quiet,
         )  # fmt: skip
         results.seconds = {**seconds, **results.seconds}
-        _sizes(journal, results, path)
+        _sizes(journal, view, results, path)
         results.numbers["converted"] = None if _is_journal(inputs) else CONVERTED
         add_element_maps(view, results, elements, maps=maps, align_edges=align_edges, quiet=quiet)
         with _section(results, "counts per area"):
-            add_counts_section(results)
+            add_counts_section(view, results)
         if factors is not None:
             with _section(results, "the composition"):
                 found = add_quantification(view, results, folder, elements, factors, chips, client)
@@ -209,7 +209,7 @@ def _journal(inputs: list[str], folder: Path, seconds: dict[str, float], *, quie
     return path
 
 
-def _sizes(journal: Journal, results: Results, path: Path) -> None:
+def _sizes(journal: Journal, view: Recording, results: Results, path: Path) -> None:
     """Sizes, times and dose."""
     figures = results.numbers
     figures["journal_bytes"] = path.stat().st_size
@@ -228,7 +228,6 @@ def _sizes(journal: Journal, results: Results, path: Path) -> None:
     pixel = results.pixel or results.pixel_image
     if current and figures["dwell_time_s"] and pixel:
         found = dose_per_frame(attributes, pixel)
-        mask = scanned_of(journal, results.signal or next(iter(journal.signals.values())))
-        whole = results.frames if mask is None else results.frames * float(mask.mean())
-        total = None if found is None else found * whole
+        signal = results.signal or next(iter(journal.signals.values()))
+        total = None if found is None else found * whole_frames(view, signal)
         figures.update(current_A=current, current_is=source, dose_per_frame=found, total_dose=total)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lbj import UsageError
 from lbj.frame import Recording
+from lbj.scanned import whole_frames
 
 from ..quantification.compare import against_stoichiometry, difference, phase_composition
 from ..quantification.figures import at_map, difference_maps, fitted_spectrum
@@ -20,7 +21,7 @@ from ..series.axis import Pixel
 FINEST = 0.2e-9  # m; where two pixels are larger, no map shows atomic columns
 
 
-def add_counts_section(results: Results) -> None:
+def add_counts_section(journal: Recording, results: Results) -> None:
     """Tell how many counts each X-ray map holds per area, and which atomic columns that would resolve."""
     from ..planning import pixel_area, resolved_spacing
     from ..planning.resolvability import CLEAR, MARGINAL, WIDTH
@@ -29,11 +30,12 @@ def add_counts_section(results: Results) -> None:
     area = None if results.signal is None else pixel_area(results.signal)
     if results.eels or area is None or not results.maps:
         return
-    pixel = area**0.5
+    assert results.signal is not None
+    pixel, frames = area**0.5, whole_frames(journal, results.signal)
     rows = []
     for name, one in results.maps.items():
         counts = float(np.nansum(one.values)) / (one.values.size * area * 1e18)
-        row = {"map": map_title(name, one.line, results.titles), "counts/nm², one frame": counts / results.frames}
+        row = {"map": map_title(name, one.line, results.titles), "counts/nm², one frame": counts / frames}
         if results.frames > 1:
             row["all frames"] = counts
         if 2 * pixel <= FINEST:

@@ -10,10 +10,11 @@ from lbj import Signal, UsageError
 from lbj.array_types import Floats
 from lbj.frame import Recording
 from lbj.reader import Journal
+from lbj.scanned import whole_frames
 
 
 def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX") -> dict[str, float]:
-    """Net X-ray counts of elements per nm² and frame, the mean over the journal's frames.
+    """Net X-ray counts of elements per nm² and frame, the mean over what was scanned of the journal's frames.
 
     Parameters
     ----------
@@ -49,7 +50,10 @@ def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX")
     absent = [element for element in elements if element not in found]
     if absent:
         raise UsageError(f"no line of {', '.join(absent)} lies on the energy axis of {signal!r}")
-    return {element: float(found[element].values.sum()) / len(series) / area for element in elements}
+    return {
+        element: float(found[element].values.sum()) / whole_frames(journal, series.signal) / area
+        for element in elements
+    }
 
 
 def pixel_area(signal: Signal) -> float | None:
@@ -82,7 +86,7 @@ def measured_size(journal: Journal, signal: str = "EDX", image: str | None = Non
         raise UsageError("the journal has no frames to measure its size in")
     if not series.sparse:
         raise UsageError(f"signal {signal!r} holds no counts; the size is estimated for X-ray counts")
-    places = math.prod(series.shape) * len(series)
+    places = math.prod(series.shape) * whole_frames(journal, series.signal)
     spectrum = np.zeros(series.signal.channels)
     for events in series:
         spectrum += events.spectrum()

@@ -108,6 +108,18 @@ class Quantification:
         )
 
     @property
+    def _of_beam_energy(self) -> list[str]:
+        """Sentence that asks for it."""
+        if self.beam_energy is not None:
+            return []
+        return [
+            (
+                "The beam energy is not known, and whether the specimen is the bulk one of a scanning microscope: give it, as "
+                "--beam-energy 200keV, or keep it in the journal (`lbj amend`)."
+            )
+        ]
+
+    @property
     def _of_misfit(self) -> str:
         worst = self.deviance_dof[self.misfit].max()
         return (
@@ -193,7 +205,7 @@ class Quantification:
         return [
             *self.axis.notes,
             *self.remarks,
-            *([self._of_bulk] if self.bulk else []),
+            *([self._of_bulk] if self.bulk else self._of_beam_energy),
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
             *(f"{name.replace('_', ' ')}: {text}." for name, text in self.of_beam.items()),

@@ -12,6 +12,9 @@ from mfsi_core.geometry.points import Frames
 from mfsi_core.live.session import Session
 from mfsi_core.pipeline.align import register_journal
 from mfsi_core.pipeline.cube import write_cube
+from mfsi_core.pipeline.maps import add_element_maps
+from mfsi_core.pipeline.sections import add_counts_section
+from mfsi_core.planning import measured_size
 from mfsi_core.series.series import as_series
 
 SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
@@ -177,3 +180,16 @@ def test_counts_moved_by_part_of_a_channel_keep_what_was_scanned(tmp_path):
         (frame,) = as_series(journal, "EDX")
         spectrum = frame.spectrum()
     np.testing.assert_allclose(spectrum[4:8], [0, 48, 32, 0])
+
+
+def test_counts_per_area_and_pixel_are_those_of_what_was_scanned(aborted, tmp_path):
+    journal, _ = aborted
+    scanned, pixels = 4 + SCANNED / (40 * 44), 40 * 44
+    counts = sum(float(journal[n].events("EDX").count.sum()) for n in range(5))
+    assert measured_size(journal)[0].sum() == pytest.approx(counts / (pixels * scanned))
+    view, results = register_journal(journal, [str(tmp_path / "a.lbj")], quiet=True)
+    add_element_maps(view, results, ["Ti"], quiet=True)
+    add_counts_section(view, results)
+    assert results.numbers["counts_per_voxel"] == pytest.approx(counts / (pixels * 512 * scanned))
+    row = results.sections[0].rows[0]
+    assert row["counts/nm², one frame"] == pytest.approx(row["all frames"] / scanned)
