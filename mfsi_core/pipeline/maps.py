@@ -30,6 +30,7 @@ from ..maps.overlaps import line_overlaps
 from ..maps.windows import line_window, window_maps
 from ..report.results import Results
 from ..series.axis import STROBE, centres, width
+from ..series.energy_shifts import energy_shifts
 from ..series.series import Series, as_series
 from ..tables.edges import edges_of
 from ..tables.lines import beam_decides, best_line, check_symbols, line_energy, lines_of, symbols
@@ -273,7 +274,7 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     onsets = _onsets(results, named)
     results.signal = signal = _at_onsets(results, onsets, align=align)
     aligned, axis = align and results.numbers.get("edges_shift_eV") is not None, centres(signal)
-    chosen = edge_windows(named, axis)
+    chosen = edge_windows(named, _seen_by_all(journal, signal, axis))
     without = [e for e in dict.fromkeys(named) if e not in chosen]
     if without:
         results.notes.append(
@@ -298,6 +299,15 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
             )
     _tell_flags(results)
     results.labels = [(one.edge.energy, greek(one.edge.name)) for one in chosen.values()]
+
+
+def _seen_by_all(journal: Recording, signal: Signal, axis: Floats) -> Floats:
+    """Energies that every frame holds: stored shifts move the ends of its spectra into the axis."""
+    shifts = energy_shifts(journal, signal.name)
+    if shifts is None:
+        return axis
+    inside = axis[(axis >= axis[0] + shifts.max(initial=0.0)) & (axis <= axis[-1] + shifts.min(initial=0.0))]
+    return inside if inside.size > 1 else axis[:2]  # where no edge has room either
 
 
 def _onsets(results: Results, named: list[str]) -> list[Onset]:

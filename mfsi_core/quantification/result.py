@@ -112,12 +112,10 @@ class Quantification:
         """Sentence that asks for it."""
         if self.beam_energy is not None:
             return []
-        return [
-            (
-                "The beam energy is not known, and whether the specimen is the bulk one of a scanning microscope: give it, as "
-                "--beam-energy 200keV, or keep it in the journal (`lbj amend`)."
-            )
-        ]
+        text = (
+            "The beam energy is not known, and whether the specimen is the bulk one of a scanning microscope: give it,"
+        )
+        return [f"{text} as --beam-energy 200keV, or keep it in the journal (`lbj amend`)."]
 
     @property
     def _of_misfit(self) -> str:
@@ -190,8 +188,9 @@ class Quantification:
 
     @property
     def remarks(self) -> list[str]:
-        """What is no reason to distrust the result: pile-up that was allowed for, and what the spectrum cannot show."""
-        return [*self.calibration.notes, *hidden(self.calibration, self.elements, self.guesses)]
+        """What alone makes no result distrusted: pile-up that was allowed for, what cannot be seen, an unknown beam."""
+        hide = hidden(self.calibration, self.elements, self.guesses)
+        return [*self.calibration.notes, *hide, *self._of_beam_energy]
 
     @property
     def notes(self) -> list[str]:
@@ -205,7 +204,7 @@ class Quantification:
         return [
             *self.axis.notes,
             *self.remarks,
-            *([self._of_bulk] if self.bulk else self._of_beam_energy),
+            *([self._of_bulk] if self.bulk else []),
             *([text.format(", ".join(away))] if away else []),
             *self._of_uncertain,
             *(f"{name.replace('_', ' ')}: {text}." for name, text in self.of_beam.items()),

@@ -274,3 +274,27 @@ def test_an_uneven_axis_cannot_be_shifted(tmp_path):
         writer.append({"EDX": np.ones((2, 2, 3), np.uint8)}, energy_shift=1.0)
     with lbj.open(tmp_path / "a.lbj") as journal, pytest.raises(lbj.UsageError, match=r"even.*energy_shift=0"):
         mfsi_core.line_map(journal, (1.5, 2.5))
+
+
+def test_edges_are_mapped_where_every_frame_has_energies(tmp_path):
+    """Of frames that begin at 500, 507 and 495 eV nothing below 507 eV is in all; there O K (532 eV) has its background."""
+    rng, energy = np.random.default_rng(0), 500 + 0.5 * np.arange(500)
+    axes = [
+        *({"name": n, "scale": 1e-9, "units": "m"} for n in "yx"),
+        {"name": "energy", "offset": 500, "scale": 0.5, "units": "eV"},
+    ]
+    signal = lbj.Signal("EELS", "spectra", (6, 6, 500), dtype="float32", axes=axes)
+    with lbj.create(tmp_path / "a.lbj", [signal], {"elements": ["O"]}) as writer:
+        for shift in (0.0, 7.0, -5.0):
+            loss = energy + shift
+            mean = 3e3 * (loss / 500) ** -3.0 + 40 * (loss > 532) * np.exp(-(loss - 532) / 90)
+            writer.append({"EELS": rng.poisson(mean, (6, 6, 500)).astype(np.float32)}, energy_shift=shift)
+    with lbj.open(tmp_path / "a.lbj") as journal:
+        view, results = register_journal(journal, ["a.lbj"], quiet=True)
+        add_element_maps(view, results, None, quiet=True)
+    found = results.maps["map-O_K"]
+    low, high = found.window
+    within = (energy > 532) & (energy < high)
+    assert found.background[0][0] >= 506
+    assert low < 532
+    assert found.values.mean() == pytest.approx(3 * float((40 * np.exp(-(energy[within] - 532) / 90)).sum()), rel=0.15)
