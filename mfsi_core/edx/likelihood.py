@@ -138,11 +138,13 @@ class Likelihood:
         """How much more a polymer window weakens every group of lines than the alpha lines, logarithm."""
         depth = WINDOW * mass_attenuation("C", self.energy)
         first = (self.group < 0) * self.weight
-        mean = np.bincount(self.owner, depth * first) / np.bincount(self.owner, first)
+        mean = np.bincount(self.owner, depth * first) / np.maximum(np.bincount(self.owner, first), 1e-300)
         out = np.zeros(self.groups)
         for g in range(self.groups):
             mine = self.group == g
-            out[g] = np.average(depth[mine], weights=self.weight[mine]) - mean[self.owner[mine][0]]
+            weight = self.weight[mine]
+            if weight.sum() > 0:
+                out[g] = weight @ depth[mine] / weight.sum() - mean[self.owner[mine][0]]
         return out
 
     def of_solid(self) -> Likelihood:
