@@ -19,7 +19,7 @@ from .laid import Binned, Laid, mean_of, misfit, moved
 
 ALIKE = 0.6  # least correlation of the scene with itself, shifted, for the shift to be taken for a lattice vector
 RESEMBLING = 0.3  # the same correlation above which parts of the scene may repeat at the shift
-SHORT = 5.0  # px; lattices of shorter periods are not examined, the pixels are too coarse for them
+SHORT = 5.0  # px; for shorter periods the pixels are too coarse to examine them, and the shortest steps are taken
 NEAREST = 8  # shifts at which the scene resembles itself that are kept
 PERIODS = 120  # most lattice vectors that are considered, the shortest ones
 TRIED = 3  # lattice vectors examined at each cut of the series, those that fit best
@@ -57,7 +57,7 @@ class Hops:
     tied : list of (int, (float, float))
         Frames from which on all others might as well lie a lattice vector (y, x), px, off.
     period : float
-        Length of the shortest lattice vector, px. Where it is below `SHORT`, hops are not looked for.
+        Length of the shortest lattice vector, px. Where it is below `SHORT`, `shift` makes the steps shortest.
     resembling : float
         Shortest distance, px, at which parts of the scene repeat.
     vectors : (L, 2)
@@ -90,7 +90,7 @@ def find_hops(laid: Laid) -> Hops:
     tied: list[tuple[int, tuple[float, float]]] = []
     period = float(np.hypot(*vectors[0])) if len(vectors) else np.inf
     if not SHORT < period < np.inf:
-        return Hops(offset, tied, period, resembling, alike=near)
+        return Hops(nearest(laid.shift, vectors) - laid.shift, tied, period, resembling, alike=near)
     scene = Binned(laid)
     steps = np.diff(laid.shift, axis=0)
     own = scene.frame(0)

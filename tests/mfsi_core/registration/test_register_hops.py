@@ -51,6 +51,16 @@ def test_a_perfect_lattice_that_drifts_steadily_is_not_taken_to_hop(seed):
     assert np.abs(off - off.mean(axis=0)).max() < 0.2
 
 
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_shortest_steps_are_taken_where_pixels_are_too_coarse(seed):
+    scan = {"jitter": (0.2, 0.3), "drift": (0.6, -0.5), "walk": 0.2}
+    series = simulate((56, 56), 8, 1, seed, image_counts=200.0, spacing=4.5, scene="perfect crystal", **scan)
+    with pytest.warns(UserWarning, match="too short to tell"):
+        found = register(series.images)
+    off = found.shift - series.displacement.mean(axis=(2, 3))
+    assert np.abs(off - np.median(off, axis=0)).max() < 0.2
+
+
 def test_steps_are_made_even_by_lattice_vectors_alone():
     steps, vectors = np.tile([2.0, 1.0], (7, 1)), np.array([[9.0, 0.0], [1.0, 9.0]])
     even = np.concatenate([np.zeros((1, 2)), steps.cumsum(axis=0)])
