@@ -102,8 +102,8 @@ def search(
         Of all offsets and gains the one by which non-negative amounts of the families explain most of what stands above
         the background, as chi-square over its own scatter, less what is known beforehand: an offset of 0 ± 60 eV, or
         that of the zero peak, and a gain of 1 ± 0.6 %. Of axes that explain nearly as much (1.3 times less if likelier
-        beforehand, else 1.1 times) the one is preferred that shows lines of most of the elements, then that of most
-        lines, less what makes it unlikely beforehand.
+        beforehand, else 1.1 times), but not of those that a likelier one explains better, the one is preferred that
+        shows lines of most of the elements, then that of most lines, less what makes it unlikely beforehand.
     """
     trial = _Trial(counts, edges, families, detector, zero, named)
     offsets = np.arange(-REACH, REACH + 1, STEPS[0][0])
@@ -118,7 +118,12 @@ def search(
     present = [len({element for _, element in found}) for found in held]
     unlikely = [round(trial.unlikely(*top[1:]), 1) for top in tops]
     slack = [BETTER if unlikely[i] <= unlikely[best] else HARDLY for i in range(len(tops))]
-    good = [i for i in range(len(tops)) if explained[i] * slack[i] >= explained[best]]
+    good = [
+        i
+        for i in range(len(tops))
+        if explained[i] * slack[i] >= explained[best]
+        and not any(more > explained[i] and less < unlikely[i] for more, less in zip(explained, unlikely, strict=True))
+    ]
     chosen = min(good, key=lambda i: (-present[i], unlikely[i] - len(held[i]), -tops[i][0]))
     _, offset, gain = tops[chosen]
     witnesses = tuple(energy for energy, _ in held[chosen])
