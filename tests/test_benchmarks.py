@@ -14,9 +14,10 @@ HEAD = re.compile(
 
 
 def programs():
-    """Names of the files that run; `paper`, a folder, draws into one of the user's."""
-    files = (ROOT / "benchmarks").glob("*.py")
-    return sorted({path.stem for path in files if "__main__" in path.read_text(encoding="utf-8")} - {"write"})
+    """Names of the files that run, and of the folders."""
+    files = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "benchmarks").glob("*/__main__.py")]
+    run = {path for path in files if "__main__" in path.read_text(encoding="utf-8")}
+    return sorted({path.parent.name if path.stem == "__main__" else path.stem for path in run} - {"write"})
 
 
 def test_the_page_includes_every_fragment_once_and_has_no_figures_of_its_own():
