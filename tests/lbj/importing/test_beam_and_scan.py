@@ -114,7 +114,8 @@ def test_a_bulk_specimen_is_told(beam, flagged):
     made = type(found)(**{**found.__dict__, "beam_energy": beam})
     assert made.bulk == flagged
     assert ("bulk" in str(made.table["flags"].iloc[0])) == flagged
-    assert any("bulk" in note for note in made.notes) == flagged
+    assert any("in the bulk specimens" in note for note in made.notes) == flagged
+    assert any("beam energy is not known" in note for note in made.notes) == (beam is None)
 
 
 def test_aborted_frames_are_told_and_their_dose_is_what_was_scanned(tmp_path):
