@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ..errors import UsageError
-from .plausible import implausible
+from .plausible import RANGES, implausible
 
 NUMBERS = {
     "beam_energy": "eV",
@@ -32,8 +32,8 @@ def faults(metadata: dict[str, Any]) -> list[str]:
     energy = metadata.get("beam_energy")
     if isinstance(energy, (int, float)) and not energy > 0:
         out.append(f"beam_energy must be above zero (eV), got {energy!r}")
-    elif said := implausible("beam_energy", energy):
-        out.append(said)
+    else:
+        out += [said for name in RANGES if (said := implausible(name, metadata.get(name)))]
     out += [
         f"{name} must be text, got {metadata[name]!r}"
         for name in TEXTS

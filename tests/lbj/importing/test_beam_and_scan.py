@@ -96,9 +96,11 @@ def test_impossible_values_are_refused(tmp_path, name, value, unit):
             writer.append({"EDX": counts({})}, **{name: value})
 
 
-def test_an_impossible_beam_energy_is_refused(tmp_path):
+def test_an_impossible_beam_is_refused(tmp_path):
     with pytest.raises(lbj.UsageError, match=r"2e\+08 eV is impossible"):
         lbj.create(tmp_path / "a.lbj", [SIGNAL], metadata={"beam_energy": 200000e3})
+    with pytest.raises(lbj.UsageError, match=r"beam_current of 0\.3 A is impossible"):
+        lbj.create(tmp_path / "a.lbj", [SIGNAL], metadata={"beam_current": 0.3})
     with pytest.raises(SystemExit):
         main(["maps", "a.lbj", "-o", "m", "--beam-energy", "200000keV"])
     assert implausible("beam_energy", 300e3) is None
