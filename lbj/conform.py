@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from . import codings
-from .creating import begin
 from .errors import DamagedError, LbjError, TruncatedError, UnsupportedError, UsageError
 from .events import Events
 from .frame import Frame
@@ -25,6 +24,7 @@ from .reader import open as open_journal
 from .recovery.recover import recover as recover_journal
 from .signal import Signal
 from .version import __version__
+from .writer import begin
 
 LIMIT = 2**28  # bytes of a dense array
 DENSE = 2**24  # voxels up to which counts are digested dense

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import builtins
-import datetime
 import os
-import uuid
 from typing import Any, BinaryIO
 
 from . import codings
 from .errors import StorageError, UsageError
 from .format import layout
-from .format.contents import Contents, check_names
 from .format.metadata import check_metadata
-from .format.records import dump_json
-from .locking import lock
 from .reader import Journal
 from .signal import Signal
-from .version import __version__
-from .writer import Writer
+from .writer import Writer, begin, open_locked
 
 
 def create(
@@ -60,43 +53,6 @@ def create(
     return begin(path, signals, metadata, source=source, sync=sync, steady=steady)
 
 
-def begin(
-    path: str | os.PathLike | BinaryIO,
-    signals: list[Signal],
-    metadata: dict[str, Any] | None = None,
-    *,
-    source: dict[str, Any] | None = None,
-    others: dict[str, Any] | None = None,
-    sync: bool = True,
-    steady: bool = False,
-) -> Writer:
-    """Begin a new journal with metadata, and `others` of the header's members, as another journal has them."""
-    signals = list(signals)
-    if not 1 <= len(signals) <= 65535:
-        raise UsageError(f"a journal has 1 to 65,535 signals, got {len(signals)}")
-    check_names(signals)
-    for signal in signals:
-        codings.check(signal.coding, signal.kind, signal.name)
-    header: dict[str, Any] = {
-        "uuid": str(uuid.uuid4()),
-        "writer": {"name": "lbj", "version": __version__},
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z"),
-        "signals": [signal.to_json() for signal in signals],
-        "metadata": metadata or {},
-    }
-    if source:
-        header["source"] = source
-    header.update(others or {})
-    try:
-        text = dump_json(header)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"metadata must be plain JSON values (no NaN, no arrays, no dates): {error}") from error
-    fixed = layout.head.build({"major": layout.MAJOR, "minor": layout.MINOR, "unused": 0, "json": text})
-    file, owns = (_open(path, "x+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
-    contents = Contents(0, totals=[[0, 0] for _ in signals])
-    return Writer(file, signals, contents, fixed, sync=sync, owns=owns, steady=steady)
-
-
 def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True, steady: bool = False) -> Writer:
     """Continue an existing journal; only bytes after its last completed frame are cut off.
 
@@ -109,7 +65,7 @@ def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True, steady: boo
     UsageError
         If there is no such file, or another process writes it.
     """
-    file, owns = (_open(path, "r+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
+    file, owns = (open_locked(path, "r+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
     try:
         journal = Journal(file, 2**32, owns=False)
         if journal.version[1] > layout.MINOR:
@@ -129,24 +85,3 @@ def append(path: str | os.PathLike | BinaryIO, *, sync: bool = True, steady: boo
     except OSError as error:
         raise StorageError(f"cannot cut the unfinished end off: {error}") from error
     return Writer(file, journal.declared, journal.contents, head, sync=sync, owns=owns, steady=steady)
-
-
-def _open(path: str | os.PathLike, mode: str) -> BinaryIO:
-    name = os.fspath(path)
-    try:
-        if mode == "x+b" and os.path.exists(name) and os.path.getsize(name) == 0:
-            mode = "r+b"
-        file = builtins.open(path, mode, buffering=0)
-    except FileExistsError as error:
-        raise UsageError(
-            f"{name!r} exists and a journal is never overwritten; choose another name (a script continues a journal "
-            "with lbj.append())"
-        ) from error
-    except OSError as error:
-        raise StorageError(f"cannot write {name!r}: {error.strerror}") from error
-    try:
-        lock(file, str(name))  # type: ignore[arg-type]
-    except BaseException:
-        file.close()
-        raise
-    return file  # type: ignore[return-value]

@@ -1,21 +1,27 @@
-"""Writer: appends frames and later records to a journal; each is on the disk when the call returns."""
+"""Writer: begins a journal, appends frames and later records; each is on the disk when the call returns."""
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import datetime
 import os
 import threading
+import uuid
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from . import codings
 from .errors import LbjError, StorageError, UsageError
 from .format import amendments, attributes, cutting, displacements, layout
-from .format.contents import Contents, Group, build_index
+from .format.contents import Contents, Group, build_index, check_names
 from .format.metadata import check_metadata
 from .format.records import build, dump_json
+from .locking import lock
 from .signal import Signal
 from .signal_names import Signals
+from .version import __version__
 
 
 class Writer:
@@ -280,3 +286,62 @@ class Writer:
         except LbjError:
             if error is None:
                 raise
+
+
+def begin(
+    path: str | os.PathLike | BinaryIO,
+    signals: list[Signal],
+    metadata: dict[str, Any] | None = None,
+    *,
+    source: dict[str, Any] | None = None,
+    others: dict[str, Any] | None = None,
+    sync: bool = True,
+    steady: bool = False,
+) -> Writer:
+    """Begin a new journal with metadata, and `others` of the header's members, as another journal has them."""
+    signals = list(signals)
+    if not 1 <= len(signals) <= 65535:
+        raise UsageError(f"a journal has 1 to 65,535 signals, got {len(signals)}")
+    check_names(signals)
+    for signal in signals:
+        codings.check(signal.coding, signal.kind, signal.name)
+    header: dict[str, Any] = {
+        "uuid": str(uuid.uuid4()),
+        "writer": {"name": "lbj", "version": __version__},
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z"),
+        "signals": [signal.to_json() for signal in signals],
+        "metadata": metadata or {},
+    }
+    if source:
+        header["source"] = source
+    header.update(others or {})
+    try:
+        text = dump_json(header)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"metadata must be plain JSON values (no NaN, no arrays, no dates): {error}") from error
+    fixed = layout.head.build({"major": layout.MAJOR, "minor": layout.MINOR, "unused": 0, "json": text})
+    file, owns = (open_locked(path, "x+b"), True) if isinstance(path, (str, bytes, os.PathLike)) else (path, False)
+    contents = Contents(0, totals=[[0, 0] for _ in signals])
+    return Writer(file, signals, contents, fixed, sync=sync, owns=owns, steady=steady)
+
+
+def open_locked(path: str | os.PathLike, mode: str) -> BinaryIO:
+    """Open a journal's file as its only writer."""
+    name = os.fspath(path)
+    try:
+        if mode == "x+b" and os.path.exists(name) and os.path.getsize(name) == 0:
+            mode = "r+b"
+        file = builtins.open(path, mode, buffering=0)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{name!r} exists and a journal is never overwritten; choose another name (a script continues a journal "
+            "with lbj.append())"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"cannot write {name!r}: {error.strerror}") from error
+    try:
+        lock(file, str(name))  # type: ignore[arg-type]
+    except BaseException:
+        file.close()
+        raise
+    return file  # type: ignore[return-value]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ..codings import LOSSY, split
-from ..creating import begin
 from ..errors import UsageError
 from ..format import layout
 from ..format.plausible import without_implausible
@@ -22,6 +21,7 @@ from ..progress import track
 from ..reader import open as open_journal
 from ..signal import Signal
 from ..signal_names import Signals
+from ..writer import begin
 from .amend import Settings, patch_of, stamped
 from .compare import compare, frame_digest
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .. import codings
-from ..creating import begin
 from ..errors import DamagedError
 from ..format import layout
 from ..format.cutting import Prepared
@@ -17,6 +16,7 @@ from ..outputs import new_journal
 from ..reader import Journal
 from ..reader import open as open_journal
 from ..signal import DEFAULT_CODING, Signal
+from ..writer import begin
 
 OWN = (layout.INDX, layout.FOOT, layout.CONT, layout.COPY)  # records that are made anew for every journal
 

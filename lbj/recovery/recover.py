@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from .. import codings
-from ..creating import begin
 from ..errors import DamagedError, LbjError, UsageError
 from ..format import amendments, displacements, layout
 from ..format.blocks import MAX_BYTES
@@ -16,7 +15,7 @@ from ..format.contents import Header, parse_head, read_header
 from ..format.records import Bytes, Record, parse_json
 from ..outputs import new_journal
 from ..signal import DEFAULT_CODING
-from ..writer import Writer
+from ..writer import Writer, begin
 from . import groups
 from .digests import SalvagedBytes
 from .salvage import Fault, Piece, pieces, walk

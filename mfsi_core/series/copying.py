@@ -11,11 +11,11 @@ import lbj
 from lbj import Signal
 from lbj.archive.convert import base_name
 from lbj.codings import LOSSY, split
-from lbj.creating import begin
 from lbj.frame import Frame
 from lbj.outputs import digest, new_journal
 from lbj.reader import Journal
 from lbj.signal import DEFAULT_CODING
+from lbj.writer import begin
 
 
 def origin(journal: Journal, path: str | os.PathLike, notes: list[str]) -> dict[str, Any]:

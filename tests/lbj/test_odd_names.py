@@ -13,10 +13,10 @@ import pytest
 import lbj
 from lbj.archive.convert import convert
 from lbj.cli import main as lbj_main
-from lbj.creating import begin
 from lbj.exporting import export
 from lbj.format.attributes import known
 from lbj.importing.naming import members
+from lbj.writer import begin
 from mfsi_core.cli import main
 from mfsi_core.series.axis import pixel_size
 from mfsi_core.series.dose import dose
