@@ -26,7 +26,7 @@ scanned.py       which pixels of a frame the beam reached before the scan was ab
 signal.py        name, kind, shape, dtype, axes and coding of one detector's data, as declared in the header
 signal_names.py  signals by name: a mapping in which the name of a group of detectors answers too
 version.py       the version number of the packages, set here only; that of the format is in `format/layout.py`
-writer.py        appends frames and later records to a journal; each is on the disk when the call returns
+writer.py        begins a journal, appends frames and later records; each is on the disk when the call returns
 """
 
 from __future__ import annotations

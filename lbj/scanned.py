@@ -50,8 +50,8 @@ def scanned_of(journal: Recording, signal: Signal) -> Mask | None:
 
 def whole_frames(journal: Recording, signal: Signal) -> float:
     """How many whole frames of a signal were scanned: an aborted one counts by its share of pixels."""
-    masks = [scanned(journal[index], signal) for index in range(len(journal))]
-    return sum(1.0 if mask is None else float(mask.mean()) for mask in masks)
+    masks = scanned_of(journal, signal)
+    return float(len(journal)) if masks is None else float(masks.mean(axis=(1, 2)).sum())
 
 
 def blanked(data: Any, mask: Mask | None) -> Any:

@@ -50,10 +50,8 @@ def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX")
     absent = [element for element in elements if element not in found]
     if absent:
         raise UsageError(f"no line of {', '.join(absent)} lies on the energy axis of {signal!r}")
-    return {
-        element: float(found[element].values.sum()) / whole_frames(journal, series.signal) / area
-        for element in elements
-    }
+    frames = whole_frames(journal, series.signal)
+    return {element: float(found[element].values.sum()) / frames / area for element in elements}
 
 
 def pixel_area(signal: Signal) -> float | None:

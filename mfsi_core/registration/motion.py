@@ -41,7 +41,7 @@ def jumps(modes: Floats, cuts: list[int]) -> bool:
 
 def standing_apart(place: Floats) -> NDArray[np.int64]:
     """Frames that lie far from those before and after them, while these lie near each other."""
-    if len(place) < 4:
+    if len(place) < FEW_STEPS:
         return np.zeros(0, np.int64)
     steps = np.hypot(*np.diff(place, axis=0).T)
     usual = FAR * np.median(steps) + FAR

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
 
 import numpy as np
 
@@ -62,12 +61,12 @@ def gained(registration: Registration, frames: Floats) -> float:
     """
     level, spread = (of(frames, axis=(1, 2), keepdims=True) for of in (np.nanmean, np.nanstd))
     flat = np.nan_to_num((frames - level) / np.where(spread > 0, spread, 1.0))
-    kept = np.flatnonzero(~registration.left_out)
+    kept, region = ~registration.left_out, registration.region
     moved = np.rint(registration.shift).astype(int)
     found = [
         _correlation(flat[i], flat[j], *(moved[j] - moved[i])) - _correlation(flat[i], flat[j], 0, 0)
-        for i, j in combinations(kept, 2)
-        if j - i in APART and registration.region[i] == registration.region[j] and (moved[i] != moved[j]).any()
+        for i, j in ((i, i + apart) for apart in APART for i in range(len(frames) - apart))
+        if kept[i] and kept[j] and region[i] == region[j] and (moved[i] != moved[j]).any()
     ]
     return float(np.sum(found) / np.sqrt(2 * len(found))) if found else math.inf
 
