@@ -22,6 +22,7 @@ planning/        what a series costs in time, dose and bytes, and what its maps 
 quantification/  from X-ray spectra of chips to a table of compositions
 registration/    where every pixel of every frame sampled the scene, measured on images
 report/          what a run found, its pictures and tables, and the page that shows them
+rigid.py         former name of `registration.rigid.align`, kept for programs that import it
 series/          one signal of a recording, frame by frame, whatever it was given as
 simulation/      series whose truth is known
 tables/          X-ray lines, ionisation edges and constants of the elements, with the programs that make them

@@ -31,7 +31,7 @@ FLOORS = {
         "accumulation simulation",
         "eels edx",
         "registration",
-        "maps motifs components compression",
+        "rigid maps motifs components compression",
         "planning quantification",
         "report",
         "pipeline",

@@ -1,5 +1,6 @@
 """What docs/api-policy.md promises of public names: they are described and typed."""
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -31,3 +32,8 @@ def test_names_that_are_imported_later_are_listed(package):
     program = f"import {package.__name__} as one; print(*dir(one))"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(package.__all__) <= set(said.stdout.split())
+
+
+def test_the_former_name_of_rigid_alignment_is_the_same_module():
+    """Programs of before set attributes of it, so a copy of its names would not do."""
+    assert importlib.import_module("mfsi_core.rigid") is importlib.import_module("mfsi_core.registration.rigid.align")
