@@ -7,6 +7,7 @@ hum.py       mains hum in the rows' displacements: its frequency, and its amplit
 jitter.py    the prior of the rows' displacements, a power spectrum learned from the data, and their posterior
 kernels.py   displaced pixels of a frame and the scene, a cubic B-spline or an image, in single precision
 scene.py     the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline
+solving.py   the rows' normal equations with a stationary prior, by conjugate gradients
 stage.py     state of the joint fit of scene and rows; runs the kernels over the frames in threads
 taken.py     expected error of the rows' displacements because the fitted scene has absorbed a part of them
 unknowns.py  displacement and brightness of a row as polynomials along it, with their normal equations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
@@ -17,12 +15,9 @@ from lbj.array_types import Floats, Singles
 from ..threads import summed
 from .bands import certain
 from .hum import apart, frequency, waves
+from .solving import Waves, coloured, products, solved, uncertain
 from .unknowns import SHIFTS
 
-Waves = NDArray[np.complex64]
-
-ROUNDS = 60  # most steps of the conjugate gradients
-SETTLED = 0.03  # rms error at which the conjugate gradients end, in standard deviations of the posterior
 SINGLE = float(np.finfo(np.float32).eps)  # relative precision of float32
 FREE = 10.0  # px, rms; prior of the shift of a whole frame, so wide that it does not hold the frame back
 RETURN = 2.0  # factor by which power that was given up must be more certain than other power to be believed again
@@ -111,7 +106,7 @@ class Jitter:
     def _free(self) -> None:
         self.power[0, :2] = self.length * FREE**2
 
-    def posterior(self, unknown: Floats, frames: NDArray[np.int64], matrix: Floats, pull: Floats) -> Told:
+    def posterior(self, unknown: Floats, frames: NDArray[np.int64], matrix: Singles, pull: Singles) -> Told:
         """Unknowns at the maximum a posteriori, and a random draw from the posterior of their error.
 
         Parameters
@@ -120,92 +115,61 @@ class Jitter:
             Present unknowns of all frames; rows without information stay at the mean shift of their frame.
         frames : (n,)
             Numbers of the frames to be treated.
-        matrix : (n, Y, M, M)
+        matrix : (n, M, M, Y) float32
             Information of each row.
-        pull : (n, Y, M)
+        pull : (n, M, Y) float32
             Its product with the unknowns that fit each row best, less the present ones.
         """
-        number, rows, size = pull.shape
-        start = np.zeros((number, 1, size))
-        start[:, 0, :2] = unknown[frames, :, :2].mean(axis=1)
-        pull = pull + _weighed(matrix, (unknown[frames] - start)[None])[0]
+        number, size, rows = pull.shape
+        place = unknown[frames].swapaxes(1, 2)
+        start = np.zeros((number, size, 1))
+        start[:, :2] = place[:, :2].mean(axis=2, keepdims=True)
+        pull = pull + products(matrix, (place - start)[None].astype(np.float32), rows)[0]
         used = np.flatnonzero((self.power > 0).any(axis=0))
-        every = used.size == size
-        some = matrix if every else np.ascontiguousarray(matrix[:, :, used[:, None], used])
+        some = matrix if used.size == size else np.ascontiguousarray(matrix[:, used[:, None], used])
         hum, hum_slope = (np.kron(w, np.eye(2)).reshape(rows, 2, -1) for w in waves(self.line, rows))
-        felt = np.einsum("nyba,yai->inyb", some[..., :2], hum)
-        rest = np.zeros((2 + len(felt), number, self.length, used.size), np.float32)
-        rest[2:, :, :rows] = felt
-        rest[0, :, :rows] = pull if every else pull[:, :, used]
+        felt = np.einsum("nabr,rai->inbr", some[:, :2], hum)
+        rest = np.zeros((2 + len(felt), number, used.size, self.length), np.float32)
+        rest[2:, ..., :rows] = felt
+        rest[0, ..., :rows] = pull[:, used]
         rng = np.random.default_rng(int(frames[0]))
-        least = max(SINGLE * float(np.trace(some, axis1=2, axis2=3).max()), 1e-30)  # against rounding in float32
-        rest[1, :, :rows] = _coloured(some, least, rng.standard_normal((number, rows, used.size)))
-        white = fft.rfft(rng.standard_normal((number, self.length, used.size)), axis=1)
-        right = fft.rfft(rest, axis=2)
-        power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0))
+        least = max(SINGLE * float(np.trace(some, axis1=1, axis2=2).max()), 1e-30)  # against rounding in float32
+        rest[1, ..., :rows] = coloured(some, least, rng.standard_normal((number, rows, used.size)))
+        white = fft.rfft(rng.standard_normal((number, self.length, used.size)).swapaxes(1, 2))
+        right = fft.rfft(rest)
+        power = np.maximum(self.power[:, used], 1e-12 * self.power[:, used].max(axis=0)).T
         right[1] += white / np.sqrt(power)
-        wave = self._solve(some, right, power)
-        solved = fft.irfft(wave, self.length, axis=2)[:, :, :rows]
+        wave = solved(some, right, power, self.length)
+        found = fft.irfft(wave, self.length)[..., :rows]
         known = np.tile(1 / self.line_power, 2)[: len(felt)]
-        wanted = np.einsum("snya,yai->nis", rest[:2, :, :rows, :2], hum)
-        wanted -= np.einsum("inyb,snyb->nis", felt, solved[:2])
+        wanted = np.einsum("snar,rai->nis", rest[:2, :, :2, :rows], hum)
+        wanted -= np.einsum("inbr,snbr->nis", felt, found[:2])
         wanted[:, :, 1] += rng.standard_normal((number, len(felt))) * np.sqrt(known)
-        inner = np.einsum("inya,yaj->nij", felt[..., :2], hum)
-        inner -= np.einsum("inyb,jnyb->nij", felt, solved[2:])
+        inner = np.einsum("inar,raj->nij", felt[:, :, :2], hum)
+        inner -= np.einsum("inbr,jnbr->nij", felt, found[2:])
         line = np.linalg.solve(inner + np.diag(known), wanted)
-        both = np.zeros((2, number, rows, size))
-        both[..., used] = solved[:2] - np.einsum("nis,inlb->snlb", line, solved[2:])
-        both[..., :2] += np.einsum("nis,yai->snya", line, hum)
-        left = pull - _weighed(matrix, both[:1])[0]
+        both, apart = found[:2], wave[:2]
+        if len(felt):
+            both = both - np.einsum("nis,inbr->snbr", line, found[2:])
+            both[:, :, :2] += np.einsum("nis,rai->snar", line, hum)
+            apart = apart - np.einsum("nis,inbf->snbf", line, wave[2:])
+        both, apart = (_among_all(part, used, size) for part in (both, apart))
+        left = pull - products(matrix, both[:1], rows)[0]
         both[0] += start
-        apart = np.zeros((2, number, len(power), size), np.complex64)
-        apart[..., used] = wave[:2] - np.einsum("nis,inlb->snlb", line, wave[2:])
-        apart[0, :, 0] += self.length * start[:, 0]
-        slope = np.einsum("ni,yai->nya", line[:, :, 0], hum_slope)
-        bent = np.einsum("nyab,nyb->nya", matrix[..., :2, :2], slope)
-        tilt = [(slope * part).sum(axis=(1, 2)) for part in (left[..., :2], bent)]
-        mean = matrix.mean(axis=1) * (rows / self.length)
+        apart[0, :, :, 0] += self.length * start[:, :, 0]
+        slope = np.einsum("ni,rai->nar", line[:, :, 0], hum_slope)
+        bent = np.einsum("nabr,nbr->nar", matrix[:, :2, :2], slope)
+        tilt = [(slope * part).sum(axis=(1, 2)) for part in (left[:, :2], bent)]
         return Told(
-            both[0].astype(np.float32),
-            (both[1] ** 2).mean(axis=1),
-            apart[0],
-            (np.abs(apart[1]) ** 2).sum(axis=0, keepdims=True, dtype=np.float64),
+            both[0].swapaxes(1, 2),
+            np.square(both[1]).mean(axis=2, dtype=float),
+            apart[0].swapaxes(1, 2),
+            (np.abs(apart[1]) ** 2).sum(axis=0, keepdims=True, dtype=float).swapaxes(1, 2),
             line,
             np.stack(tilt, axis=1),
-            mean,
-            fft.rfft(left.astype(np.float32), self.length, axis=1),
+            matrix.mean(axis=3, dtype=float) * (rows / self.length),
+            fft.rfft(left, self.length).swapaxes(1, 2),
         )
-
-    def _solve(self, matrix: Floats, right: Waves, power: Floats) -> Waves:
-        """Solve (C⁻¹ + F) u = b, prior covariance C and information F, by preconditioned conjugate gradients.
-
-        The preconditioner takes every row to have the mean information.
-        """
-        rows, size = matrix.shape[1:3]
-        inverse = _uncertain(matrix.mean(axis=(0, 1)) * (rows / self.length), power).astype(np.float32)
-        twice = np.full(len(power), 2 / self.length)
-        twice[0] = 1 / self.length
-        if self.length % 2 == 0:
-            twice[-1] = 1 / self.length
-        single, stiff = matrix.astype(np.float32), (1 / power).astype(np.float32)
-
-        def times(u: Waves) -> Waves:
-            return np.asarray(u * stiff + fft.rfft(_weighed(single, fft.irfft(u, self.length, axis=2)), axis=2))
-
-        u, residual = np.zeros_like(right), right
-        direction = z = _conditioned(inverse, residual)
-        square = _inner(residual, z, twice)
-        for _ in range(ROUNDS):
-            step = times(direction)
-            alpha = (square / np.maximum(_inner(direction, step, twice), 1e-300)).astype(np.float32)
-            u += alpha * direction
-            residual = residual - alpha * step
-            z = _conditioned(inverse, residual)
-            before, square = square, _inner(residual, z, twice)
-            if (square <= SETTLED**2 * rows * size).all():
-                break
-            direction = z + (square / np.maximum(before, 1e-300)).astype(np.float32) * direction
-        return u
 
     def tune(self, place: Floats) -> None:
         """Look for a hum in the rows' displacements (N, Y, 2); where found, take its peak out of the spectrum."""
@@ -243,7 +207,7 @@ class Jitter:
         fisher = np.diagonal(mean, axis1=1, axis2=2).mean(axis=0)
         self._alone = float((self.rows / self.length / fisher[:2]).sum())
         power = np.maximum(self.power, 1e-6 * GONE / fisher)
-        even = summed(partial(_even, mean, power), len(mean)) / len(mean)
+        even = summed(partial(_even, mean, np.ascontiguousarray(power.T)), len(mean)) / len(mean)
         known = np.maximum(1 - even / power, 1e-12)
         unlike = np.clip((drawn * known).sum(axis=0) / (even * known).sum(axis=0), 0.5, 10.0)
         noise = power * np.maximum(1 - known, 1e-9) / known * np.where(self.power > 0, unlike, 1.0)
@@ -280,116 +244,13 @@ class Jitter:
         return float((each * (basis[: each.size] ** 2).mean(axis=1)).sum())
 
 
+def _among_all(some: NDArray[Any], used: NDArray[np.int64], size: int) -> NDArray[Any]:
+    """The same arrays, (2, N, size, L), with zeros for unknowns that are not used."""
+    out = np.zeros((*some.shape[:2], size, some.shape[3]), some.dtype)
+    out[:, :, used] = some
+    return out
+
+
 def _even(mean: Floats, power: Floats, frames: NDArray[np.int64]) -> Floats:
-    """Posterior variances of the Fourier components, (F, M), as of `_uncertain`, summed over some frames."""
-    out = np.zeros_like(power)
-    for n in frames:
-        out += np.diagonal(_uncertain(mean[n], power), axis1=1, axis2=2)
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _root(matrix: Any, least: float, out: Any) -> None:
-    """Cholesky factor, lower triangle, of a matrix whose eigenvalues are `least` or more, except for rounding."""
-    for a in range(len(matrix)):
-        for b in range(a + 1):
-            total = matrix[a, b]
-            for k in range(b):
-                total -= out[a, k] * out[b, k]
-            out[a, b] = math.sqrt(max(total, least)) if a == b else total / out[b, b]
-
-
-@njit(cache=True, nogil=True)
-def _uncertain(mean: Any, power: Any) -> Any:
-    """Posterior covariance of the Fourier components, (F, M, M), if every row had the mean information, (M, M)."""
-    size = len(mean)
-    out = np.empty((len(power), size, size))
-    matrix, root, inverse = np.empty((size, size)), np.zeros((size, size)), np.zeros((size, size))
-    for f in range(len(power)):
-        scale = np.sqrt(power[f])
-        for a in range(size):
-            for b in range(size):
-                matrix[a, b] = mean[a, b] * scale[a] * scale[b] + (a == b)
-        _root(matrix, 1.0, root)
-        for b in range(size):  # the factor's inverse, column by column
-            inverse[b, b] = 1 / root[b, b]
-            for a in range(b + 1, size):
-                total = 0.0
-                for k in range(b, a):
-                    total -= root[a, k] * inverse[k, b]
-                inverse[a, b] = total / root[a, a]
-        for a in range(size):
-            for b in range(a + 1):
-                total = 0.0
-                for k in range(a, size):
-                    total += inverse[k, a] * inverse[k, b]
-                out[f, a, b] = out[f, b, a] = total * scale[a] * scale[b]
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _coloured(matrix: Any, least: float, white: Any) -> Any:
-    """Noise (N, Y, M) with the covariance matrices (N, Y, M, M), made from white noise."""
-    size = white.shape[2]
-    out, root = np.zeros(white.shape), np.zeros((size, size))
-    for n in range(white.shape[0]):
-        for y in range(white.shape[1]):
-            _root(matrix[n, y] + least * np.eye(size), least, root)
-            for a in range(size):
-                for b in range(a + 1):
-                    out[n, y, a] += root[a, b] * white[n, y, b]
-    return out
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _weighed(matrix: Any, rows: Any) -> Any:
-    """Products of the rows' symmetric matrices (N, Y, M, M) with S sets of vectors on circles of L rows, (S, N, L, M).
-
-    Zero beyond row Y, where the frame ends.
-    """
-    out = np.zeros(rows.shape, rows.dtype)
-    for s in range(rows.shape[0]):
-        for n in range(rows.shape[1]):
-            for y in range(matrix.shape[1]):
-                one, own = out[s, n, y], rows[s, n, y]
-                for b in range(own.size):
-                    column, value = matrix[n, y, b], own[b]
-                    for a in range(own.size):
-                        one[a] += column[a] * value
-    return out
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _conditioned(matrix: Any, waves: Any) -> Any:
-    """Products of a symmetric matrix for each frequency, (F, M, M), with Fourier components, (S, N, F, M)."""
-    out = np.empty_like(waves)
-    size = waves.shape[3]
-    real, imaginary = np.empty(size, np.float32), np.empty(size, np.float32)
-    for s in range(waves.shape[0]):
-        for n in range(waves.shape[1]):
-            for f in range(waves.shape[2]):
-                real[:] = 0
-                imaginary[:] = 0
-                for b in range(size):
-                    column, value = matrix[f, b], waves[s, n, f, b]
-                    for a in range(size):
-                        real[a] += column[a] * value.real
-                        imaginary[a] += column[a] * value.imag
-                for a in range(size):
-                    out[s, n, f, a] = complex(real[a], imaginary[a])
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _inner(a: Any, b: Any, weight: Any) -> Any:
-    """Inner products of Fourier components (S, N, F, M), the frequencies weighted by (F,): (S, N, 1, 1)."""
-    out = np.zeros((*a.shape[:2], 1, 1))
-    for s in range(a.shape[0]):
-        for n in range(a.shape[1]):
-            for f in range(a.shape[2]):
-                total = 0.0
-                for k in range(a.shape[3]):
-                    one, other = a[s, n, f, k], b[s, n, f, k]
-                    total += one.real * other.real + one.imag * other.imag
-                out[s, n, 0, 0] += total * weight[f]
-    return out
+    """Posterior variances of the Fourier components, (F, M), as of `uncertain`, summed over some frames."""
+    return np.asarray(sum(np.einsum("aaf->fa", uncertain(mean[n], power)) for n in frames))

@@ -230,7 +230,7 @@ def look(
         Variance = noise[0] + noise[1] * model, but at least noise[2].
     rely : (Y,)
         Trust in each row.
-    sums : (Y, CHANNELS, DEGREES)
+    sums : (CHANNELS, DEGREES, Y)
         Filled, for each row and channel, with sums over the pixels times each of the first `NEEDED` polynomials.
         Channels 0 to 13 are trust / variance times: gy gy, gy gx, gx gx, residual gy, residual gx (0 to 4); 1, gy, gx,
         residual (5 to 8); gain² scene², gain scene, and this times gy, gx and residual (9 to 13), where (gy, gx) is
@@ -247,7 +247,7 @@ def look(
     back = np.empty(columns, SINGLE)
     value, sy, sx = np.empty(columns, SINGLE), np.empty(columns, SINGLE), np.empty(columns, SINGLE)
     seen = np.empty((CHANNELS, columns), SINGLE)
-    wanted = sums.shape[0] > 0
+    wanted = sums.shape[2] > 0
     statistics[:] = 0
     for y in range(rows):
         _place(modes[y], basis, dy, dx)
@@ -274,7 +274,7 @@ def look(
         if wanted:
             for c in range(CHANNELS):
                 for d in range(NEEDED[c]):
-                    sums[y, c, d] = _product(seen[c], basis[d])
+                    sums[c, d, y] = _product(seen[c], basis[d])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FINITE)

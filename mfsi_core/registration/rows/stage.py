@@ -15,7 +15,7 @@ from lbj.array_types import Floats, Singles
 from ..threads import each
 from .kernels import CHANNELS, DEGREES, STATISTICS, legendre, look, spread
 from .scene import SceneFit
-from .unknowns import SHADES, SHIFTS, information
+from .unknowns import SHADES, information
 
 BANDS = 8  # bands of rows, each of which a thread fits the scene to; fixed, so that sums are the same on any computer
 FEW = 4  # frames that a thread works on at a time
@@ -88,24 +88,26 @@ class Stage:
             for a, b in pairwise(edges)
         ]
 
-    def look(self, modes: Singles, work: Callable[[NDArray[np.int64], Floats, Floats], Any] | None = None) -> list[Any]:
+    def look(
+        self, modes: Singles, work: Callable[[NDArray[np.int64], Singles, Singles], Any] | None = None
+    ) -> list[Any]:
         """Compare the frames with the scene; fit gains, offsets and noise; return what `work` makes of each group.
 
         `work` is given the numbers of the frames (n,) and the normal equations of their rows: the matrix (information),
-        (n, Y, M, M), and the right-hand side (pull), (n, Y, M).
+        (n, M, M, Y), and the right-hand side (pull), (n, M, Y).
         """
         rows = self.images.shape[1]
         lines, noise = self.lines.astype(np.float32), self.noise.astype(np.float32)
         statistics = np.empty((len(self.images), STATISTICS))
 
         def one(group: NDArray[np.int64]) -> Any:
-            sums = np.zeros((group.size, 0 if work is None else rows, CHANNELS, DEGREES), np.float32)
+            sums = np.zeros((group.size, CHANNELS, DEGREES, 0 if work is None else rows), np.float32)
             for k, n in enumerate(group):
                 look(self.scene.knots, self.scene.corner, modes[n], self.bright[n], self.basis, self.images[n],
                      lines[n], noise, self.trust[n], sums[k], statistics[n])  # fmt: skip
             if work is None:
                 return None
-            self.misfit[group] = sums[:, :, 16, 0] / _likely(sums[:, :, 15, 0])
+            self.misfit[group] = sums[:, 16, 0] / _likely(sums[:, 15, 0])
             return work(group, *self._attenuated(sums))
 
         found = each(one, self.few)
@@ -113,22 +115,16 @@ class Stage:
         self._fit_lines(statistics)
         return found
 
-    def _attenuated(self, sums: Singles) -> tuple[Floats, Floats]:
+    def _attenuated(self, sums: Singles) -> tuple[Singles, Singles]:
         """Normal equations of the rows, corrected for the noise in the gradient of the fitted scene.
 
         That noise makes the gradient look steeper than it is. Let F be the information computed from it and N the part
         due to noise: a displacement d then gives a pull of (F - N) d on average, with the variance F, which is worth
         the information (F - N)² / F.
         """
-        matrix, pull = information(sums)
-        feigned = sums[:, :, 15, 0] * float(self.scene.noise_slope.sum()) / len(self.images)
-        seen = np.maximum(matrix[..., 0, 0] + matrix[..., 1, 1], 1e-30)
-        share = np.ones_like(pull)
-        share[..., :SHIFTS] = np.clip(1 - feigned / seen, 0, 1)[..., None]
-        matrix *= share[..., None]
-        matrix *= share[..., None, :]
-        pull *= share
-        return matrix, pull
+        feigned = sums[:, 15, 0] * float(self.scene.noise_slope.sum()) / len(self.images)
+        seen = np.maximum(sums[:, 0, 0] + sums[:, 2, 0], 1e-30)
+        return information(sums, np.clip(1 - feigned / seen, 0, 1))
 
     def doubt(self) -> bool:
         """Lower the weight of rows that fit badly; returns whether there are any.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lbj.array_types import Floats
+from lbj.array_types import Floats, Singles
 
 MODES = 4  # Legendre polynomials of the displacement, up to the third degree; y and x of each in turn
 SHADES = 3  # Legendre polynomials of the added brightness, up to the second degree; the row's gain comes after them
@@ -18,56 +18,59 @@ SIZE = SHIFTS + SHADES + 1
 FIRST_SPREAD = np.array([0.3, 0.3] + [0.075] * (SHIFTS - 2) + [0.1, 0.05, 0.05, 0.05])
 
 
-def information(sums: Any) -> tuple[Floats, Floats]:
-    """Normal equations of each row: matrix (information) (N, Y, SIZE, SIZE) and right-hand side (pull) (N, Y, SIZE).
+def information(sums: Any, share: Any) -> tuple[Singles, Singles]:
+    """Normal equations of each row: matrix (information) (N, SIZE, SIZE, Y) and right-hand side (pull) (N, SIZE, Y).
 
-    They are put together from the sums of `kernels.look`, (N, Y, CHANNELS, D): the product of two Legendre polynomials
-    is a sum of Legendre polynomials.
+    They are put together from the sums of `kernels.look`, (N, CHANNELS, D, Y): the product of two Legendre polynomials
+    is a sum of Legendre polynomials. `share`, (N, Y): factor on the derivatives by the displacements.
     """
-    shape = sums.shape[:2]
-    out, pull = np.empty((*shape, SIZE, SIZE)), np.empty((*shape, SIZE))
-    _fill(sums, _products(MODES), out, pull)
+    frames, rows = share.shape
+    out, pull = np.empty((frames, SIZE, SIZE, rows), np.float32), np.empty((frames, SIZE, rows), np.float32)
+    _fill(sums, share.astype(np.float32), _products(MODES).astype(np.float32), out, pull)
     return out, pull
 
 
-@njit(cache=True, nogil=True)
-def _fill(sums: Any, products: Any, out: Any, pull: Any) -> None:
-    gain, degrees = SIZE - 1, products.shape[2]
+@njit(cache=True, nogil=True, fastmath=True)
+def _fill(sums: Any, shares: Any, products: Any, out: Any, pull: Any) -> None:
+    gain = SIZE - 1
+    one_y, square = np.empty(shares.shape[1], np.float32), np.empty(shares.shape[1], np.float32)
     for n in range(sums.shape[0]):
-        for y in range(sums.shape[1]):
-            one, of = out[n, y], sums[n, y]
-            for i in range(MODES):
-                for j in range(i + 1):
-                    yy = yx = xx = 0.0
-                    for d in range(i - j, min(i + j + 1, degrees), 2):
-                        share = products[i, j, d]
-                        yy += share * of[0, d]
-                        yx += share * of[1, d]
-                        xx += share * of[2, d]
-                    one[2 * i, 2 * j] = one[2 * j, 2 * i] = yy
-                    one[2 * i + 1, 2 * j + 1] = one[2 * j + 1, 2 * i + 1] = xx
-                    one[2 * i, 2 * j + 1] = one[2 * j + 1, 2 * i] = yx
-                    one[2 * i + 1, 2 * j] = one[2 * j, 2 * i + 1] = yx
-            for i in range(SHADES):
-                shade = SHIFTS + i
-                for j in range(MODES):
-                    down = right = even = 0.0
-                    for d in range(abs(i - j), min(i + j + 1, degrees), 2):
-                        share = products[i, j, d]
-                        even += share * of[5, d]
-                        down += share * of[6, d]
-                        right += share * of[7, d]
-                    one[shade, 2 * j] = one[2 * j, shade] = down
-                    one[shade, 2 * j + 1] = one[2 * j + 1, shade] = right
-                    if j < SHADES:
-                        one[shade, SHIFTS + j] = even
-                one[gain, shade] = one[shade, gain] = of[10, i]
-                pull[n, y, shade] = of[8, i]
+        one, of, share = out[n], sums[n], shares[n]
+        square[:] = share * share
+        for i in range(MODES):
+            for j in range(i + 1):
+                _sum(of[0], products[i, j], i, j, square, one[2 * i, 2 * j])
+                _sum(of[1], products[i, j], i, j, square, one[2 * i, 2 * j + 1])
+                _sum(of[2], products[i, j], i, j, square, one[2 * i + 1, 2 * j + 1])
+                one[2 * i + 1, 2 * j] = one[2 * i, 2 * j + 1]
+        one_y[:] = 1
+        for i in range(SHADES):
             for j in range(MODES):
-                for axis in range(2):
-                    one[gain, 2 * j + axis] = one[2 * j + axis, gain] = of[11 + axis, j]
-                    pull[n, y, 2 * j + axis] = of[3 + axis, j]
-            one[gain, gain], pull[n, y, gain] = of[9, 0], of[13, 0]
+                _sum(of[6], products[i, j], i, j, share, one[SHIFTS + i, 2 * j])
+                _sum(of[7], products[i, j], i, j, share, one[SHIFTS + i, 2 * j + 1])
+            for j in range(i + 1):
+                _sum(of[5], products[i, j], i, j, one_y, one[SHIFTS + i, SHIFTS + j])
+            one[gain, SHIFTS + i], pull[n, SHIFTS + i] = of[10, i], of[8, i]
+        for j in range(MODES):
+            for axis in range(2):
+                one[gain, 2 * j + axis] = of[11 + axis, j] * share
+                pull[n, 2 * j + axis] = of[3 + axis, j] * share
+        one[gain, gain], pull[n, gain] = of[9, 0], of[13, 0]
+        for a in range(SIZE):
+            for b in range(a):
+                one[b, a] = one[a, b]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _sum(channel: Any, product: Any, i: int, j: int, share: Any, out: Any) -> None:
+    """Sums over each row times the product of polynomials i and j, from the sums times single polynomials, (D, Y)."""
+    out[:] = 0
+    for d in range(abs(i - j), min(i + j + 1, len(product)), 2):
+        factor, one = product[d], channel[d]
+        for y in range(out.size):
+            out[y] += factor * one[y]
+    for y in range(out.size):
+        out[y] *= share[y]
 
 
 @cache
