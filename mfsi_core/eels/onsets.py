@@ -21,6 +21,7 @@ SMOOTH = 1.5  # eV, standard deviation of the smoothing; a channel at least
 WIDEST = 8.0  # eV of a channel
 BEFORE = 60.0  # eV before the edge, where the background is fitted, to REACH before it; fifteen channels at least
 LEAST = 6.0  # standard errors by which an onset stands out of how the background varies
+RIVAL = 0.5  # share of the steepest rise from which another before it, or of a whole one behind it, makes it doubtful
 OFF = 3.0  # eV, from which an onset is told to lie elsewhere, and of a channel's width
 OFF_CHANNELS = 0.6
 AGREE = 2.0  # eV, by which onsets agree on one shift, and half a channel
@@ -61,7 +62,8 @@ def find_onsets(spectrum: Floats, axis: Floats, edges: list[Edge]) -> list[Onset
     list of Onset
         Of each edge. It is found where it is one of those that rise at once and stands out within 15 eV of its place
         (and nearer to it than to another element's): the steepest rise of the spectrum over the power law before it,
-        smoothed by 1.5 eV or a channel.
+        smoothed by 1.5 eV or a channel. Where another rise near it fits no edge of the elements, shifted likewise, it
+        may belong to another edge, and is not found; nor where the axis holds less than 30 eV before the edge.
     """
     step = float(axis[1] - axis[0]) if axis.size > 1 else 0.0
     if not 0 < step <= WIDEST:
@@ -80,18 +82,23 @@ def _found(spectrum: Floats, axis: Floats, step: float, edge: Edge, edges: list[
     if nearest is not None and reach < max(LEAST_REACH, 1.5 * step):
         return Onset(edge, reason=f"{nearest.name.replace('_', ' ')} begins too near")
     before = (axis > edge.energy - max(BEFORE, 15 * step)) & (axis < edge.energy - farthest) & (axis > 0)
-    if before.sum() < 8 or axis[-1] < edge.energy + farthest or not (spectrum[before] > 0).all():
+    short = axis[0] > edge.energy - 2 * farthest or axis[-1] < edge.energy + farthest
+    if short or before.sum() < 8 or not (spectrum[before] > 0).all():
         return Onset(edge, reason="too little of the spectrum lies before or behind it")
-    place = _steepest(spectrum, axis, step, edge.energy, before, (reach, farthest))
-    return (
-        Onset(edge, reason="no rise stands out near its place") if place is None else Onset(edge, place - edge.energy)
-    )
+    rises = _rises(spectrum, axis, step, edge.energy, before, (reach, farthest))
+    if not rises:
+        return Onset(edge, reason="no rise stands out near its place")
+    shift = rises[0] - edge.energy
+    for rival in rises[1:]:
+        if min(abs(rival - other.energy - shift) for other in edges) > least_off(step):
+            return Onset(edge, reason=f"another rise, at {rival:.0f} eV, fits no edge of the elements named")
+    return Onset(edge, shift)
 
 
-def _steepest(
+def _rises(
     spectrum: Floats, axis: Floats, step: float, energy: float, before: Mask, reaches: tuple[float, float]
-) -> float | None:
-    """Energy of the steepest rise within the first reach; None where none stands out."""
+) -> list[float]:
+    """Energy of the steepest rise within the first reach, and of its rivals; empty where none stands out."""
     from scipy.ndimage import gaussian_filter1d
 
     slope, level = np.polyfit(np.log(axis[before]), np.log(spectrum[before]), 1)
@@ -102,10 +109,14 @@ def _steepest(
     inside = np.flatnonzero(np.abs(axis[part] - energy) <= reaches[0])
     top = int(inside[rise[inside].argmax()])
     if top in (inside[0], inside[-1]) or rise[top] < LEAST * noise or rise[top] <= 0:
-        return None
+        return []
     left, middle, right = rise[top - 1 : top + 2]
     bend = left - 2 * middle + right
-    return float(axis[part][top] + (0.5 * (left - right) / bend * step if bend < 0 else 0.0))
+    place = float(axis[part][top] + (0.5 * (left - right) / bend * step if bend < 0 else 0.0))
+    least = np.where(axis[part] < place, RIVAL, 1.0) * rise[top]
+    maxima = np.r_[False, (rise[1:-1] >= rise[:-2]) & (rise[1:-1] > rise[2:]), False]
+    maxima &= (rise >= least) & (np.abs(axis[part] - place) > 3 * max(SMOOTH, step))
+    return [place, *axis[part][maxima].tolist()]
 
 
 def is_sharp(edge: Edge) -> bool:

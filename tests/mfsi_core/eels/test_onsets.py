@@ -103,6 +103,29 @@ def test_an_edge_beside_another_element_s_is_not_taken_for_it():
     assert "too near" in found["O_K"].reason
 
 
+L_EDGES = {"V": (512.0, 520.0), "Fe": (708.0, 721.0), "O": (532.0,)}  # eV, of the EELS Atlas
+
+
+@pytest.mark.parametrize("shift", np.arange(-30.0, 31.0, 3.0))
+@pytest.mark.parametrize(("elements", "before"), [("V O", 20), ("V O", 60), ("Fe", 20), ("Fe", 45), ("V", 45)])
+def test_an_onset_is_measured_right_or_not_at_all(elements, before, shift):
+    places = [place for element in elements.split() for place in L_EDGES[element]]
+    axis = min(places) - before + 0.5 * np.arange(2 * (before + 120))
+    true = axis - shift
+    mean = 4e9 * true**-2.4
+    for element in elements.split():
+        for weight, place in zip((1.0, 0.5), L_EDGES[element], strict=False):
+            white = 1 + 2 * np.exp(-(((true - place - 2) / 1.7) ** 2))
+            mean = mean + 300 * weight * (true > place) * white * np.exp(-np.maximum(true - place, 0) / 80)
+    counts = np.random.default_rng(6).poisson(mean).astype(float)
+    edges = [edge for element in elements.split() for edge in edges_of(element, axis[0], axis[-1])]
+    found = [one for one in find_onsets(counts, axis, edges) if not one.reason]
+    for one in found:
+        assert one.shift == pytest.approx(shift, abs=1.5)
+    if before > 30 and "O" not in elements and abs(shift) < 13:
+        assert found
+
+
 @pytest.mark.parametrize("shift", [-7.0, 0.0, 8.0])
 def test_maps_say_and_align(tmp_path, shift):
     axis = 620 + 0.5 * np.arange(400)
