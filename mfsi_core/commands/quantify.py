@@ -110,6 +110,8 @@ def _run(args: argparse.Namespace) -> int:
         )
         if results.signal is None:
             raise UsageError("the series holds no spectra to quantify")
+        if results.eels:
+            raise UsageError(f"quantification is of X-ray spectra; {results.signal.name!r} holds energy losses")
         options |= {"signal": results.signal.name, "registration": results.registration if results.reference else None}
         if args.standard:
             _write_factors(view, numbers(args.standard, "standard", ":"), folder, options)

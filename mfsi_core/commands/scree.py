@@ -25,6 +25,7 @@ def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_folder
 
     from ..components.figure import scree_figure
+    from ..components.result import UNTESTED
     from ..components.scree import scree
     from ..drawing import need_drawing
     from ..pipeline.align import register_journal
@@ -52,6 +53,6 @@ def _run(args: argparse.Namespace) -> int:
     for frames, dose, number in zip(found.frames, found.dose, found.significant, strict=True):
         count = "not tested" if number < 0 else f"{number} significant"
         print(f"  {frames} frames, {dose:.3g} {found.dose_unit}: {count}")
-    for note in results.notes:
+    for note in [*results.notes, *([] if found.tested else [UNTESTED])]:
         print(f"  note: {note}")
     return 3 if results.registration.left_out.any() else 0

@@ -15,6 +15,7 @@ from .count_splitting import LEAST_Z
 
 COLUMNS = ["frames", "dose", "component", "variance_ratio", "z", "significant", "dose_unit", "sum"]
 WRITTEN = 64  # components written to the table
+UNTESTED = "The spectra are no counts but a multiple of them: which components are significant was not tested."
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,11 @@ class Scree:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def tested(self) -> bool:
+        """Whether significance was tested for any of the sums."""
+        return bool((self.significant >= 0).any())
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the leading 64 components of every sum as CSV, a row each; z is empty where it was not tested."""

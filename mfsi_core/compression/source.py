@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,7 @@ def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, sourc
         If the spectra are constant or hold no finite value, the shifts do not fit, or the energy drifts.
     """
     notes: list[str] = []
-    moved = _shifts(shifts, series, source)
+    moved = _shifts(shifts, series, source, notes)
     step = float(axis[1] - axis[0])
 
     def frames() -> Iterator[NDArray]:
@@ -118,7 +119,7 @@ def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, sourc
         notes.append(f"{spikes} spikes (X-rays on the detector) did not enter the choice")
     drift = None
     if moved is None:
-        drift = _drift(series, axis, mean, onsets, noise, source, cube)
+        drift = _drift(series, axis, mean, onsets, noise, source, cube, notes)
         refuse_drift(drift, step)
         if not drift.known:
             notes.append(
@@ -131,12 +132,17 @@ def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, sourc
 
 
 def _drift(
-    series: Series, axis: Floats, mean: Floats, onsets: list[float], noise: Noise, source: Any, cube: NDArray
+    series: Series,
+    axis: Floats,
+    mean: Floats,
+    onsets: list[float],
+    noise: Noise,
+    source: Any,
+    cube: NDArray,
+    notes: list[str],
 ) -> Drift:
     if is_journal(source) and LOW_LOSS in source.signals and series.signal.name != LOW_LOSS:
-        from ..eels.zero_loss import zero_loss_shift
-
-        low_loss = drift_of_shifts(zero_loss_shift(source, LOW_LOSS), float(axis[1] - axis[0]), LOW_LOSS)
+        low_loss = drift_of_shifts(_measured(source, LOW_LOSS, notes), float(axis[1] - axis[0]), LOW_LOSS)
         if np.isfinite(low_loss.limit):
             return low_loss
     if len(series) == 1:
@@ -151,18 +157,30 @@ def _drift(
     return drift_of_edges(clean(), mean / len(series), axis, onsets, one)
 
 
-def _shifts(shifts: Any, series: Series, source: Any) -> Floats | None:
+def _measured(source: Any, low_loss: str, notes: list[str]) -> Floats:
+    """Shifts of every spectrum by its zero-loss peak; what is doubtful of them is noted."""
+    from ..eels.zero_loss import zero_loss_shift
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = zero_loss_shift(source, low_loss)
+    notes += [f"{low_loss}: {one.message}" for one in caught if one.category is UserWarning]
+    return found
+
+
+def _shifts(shifts: Any, series: Series, source: Any, notes: list[str]) -> Floats | None:
     """Shifts as an array with a frame, row and column axis, (N, 1, 1) or (N, Y, X); those stored unless told."""
     if shifts is None and is_journal(source):
         shifts = energy_shifts(source, series.signal.name)
     if shifts is None:
         return None
     if isinstance(shifts, str):
-        from ..eels.zero_loss import zero_loss_shift
-
         if not is_journal(source):
             raise UsageError(f"shifts={shifts!r} names a low-loss signal, which only a journal has")
-        return np.asarray(zero_loss_shift(source, shifts))
+        found = _measured(source, shifts, notes)
+        if not np.isfinite(found).any():
+            raise UsageError(f"shifts cannot be measured on {'; '.join(notes)}. Give them as FILE.npy, or 0")
+        return found
     values = np.asarray(shifts, float)
     if values.shape == (len(series),):
         values = values[:, None, None]

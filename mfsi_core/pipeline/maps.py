@@ -78,7 +78,7 @@ def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
     if signal.kind == "events":
         results.numbers["counts"] = int(total.sum())
         voxels = signal.pixels * signal.channels * whole_frames(journal, signal)
-        results.numbers["counts_per_voxel"] = int(total.sum()) / voxels
+        results.numbers["counts_per_voxel"] = int(total.sum()) / voxels if voxels else None
 
 
 def check_energies(results: Results, elements: list[str] | None) -> None:

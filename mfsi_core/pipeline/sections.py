@@ -32,6 +32,8 @@ def add_counts_section(journal: Recording, results: Results) -> None:
         return
     assert results.signal is not None
     pixel, frames = area**0.5, whole_frames(journal, results.signal)
+    if not frames:
+        raise UsageError("no pixel of any frame was scanned")
     rows = []
     for name, one in results.maps.items():
         counts = float(np.nansum(one.values)) / (one.values.size * area * 1e18)
@@ -98,6 +100,7 @@ def add_analysis(journal: Recording, results: Results, folder: Path, name: str) 
 def add_scree(journal: Recording, results: Results, folder: Path, client: Any = None, *, quiet: bool) -> None:
     """Weigh the components against dose."""
     from ..components.figure import scree_figure
+    from ..components.result import UNTESTED
     from ..components.scree import scree
 
     if results.signal is None or results.registration is None:
@@ -110,6 +113,8 @@ def add_scree(journal: Recording, results: Results, folder: Path, client: Any = 
             for frames, dose, count in zip(found.frames, found.dose, found.significant, strict=True)
         ]
         text = ["Variance ratios of the cumulative sums; significance by splitting the counts in two halves."]
+        if not found.tested:
+            text = ["Variance ratios of the cumulative sums.", UNTESTED]
         results.sections.append(Section("Components against dose", text, rows, {"scree": scree_figure(found)}))
     results.files.append("scree.csv")
 

@@ -1,0 +1,92 @@
+"""Energy losses that a command cannot work with are refused or told in words, never by Python's own warnings."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import lbj
+from mfsi_core.cli import main
+
+
+def spectra(shape, start, step, seed=0):
+    """Counts of a core loss with an edge at 532 eV, or of a low loss where the axis holds 0 eV."""
+    energy = start + step * np.arange(shape[-1])
+    if start > 50:
+        mean = 400 * (energy / 480) ** -3.0 + 150 * (energy > 532) * np.exp(-np.maximum(energy - 532, 0) / 80)
+    else:
+        mean = 5000 * np.exp(-0.5 * (energy / 0.3) ** 2) + 30 * np.exp(-0.5 * ((energy - 20) / 4) ** 2) + 1
+    return np.random.default_rng(seed).poisson(np.broadcast_to(mean, shape)).astype(np.float32)
+
+
+def journal(path, frames, **signals):
+    """Write a journal; `signals`: name to (first energy, width of a channel, spectra of each frame)."""
+    space = [{"name": name, "scale": 2e-9, "units": "m"} for name in ("y", "x")]
+    declared = [
+        lbj.Signal(
+            name.replace("_", "-"), "spectra", cubes[0].shape, dtype="float32",
+            axes=[*space, {"name": "energy", "offset": start, "scale": step, "units": "eV"}],
+        )
+        for name, (start, step, cubes) in signals.items()
+    ]  # fmt: skip
+    with lbj.create(path, declared, {"beam_energy": 2e5}) as writer:
+        for i in range(frames):
+            writer.append({name.replace("_", "-"): cubes[i] for name, (_, _, cubes) in signals.items()})
+    return str(path)
+
+
+def said(capsys, *arguments):
+    """Exit code and everything that a command says; a warning of Python's is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        code = main([str(argument) for argument in arguments])
+    out = capsys.readouterr()
+    return code, out.out + out.err
+
+
+LOW = {
+    "cut": spectra((6, 7, 300), 0.1, 0.1),
+    "saturated": np.minimum(spectra((6, 7, 400), -10.0, 0.1), 100),
+}
+
+
+@pytest.mark.parametrize("kind", LOW)
+def test_a_chart_says_that_a_low_loss_tells_no_shifts(tmp_path, capsys, kind):
+    core, low = spectra((6, 7, 400), 480.0, 0.5), LOW[kind]
+    start = 0.1 if kind == "cut" else -10.0
+    path = journal(tmp_path / "a.lbj", 1, EELS=(480.0, 0.5, [core]), EELS_LL=(start, 0.1, [low]))
+    code, text = said(capsys, "chart", path, "--elements", "O", "--shifts", "EELS-LL")
+    assert code == 2
+    assert "shifts cannot be measured on EELS-LL: 42 of 42 spectra have no zero-loss peak" in text
+    code, text = said(capsys, "chart", path, "--elements", "O")  # the drift is then seen on the edges
+    assert code == 0
+    assert "note: EELS-LL: 42 of 42 spectra have no zero-loss peak" in text
+
+
+def test_energy_losses_are_not_quantified_as_x_rays(tmp_path, capsys):
+    path = journal(tmp_path / "a.lbj", 1, EELS=(480.0, 0.5, [spectra((6, 7, 400), 480.0, 0.5)]))
+    (tmp_path / "k.csv").write_text("element,family,k,basis,line_scope\nO,K,1,wt,family\n")
+    code, text = said(capsys, "quantify", path, "-o", tmp_path / "q", "--elements", "O", "--factors", tmp_path / "k.csv")
+    assert code == 2
+    assert "'EELS' holds energy losses" in text
+
+
+def test_a_scree_says_why_nothing_was_tested(tmp_path, capsys):
+    cubes = [spectra((6, 7, 60), 480.0, 0.5, seed) for seed in range(2)]
+    path = journal(tmp_path / "a.lbj", 2, EELS=(480.0, 0.5, cubes))
+    code, text = said(capsys, "scree", path, "-o", tmp_path / "s")
+    assert code == 0
+    assert "no counts but a multiple of them" in text
+
+
+@pytest.mark.parametrize("command", ["run", "maps"])
+def test_a_series_of_which_nothing_was_scanned(tmp_path, capsys, command):
+    space = [{"name": name, "scale": 2e-9, "units": "m"} for name in ("y", "x")]
+    energy = {"name": "energy", "scale": 10, "units": "eV"}
+    signal = lbj.Signal("EDX", "events", (4, 5, 1024), axes=[*space, energy])
+    with lbj.create(tmp_path / "a.lbj", [signal], {"beam_energy": 2e5, "elements": ["Ti"]}) as writer:
+        for _ in range(2):
+            writer.append({"EDX": np.zeros((4, 5, 1024), np.uint16)}, scanned_pixels=0)
+    code, text = said(capsys, command, tmp_path / "a.lbj", "-o", tmp_path / "out")
+    assert code in (0, 3)
+    assert "aborted" in text
