@@ -66,7 +66,9 @@ def test_a_chart_says_that_a_low_loss_tells_no_shifts(tmp_path, capsys, kind):
 def test_energy_losses_are_not_quantified_as_x_rays(tmp_path, capsys):
     path = journal(tmp_path / "a.lbj", 1, EELS=(480.0, 0.5, [spectra((6, 7, 400), 480.0, 0.5)]))
     (tmp_path / "k.csv").write_text("element,family,k,basis,line_scope\nO,K,1,wt,family\n")
-    code, text = said(capsys, "quantify", path, "-o", tmp_path / "q", "--elements", "O", "--factors", tmp_path / "k.csv")
+    code, text = said(
+        capsys, "quantify", path, "-o", tmp_path / "q", "--elements", "O", "--factors", tmp_path / "k.csv"
+    )
     assert code == 2
     assert "'EELS' holds energy losses" in text
 
