@@ -4,6 +4,7 @@ denoise_changes.py  how much denoising has changed in each pixel and channel, in
 denoise_figure.py   figure of what denoising has changed where
 denoising.py        spectra rebuilt from a few principal components (PCA), recorded in the journal's source
 descan.py           the plane of energy shifts that a moving beam leaves in a spectrum image
+saturation.py       channels that stand at the largest value that the detector or the file can hold
 shift_spectra.py    energy shifts applied to spectra (alignment), or stored in a journal
 gain_averaging.py   frames at several energy offsets, so that the pattern of the detector averages out
 log_linear.py       exponentials (power laws) fitted to noisy counts of all pixels, without bias at few counts

@@ -67,6 +67,8 @@ class Components:
         from scipy.sparse.linalg import eigsh
 
         channels = self._mean.size
+        if not self._pixels:
+            raise UsageError("no spectrum is finite in all channels: there is nothing to find components in")
         most = min(channels, self._pixels)
         if not 1 <= components <= most:
             raise UsageError(f"components must be 1 to {most} (channels, or finite spectra), got {components}")

@@ -83,7 +83,8 @@ def _found(spectrum: Floats, axis: Floats, step: float, edge: Edge, edges: list[
         return Onset(edge, reason=f"{nearest.name.replace('_', ' ')} begins too near")
     before = (axis > edge.energy - max(BEFORE, 15 * step)) & (axis < edge.energy - farthest) & (axis > 0)
     short = axis[0] > edge.energy - 2 * farthest or axis[-1] < edge.energy + farthest
-    if short or before.sum() < 8 or not (spectrum[before] > 0).all():
+    used = before | (np.abs(axis - edge.energy) < farthest)
+    if short or before.sum() < 8 or not (spectrum[used] > 0).all():
         return Onset(edge, reason="too little of the spectrum lies before or behind it")
     rises = _rises(spectrum, axis, step, edge.energy, before, (reach, farthest))
     if not rises:

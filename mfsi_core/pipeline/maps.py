@@ -20,6 +20,7 @@ from ..edx.guesses import settled
 from ..edx.hidden import hidden
 from ..edx.peaks import Peak, find_peaks
 from ..eels.onsets import Onset, doubts, find_onsets, tell
+from ..eels.saturation import saturated
 from ..maps.edge_windows import edge_windows
 from ..maps.edges import net_edges
 from ..maps.halves import halves_of, joined
@@ -63,18 +64,36 @@ def add_element_maps(
 
 
 def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
-    """Sum the spectra of all frames and pixels."""
+    """Sum the spectra of all frames and pixels; of losses, voxels that are not finite count as the others do.
+
+    Saturated spectra are counted and told.
+    """
     signal = results.signal
     assert signal is not None
     with results.timed("sum spectrum"):
         series = as_series(journal, signal)
         total: NDArray[Any] = np.zeros(signal.channels, np.uint64 if series.sparse else np.float64)
+        seen, cut, spectra = np.zeros(signal.channels), np.zeros(signal.channels, bool), 0
         for frame in track(series, "spectra", len(series), quiet=quiet):
             if series.sparse:
                 total = total + frame.spectrum()
             else:
-                total += np.where(np.isfinite(frame), frame, 0).sum(axis=(0, 1), dtype=np.float64)
+                finite = np.isfinite(frame)
+                total += np.where(finite, frame, 0).sum(axis=(0, 1), dtype=np.float64)
+                seen += finite.sum(axis=(0, 1))
+                full = saturated(frame) if results.eels else np.zeros((1, 1, 1), bool)
+                cut, spectra = cut | full.any(axis=(0, 1)), spectra + int(full.any(axis=2).sum())
+        if not series.sparse:
+            total *= seen.max() / np.maximum(seen, 1)
     results.spectrum = total
+    results.saturated = cut
+    if spectra:
+        low, high = centres(signal)[np.flatnonzero(cut)[[0, -1]]]
+        unit = str(signal.axes[-1].get("units", "")) or "(channel)"
+        results.notes.append(
+            f"{spectra} of {signal.pixels * len(series)} spectra of {signal.name} are saturated, between {low:g} and "
+            f"{high:g} {unit}: what is recorded there is less than what was to be seen."
+        )
     if signal.kind == "events":
         results.numbers["counts"] = int(total.sum())
         voxels = signal.pixels * signal.channels * whole_frames(journal, signal)
@@ -266,6 +285,11 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     if signal.axes[-1].get("units") != "eV":
         results.notes.append(f"The energy axis of {signal.name} {_found(signal)}: no maps were made.")
         return
+    if (np.diff(centres(signal)) <= 0).any():
+        results.notes.append(
+            f"The energy axis of {signal.name} does not rise from channel to channel: no maps were made."
+        )
+        return
     declared = [str(e) for e in results.metadata.get("elements") or []]
     named = elements or [e for e in declared if e in symbols()]
     if not named:
@@ -290,6 +314,11 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     for number, one in enumerate(chosen.values()):
         name = f"map-{one.edge.name}"
         said = tuple(doubts(onsets, one.edge, abs(width(axis)), aligned=aligned))
+        cut = results.saturated
+        if cut is not None and any(
+            cut[(axis >= low) & (axis < high)].any() for low, high in (one.window, one.fit_window)
+        ):
+            said = (*said, "spectra are saturated in its windows, where they hold less than what was to be seen")
         total, snr = joined([half[number] for half in halves], line=one.edge.name, flags=said)
         if np.isfinite(total.values).any():
             results.maps[name], results.snr[name] = total, snr

@@ -59,9 +59,10 @@ def gained(registration: Registration, frames: Floats) -> float:
     float
         Of correlations of pairs of frames of one area, moved by whole pixels; infinite where none was moved by one.
     """
-    level, spread = (of(frames, axis=(1, 2), keepdims=True) for of in (np.nanmean, np.nanstd))
-    flat = np.nan_to_num((frames - level) / np.where(spread > 0, spread, 1.0))
-    kept, region = ~registration.left_out, registration.region
+    kept, region = ~registration.left_out & np.isfinite(frames).any(axis=(1, 2)), registration.region
+    flat = np.zeros(frames.shape)
+    level, spread = (of(frames[kept], axis=(1, 2), keepdims=True) for of in (np.nanmean, np.nanstd))
+    flat[kept] = np.nan_to_num((frames[kept] - level) / np.where(spread > 0, spread, 1.0))
     moved = np.rint(registration.shift).astype(int)
     found = [
         _correlation(flat[i], flat[j], *(moved[j] - moved[i])) - _correlation(flat[i], flat[j], 0, 0)

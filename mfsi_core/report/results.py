@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lbj import Signal
-from lbj.array_types import Floats
+from lbj.array_types import Floats, Mask
 
 from ..geometry.registration import Registration
 from ..maps.map import Map
@@ -56,6 +56,8 @@ class Results:
         The spectra, if any.
     spectrum : (C,) array
         Sum over all frames and pixels.
+    saturated : (C,) array of bool, or None
+        Channels in which spectra of losses are saturated.
     fit : ((C',), (C',)) arrays
         Energies and expected counts of the channels in which all lines were fitted at once.
     labels : list of (energy, text)
@@ -87,6 +89,7 @@ class Results:
     reference: str = ""
     signal: Signal | None = None
     spectrum: NDArray[Any] | None = None
+    saturated: Mask | None = None
     fit: tuple[Floats, Floats] | None = None
     labels: list[tuple[float, str]] = field(default_factory=list)
     maps: dict[str, Map] = field(default_factory=dict)

@@ -92,3 +92,35 @@ def test_a_series_of_which_nothing_was_scanned(tmp_path, capsys, command):
     code, text = said(capsys, command, tmp_path / "a.lbj", "-o", tmp_path / "out")
     assert code in (0, 3)
     assert "aborted" in text
+
+
+@pytest.mark.parametrize("limit", [300, 1e9])
+def test_saturated_spectra_are_told(tmp_path, capsys, limit):
+    cubes = [np.minimum(spectra((6, 7, 400), 480.0, 0.5, seed), limit) for seed in range(2)]
+    path = journal(tmp_path / "a.lbj", 2, EELS=(480.0, 0.5, cubes))
+    code, text = said(capsys, "maps", path, "-o", tmp_path / "m", "--elements", "O")
+    assert code == 0
+    assert ("84 of 84 spectra of EELS are saturated, between 480 and" in text) == (limit == 300)
+    assert ("Map of O K: spectra are saturated in its windows" in text) == (limit == 300)
+
+
+def test_channels_that_no_spectrum_holds_are_no_onset(tmp_path, capsys):
+    cubes = [spectra((6, 7, 400), 440.0, 0.5, seed) for seed in range(2)]
+    cubes[1][..., 200:210] = np.nan  # 540 eV and more, behind the edge
+    path = journal(tmp_path / "a.lbj", 2, EELS=(440.0, 0.5, cubes))
+    code, text = said(capsys, "maps", path, "-o", tmp_path / "m", "--elements", "O", "--align-edges")
+    assert code == 0
+    assert "begin" not in text
+    cubes[0][..., 200:210] = np.nan
+    path = journal(tmp_path / "b.lbj", 2, EELS=(440.0, 0.5, cubes))
+    code, text = said(capsys, "maps", path, "-o", tmp_path / "n", "--elements", "O", "--align-edges")
+    assert code == 0
+    assert "the axis was moved" not in text
+
+
+def test_an_axis_that_falls_is_told(tmp_path, capsys):
+    falling = spectra((6, 7, 400), 480.0, 0.5)[..., ::-1]
+    path = journal(tmp_path / "a.lbj", 1, EELS=(679.5, -0.5, [falling]))
+    code, text = said(capsys, "maps", path, "-o", tmp_path / "m", "--elements", "O")
+    assert code == 0
+    assert "does not rise" in text
