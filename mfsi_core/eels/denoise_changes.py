@@ -97,8 +97,8 @@ class Changes:
             worst = int(np.nanargmax(np.where(lost, channel, np.nan)))
             unit = str(self.signal.axes[-1].get("units", "")) or "(channel)"
             out.append(
-                f"{int(lost.sum())} channels show what the components do not hold, most of all at {centres(self.signal)[worst]:g} {unit}, which changed "
-                f"by {channel[worst]:.1f} times its noise."
+                f"{int(lost.sum())} channels show what the components do not hold, most of all at "
+                f"{centres(self.signal)[worst]:g} {unit}, which changed by {channel[worst]:.1f} times its noise."
             )
         return out
 

@@ -286,16 +286,14 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
         results.notes.append(f"The energy axis of {signal.name} {_found(signal)}: no maps were made.")
         return
     if (np.diff(centres(signal)) <= 0).any():
-        results.notes.append(
-            f"The energy axis of {signal.name} does not rise from channel to channel: no maps were made."
-        )
+        results.notes.append(f"The energy axis of {signal.name} does not rise throughout: no maps were made.")
         return
     declared = [str(e) for e in results.metadata.get("elements") or []]
     named = elements or [e for e in declared if e in symbols()]
     if not named:
         results.notes.append("No elements were named, neither with --elements nor in the series: no edge was mapped.")
         return
-    onsets = _onsets(results, named)
+    onsets = _onsets(results, named, _seen_by_all(journal, signal, centres(signal)))
     results.signal = signal = _at_onsets(results, onsets, align=align)
     aligned, axis = align and results.numbers.get("edges_shift_eV") is not None, centres(signal)
     chosen = edge_windows(named, _seen_by_all(journal, signal, axis))
@@ -314,10 +312,8 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     for number, one in enumerate(chosen.values()):
         name = f"map-{one.edge.name}"
         said = tuple(doubts(onsets, one.edge, abs(width(axis)), aligned=aligned))
-        cut = results.saturated
-        if cut is not None and any(
-            cut[(axis >= low) & (axis < high)].any() for low, high in (one.window, one.fit_window)
-        ):
+        cut, windows = results.saturated, (one.window, one.fit_window)
+        if cut is not None and any(cut[(axis >= low) & (axis < high)].any() for low, high in windows):
             said = (*said, "spectra are saturated in its windows, where they hold less than what was to be seen")
         total, snr = joined([half[number] for half in halves], line=one.edge.name, flags=said)
         if np.isfinite(total.values).any():
@@ -339,14 +335,15 @@ def _seen_by_all(journal: Recording, signal: Signal, axis: Floats) -> Floats:
     return inside if inside.size > 1 else axis[:2]  # where no edge has room either
 
 
-def _onsets(results: Results, named: list[str]) -> list[Onset]:
-    """Where the edges of the elements begin."""
+def _onsets(results: Results, named: list[str], seen: Floats) -> list[Onset]:
+    """Where the edges of the elements begin, on that part of the axis that every frame holds."""
     signal, spectrum = results.signal, results.spectrum
     assert signal is not None
     assert spectrum is not None
     axis = centres(signal)
     edges = [edge for element in dict.fromkeys(named) for edge in edges_of(element, float(axis[0]), float(axis[-1]))]
-    return find_onsets(np.asarray(spectrum, float), axis, edges)
+    held = (axis >= seen[0]) & (axis <= seen[-1])
+    return find_onsets(np.asarray(spectrum, float)[held], axis[held], edges)
 
 
 def _at_onsets(results: Results, onsets: list[Onset], *, align: bool) -> Signal:

@@ -124,3 +124,15 @@ def test_an_axis_that_falls_is_told(tmp_path, capsys):
     code, text = said(capsys, "maps", path, "-o", tmp_path / "m", "--elements", "O")
     assert code == 0
     assert "does not rise" in text
+
+
+@pytest.mark.parametrize("shift", [0.0, 9.0])
+def test_an_onset_is_measured_where_frames_are_shifted(tmp_path, capsys, shift):
+    space = [{"name": name, "scale": 2e-9, "units": "m"} for name in ("y", "x")]
+    energy = {"name": "energy", "offset": 480.0 + shift, "scale": 0.5, "units": "eV"}
+    with lbj.create(tmp_path / "a.lbj", [lbj.Signal("EELS", "spectra", (6, 7, 400), axes=[*space, energy])]) as writer:
+        for stored in (0.0, 4.0, -3.0, 7.5):
+            writer.append({"EELS": spectra((6, 7, 400), 480.0 + stored, 0.5)}, energy_shift={"EELS": stored})
+    code, text = said(capsys, "maps", tmp_path / "a.lbj", "-o", tmp_path / "m", "--elements", "O")
+    assert code == 0
+    assert ("O K +9" in text or "O K +8.9" in text) if shift else "begin" not in text
