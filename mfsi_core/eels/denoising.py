@@ -68,7 +68,7 @@ class Components:
 
         channels = self._mean.size
         if not self._pixels:
-            raise UsageError("no spectrum is finite in all channels: there is nothing to find components in")
+            raise UsageError("there are no finite spectra: every one holds a voxel that is not finite")
         most = min(channels, self._pixels)
         if not 1 <= components <= most:
             raise UsageError(f"components must be 1 to {most} (channels, or finite spectra), got {components}")

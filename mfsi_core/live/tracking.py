@@ -178,7 +178,9 @@ class Following:
                 found.recorded = recorded
         except Exception as error:  # noqa: BLE001
             return none, False, [failed("Registration", error)]
-        name = "X-ray counts" if reference_signal is None else reference_signal.name
+        x_rays = self.source.kind == "events" or self.source.name.startswith("EDX")
+        sums = "X-ray counts" if x_rays else "summed EELS"
+        name = sums if reference_signal is None else reference_signal.name
         doubts = distrusted(found, name, image=reference_signal is not None)
         if doubts:
             return none, False, [doubts]

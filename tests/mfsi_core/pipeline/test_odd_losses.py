@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lbj
+import mfsi_core
 from mfsi_core.cli import main
 
 
@@ -136,3 +137,13 @@ def test_an_onset_is_measured_where_frames_are_shifted(tmp_path, capsys, shift):
     code, text = said(capsys, "maps", tmp_path / "a.lbj", "-o", tmp_path / "m", "--elements", "O")
     assert code == 0
     assert ("O K +9" in text or "O K +8.9" in text) if shift else "begin" not in text
+
+
+def test_sums_of_losses_are_called_so_while_they_are_recorded(tmp_path):
+    space = [{"name": name, "scale": 2e-9, "units": "m"} for name in ("y", "x")]
+    energy = {"name": "energy", "offset": 480.0, "scale": 0.5, "units": "eV"}
+    signal = lbj.Signal("EELS", "spectra", (6, 7, 60), axes=[*space, energy])
+    with mfsi_core.Session(tmp_path / "a.lbj", [signal], elements=["O"]) as session:
+        for seed in range(3):
+            session.push({"EELS": spectra((6, 7, 60), 480.0, 0.5, seed)})
+        assert any(note.startswith("summed EELS: too noisy") for note in session.status()["notes"])
