@@ -13,7 +13,7 @@ from lbj.array_types import Floats, Mask, Singles
 
 from .along import continued, unfollowed
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
-from .hops import FEW_STEPS, SHORT, Hops, find_hops, nearest, shortened, steadied
+from .hops import FEW_STEPS, SHORT, Hops, find_hops, nearest, resembling_moves, shortened, steadied
 from .laid import Laid, mean_of, misfit
 from .motion import jumps, keeps_still, standing_apart, stepping, sway
 from .rigid.align import align
@@ -25,6 +25,7 @@ from .sight import covariance, sight
 
 WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
 SMALLEST = 8  # least rows and columns of frames whose rows are displaced one by one
+JUMPS = 2  # jumps of the stage over a lattice that are examined, the farthest
 ROUNDS = 2  # most times that lattice hops are corrected and the rows fitted again
 APART = "lies far from the frames before and after"
 BLIND = 1e-9  # share of the information below which a direction is not seen
@@ -164,7 +165,34 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
         if shorter.any() and _unlike(other) < _unlike(laid) + UNLIKE:
             longer, place = place, place + shorter
             fitted, laid = replace(fitted, modes=other.modes), other
-    return _Fit(fitted, place, hops, laid, longer)
+    return _jumps_settled(images, _Fit(fitted, place, hops, laid, longer))
+
+
+def _jumps_settled(images: Singles, found: _Fit) -> _Fit:
+    """Where the stage jumped over a lattice, fit again with the jump changed by lattice vectors.
+
+    Rows misplaced alike in all frames hide how well another vector fits until they are fitted again. A shorter jump
+    that then fits better is taken. A longer one is a tie: frames overlap less then, and so fit more easily.
+    """
+    if not len(found.hops.vectors):
+        return found
+    chance = CHANCE / np.sqrt(images.size)
+    for cut in jumps(found.place)[:JUMPS]:
+        own, best, tie = found.place[cut] - found.place[cut - 1], found, None
+        for vector in resembling_moves(found.laid, cut, found.hops.vectors):
+            place = found.place.copy()
+            place[cut:] += vector
+            fitted = register_rows(images, place - place.mean(axis=0))
+            gain = 1 - fitted.residual / best.fitted.residual
+            if gain > chance and np.hypot(*(own + vector)) < np.hypot(*own):
+                best, tie = replace(found, fitted=fitted, place=place), None
+            elif gain > -chance:
+                tie = cut, (float(vector[0]), float(vector[1]))
+        if best is not found:
+            found = replace(best, laid=Laid(images, best.fitted.modes))
+        if tie is not None:
+            found.hops.tied.append(tie)
+    return found
 
 
 def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
@@ -311,7 +339,8 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
         for cut, (y, x) in hops.tied:
             out.flags[good[cut]].append(f"might as well lie ({y:.1f}, {x:.1f}) px farther on")
         told = "the shortest steps were taken"
-        if far or SWAYING * np.median(sway(modes)) > hops.period or jumps(modes, [cut for cut, _ in hops.tied]):
+        jumped = np.isin(jumps(modes[:, :, 0].mean(axis=1)), [cut for cut, _ in hops.tied]).any()
+        if far or SWAYING * np.median(sway(modes)) > hops.period or jumped:
             out.covariance[good] = np.diag([np.inf, np.inf])
             told = "which is right cannot be told, and the predicted error is infinite"
         _warn(

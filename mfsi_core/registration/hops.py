@@ -61,7 +61,7 @@ class Hops:
     resembling : float
         Shortest distance, px, at which parts of the scene repeat.
     vectors : (L, 2)
-        Lattice vectors (y, x), px, one of each pair of opposite ones, the shortest first.
+        Lattice vectors (y, x), px, the shortest first.
     alike : (K, 2)
         The shortest shifts (y, x), px, at which the scene resembles itself, whether or not they are lattice vectors.
     """
@@ -112,6 +112,20 @@ def find_hops(laid: Laid) -> Hops:
         total += _moved(own, offset[cut] / scene.factor)
         rest -= own
     return Hops(offset - np.median(offset, axis=0), tied, period, resembling, vectors, near)
+
+
+def resembling_moves(laid: Laid, cut: int, vectors: Floats) -> Floats:
+    """Moves (y, x), px, of all frames from one on by lattice vectors with which both sides resemble each other most.
+
+    They are compared as they are. Rows misplaced by the same amount in all frames make even the right move look bad, so
+    the rows are to be fitted again at each of them.
+    """
+    scene = Binned(laid)
+    before = sum((scene.frame(n) for n in range(cut)), np.zeros_like(scene.all))
+    sides = (scene.waves(part) for part in (before, scene.all - before))
+    fits = _misfits(*(_Known(moved(side, np.zeros(2))) for side in sides), -vectors / scene.factor)
+    chosen = np.argsort(fits)[:TRIED]
+    return vectors[chosen[np.isfinite(fits[chosen])]]
 
 
 def steadied(place: Floats, vectors: Floats) -> Floats:

@@ -15,6 +15,7 @@ BESIDE = 8  # rows on either side that are averaged to find a step within a fram
 # The largest change over these rows is a step if it exceeds SUDDEN times its median over the frames by LARGE px.
 SUDDEN = 2.0
 LARGE = 0.5
+UNUSUAL = 3.0  # the stage jumped where a step is this many median deviations plus LARGE px away from the median step
 
 
 def sway(modes: Floats) -> Floats:
@@ -30,13 +31,14 @@ def keeps_still(modes: Floats) -> bool:
     return bool(np.abs(own).max() < STILL)
 
 
-def jumps(modes: Floats, cuts: list[int]) -> bool:
-    """Whether the step to one of these frames is unlike the others, so that the stage jumped there."""
-    if len(modes) < FEW_STEPS:
-        return False
-    steps = np.diff(modes[:, :, 0].mean(axis=1), axis=0)
+def jumps(place: Floats) -> NDArray[np.int64]:
+    """Frames (of shifts (N, 2), px) to which the step is unlike the others, as the stage jumped; farthest first."""
+    if len(place) < FEW_STEPS:
+        return np.zeros(0, np.int64)
+    steps = np.diff(place, axis=0)
     away = np.hypot(*(steps - np.median(steps, axis=0)).T)
-    return bool((away[np.array(cuts) - 1] > FAR * np.median(away) + LARGE).any())
+    farthest = np.argsort(-away, kind="stable")
+    return farthest[away[farthest] > UNUSUAL * np.median(away) + LARGE] + 1
 
 
 def standing_apart(place: Floats) -> NDArray[np.int64]:

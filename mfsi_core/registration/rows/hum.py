@@ -11,7 +11,7 @@ from scipy import fft, ndimage
 from lbj.array_types import Floats
 
 SHORT = 32  # rows; in shorter frames no hum is looked for
-SLOWEST = 2  # cycles a frame; slower displacements are no hum
+SLOWEST = 1.25  # cycles a frame; slower displacements are no hum
 FINER = 8  # frequencies at which the spectrum is sampled, for each cycle a frame
 STANDS_OUT = 8.0  # ratio of a hum's power to the median power around it, at least
 EVEN = 12.0  # the same ratio where frames are added in phase, for a hum whose phase advances steadily between frames
@@ -39,7 +39,7 @@ def frequency(place: Floats, noise: float) -> float:
     around = ndimage.median_filter(power, 6 * FINER + 1, mode="nearest")
     around = np.maximum(around, noise * (window**2).sum())
     even = (np.abs(fft.fft(wave, 2 * len(wave), axis=0)) ** 2).sum(axis=2).max(axis=0) / free[:, 0]
-    first = SLOWEST * FINER
+    first = int(SLOWEST * FINER)
     clear = np.maximum(power / STANDS_OUT, even / EVEN) / around
     peak = first + int(np.argmax(clear[first:-1]))
     if clear[peak] < 1 or not clear[peak - 1] <= clear[peak] >= clear[peak + 1]:

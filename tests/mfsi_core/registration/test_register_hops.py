@@ -8,7 +8,7 @@ import pytest
 from mfsi_core import register, simulate
 from mfsi_core.registration.hops import nearest, shortened, steadied
 from mfsi_core.registration.rigid.align import align
-from mfsi_core.simulation.scan import Hum, Jitter, Serpentine
+from mfsi_core.simulation.scan import Hum, Jitter, Serpentine, Step
 
 RMS = (0.35, 0.5)
 
@@ -102,4 +102,20 @@ def test_frames_laid_to_and_fro_take_the_shortest_steps():
     rigid = series.displacement.mean(axis=(2, 3), keepdims=True) - series.displacement
     true, whole = (np.sqrt(np.mean((one - one.mean(axis=0)) ** 2)) for one in (error, rigid))
     assert true < whole
+    assert np.isinf(found.predicted_error)
+
+
+JUMPS = {
+    "hum": (1, 12.0, {"distortions": [Hum((0.35, 0.35)), Step(3, 0, (12.3, 3.0))]}),
+    "jitter": (2, 20.0, {"jitter": RMS, "distortions": [Step(5, 0, (12.3, -0.2))]}),
+}
+
+
+@pytest.mark.parametrize("kind", JUMPS)
+def test_a_jump_that_may_be_a_period_longer_has_an_infinite_error(kind):
+    """Rows misplaced alike in all frames make the right jump look bad until the rows are fitted again."""
+    seed, counts, scan = JUMPS[kind]
+    series = simulate((64, 64), 6, 1, seed, image_counts=counts, spacing=8.0, walk=0.2, scene="perfect crystal", **scan)
+    with pytest.warns(UserWarning, match="which is right cannot be told"):
+        found = register(series.images)
     assert np.isinf(found.predicted_error)

@@ -210,3 +210,14 @@ def test_at_thousands_of_counts_rows_are_right_to_a_hundredth_of_a_pixel():
     found = fitted(images, series.displacement.mean(axis=(2, 3)))
     assert error_of(field_of(found, 64), series.displacement) < 0.01
     assert (found.trust == 1).all()
+
+
+def test_a_hum_of_less_than_two_cycles_a_frame_is_not_left_in_the_scene():
+    hum = Hum((1.0, 1.4), period=33.0)
+    options = {"image_counts": 1000.0, "walk": 0.3, "scene": "amorphous", "spacing": 8.0}
+    series = simulate((64, 64), 7, 1, 3, distortions=[hum], **options)
+    found = register(series.images)
+    error = found.displacement - series.displacement
+    true = np.sqrt(np.mean((error - error.mean(axis=0)) ** 2))
+    assert true < 0.05
+    assert 0.5 < true / found.predicted_error < 2
