@@ -122,8 +122,8 @@ def resembling_moves(laid: Laid, cut: int, vectors: Floats) -> Floats:
     """
     scene = Binned(laid)
     before = sum((scene.frame(n) for n in range(cut)), np.zeros_like(scene.all))
-    sides = (scene.waves(part) for part in (before, scene.all - before))
-    fits = _misfits(*(_Known(moved(side, np.zeros(2))) for side in sides), -vectors / scene.factor)
+    earlier, later = (_Known(moved(scene.waves(part), np.zeros(2))) for part in (before, scene.all - before))
+    fits = _misfits(earlier, later, -vectors / scene.factor)
     chosen = np.argsort(fits)[:TRIED]
     return vectors[chosen[np.isfinite(fits[chosen])]]
 

@@ -38,7 +38,7 @@ def jumps(place: Floats) -> NDArray[np.int64]:
     steps = np.diff(place, axis=0)
     away = np.hypot(*(steps - np.median(steps, axis=0)).T)
     farthest = np.argsort(-away, kind="stable")
-    return farthest[away[farthest] > UNUSUAL * np.median(away) + LARGE] + 1
+    return np.asarray(farthest[away[farthest] > UNUSUAL * np.median(away) + LARGE] + 1)
 
 
 def standing_apart(place: Floats) -> NDArray[np.int64]:
