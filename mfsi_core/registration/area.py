@@ -157,15 +157,14 @@ def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _F
         fitted, place = even, even.modes[:, :, 0].mean(axis=1)
     if fitted.modes is not laid.modes:
         laid = Laid(images, fitted.modes)
-    longer = None
-    if _to_and_fro(hops, place):
-        own = fitted.modes[:, :, 0].mean(axis=1)
-        shorter = nearest(own, hops.vectors) - own
-        other = Laid(images, fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
-        if shorter.any() and _unlike(other) < _unlike(laid) + UNLIKE:
-            longer, place = place, place + shorter
-            fitted, laid = replace(fitted, modes=other.modes), other
-    return _jumps_settled(images, _Fit(fitted, place, hops, laid, longer))
+    if not _to_and_fro(hops, place):
+        return _jumps_settled(images, _Fit(fitted, place, hops, laid))
+    own = fitted.modes[:, :, 0].mean(axis=1)
+    shorter = nearest(own, hops.vectors) - own
+    other = Laid(images, fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
+    if shorter.any() and _unlike(other) < _unlike(laid) + UNLIKE:
+        return _Fit(replace(fitted, modes=other.modes), place + shorter, hops, other, place)
+    return _Fit(fitted, place, hops, laid)
 
 
 def _jumps_settled(images: Singles, found: _Fit) -> _Fit:

@@ -11,7 +11,9 @@ from scipy import fft, ndimage
 from lbj.array_types import Floats
 
 SHORT = 32  # rows; in shorter frames no hum is looked for
-SLOWEST = 1.25  # cycles a frame; slower displacements are no hum
+SLOWEST = 1.5  # cycles a frame; slower displacements are no hum
+# Hums of fewer cycles a frame than SLOW must stand out CLEARER times as much, since other displacements may look alike.
+SLOW, CLEARER = 2.0, 3.0
 FINER = 8  # frequencies at which the spectrum is sampled, for each cycle a frame
 STANDS_OUT = 8.0  # ratio of a hum's power to the median power around it, at least
 EVEN = 12.0  # the same ratio where frames are added in phase, for a hum whose phase advances steadily between frames
@@ -42,7 +44,7 @@ def frequency(place: Floats, noise: float) -> float:
     first = int(SLOWEST * FINER)
     clear = np.maximum(power / STANDS_OUT, even / EVEN) / around
     peak = first + int(np.argmax(clear[first:-1]))
-    if clear[peak] < 1 or not clear[peak - 1] <= clear[peak] >= clear[peak + 1]:
+    if clear[peak] < (CLEARER if peak < SLOW * FINER else 1) or not clear[peak - 1] <= clear[peak] >= clear[peak + 1]:
         return 0.0
     below, at, above = np.log(np.maximum(clear[peak - 1 : peak + 2], 1e-300))
     return float((peak + 0.5 * (below - above) / min(below - 2 * at + above, -1e-9)) / (FINER * rows))
