@@ -6,7 +6,7 @@ beneath.py        whether an element that nobody named stands under a line of on
 calibration.py    axis, resolution, tail, pile-up and background of a detector, fitted once to the sum spectrum
 detector.py       where a line appears, how wide it is, its tail, and how many photons are seen
 families.py       the lines of one shell of an element, which share one intensity
-guesses.py        which element a peak is of that nobody named, where several have a line there
+guesses.py        which elements that nobody named explain peaks, or stand beneath the lines of one that is named
 hidden.py         light elements that the spectrum cannot show, since their only line lies under another element's
 likelihood.py     the model of a sum spectrum, its fit by Fisher scoring, and the priors of detector and lines
 linear_filter.py  intensities as weighted sums of a spectrum's counts, one set of weights for every pixel

@@ -9,7 +9,7 @@ import numpy as np
 
 from lbj.array_types import Floats
 
-from .beneath import beneath
+from .beneath import Beneath, beneath
 from .detector import FWHM, Detector
 from .families import Family, swayed_by_beam
 from .likelihood import AXIS, Before, Likelihood
@@ -65,7 +65,11 @@ class Calibration:
     expected : Detector or None
         What was expected beforehand.
     beneath : dict
-        Sentence on families whose peaks hold more than their own lines, by their numbers.
+        What may stand under families whose peaks hold more than their own lines, by their numbers.
+    strain : float
+        How far the parameters are from what was expected, in squares of their standard deviations.
+    deviance : float
+        Of the sum spectrum.
     """
 
     detector: Detector
@@ -83,7 +87,9 @@ class Calibration:
     counts_error: Floats = field(default_factory=lambda: np.zeros(0))
     peak_error: Floats = field(default_factory=lambda: np.zeros(0))
     expected: Detector | None = None
-    beneath: dict[int, str] = field(default_factory=dict)
+    beneath: dict[int, Beneath] = field(default_factory=dict)
+    strain: float = 0.0
+    deviance: float = float("nan")
 
     def peak(self, index: int) -> float:
         """Share of a family's photons in the peak of its alpha lines."""
@@ -329,4 +335,6 @@ def _result(fit: Likelihood, theta: Floats) -> Calibration:
         theta[fit.shifts],
         [strengths[fit.owner == f] for f in range(len(fit.families))],
         deviance / max(fit.counts.size - theta.size, 1),
+        strain=float(fit.precision @ (theta - fit.prior) ** 2),
+        deviance=deviance,
     )

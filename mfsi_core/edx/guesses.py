@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from lbj.array_types import Floats
 
 from ..tables.lines import candidates
+from .beneath import Beneath, all_families, near_strong
 from .calibration import Calibration, calibrate
 from .detector import FWHM, Detector
 from .families import Family, families_of
@@ -20,6 +21,8 @@ from .unassigned import ELEMENT, peak_family
 
 SIGNIFICANT = 30.0  # standard deviations, from which a peak taken for the wrong element does harm
 PEAKS, OPTIONS = 3, 2  # how many peaks are judged, and by how many K, L and M lines each
+CLEAR = 8.0  # standard errors, with what the fit leaves open, of an element that is told from the one it lies under,
+ALIKE = 25.0  # and by how much less deviance another element explains the spectrum as well
 NEAR = 25.0  # eV between a peak and the alpha line that may explain it
 
 
@@ -121,6 +124,86 @@ def recognised(
             families = [*rest, *held]
             found += held
     return found
+
+
+def uncovered(
+    known: Calibration, counts: Floats, edges: Floats, families: list[Family], elements: Sequence[str],
+    beam: float | None, fit: Callable[[list[Family]], Calibration],
+) -> tuple[Calibration, list[Peak]]:  # fmt: skip
+    """Fit what stands beneath the lines of elements named beside them, where the spectrum shows it and what it is.
+
+    Parameters
+    ----------
+    known : Calibration
+        Fit of `families`.
+    counts, edges, elements, beam
+        As for `settled`.
+    families : list of Family
+    fit : function
+        From families to their fit.
+
+    Returns
+    -------
+    Calibration
+        With the families that were found last of those given.
+    list of Peak
+        What was found, with the lines that may explain it: elements without which the fit is worse by 8 standard
+        errors, and whose counts are as clear with all that it leaves open. Of those tried, the likeliest is taken.
+    """
+    found: list[Peak] = []
+    expected = known.expected or known.detector
+    while len(found) < PEAKS:
+        named = [family for family in families if family.element in elements]
+        taken = [
+            number
+            for number, family in enumerate(known.families)
+            if family.element == ELEMENT and family not in families and near_strong(family, named, expected)
+        ]
+        held_by = float(((known.counts / np.maximum(known.counts_error, 1e-300))[taken] ** 2).sum())
+        trials: dict[float, tuple[Calibration, tuple[Family, ...], Family]] = {}
+        for held in _rivals(known, counts, edges, named, taken, beam):
+            trial = fit([*families, *held])
+            gain = known.deviance + known.strain - trial.deviance - trial.strain
+            for number, family in enumerate(trial.families):
+                clear = trial.counts[number] > CLEAR * trial.counts_error[number]
+                if family in held and clear and near_strong(family, named, expected):
+                    trials[gain / max(trial.deviance_dof, 1.0) + held_by] = trial, held, family
+        best = max(trials, default=0.0)
+        if best < CLEAR**2:
+            break
+        trial, held, family = trials[best]
+        lines = [one.line for gain, (*_, one) in trials.items() if gain > best - ALIKE and one != family]
+        full = FWHM * float(trial.detector.sigmas(np.array(family.alpha_energy)))
+        found.append(Peak(family.alpha_energy, full, best**0.5, [family.line, *lines], hidden=True))
+        told = Beneath((family.line, *lines), family.alpha_energy, best**0.5, held)
+        over = {
+            n: told for n, other in enumerate(families) if other in named and near_strong(family, [other], expected)
+        }
+        known, families = replace(trial, beneath=known.beneath | trial.beneath | over), [*families, *held]
+    return known, found
+
+
+def _rivals(
+    known: Calibration, counts: Floats, edges: Floats, named: list[Family], taken: list[int], beam: float | None
+) -> list[tuple[Family, ...]]:
+    """Families of elements that may stand beneath strong lines of those named, where the fit is bad or strained.
+
+    Peaks of the fit that may be theirs are `taken`. The likeliest few are returned, by fits of the detector expected.
+    """
+    expected = known.expected or known.detector
+    excess = max(known.deviance * (1 - 1 / max(known.deviance_dof, 1e-9)), 0.0)
+    due = [one.families for one in known.beneath.values()]
+    if not named or not (due or taken or known.strain + excess > CLEAR**2):
+        return []
+    there = {family.element for family in known.families}
+    every = all_families(float(edges[0]), float(edges[-1]), beam)
+    near = {f.element for f in every if f.element not in there and near_strong(f, named, expected)}
+    kept = [family for number, family in enumerate(known.families) if number not in taken]
+    options = {element: tuple(f for f in every if f.element == element) for element in sorted(near)}
+    plain = replace(known, detector=expected)
+    misfit = {element: _misfit(counts, edges, plain, [*kept, *held], {}) for element, held in options.items()}
+    best = sorted(misfit, key=misfit.__getitem__)[:OPTIONS]
+    return list(dict.fromkeys([*(held for held in due if held[0].element not in there), *(options[e] for e in best)]))
 
 
 def _options(lines: Sequence[str], elements: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..accumulation.weighted_sums import weighted_sums
 from ..edx.calibration import Calibration, calibrate
 from ..edx.detector import FWHM, Detector
 from ..edx.families import Family, families_of
+from ..edx.guesses import uncovered
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model, build
 from ..edx.peaks import PILE_UP, Peak
@@ -57,6 +59,8 @@ class LineFilter:
         Fit of the sum spectrum.
     start : int
         First channel that was fitted.
+    found : list of Peak
+        Those of the peaks mapped, the last, that were found beneath lines of elements named.
     """
 
     lines: list[str]
@@ -66,6 +70,7 @@ class LineFilter:
     common_errors: list[float]
     calibration: Calibration
     start: int
+    found: list[Peak]
 
     def maps(
         self, series: Series, registration: Registration | None = None, frames: slice | None = None
@@ -124,7 +129,8 @@ def line_filter(
         The unbiased linear filter of least variance (`edx.linear_filter`) for the sum spectrum's noise, made
         of all lines of all families and a smooth background as fitted to the sum spectrum (`calibrate`). Net counts are
         those in the peaks of the alpha lines, of a peak those of its one line, without the tail of photons that lost
-        part of their charge. Sum peaks of the strongest lines are allowed for where the fit misses them.
+        part of their charge. Sum peaks of the strongest lines are allowed for where the fit misses them. An element
+        that nobody named but that shows beneath a line of one that is named is mapped as a peak.
 
     Raises
     ------
@@ -145,10 +151,15 @@ def line_filter(
     half = np.diff(energy, append=2 * energy[-1] - energy[-2]) / 2
     edges = np.append(energy[0] - half[0], energy + half)
     resolution = float(signal.metadata.get("energy_resolution") or 130.0)
-    known = calibrate(counts, edges, families, Detector(resolution=resolution), beam=beam_energy)
+    fit = partial(calibrate, counts, edges, detector=Detector(resolution=resolution), beam=beam_energy)
+    known = fit(families)
     sums = _pile_up(known, counts, energy)
     if sums:
-        known = calibrate(counts, edges, [*families, *sums], Detector(resolution=resolution), beam=beam_energy)
+        families = [*families, *sums]
+        known = fit(families)
+    known, found = uncovered(known, counts, edges, families, elements, beam_energy, fit)
+    lines += [f"{peak.energy / 1000:.2f}keV" for peak in found]
+    owners += [[family.line for family in known.families].index(peak.lines[0]) for peak in found]
     model = build(known, energy, axis.size, start)
     if beam_energy is None:
         owners = _shown(known, model, owners, [not name[0].isdigit() for name in lines], energy)
@@ -166,7 +177,7 @@ def line_filter(
     windows = [line_window(_place(known, owner), known.detector.resolution) for owner in owners]
     ends = float(axis[0]), float(axis[-1])
     clipped = [(max(low, ends[0]), min(high, ends[1])) for low, high in windows]
-    return LineFilter(lines, clipped, weights, judged, opened, known, start)
+    return LineFilter(lines, clipped, weights, judged, opened, known, start, found)
 
 
 def shown_lines(spectrum: Floats, signal: Signal, elements: Sequence[str]) -> dict[str, str]:
@@ -300,7 +311,7 @@ def _flags(
         )
     else:
         found += [said for said in [known.close(owner)] if said]
-    found += [said for said in (known.beneath.get(owner), known.strange) if said]
+    found += [str(said) for said in (known.beneath.get(owner), known.strange) if said]
     if known.uncertain(owner, error, peak=True):
         found.append(
             f"what the fit leaves open (places, widths and relative strengths of lines) changes its counts by "

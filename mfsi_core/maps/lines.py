@@ -135,7 +135,8 @@ def element_maps(
     if method == "filter":
         tool = line_filter(spectrum, series.signal, named, beam_energy)
         maps = tool.maps(series, registration, frames)
-        return {name.split("_")[0]: replace(one, flags=(*one.flags, *doubts)) for name, one in maps.items()}
+        named = [name for name in maps if "_" in name]
+        return {name.split("_")[0]: replace(maps[name], flags=(*maps[name].flags, *doubts)) for name in named}
     found = windowed_maps(series, named, registration, beam_energy, frames)
     for element, one in found.items():
         said = line_overlaps(series.signal, spectrum, one.window, one.background, named, beam_energy)

@@ -16,9 +16,13 @@ from lbj.progress import track
 from lbj.scanned import whole_frames
 
 from ..edx.axis_check import check_axis, resolution_of
+from ..edx.beneath import near_strong
+from ..edx.detector import Detector
+from ..edx.families import families_of
 from ..edx.guesses import settled
 from ..edx.hidden import hidden
 from ..edx.peaks import Peak, find_peaks
+from ..edx.unassigned import peak_family
 from ..eels.onsets import Onset, doubts, find_onsets, tell
 from ..eels.saturation import saturated
 from ..maps.edge_windows import edge_windows
@@ -152,13 +156,13 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
         peaks = settled(peaks, *_fitted(spectrum, axis), named, beam, resolution)
     made = [p for p in peaks if p.artefact]
     foreign = [p for p in peaks if not p.artefact and not (p.lines and p.lines[0].split("_")[0] in named)]
-    _tell_peaks(results, named, peaks, foreign)
     alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
     shown = [p for p in alphas if p.hidden] if elements else alphas[: max(FOUND_PEAKS - len(named), 0)]
     escapes = [p for p in made if "+" not in p.artefact]  # sums are fitted as pile-up
-    order = [*shown, *(p for p in alphas if p not in shown), *escapes]
-    for peak in shown:
-        results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
+    own = [f for e in named for f in families_of(e, float(axis[0]), float(axis[-1]), beam)]
+    apart = [p for p in alphas if not near_strong(peak_family(p.energy), own, Detector(resolution=resolution))]
+    order = [*shown, *(p for p in apart if p not in shown), *escapes]
+    _entitle(results, shown)
     series = as_series(journal, signal)
     parts = halves_of(results.frames)
     with results.timed("maps"):
@@ -170,6 +174,8 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
                 results.notes.append(f"The maps were made by windows: {error}.")
             else:
                 results.fit = (axis[tool.start :], tool.fit)
+                foreign = [*(p for p in foreign if not _one_peak(p, tool.found)), *tool.found]
+                _entitle(results, tool.found)
                 results.notes += [
                     *tool.calibration.notes,
                     *hidden(tool.calibration, named, [p.energy for p in foreign]),
@@ -177,6 +183,7 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
                 halves = [tool.maps(series, results.registration, part) for part in parts]
         if halves is None:
             halves = _by_windows(series, results, named, peaks, shown, parts)
+    _tell_peaks(results, named, peaks, foreign)
     _tell_lines(results, [one.line for one in halves[0].values()], float(axis[-1]))
     without = [e for e in named if not any(name.startswith(f"{e}_") for name in halves[0])]
     if without:
@@ -224,6 +231,16 @@ def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: 
                 f"The peak at {peak.energy / 1000:.2f} keV is stronger than the line of an element named that lies "
                 f"there can be: {' or '.join(greek(line) for line in peak.lines[:2])}?"
             )
+
+
+def _one_peak(peak: Peak, others: list[Peak]) -> bool:
+    return any(abs(peak.energy - other.energy) < other.fwhm for other in others)
+
+
+def _entitle(results: Results, peaks: list[Peak]) -> None:
+    """Titles of the maps of peaks that nobody named."""
+    for peak in peaks:
+        results.titles[f"map-{peak.energy / 1000:.2f}keV"] = f"{peak.energy / 1000:.2f} keV{_guess(peak)}"
 
 
 def _by_windows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from lbj.array_types import Floats
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
 from ..edx.families import Family, check_families, families_of
-from ..edx.guesses import recognised
+from ..edx.guesses import recognised, uncovered
 from ..edx.model import Model, build
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, window_channels
@@ -246,10 +247,13 @@ def _learn(
     steps = np.diff(axis)
     edges = np.concatenate([[axis[0] - steps[0] / 2], axis[:-1] + steps / 2, [axis[-1] + steps[-1] / 2]])
     detector, errors = checked.expected(resolution_of(spectra.series.signal))
-    calibration = calibrate(spectrum, edges, families, detector, errors, beam)
+    fit = partial(calibrate, spectrum, edges, detector=detector, axis=errors, beam=beam)
+    calibration = fit(families)
     others = recognised(calibration, spectrum, edges, elements, beam)
     if others:
-        calibration = calibrate(spectrum, edges, [*families, *others], detector, errors, beam)
+        families = [*families, *others]
+        calibration = fit(families)
+    calibration, _ = uncovered(calibration, spectrum, edges, families, elements, beam, fit)
     return calibration, build(calibration, axis, spectra.axis.size, channels.start)
 
 

@@ -210,7 +210,7 @@ class Quantification:
             *(f"{name.replace('_', ' ')}: {text}." for name, text in self.of_beam.items()),
             *(
                 f"{family.name.replace('_', ' ')}: {text}."
-                for texts in (self._of_close, [self.calibration.beneath.get(i, "") for i in self._fitted])
+                for texts in (self._of_close, [str(self.calibration.beneath.get(i, "")) for i in self._fitted])
                 for family, text in zip(self.families, texts, strict=True)
                 if text
             ),

@@ -118,7 +118,7 @@ def test_side_lines_of_3d_metals_are_stronger_in_solids(element, light, solid, m
 def test_an_element_under_a_line_of_a_named_one_is_told(named, line, parts):
     """By the shape of the peak and side lines, to first order; where it is alone, nothing."""
     found = fitted(spectrum(parts, kramers(2e5, 2e5)), [named], 2e5)
-    said = " ".join(found.beneath.values())
+    said = " ".join(map(str, found.beneath.values()))
     assert (line in said) if line else not said
 
 
