@@ -68,8 +68,6 @@ class Calibration:
         What may stand under families whose peaks hold more than their own lines, by their numbers.
     strain : float
         How far the parameters are from what was expected, in squares of their standard deviations.
-    deviance : float
-        Of the sum spectrum.
     """
 
     detector: Detector
@@ -89,7 +87,6 @@ class Calibration:
     expected: Detector | None = None
     beneath: dict[int, Beneath] = field(default_factory=dict)
     strain: float = 0.0
-    deviance: float = float("nan")
 
     def peak(self, index: int) -> float:
         """Share of a family's photons in the peak of its alpha lines."""
@@ -336,5 +333,4 @@ def _result(fit: Likelihood, theta: Floats) -> Calibration:
         [strengths[fit.owner == f] for f in range(len(fit.families))],
         deviance / max(fit.counts.size - theta.size, 1),
         strain=float(fit.precision @ (theta - fit.prior) ** 2),
-        deviance=deviance,
     )

@@ -10,16 +10,17 @@ import numpy as np
 from lbj.array_types import Floats
 
 from ..tables.lines import candidates
-from .beneath import Beneath, all_families, near_strong
+from .beneath import LEAST, Beneath, all_families, near_strong
 from .calibration import Calibration, calibrate
 from .detector import FWHM, Detector
 from .families import Family, families_of
 from .likelihood import Before, Likelihood
 from .model import tilts
-from .peaks import MINOR, Peak
+from .peaks import MINOR, PILE_UP, Peak
 from .unassigned import ELEMENT, peak_family
 
 SIGNIFICANT = 30.0  # standard deviations, from which a peak taken for the wrong element does harm
+STRONGEST = 3  # lines whose sum peaks are looked for
 PEAKS, OPTIONS = 3, 2  # how many peaks are judged, and by how many K, L and M lines each
 CLEAR = 8.0  # standard errors, with what the fit leaves open, of an element that is told from the one it lies under,
 ALIKE = 25.0  # and by how much less deviance another element explains the spectrum as well
@@ -126,6 +127,23 @@ def recognised(
     return found
 
 
+def sum_peaks(known: Calibration, counts: Floats) -> list[Family]:
+    """Sum peaks of the strongest lines that the fit misses, though they stand on the flank of another line."""
+    strong = [int(i) for i in np.argsort(-known.counts)[:STRONGEST] if known.counts[i] > 0]
+    fit = known.counts @ known.templates + known.background
+    found = []
+    for number, one in enumerate(strong):
+        for other in strong[: number + 1]:
+            place = known.families[one].alpha_energy + known.families[other].alpha_energy
+            at = float(known.detector.positions(np.array(place)))
+            near = np.abs(known.centres - at) <= FWHM / 2 * float(known.detector.sigmas(np.array(place)))
+            missed, expected = float((counts - fit)[near].sum()), float(fit[near].sum())
+            most = PILE_UP * known.counts[one] * known.counts[other] / counts.sum()
+            if near.any() and CLEAR * max(expected, 1.0) ** 0.5 < missed < most:
+                found.append(peak_family(place))
+    return found
+
+
 def uncovered(
     known: Calibration, counts: Floats, edges: Floats, families: list[Family], elements: Sequence[str],
     beam: float | None, fit: Callable[[list[Family]], Calibration],
@@ -148,7 +166,8 @@ def uncovered(
         With the families that were found last of those given.
     list of Peak
         What was found, with the lines that may explain it: elements without which the fit is worse by 8 standard
-        errors, and whose counts are as clear with all that it leaves open. Of those tried, the likeliest is taken.
+        errors, and whose counts are as clear with all that it leaves open, and a
+        tenth of those of the element named. Of those tried, the likeliest is taken.
     """
     found: list[Peak] = []
     expected = known.expected or known.detector
@@ -163,11 +182,13 @@ def uncovered(
         trials: dict[float, tuple[Calibration, tuple[Family, ...], Family]] = {}
         for held in _rivals(known, counts, edges, named, taken, beam):
             trial = fit([*families, *held])
-            gain = known.deviance + known.strain - trial.deviance - trial.strain
+            gain = _deviance(known, counts) + known.strain - _deviance(trial, counts) - trial.strain
             for number, family in enumerate(trial.families):
-                clear = trial.counts[number] > CLEAR * trial.counts_error[number]
-                if family in held and clear and near_strong(family, named, expected):
-                    trials[gain / max(trial.deviance_dof, 1.0) + held_by] = trial, held, family
+                over = [n for n, f in enumerate(families) if f in named and near_strong(family, [f], expected)]
+                least = max(CLEAR * trial.counts_error[number], LEAST * trial.counts[over].max(initial=0.0))
+                if family not in held or not over or trial.counts[number] < least:
+                    continue
+                trials[gain / max(trial.deviance_dof, 1.0) + held_by] = trial, held, family
         best = max(trials, default=0.0)
         if best < CLEAR**2:
             break
@@ -176,11 +197,14 @@ def uncovered(
         full = FWHM * float(trial.detector.sigmas(np.array(family.alpha_energy)))
         found.append(Peak(family.alpha_energy, full, best**0.5, [family.line, *lines], hidden=True))
         told = Beneath((family.line, *lines), family.alpha_energy, best**0.5, held)
-        over = {
-            n: told for n, other in enumerate(families) if other in named and near_strong(family, [other], expected)
-        }
-        known, families = replace(trial, beneath=known.beneath | trial.beneath | over), [*families, *held]
+        there = {n: told for n, f in enumerate(families) if f in named and near_strong(family, [f], expected)}
+        known, families = replace(trial, beneath=known.beneath | trial.beneath | there), [*families, *held]
     return known, found
+
+
+def _deviance(known: Calibration, counts: Floats) -> float:
+    mean = np.maximum(known.counts @ known.templates + known.background, 1e-12)
+    return 2 * float((mean - counts + counts * np.log(np.maximum(counts, 1e-300) / mean)).sum())
 
 
 def _rivals(
@@ -191,7 +215,7 @@ def _rivals(
     Peaks of the fit that may be theirs are `taken`. The likeliest few are returned, by fits of the detector expected.
     """
     expected = known.expected or known.detector
-    excess = max(known.deviance * (1 - 1 / max(known.deviance_dof, 1e-9)), 0.0)
+    excess = _deviance(known, counts) * (1 - 1 / max(known.deviance_dof, 1.0))
     due = [one.families for one in known.beneath.values()]
     if not named or not (due or taken or known.strain + excess > CLEAR**2):
         return []
@@ -202,7 +226,9 @@ def _rivals(
     options = {element: tuple(f for f in every if f.element == element) for element in sorted(near)}
     plain = replace(known, detector=expected)
     misfit = {element: _misfit(counts, edges, plain, [*kept, *held], {}) for element, held in options.items()}
-    best = sorted(misfit, key=misfit.__getitem__)[:OPTIONS]
+    bare = _misfit(counts, edges, plain, kept, {})
+    most = bare - CLEAR**2 * max(bare / counts.size, 1.0)
+    best = [element for element in sorted(misfit, key=misfit.__getitem__) if misfit[element] < most][:OPTIONS]
     return list(dict.fromkeys([*(held for held in due if held[0].element not in there), *(options[e] for e in best)]))
 
 

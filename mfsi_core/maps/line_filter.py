@@ -16,11 +16,11 @@ from ..accumulation.weighted_sums import weighted_sums
 from ..edx.calibration import Calibration, calibrate
 from ..edx.detector import FWHM, Detector
 from ..edx.families import Family, families_of
-from ..edx.guesses import uncovered
+from ..edx.guesses import sum_peaks, uncovered
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model, build
-from ..edx.peaks import PILE_UP, Peak
-from ..edx.unassigned import ELEMENT, SIGNIFICANT, peak_family
+from ..edx.peaks import Peak
+from ..edx.unassigned import ELEMENT, peak_family
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, centres, width
 from ..series.series import Series
@@ -33,7 +33,6 @@ SHADOW = 0.1  # share of the counts of another line within a line's width below 
 BLEND = 3.0  # factor by which overlapping families raise a line's variance, above which it is flagged as a blend
 ABSENT = 3.0  # standard errors, with what the fit leaves open, below which a line's total counts are flagged as noise
 FAINT = 0.1  # a family this much less significant than another of its element is not mapped if no beam energy is known
-STRONGEST = 3  # lines whose sum peaks are looked for
 MISPLACED = 10.0  # eV from its place in the table, beyond which a line is flagged as maybe another element's
 UNSURE = 2.0  # eV by which an energy axis is easily off; flagged where that changes a line's counts
 SWAYED = 0.1  # by more than this share
@@ -153,7 +152,7 @@ def line_filter(
     resolution = float(signal.metadata.get("energy_resolution") or 130.0)
     fit = partial(calibrate, counts, edges, detector=Detector(resolution=resolution), beam=beam_energy)
     known = fit(families)
-    sums = _pile_up(known, counts, energy)
+    sums = sum_peaks(known, counts)
     if sums:
         families = [*families, *sums]
         known = fit(families)
@@ -239,23 +238,6 @@ def _shown(known: Calibration, model: Model, owners: list[int], named: list[bool
         least = max(FAINT * clear[best], ABSENT)
         out.append(best if open_line and clear[best] > ABSENT and clear[owner] < least else owner)
     return out
-
-
-def _pile_up(known: Calibration, counts: Floats, energy: Floats) -> list[Family]:
-    """Sum peaks of the strongest lines that the fit misses, though they stand on the flank of another line."""
-    strong = [int(i) for i in np.argsort(-known.counts)[:STRONGEST] if known.counts[i] > 0]
-    fit = known.counts @ known.templates + known.background
-    found = []
-    for number, one in enumerate(strong):
-        for other in strong[: number + 1]:
-            place = known.families[one].alpha_energy + known.families[other].alpha_energy
-            at = float(known.detector.positions(np.array(place)))
-            near = np.abs(energy - at) <= FWHM / 2 * float(known.detector.sigmas(np.array(place)))
-            missed, expected = float((counts - fit)[near].sum()), float(fit[near].sum())
-            most = PILE_UP * known.counts[one] * known.counts[other] / counts.sum()
-            if near.any() and SIGNIFICANT * max(expected, 1.0) ** 0.5 < missed < most:
-                found.append(peak_family(place))
-    return found
 
 
 def _place(known: Calibration, index: int) -> float:
