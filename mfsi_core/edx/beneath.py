@@ -82,13 +82,12 @@ def beneath(fit: Likelihood, theta: Floats, scatter: float) -> dict[int, Beneath
     if not rivals:
         return {}
     alphas = np.array([f.alpha_energy for f in rivals])
-    widths = FWHM * detector.sigmas(alphas)
+    widths, main = FWHM * detector.sigmas(alphas), np.array([f.line.endswith("a") for f in rivals])
     near = {}
     for number, (family, amount) in enumerate(zip(fit.families, theta[fit.amounts], strict=True)):
         strong = np.array([line.energy for line in family.lines if line.weight >= STRONG])
         if family.element != ELEMENT and amount > 0 and strong.size:
-            close = np.flatnonzero(np.abs(alphas[:, None] - strong).min(axis=1) < WITHIN * widths)
-            near[number] = close
+            near[number] = np.flatnonzero(main & (np.abs(alphas[:, None] - strong).min(axis=1) < WITHIN * widths))
     tried = sorted({int(i) for close in near.values() for i in close})
     if not tried:
         return {}

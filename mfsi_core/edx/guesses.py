@@ -186,7 +186,7 @@ def uncovered(
             for number, family in enumerate(trial.families):
                 over = [n for n, f in enumerate(families) if f in named and near_strong(family, [f], expected)]
                 least = max(CLEAR * trial.counts_error[number], LEAST * trial.counts[over].max(initial=0.0))
-                if family not in held or not over or trial.counts[number] < least:
+                if family not in held or not family.line.endswith("a") or not over or trial.counts[number] < least:
                     continue
                 trials[gain / max(trial.deviance_dof, 1.0) + held_by] = trial, held, family
         best = max(trials, default=0.0)
@@ -221,7 +221,8 @@ def _rivals(
         return []
     there = {family.element for family in known.families}
     every = all_families(float(edges[0]), float(edges[-1]), beam)
-    near = {f.element for f in every if f.element not in there and near_strong(f, named, expected)}
+    main = [f for f in every if f.element not in there and f.line.endswith("a")]
+    near = {f.element for f in main if near_strong(f, named, expected)}
     kept = [family for number, family in enumerate(known.families) if number not in taken]
     options = {element: tuple(f for f in every if f.element == element) for element in sorted(near)}
     plain = replace(known, detector=expected)

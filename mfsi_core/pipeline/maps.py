@@ -159,9 +159,7 @@ def add_maps(journal: Recording, results: Results, elements: list[str] | None, m
     alphas = [p for p in foreign if not p.lines or p.lines[0].endswith("a")]
     shown = [p for p in alphas if p.hidden] if elements else alphas[: max(FOUND_PEAKS - len(named), 0)]
     escapes = [p for p in made if "+" not in p.artefact]  # sums are fitted as pile-up
-    own = [f for e in named for f in families_of(e, float(axis[0]), float(axis[-1]), beam)]
-    apart = [p for p in alphas if not near_strong(peak_family(p.energy), own, Detector(resolution=resolution))]
-    order = [*shown, *(p for p in apart if p not in shown), *escapes]
+    order = [*shown, *(p for p in alphas if p not in shown and _apart(p, named, signal, beam)), *escapes]
     _entitle(results, shown)
     series = as_series(journal, signal)
     parts = halves_of(results.frames)
@@ -231,6 +229,13 @@ def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: 
                 f"The peak at {peak.energy / 1000:.2f} keV is stronger than the line of an element named that lies "
                 f"there can be: {' or '.join(greek(line) for line in peak.lines[:2])}?"
             )
+
+
+def _apart(peak: Peak, named: list[str], signal: Signal, beam: float | None) -> bool:
+    """Whether a peak stands so far from strong lines of the elements named that its place tells what it is."""
+    axis = centres(signal)
+    own = [f for element in named for f in families_of(element, float(axis[0]), float(axis[-1]), beam)]
+    return not near_strong(peak_family(peak.energy), own, Detector(resolution=resolution_of(signal)))
 
 
 def _one_peak(peak: Peak, others: list[Peak]) -> bool:
