@@ -19,6 +19,7 @@ SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum pea
 MUCH = 0.25  # share of the counts from which pile-up makes peaks that are taken for elements
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
+MINOR = 0.03  # share of a family's photons in lines at a peak that nobody named, from which that may be its own
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
 BEYOND = 1e-3  # share of the photons that may have more energy than the least beam to be reckoned with
 SWAYED = 0.05  # change of a family's share of alpha lines by a beam that is not known, from which it is reported
@@ -66,6 +67,8 @@ class Calibration:
         What was expected beforehand.
     beneath : dict
         What may stand under families whose peaks hold more than their own lines, by their numbers.
+    kept : list of dict
+        By every family's groups of lines, how much of an error of their expected strength stays in the fit, 0 to 1.
     strain : float
         How far the parameters are from what was expected, in squares of their standard deviations.
     """
@@ -86,6 +89,7 @@ class Calibration:
     peak_error: Floats = field(default_factory=lambda: np.zeros(0))
     expected: Detector | None = None
     beneath: dict[int, Beneath] = field(default_factory=dict)
+    kept: list[dict[int, float]] = field(default_factory=list)
     strain: float = 0.0
 
     def peak(self, index: int) -> float:
@@ -141,12 +145,13 @@ class Calibration:
             return ""
         single = np.cumsum(self.counts @ self.templates + self.background - self.pile_up)
         least = float(self.centres[min(np.searchsorted(single, (1 - BEYOND) * single[-1]), single.size - 1)])
-        change = swayed_by_beam(self.families[index], least)
+        change = swayed_by_beam(self.families[index], least, self.kept[index] if self.kept else {})
         if abs(change) < SWAYED:
             return ""
         return (
             f"the beam energy is not known, and the relative strengths of its lines are those of 200 keV: a beam of "
-            f"{least / 1000:.2g} keV, which the spectrum allows, changes the share of its alpha lines by {change:+.0%}"
+            f"{least / 1000:.2g} keV, which the spectrum allows, changes the share of its alpha lines by {change:+.0%} "
+            "more than the lines themselves show"
         )
 
     @property
@@ -264,6 +269,7 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     scatter = max(known.deviance_dof, 1.0) ** 0.5
     spread = np.hypot(doubt * np.abs(known.counts - rival[amounts]), problem.by_strengths(theta, covariance))
+    spread = np.hypot(spread, _stray(known, len(families)))
     shares = [family.share(weights) for family, weights in zip(known.families, known.strengths, strict=True)]
     return replace(
         known,
@@ -273,7 +279,20 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
         expected=before.detector,
         beneath=beneath(problem, theta, scatter),
         pile_up_error=float(errors[-1]) if folded is not None else 0.0,
+        kept=problem.kept(covariance),
     )
+
+
+def _stray(known: Calibration, given: int) -> Floats:
+    """Photons of peaks found, behind the families `given`, that may be each family's own: they stand at its lines."""
+    out = np.zeros(len(known.families))
+    for family, shift, photons in list(zip(known.families, known.shifts, known.counts, strict=True))[given:]:
+        place = family.alpha_energy + float(shift)
+        half = FWHM / 2 * float(known.detector.sigmas(np.array(place)))
+        for number, own in enumerate(known.families[:given]):
+            if sum(line.weight for line in own.lines if abs(line.energy - place) < half) > MINOR:
+                out[number] = np.hypot(out[number], photons)
+    return out
 
 
 def _likelier(problem: Likelihood, theta: Floats) -> tuple[Likelihood, Floats, Floats, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lbj import UsageError
@@ -12,6 +13,7 @@ from ..tables.lines import Line, check_symbols, lines_of
 
 USUAL_BEAM = 200e3  # eV; above 60 keV it hardly matters which
 OVERVOLTAGE = 1.1  # from which a shell is ionised enough to be seen
+FAINTEST = 1e-3  # of its usual strength, for a group of lines that a beam does not excite
 LEAST_SHARE = 0.3  # of a family's photons that must lie on the axis
 GROUPS = {  # lines whose relative strength is well known; the strength of one group to another is less so
     "K": (("Ka1", "Ka2"), ("Kb1", "Kb2", "Kb3", "Kb5")),
@@ -117,17 +119,27 @@ def families_of(element: str, low: float, high: float, beam_energy: float | None
     return out
 
 
-def swayed_by_beam(family: Family, least: float) -> float:
-    """Relative change of the share of alpha lines by a beam of `least` eV, in place of 200 keV."""
+def swayed_by_beam(family: Family, least: float, kept: Mapping[int, float] | None = None) -> float:
+    """Relative change of the share of alpha lines by a beam of `least` eV, in place of 200 keV.
+
+    `kept` says of groups of lines how much of an error of their expected strength a fit keeps: 1 of those that the
+    spectrum does not tell apart, as where none are given, 0 of those that it does.
+    """
     lines = [line for line in lines_of(family.element) if line.family == family.family]
-    alphas = {line.name for line in family.alphas}
-    beam = max(least, OVERVOLTAGE * min(line.edge for line in lines if line.name in alphas))
+    held = Family(family.element, family.family, tuple(lines)).groups()
+    first = min(held)
+    beam = max(least, OVERVOLTAGE * min(line.edge for line, group in zip(lines, held, strict=True) if group == first))
 
-    def share(beam: float) -> float:
-        excited = _excited([line for line in lines if line.edge < beam], beam)
-        return sum(line.weight for line in excited if line.name in alphas) / sum(line.weight for line in excited)
+    def strengths(beam: float) -> dict[int, float]:
+        excited = {line.name: line.weight for line in _excited([line for line in lines if line.edge < beam], beam)}
+        sums = dict.fromkeys(held, 0.0)
+        for line, group in zip(lines, held, strict=True):
+            sums[group] += excited.get(line.name, 0.0)
+        return {group: total / sums[first] for group, total in sums.items()}
 
-    return share(beam) / share(USUAL_BEAM) - 1
+    usual, other = strengths(USUAL_BEAM), strengths(beam)
+    ratio = {group: max(other[group] / usual[group], FAINTEST) ** (kept or {}).get(group, 1.0) for group in usual}
+    return float(sum(usual.values()) / sum(usual[group] * ratio[group] for group in usual)) - 1
 
 
 def _excited(lines: list[Line], beam_energy: float) -> list[Line]:

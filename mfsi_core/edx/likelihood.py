@@ -324,6 +324,16 @@ class Likelihood:
             near[:, g] = under[:, self.group == g].any(axis=1)
         return np.asarray(np.sqrt((np.where(near, changes, 0.0) ** 2).sum(axis=1)))
 
+    def kept(self, covariance: Floats) -> list[dict[int, float]]:
+        """How much of an error of their expected strength stays in the fit, by every family's groups of lines."""
+        share = np.diag(covariance)[self.strength] / self.strength_errors**2
+        held = [(f, group) for f, family in enumerate(self.families) for group in family.groups()]
+        out: list[dict[int, float]] = [{} for _ in self.families]
+        for (f, group), number in zip(held, self.group, strict=True):
+            if number >= 0:
+                out[f][group] = float(min(share[number], 1.0))
+        return out
+
     def objective(self, theta: Floats) -> float:
         """Half the deviance, with the penalties of prior and smoothness."""
         mean = self.mean(theta)

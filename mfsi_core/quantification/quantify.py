@@ -71,13 +71,14 @@ def quantify(
         misses the spectrum around the element's line by more than noise: that of the chip by more than a twentieth of
         the line's counts, or the sum of all chips by a tenth, or an element that nobody named stands beneath),
         ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the
-        lines stand more than 10 eV from where they should), ``blend`` (what the fit leaves open of the lines around
-        changes the counts by more than 10 %, it takes lines for wider than a detector shows them, or another element's
-        line stands within a third of the detector's resolution, half of it where the fit gives that one nothing),
-        ``others`` (elements that are
-        ``misfit``, ``misplaced`` or so near hold more than 5 % of the atoms, and all together make 100 %), ``beam``
-        (its energy is not known, and changes the share of the alpha lines by more than 5 %), ``bulk`` (the beam of
-        30 keV or less is that of bulk specimens, the composition that of a thin film).
+        lines stand more than 10 eV from where they should), ``open`` (what the fit leaves open of the lines around
+        changes the counts by more than 10 %: the stated errors hold it), ``blend`` (it takes lines for wider than a
+        detector shows them, or another element's line stands within a third of the detector's resolution, half of it
+        where the fit gives that one nothing), ``others`` (elements that are ``misfit``, ``misplaced`` or so near may be
+        off by so much, and all together make 100 %, that this one changes by twice its error and 1 % of the atoms),
+        ``beam`` (its energy is not known, and changes the share of the alpha lines by more than 5 %, as far as the
+        lines do not show it), ``bulk`` (the beam of 30 keV or less is that of bulk specimens, the composition that of
+        a thin film).
 
     Raises
     ------

@@ -26,7 +26,11 @@ from .methods import Composition
 
 NEAR = 25.0  # eV between an unassigned peak and a line that may explain it
 SEEN = 8.0  # standard errors from which a family that nobody named is told of
-SHARE = 0.05  # of the atoms, from which elements that are not to be trusted flag the others
+MISTAKEN = 0.3  # share of its amount by which an element that is not to be trusted may be off,
+CERTAIN, NOTABLE = (
+    2.0,
+    0.01,
+)  # if that changes another one by more standard errors and more atoms than these, it is told
 FEW = 20.0  # counts below which an intensity is flagged
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
@@ -142,8 +146,8 @@ class Quantification:
 
     @property
     def blended(self) -> NDArray[np.bool_]:
-        """Elements whose counts the fit of the sum leaves open, or whose line is one peak with another's: (m,)."""
-        return self.uncertain | bool(self.calibration.strange) | [bool(text) for text in self._of_close]
+        """Elements whose line is one peak with another's; all, where lines were taken for what they are not: (m,)."""
+        return np.array([bool(text or self.calibration.strange) for text in self._of_close])
 
     @property
     def _fitted(self) -> list[int]:
@@ -165,10 +169,18 @@ class Quantification:
 
     @property
     def by_others(self) -> NDArray[np.bool_]:
-        """Whether elements whose error may exceed what is stated hold more than a twentieth of a chip beside each."""
-        wrong = self.missed | (np.abs(self.shifts) > MISPLACED) | [bool(text) for text in self._of_close]
-        held = np.where(wrong, np.nan_to_num(self.composition.at), 0.0)
-        return np.asarray(held.sum(axis=1, keepdims=True) - held > SHARE)
+        """Whether what elements may be off that are not to be trusted changes the others beyond their errors."""
+        away = np.abs(self.shifts) > MISPLACED
+        close = np.array([bool(text) for text in self._of_close])
+        at, error = np.nan_to_num(self.composition.at), np.nan_to_num(self.composition.at_se)
+        off = at * np.where(away, 1.0, np.where(self.missed | close, np.maximum(MISTAKEN, self._missed_by), 0.0))
+        changed = at * (off.sum(axis=1, keepdims=True) - off)
+        return np.asarray(changed > np.maximum(CERTAIN * error, NOTABLE))
+
+    @property
+    def _missed_by(self) -> Floats:
+        """Share of the elements' counts by which the fit misses the sum of all spectra: (m,)."""
+        return np.array([self.calibration.misses(index, self.spectrum) for index in self._fitted])
 
     @property
     def _of_uncertain(self) -> list[str]:
@@ -306,6 +318,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
         "misfit": result.missed,
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),
         "misplaced": np.broadcast_to(np.abs(result.shifts) > MISPLACED, result.counts.shape),
+        "open": np.broadcast_to(result.uncertain, result.counts.shape),
         "blend": np.broadcast_to(result.blended, result.counts.shape),
         "others": result.by_others,
         "beam": np.broadcast_to([f.name in of_beam for f in result.families], result.counts.shape),
