@@ -132,6 +132,17 @@ def test_what_lies_under_minor_lines_has_an_error_of_their_strength(light, heavy
     assert off < max(3 * float(found.counts_error[index]), 0.03 * 3e5)
 
 
+def test_a_peak_at_the_lines_of_a_named_element_is_in_its_error():
+    """A window of beryllium passes M lines of barium at 0.78 keV, of a tenth of the family, eight times as well."""
+    parts = {"Al_K": 4e4, "Ca_K": 3e4, "Ba_M": 1500.0}
+    counts = spectrum(parts, kramers(5e3, 5e4))
+    line = np.exp(-0.5 * ((CENTRES - 775) / 30) ** 2)
+    counts += np.random.default_rng(2).poisson(1500 * line / line.sum())
+    found = fitted(counts, ["Al", "Ca", "Ba"], 5e3)
+    barium = [family.name for family in found.families].index("Ba_M")
+    assert abs(float(found.counts[barium]) - 3000) < 3 * float(found.counts_error[barium])
+
+
 def test_a_family_that_got_nothing_beside_another_one_is_told():
     """K L (260 eV) under C K (277 eV) at a few hundred counts, where K K shows that there is potassium."""
     for seed in range(4):
