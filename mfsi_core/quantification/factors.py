@@ -119,14 +119,22 @@ def _rows(text: str, where: str) -> list[dict[str, Any]]:
     lines = [line for line in text.splitlines() if line.strip(" ,;|\t") and not line.startswith("#")]
     if not lines:
         return []
+    try:
+        return _split(lines, where)
+    except csv.Error as error:
+        raise UsageError(f"{where} cannot be read as a table: {error}") from None
+
+
+def _split(lines: list[str], where: str) -> list[dict[str, Any]]:
     found = {mark: next(csv.reader(lines[:1], delimiter=mark, skipinitialspace=True)) for mark in SEPARATORS}
-    names = {mark: [name.strip().lower() for name in row] for mark, row in found.items()}
+    names = {mark: [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in row] for mark, row in found.items()}
     mark = max(SEPARATORS, key=lambda one: len(set(names[one]) & set(COLUMNS)))
     if len(set(names[mark]) & set(COLUMNS)) < 2:
         raise UsageError(
             f"{where}: the first line must name the columns {HEADER}, separated by commas, semicolons or tabs; it "
             f"is {lines[0]!r}"
         )
+    _check_header(found[mark], names[mark], where)
     out = []
     for number, values in enumerate(csv.reader(lines[1:], delimiter=mark, skipinitialspace=True), 1):
         if any(value.strip() for value in values[len(names[mark]) :]):
@@ -137,6 +145,19 @@ def _rows(text: str, where: str) -> list[dict[str, Any]]:
             row |= {name: _decimal(row[name]) for name in ("k", "rel_sd") if name in row}
         out.append(row)
     return out
+
+
+def _check_header(written: list[str], names: list[str], where: str) -> None:
+    """Refuse a column that is there twice, or whose name holds more than ours, as a unit, in which it would be read."""
+    for title, name in zip(written, names, strict=True):
+        word = re.match(r"[a-z_]*[a-z]", name)
+        if name in COLUMNS and names.count(name) > 1:
+            raise UsageError(f"{where}: the column {name} is there {names.count(name)} times")
+        if name not in COLUMNS and word is not None and word[0] in COLUMNS:
+            raise UsageError(
+                f"{where}: the column {title.strip()!r} must be called {word[0]!r}; no unit is read: k is a ratio, in "
+                "kg/m² (zeta) or in barn (cross-section), rel_sd a share of k, as 0.02"
+            )
 
 
 def _decimal(text: str) -> str:
@@ -174,6 +195,8 @@ def _factor(row: Any, where: str) -> Factor:
             }.get(name, f"the columns are {HEADER}")
             raise UsageError(f"{where} ({row.get('element') or 'no element'}) has no {name}: {hint}")
     element, family, basis, scope = (str(row[name]).strip() for name in ("element", "family", "basis", "line_scope"))
+    if element not in symbols():
+        raise UsageError(f"{where}: element must be a symbol, as 'Fe', got {element!r}")
     named = SHELL.fullmatch(family)
     if named is None or (named["element"] or element).lower() != element.lower():
         raise UsageError(
@@ -184,6 +207,8 @@ def _factor(row: Any, where: str) -> Factor:
     _one_of(where, "line_scope", scope, ("alpha", "family"))
     k = _number(row["k"], where, "k")
     rel_sd = _number(row.get("rel_sd") or 0.0, where, "rel_sd")
+    if rel_sd >= 1:
+        raise UsageError(f"{where}: rel_sd is a share of k below 1, as 0.02 for 2 %, got {rel_sd:g}")
     reference = str(row.get("reference", "")).strip()
     return Factor(element, named["shell"].upper(), k, basis, scope, reference, rel_sd, where)
 
@@ -195,7 +220,7 @@ def _one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> None:
 
 def _number(value: Any, where: str, name: str) -> float:
     try:
-        number = float(value)
+        number = math.nan if "_" in str(value) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number) or number < 0:
