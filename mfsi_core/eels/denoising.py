@@ -194,6 +194,8 @@ def denoise_journal(
         if len(declared.shape) != 3:
             raise UsageError(f"{signal!r} must have two navigation axes (rows, columns), got shape {declared.shape}")
         holding = [i for i in range(len(journal)) if signal in journal[i].names]
+        if not holding:
+            raise UsageError(f"no frame holds {signal!r}")
         frames, changes = as_series(journal, signal, 0).data, Changes(declared)
 
         def clean(index: int) -> tuple[Floats, NDArray[np.bool_] | None]:

@@ -53,7 +53,7 @@ def register_journal(
     """
     frames = [frame.index for frame in journal if region is None or frame.region == region]
     if not frames:
-        raise UsageError(f"the series holds no frame of region {region}" if len(journal) else "it holds no frame")
+        raise UsageError(f"the series holds no frame{f' of region {region}' if len(journal) else ''}")
     known = {} if beam_energy is None else {"beam_energy": beam_energy}
     view: Recording = journal if len(frames) == len(journal) and not known else View(journal, frames, known)
     wrong = faults(journal.metadata)
