@@ -20,6 +20,7 @@ from ..series.series import Series, as_series, is_journal
 from .drift import LARGEST, Drift, drift_of_edges, drift_of_shifts, refuse_drift
 
 LEAST_CHANNELS, LEAST_PIXELS = 16, 4
+HELD = 0.9  # share of the spectra that must hold a channel for noise to be measured on it; others were filled
 LOW_LOSS = "EELS-LL"
 
 
@@ -112,7 +113,8 @@ def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, sourc
     cube, mean, holes = _filled(total)
     if holes:
         notes.append(f"{holes} voxels are not finite or were shifted off the axis; they did not enter the choice")
-    noise = measure_noise(cube, mean)
+    held = np.isfinite(total).mean(axis=(0, 1)) > HELD
+    noise = measure_noise(cube[..., held], mean[held]) if held.sum() >= LEAST_CHANNELS else measure_noise(cube, mean)
     cube, spikes = without_spikes(cube, mean, noise)
     if spikes:
         mean = cube.mean(axis=(0, 1), dtype=float)

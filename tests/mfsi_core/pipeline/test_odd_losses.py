@@ -8,6 +8,7 @@ import pytest
 import lbj
 import mfsi_core
 from mfsi_core.cli import main
+from mfsi_core.compression.chart import pick_chart
 
 
 def spectra(shape, start, step, seed=0):
@@ -147,3 +148,15 @@ def test_sums_of_losses_are_called_so_while_they_are_recorded(tmp_path):
         for seed in range(3):
             session.push({"EELS": spectra((6, 7, 60), 480.0, 0.5, seed)})
         assert any(note.startswith("summed EELS: too noisy") for note in session.status()["notes"])
+
+
+def test_a_chart_of_pixels_shifted_off_the_axis_knows_the_noise():
+    energy, spread = 480.0 + 0.5 * np.arange(320), np.random.default_rng(8).uniform(-6, 9, (3, 20, 24))
+    true = energy + spread[..., None]
+    mean = 300 * (true / 480) ** -3.0 + 120 * (true > 532) * np.exp(-np.maximum(true - 532, 0) / 80)
+    frames = list(np.random.default_rng(9).poisson(mean).astype(np.float32))
+    axes = [{"name": "y"}, {"name": "x"}, {"name": "energy", "offset": 480.0, "scale": 0.5, "units": "eV"}]
+    signal = lbj.Signal("EELS", "spectra", (20, 24, 320), dtype="float32", axes=axes)
+    chart = pick_chart(frames, ["O"], signal=signal, shifts=spread)
+    assert chart.noise.gain == pytest.approx(1, abs=0.1)
+    assert not any("spikes" in note for note in chart.notes)
