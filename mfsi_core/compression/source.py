@@ -204,7 +204,7 @@ def _filled(cube: NDArray) -> tuple[NDArray, Floats, int]:
     finite = np.isfinite(cube)
     holes = int(cube.size - np.count_nonzero(finite))
     if holes == cube.size:
-        raise UsageError("no value of the spectra, or of their sum over the frames, is finite")
+        raise UsageError("the spectra, or their sum over the frames, hold no finite value")
     known = cube[finite] if holes else cube
     if known.min() == known.max():
         raise UsageError(f"every voxel has the value {float(known.min()):g}: there is nothing to chart")

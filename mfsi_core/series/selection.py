@@ -105,6 +105,7 @@ def _image(frame: Frame, reference_signal: Signal | None, signal: Signal | None)
     assert signal is not None
     data = Shifts(frame.journal.signals, signal.name).moved(frame, nearest=True)
     if signal.kind == "spectra":
+        data = data[..., above_strobe(signal) :]
         dead = ~np.isfinite(data).any(axis=tuple(range(data.ndim - 1)))  # which makes no pixel unknown
         if dead.any() and not dead.all():
             data = data[..., ~dead]
