@@ -27,6 +27,7 @@ STEADY = 0.9  # rounds go on while the predicted error falls below this share of
 # round; from round to round that share falls by the factor FALL. Rows that are misplaced by the same amount in all
 # frames roughen the scene, which then holds them there; a scene kept smooth at first lets them find their places.
 ROUGH, FALL = 0.02, 0.1
+EARLY = 2  # first rounds, in which all of the frames' mean displacement is kept, as it is yet to be found
 FEWEST = 4  # least rounds; ROUGH has then fallen below the noise
 LONGEST_STEP = 1.0  # px, by which a row's displacement may change in one round
 LEFT = 0.01  # share of the rms jitter that the fit misses even without noise; measured on simulations
@@ -111,7 +112,8 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         error = np.sqrt(_variance(told.unsure[:, :SHIFTS], stage.basis) * (1 - 1 / frames))
         step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - modes
         new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        new -= _unseen(new, error, stage.basis)
+        hum = prior.line_power if prior.line else np.zeros(2)
+        new -= _unseen(new, error, stage.basis, hum) if turn >= EARLY else new.mean(axis=(0, 1))
         if prior.line and turn > 1:
             shift = new[:, :, 0, 0].mean(axis=1)
             wave, of_hum, known = left_in_scene(told.line[:, :, 0], prior.line, shift)
@@ -143,13 +145,13 @@ def _variance(unsure: Floats, basis: Any) -> Floats:
     return np.asarray((square * (basis[: square.shape[1]] ** 2).mean(axis=1)).sum(axis=-1))
 
 
-def _unseen(modes: Floats, error: Floats, basis: Any) -> Floats:
+def _unseen(modes: Floats, error: Floats, basis: Any, hum: Floats) -> Floats:
     """Part of the frames' mean displacement that cannot be known and is to be subtracted, (Y, K, 2).
 
     A displacement of a row that is the same in all frames looks like a distorted scene. Only where frames are shifted
     against one another can the two be told apart, since the scene does not move with the frame. It is believed where
     it exceeds what noise leaves in a mean over the frames; otherwise all of it is subtracted. A shift of the whole
-    series can never be known.
+    series can never be known. `hum`, (2,): variance of the hum, px², which leaves none.
     """
     mean = modes.mean(axis=0)
     whole = mean.mean(axis=0)
@@ -157,5 +159,6 @@ def _unseen(modes: Floats, error: Floats, basis: Any) -> Floats:
     own -= own.mean(axis=1, keepdims=True)
     weight = (basis[: mean.shape[1]] ** 2).mean(axis=1)[:, None]
     power, jitter = ((weight * (part**2).mean(axis=(0, 1))).sum(axis=0) for part in ((mean - whole)[None], own))
+    jitter = np.maximum(jitter - hum, 0)
     least = np.maximum(CHANCE**2 * float((error**2).mean()), MISFIT**2 * jitter) / max(len(modes) - 1, 1)
     return np.asarray(np.where(power > least, whole, mean))

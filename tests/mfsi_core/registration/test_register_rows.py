@@ -221,3 +221,13 @@ def test_a_hum_of_less_than_two_cycles_a_frame_is_not_left_in_the_scene():
     true = np.sqrt(np.mean((error - error.mean(axis=0)) ** 2))
     assert true < 0.05
     assert 0.5 < true / found.predicted_error < 2
+
+
+def test_half_hum_at_high_dose_is_found_to_the_bound():
+    """The jitter that all frames share by chance is not left in the scene because there is a hum besides."""
+    rms = (0.25, 0.35)
+    hum = Hum(rms)
+    series = simulate((112, 112), 10, 1, 9500, image_counts=200.0, jitter=rms, walk=0.3, distortions=[hum])
+    found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
+    covariance = hum.covariance(112) + np.square(rms)[:, None, None] * np.eye(112)
+    assert error_of(field_of(found, 112), series.displacement) < 1.25 * bound(series, covariance)
