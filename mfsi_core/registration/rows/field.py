@@ -12,6 +12,7 @@ import numpy as np
 
 from lbj.array_types import Floats, Singles
 
+from .hum import FEWEST as FRAMES
 from .hum import left_in_scene, moving
 from .jitter import Jitter, gather
 from .scene import SceneFit
@@ -27,7 +28,7 @@ STEADY = 0.9  # rounds go on while the predicted error falls below this share of
 # round; from round to round that share falls by the factor FALL. Rows that are misplaced by the same amount in all
 # frames roughen the scene, which then holds them there; a scene kept smooth at first lets them find their places.
 ROUGH, FALL = 0.02, 0.1
-EARLY = 2  # first rounds, in which all of the frames' mean displacement is kept, as it is yet to be found
+EARLY = 2  # first rounds, in which the frames' mean displacement is kept where it may yet turn out that there is a hum
 FEWEST = 4  # least rounds; ROUGH has then fallen below the noise
 LONGEST_STEP = 1.0  # px, by which a row's displacement may change in one round
 LEFT = 0.01  # share of the rms jitter that the fit misses even without noise; measured on simulations
@@ -113,7 +114,8 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - modes
         new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         hum = prior.line_power if prior.line else np.zeros(2)
-        new -= _unseen(new, error, stage.basis, hum) if turn >= EARLY else new.mean(axis=(0, 1))
+        early = turn < EARLY and frames >= FRAMES
+        new -= new.mean(axis=(0, 1)) if early else _unseen(new, error, stage.basis, hum)
         if prior.line and turn > 1:
             shift = new[:, :, 0, 0].mean(axis=1)
             wave, of_hum, known = left_in_scene(told.line[:, :, 0], prior.line, shift)
