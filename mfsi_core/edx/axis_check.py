@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lbj.array_types import Floats
 
 from ..series.axis import STROBE
 from ..tables.lines import best_line, fwhm, line_energy
-from .axis_search import REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
+from .axis_search import HARDLY, REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
 from .calibration import Calibration, calibrate
 from .detector import FWHM, Detector
 from .families import Family, families_of
@@ -29,6 +30,7 @@ CERTAIN = 3.0  # standard errors from which a deviation is believed
 ZERO_OFF = 30.0  # eV of the zero peak from which it alone corrects the axis, where no element is known
 GUESSED = 3  # elements guessed from peaks that are needed to judge an axis where none is named
 CONSISTENT = 4.0  # eV within which their lines must agree, and within which a line stands where it should
+WORSE = 1.5  # times as large a deviance tells of an axis that it is not right instead
 UNNAMED = "No element is named, and the peaks do not tell whether the energy axis is right: name the elements."
 COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: allowed for whether named or not
 
@@ -133,7 +135,12 @@ def check_axis(
         text = f"The energy axis could not be checked: {spectrum[first:].sum():.0f} counts are too few."
         return AxisCheck(decided=False, notes=[text])
     detector = Detector(resolution=resolution)
-    found = search(spectrum[first:], _edges(axis[first:]), families, detector, zero, named)
+    trial = partial(search, spectrum[first:], _edges(axis[first:]), families, detector, named=named)
+    found = trial(zero)
+    if zero is not None and zero.certain and abs(zero.place) > ZERO_ERROR:
+        free = trial(None)
+        if free.explained > HARDLY * found.explained:  # the lines say that it is none
+            zero, found = None, free
     near = np.array(found.witnesses or (1000.0,))
     far = bool((np.abs(found.offset + (found.gain - 1) * near) > FAR).any())
     start = (found.offset, found.gain) if far and found.witnesses else (0.0, 1.0)
@@ -221,9 +228,16 @@ def _judged(
             f"{_told(offset, gain, covariance)}, by {by}the lines at {lines} keV of the elements named; it was "
             "corrected for the analysis."
         )
-    if found.others:
+    rivals = []
+    for other in found.others:
+        trial = _fitted(spectrum, (axis - other[0]) / other[1], elements, beam_energy, detector)
+        place = other[0] + other[1] * trial.detector.offset + other[1] * trial.detector.gain * energy
+        same = (np.abs(place - (offset + gain * energy)) < OFF * widths).all()
+        if not same and trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0):
+            rivals.append(other)
+    if rivals:
         decided = False
-        told = " or ".join(f"{o:+.0f} eV and {g:.4f}" for o, g in found.others[:2])
+        told = " or ".join(f"{o:+.0f} eV and {g:.4f}" for o, g in rivals[:2])
         notes.append(
             f"The energy axis is not certain: offset and gain of {told} explain the spectrum nearly as well. "
             "Name all elements that show, or calibrate the axis."

@@ -61,6 +61,8 @@ class Found:
         Axes that explain nearly as much.
     edge : bool
         Whether it lies at the end of what was searched.
+    explained : float
+        Chi-square that the lines explain on it.
     """
 
     offset: float
@@ -68,6 +70,7 @@ class Found:
     witnesses: tuple[float, ...]
     others: tuple[tuple[float, float], ...]
     edge: bool
+    explained: float
 
 
 def search(
@@ -134,7 +137,7 @@ def search(
         and trial.differ((offset, gain), tops[i][1:], witnesses)
     ]  # fmt: skip
     edge = abs(offset) > REACH - STEPS[2][0] or abs(gain - 1) > STRETCH - STEPS[2][1]
-    return Found(offset, gain, witnesses, tuple(dict.fromkeys(others)), bool(edge and witnesses))
+    return Found(offset, gain, witnesses, tuple(dict.fromkeys(others)), bool(edge and witnesses), explained[chosen])
 
 
 def zero_peak(counts: Floats, axis: Floats) -> ZeroPeak | None:

@@ -213,6 +213,16 @@ def test_a_vendor_file_whose_axis_is_off(tmp_path, shared_data):
     assert not any(abs(place - 3313) < 100 for place in found.guesses)
 
 
+@pytest.mark.parametrize("place", [66.0, 73.0])
+def test_what_stands_beside_zero_is_no_zero_peak_where_the_lines_say_so(place):
+    """As where the background ends at the low side; the axis is right."""
+    counts, axis = spectrum({"Cr": 70000, "Ti": 60000, "N": 30000}, start=-200.0)
+    counts += np.random.default_rng(1).poisson(2000 * np.exp(-0.5 * ((axis - place) / 20) ** 2))
+    found = check_axis(counts, axis, ["Cr", "Ti", "N"], 200e3)
+    assert found.axis(np.array([392.4, 5411.6])) == pytest.approx([392.4, 5411.6], abs=4.0)
+    assert found.decided
+
+
 @pytest.mark.parametrize("others", [{"N": 30000}, {"N": 30000, "O": 30000}, {"O": 30000}, {}])
 @pytest.mark.parametrize("element", ["Ti", "V", "Cr"])
 def test_a_line_of_another_element_near_a_weak_line_does_not_move_the_axis(element, others):
