@@ -223,17 +223,13 @@ def _judged(
     lines = ", ".join(f"{e / 1000:.2f}" for e in energy)
     notes, decided = [], True
     if off:
-        by = "the zero peak and " if marked else ""
-        notes.append(
-            f"{_told(offset, gain, covariance)}, by {by}the lines at {lines} keV of the elements named; it was "
-            "corrected for the analysis."
-        )
+        by = f"{'the zero peak and ' if marked else ''}the lines at {lines} keV of the elements named"
+        notes.append(f"{_told(offset, gain, covariance)}, by {by}; it was corrected for the analysis.")
     rivals = []
     for other in found.others:
         trial = _fitted(spectrum, (axis - other[0]) / other[1], elements, beam_energy, detector)
-        place = other[0] + other[1] * trial.detector.offset + other[1] * trial.detector.gain * energy
-        same = (np.abs(place - (offset + gain * energy)) < OFF * widths).all()
-        if not same and trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0):
+        moved = other[0] + other[1] * (trial.detector.offset + trial.detector.gain * energy) - energy
+        if (np.abs(moved - away) > OFF * widths).any() and trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0):
             rivals.append(other)
     if rivals:
         decided = False

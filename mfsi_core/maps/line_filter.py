@@ -35,7 +35,7 @@ ABSENT = 3.0  # standard errors, with what the fit leaves open, below which a li
 FAINT = 0.1  # a family this much less significant than another of its element is not mapped if no beam energy is known
 MISPLACED = 10.0  # eV from its place in the table, beyond which a line is flagged as maybe another element's
 UNSURE = 2.0  # eV by which an energy axis is easily off; flagged where that changes a line's counts
-SWAYED = 0.1  # by more than this share
+SWAYED = 0.1  # by more than this share, and than their stated error
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +286,7 @@ def _flags(
     blend, by = _blend(owner, model, float(weight @ (model.mean * weight)))
     moved = np.interp(energy - UNSURE, energy, lines) - lines
     sway = abs(float(weight[model.bin_of[-energy.size :]] @ moved)) / total
-    if blend > BLEND or sway > SWAYED:
+    if blend > BLEND or sway > max(SWAYED, whole / total):
         found.append(
             f"it is told from {_title(known.families[by])} by its shape and side lines alone: its noise is "
             f"{np.sqrt(blend):.1f} times what it would be by itself; {UNSURE:g} eV of the axis change it by {sway:.0%}"
