@@ -9,9 +9,9 @@ import numpy as np
 
 from lbj.array_types import Floats
 
-from .beneath import Beneath, beneath
+from .beneath import WITHIN, Beneath, beneath
 from .detector import FWHM, Detector
-from .families import Family, swayed_by_beam
+from .families import Family, families_of, swayed_by_beam
 from .likelihood import AXIS, Before, Likelihood
 from .unassigned import ELEMENT, MOST, SIGNIFICANT, find_unassigned_peak
 
@@ -196,7 +196,8 @@ def calibrate(
     edges : (C + 1,) array
         Bounds of the channels, eV.
     families : list of Family
-        Of the elements named; further peaks are found and fitted beside them.
+        Of the elements named; those whose lines lie beyond the end of the axis, with a flank on it, and further peaks
+        that are found are fitted beside them.
     detector : Detector
         Where to begin, and what is expected.
     axis : (float, float)
@@ -216,11 +217,21 @@ def calibrate(
     """
     counts = np.asarray(spectrum, float)
     before = Before(detector, axis, beam)
+    families = [*families, *_beyond(families, edges, before)]
     known = _fit(counts, edges, families, before, _folded(counts, edges))
     scatter = max(known.deviance_dof, 1.0) ** 0.5
     if known.pile_up.any() and known.pile_up.sum() < SIGNIFICANT * scatter * known.pile_up_error:
         known = _fit(counts, edges, families, before, None)
     return known
+
+
+def _beyond(families: list[Family], edges: Floats, before: Before) -> list[Family]:
+    """Families of the same elements whose alpha lines lie beyond the end of the axis, but whose flank does not."""
+    end, names = float(edges[-1]), {family.name for family in families}
+    reach = end + WITHIN * FWHM * float(before.detector.sigmas(np.array(end)))
+    elements = dict.fromkeys(family.element for family in families if family.element != ELEMENT)
+    held = [family for element in elements for family in families_of(element, float(edges[0]), reach, before.beam)]
+    return [family for family in held if family.name not in names]
 
 
 def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, folded: Floats | None) -> Calibration:

@@ -132,6 +132,17 @@ def test_what_lies_under_minor_lines_has_an_error_of_their_strength(light, heavy
     assert off < max(3 * float(found.counts_error[index]), 0.03 * 3e5)
 
 
+def test_the_flank_of_a_line_beyond_the_axis_is_not_another_elements():
+    """V K alpha (4950 eV) stands 35 eV beyond an axis on which Ba L has its lines."""
+    counts = spectrum({"Ba_L": 2e4, "V_K": 3e4, "Ca_K": 5e4}, kramers(8e3, 5e4))
+    last = int(np.searchsorted(EDGES, 4920))
+    families = [f for element in ("Ba", "V", "Ca") for f in families_of(element, 150, EDGES[last], 8e3)]
+    found = calibrate(counts[FIRST:last], EDGES[FIRST : last + 1], families, Detector(), beam=8e3)
+    barium = [family.name for family in found.families].index("Ba_L")
+    off = abs(float(found.counts[barium]) - 2e4)
+    assert off < max(3 * float(found.counts_error[barium]), 0.03 * 2e4)
+
+
 def test_a_peak_at_the_lines_of_a_named_element_is_in_its_error():
     """A window of beryllium passes M lines of barium at 0.78 keV, of a tenth of the family, eight times as well."""
     parts = {"Al_K": 4e4, "Ca_K": 3e4, "Ba_M": 1500.0}
