@@ -160,7 +160,7 @@ def aborted_frames(journal: Recording, signal: Signal | None) -> list[str]:
     assert signal is not None
     share = mask.reshape(len(mask), -1).mean(axis=1)
     aborted = np.flatnonzero(share < 1)
-    cut = [f"{index} ({share[index]:.0%})" for index in aborted[:MANY]]
+    cut = [f"{index} ({min(share[index], 0.99):.0%})" for index in aborted[:MANY]]
     text = f"The scan of some frames was aborted; what was not scanned holds nothing: frame {', '.join(cut)}."
     stray = sum(left_out(journal[int(index)], signal) for index in aborted)
     if stray:
