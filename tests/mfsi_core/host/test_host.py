@@ -128,7 +128,7 @@ def test_a_conversation_records_and_maps_the_series(host, tmp_path):
     assert "no journal is open" in ask(host, {"do": "status"})["message"]
     assert ask(host, {"do": "open", "path": str(path), "elements": ["Ti"], "sync": False})["frames"] == 4
     again = ask(host, {"do": "status"})["status"]
-    assert set(again["maps"]) == {"Ti_Ka"}
+    assert set(again["maps"]) == {"Ti_Ka", "0.52keV"}  # the oxygen of the specimen, beside Ti L
     assert again["drift"] == status["drift"]
     host.end()
 
