@@ -322,8 +322,8 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
     without = [e for e in dict.fromkeys(named) if e not in chosen]
     if without:
         results.notes.append(
-            f"No edge of {', '.join(without)} lies on the energy axis with room for a window behind and a background "
-            "before it."
+            f"No edge of {', '.join(without)} lies on the energy axis of {signal.name} with room for a window behind "
+            f"and a background before it{_elsewhere(journal, signal)}."
         )
     if not chosen:
         return
@@ -346,6 +346,13 @@ def add_edge_maps(journal: Recording, results: Results, elements: list[str] | No
             )
     _tell_flags(results)
     results.labels = [(one.edge.energy, greek(one.edge.name)) for one in chosen.values()]
+
+
+def _elsewhere(journal: Recording, signal: Signal) -> str:
+    """Hint at the other spectra of losses that a journal holds, as a second range of energies is one."""
+    spectra = [one.name for one in journal.signals.values() if one.kind == "spectra" and not one.static]
+    others = [name for name in spectra if name != signal.name and not name.startswith("EDX")]
+    return f"; --signal {' or '.join(others)} maps the other spectra" if others else ""
 
 
 def _seen_by_all(journal: Recording, signal: Signal, axis: Floats) -> Floats:

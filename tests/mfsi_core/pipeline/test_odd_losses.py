@@ -160,3 +160,14 @@ def test_a_chart_of_pixels_shifted_off_the_axis_knows_the_noise():
     chart = pick_chart(frames, ["O"], signal=signal, shifts=spread)
     assert chart.noise.gain == pytest.approx(1, abs=0.1)
     assert not any("spikes" in note for note in chart.notes)
+
+
+def test_edges_of_the_other_range_are_hinted_at(tmp_path, capsys):
+    low, core = spectra((6, 7, 300), -10.0, 0.1), spectra((6, 7, 400), 480.0, 0.5)
+    path = journal(tmp_path / "a.lbj", 1, EELS_LL=(-10.0, 0.1, [low]), EELS_HL=(480.0, 0.5, [core]))
+    code, text = said(capsys, "maps", path, "-o", tmp_path / "m", "--elements", "O")
+    assert code == 0
+    assert "No edge of O lies on the energy axis of EELS-LL" in text
+    assert "--signal EELS-HL maps the other spectra" in text
+    code, text = said(capsys, "maps", path, "-o", tmp_path / "n", "--elements", "O", "--signal", "EELS-HL")
+    assert "map-O_K.npy" in text
