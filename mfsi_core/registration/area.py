@@ -282,6 +282,8 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: _Fit) -> bool:
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
             "the shortest steps were taken; record with finer pixels"
         )
+        if jumps(place).size:  # by how many periods, nothing tells
+            out.covariance[good] = np.diag([np.inf, np.inf])
     usual, change = _moving(place)
     few = len(place) < FEW_STEPS  # a jump, or that the specimen drifts steadily, cannot be seen
     longest = float(np.hypot(*np.diff(place, axis=0).T).max()) if few else usual

@@ -99,7 +99,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
         modes -= modes.mean(axis=0)
         prior = copy(before.prior)
-    error, doubted = np.zeros(frames), False
+    error, doubted, hum = np.zeros(frames), False, np.zeros(2)
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
@@ -133,7 +133,8 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
                 break
             doubted = True
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
-    left = LEFT**2 * float((jitter**2).mean()) + prior.given_up(stage.basis)
+    own = max(float((jitter**2).mean() - hum.mean()), 0.0)
+    left = LEFT**2 * own + prior.given_up(stage.basis)
     left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
     return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust, known)
 

@@ -119,3 +119,12 @@ def test_a_jump_that_may_be_a_period_longer_has_an_infinite_error(kind):
     with pytest.warns(UserWarning, match="which is right cannot be told"):
         found = register(series.images)
     assert np.isinf(found.predicted_error)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_jump_over_a_lattice_that_pixels_are_too_coarse_for_has_an_infinite_error():
+    scan = {"jitter": (0.2, 0.3), "walk": 0.2, "distortions": [Step(4, 0, (2.0, 1.5))]}
+    series = simulate((56, 56), 8, 1, 3, image_counts=200.0, spacing=4.5, scene="perfect crystal", **scan)
+    with pytest.warns(UserWarning, match="too short to tell"):
+        found = register(series.images)
+    assert np.isinf(found.predicted_error)
