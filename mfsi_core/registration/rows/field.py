@@ -32,6 +32,7 @@ EARLY = 2  # first rounds, in which the frames' mean displacement is kept where 
 FEWEST = 4  # least rounds; ROUGH has then fallen below the noise
 LONGEST_STEP = 1.0  # px, by which a row's displacement may change in one round
 LEFT = 0.01  # share of the rms jitter that the fit misses even without noise; measured on simulations
+OF_HUM = 0.5  # share of the hum's variance that counts in this, as hum is fitted better; measured on simulations
 # The mean displacement of the frames is believed if its rms exceeds CHANCE times what noise leaves in such a mean, and
 # MISFIT times what jitter leaves in it, since the fit does not remove all jitter.
 CHANCE = 1.3
@@ -133,7 +134,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
                 break
             doubted = True
     jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
-    own = max(float((jitter**2).mean() - hum.mean()), 0.0)
+    own = max(float((jitter**2).mean() - hum.mean()), 0.0) + OF_HUM * float(hum.mean())
     left = LEFT**2 * own + prior.given_up(stage.basis)
     left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
     return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust, known)
