@@ -75,17 +75,19 @@ def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> 
     the second frame those at the opposite shift hold.
     """
     count, rows, columns = surfaces.shape
-    a, s, b, t = np.empty((4, columns), np.float32)
+    lines = np.empty((4, (columns + 1) // 2, 2), np.float32)  # even and odd points in turn
+    flat = lines.reshape(4, -1)
+    a, s, b, t = flat[0], flat[1], flat[2], flat[3]
     between = np.empty(columns // 2 + 1, np.float32)
     for y in range(rows):
         last = -1
         for n in range(count):
             if first[n] != last:
                 last = first[n]
-                _interpolated(mean[last], y, rows, False, between, a)
-                _interpolated(scale[last], y, rows, False, between, s)
-            _interpolated(mean[second[n]], y, rows, True, between, b)
-            _interpolated(scale[second[n]], y, rows, True, between, t)
+                _interpolated(mean[last], y, rows, False, between, lines[0])
+                _interpolated(scale[last], y, rows, False, between, lines[1])
+            _interpolated(mean[second[n]], y, rows, True, between, lines[2])
+            _interpolated(scale[second[n]], y, rows, True, between, lines[3])
             one = surfaces[n, y]
             for x in range(columns):
                 one[x] = (one[x] - a[x] * b[x]) * s[x] * t[x]
@@ -93,26 +95,27 @@ def normalise(surfaces: Any, first: Any, second: Any, mean: Any, scale: Any) -> 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _interpolated(coarse: Any, y: int, rows: int, opposite: bool, between: Any, out: Any) -> None:
-    """Row y of a periodic image of which every second pixel is given, or all along an axis of one.
+    """Row y of a periodic image, even and odd points (X/2, 2), of which every second one is given.
 
-    With `opposite` it is row -y, from pixel 0 backwards.
+    Along axes of one point it is given. With `opposite` it is row -y, from point 0 backwards.
     """
     half = np.float32(0.5)
     y = (rows - y) % rows if opposite else y
     step = 2 if rows > 1 else 1
     up, down = coarse[y // step], coarse[(y + step - 1) // step % len(coarse)]
-    if out.size == 1:
-        out[:] = half * (up[0] + down[0])
-        return
-    for k in range(up.size):
-        between[k] = half * (up[k] + down[k])
-    between[-1] = between[0]
+    last = between.size - 1
     if opposite:
-        between[:] = between[::-1].copy()
-    even, odd, here, following = out[::2], out[1::2], between[:-1], between[1:]
-    for k in range(up.size):
-        even[k] = here[k]
-        odd[k] = half * (here[k] + following[k])
+        for k in range(up.size):
+            between[last - k] = half * (up[k] + down[k])
+        between[0] = between[last]
+    else:
+        for k in range(up.size):
+            between[k] = half * (up[k] + down[k])
+        between[last] = between[0]
+    here, following = between[: len(out)], between[min(last, 1) :]
+    for k in range(len(out)):
+        out[k, 0] = here[k]
+        out[k, 1] = half * (here[k] + following[k])
 
 
 @njit(cache=True, nogil=True)
@@ -155,12 +158,13 @@ def _height(surface: Any, y: float, x: float, weight_y: Any, weight_x: Any) -> f
     top, left = math.floor(y), math.floor(x)
     _sinc(y - top, weight_y)
     _sinc(x - left, weight_x)
-    out = 0.0
+    first, out = (left + 1 - TAPS) % columns, 0.0
     for a in range(2 * TAPS if rows > 1 else 1):
-        along = 0.0
-        row = (top + a + 1 - TAPS) % rows
+        line = surface[(top + a + 1 - TAPS) % rows]
+        x, along = first, 0.0
         for b in range(2 * TAPS if columns > 1 else 1):
-            along += (weight_x[b] if columns > 1 else 1.0) * surface[row, (left + b + 1 - TAPS) % columns]
+            along += (weight_x[b] if columns > 1 else 1.0) * line[x]
+            x = x + 1 if x + 1 < columns else 0
         out += (weight_y[a] if rows > 1 else 1.0) * along
     return out
 
