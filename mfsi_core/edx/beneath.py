@@ -19,9 +19,7 @@ from .unassigned import ELEMENT, SIGNIFICANT, STRONG
 
 WITHIN = 1.3  # full widths between alpha lines and a strong line of an element that is named
 LEAST = 0.1  # share of the counts of that element's family, from which another one beside it is told
-AS_WELL = (
-    5.0  # standard errors, in squares: another element that explains a peak less well by that may be there instead
-)
+AS_WELL = 5.0  # standard errors, squared and subtracted, by which another element may explain a peak less well
 
 
 @dataclass(frozen=True)

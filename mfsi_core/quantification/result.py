@@ -26,11 +26,8 @@ from .methods import Composition
 
 NEAR = 25.0  # eV between an unassigned peak and a line that may explain it
 SEEN = 8.0  # standard errors from which a family that nobody named is told of
-MISTAKEN = 0.3  # share of its amount by which an element that is not to be trusted may be off,
-CERTAIN, NOTABLE = (
-    2.0,
-    0.01,
-)  # if that changes another one by more standard errors and more atoms than these, it is told
+MISTAKEN = 0.3  # share of its amount by which an element that is not to be trusted may be off
+CERTAIN, NOTABLE = 2.0, 0.01  # standard errors and share of the atoms by which that must change another one to be told
 FEW = 20.0  # counts below which an intensity is flagged
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged

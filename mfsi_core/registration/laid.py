@@ -19,9 +19,7 @@ from .threads import summed
 
 SEEN = 0.3  # least weight, in pixels of a frame, that must have fallen on a pixel of the scene for it to count as seen
 PAD = 2  # px by which the grid reaches beyond the displaced frames
-FINE = (
-    0.05  # share of the scene's power in details too fine for pixels of twice the size; with more they are not binned
-)
+FINE = 0.05  # share of the scene's power in details too fine for pixels of twice the size, from which none are binned
 
 
 class Laid:
