@@ -127,7 +127,7 @@ def recognised(
     return found
 
 
-def sum_peaks(known: Calibration, counts: Floats) -> list[Family]:
+def _sum_peaks(known: Calibration, counts: Floats) -> list[Family]:
     """Sum peaks of the strongest lines that the fit misses, though they stand on the flank of another line."""
     strong = [int(i) for i in np.argsort(-known.counts)[:STRONGEST] if known.counts[i] > 0]
     fit = known.counts @ known.templates + known.background
@@ -144,11 +144,11 @@ def sum_peaks(known: Calibration, counts: Floats) -> list[Family]:
     return found
 
 
-def uncovered(
+def completed(
     known: Calibration, counts: Floats, edges: Floats, families: list[Family], elements: Sequence[str],
     beam: float | None, fit: Callable[[list[Family]], Calibration],
 ) -> tuple[Calibration, list[Peak]]:  # fmt: skip
-    """Fit what stands beneath the lines of elements named beside them, where the spectrum shows it and what it is.
+    """Fit sum peaks that were missed, and what stands beneath lines of elements named where the spectrum shows it.
 
     Parameters
     ----------
@@ -165,10 +165,14 @@ def uncovered(
     Calibration
         With the families that were found last of those given.
     list of Peak
-        What was found, with the lines that may explain it: elements without which the fit is worse by 8 standard
-        errors, and whose counts are as clear with all that it leaves open, and a
-        tenth of those of the element named. Of those tried, the likeliest is taken.
+        What was found beneath lines, with the lines that may explain it: elements without which the fit is worse by 8
+        standard errors, and whose counts are as clear with all that it leaves open, and a tenth of those of the
+        element named. Of those tried, the likeliest is taken.
     """
+    sums = _sum_peaks(known, counts)
+    if sums:
+        families = [*families, *sums]
+        known = fit(families)
     found: list[Peak] = []
     expected = known.expected or known.detector
     while len(found) < PEAKS:
@@ -179,10 +183,11 @@ def uncovered(
             if family.element == ELEMENT and family not in families and near_strong(family, named, expected)
         ]
         held_by = float(((known.counts / np.maximum(known.counts_error, 1e-300))[taken] ** 2).sum())
+        before = _deviance(known, counts) + known.strain
         trials: dict[float, tuple[Calibration, tuple[Family, ...], Family]] = {}
         for held in _rivals(known, counts, edges, named, taken, beam):
             trial = fit([*families, *held])
-            gain = _deviance(known, counts) + known.strain - _deviance(trial, counts) - trial.strain
+            gain = before - _deviance(trial, counts) - trial.strain
             for number, family in enumerate(trial.families):
                 over = [n for n, f in enumerate(families) if f in named and near_strong(family, [f], expected)]
                 least = max(CLEAR * trial.counts_error[number], LEAST * trial.counts[over].max(initial=0.0))

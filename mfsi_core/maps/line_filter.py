@@ -16,7 +16,7 @@ from ..accumulation.weighted_sums import weighted_sums
 from ..edx.calibration import Calibration, calibrate
 from ..edx.detector import FWHM, Detector
 from ..edx.families import Family, families_of
-from ..edx.guesses import sum_peaks, uncovered
+from ..edx.guesses import completed
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model, build
 from ..edx.peaks import Peak
@@ -151,12 +151,7 @@ def line_filter(
     edges = np.append(energy[0] - half[0], energy + half)
     resolution = float(signal.metadata.get("energy_resolution") or 130.0)
     fit = partial(calibrate, counts, edges, detector=Detector(resolution=resolution), beam=beam_energy)
-    known = fit(families)
-    sums = sum_peaks(known, counts)
-    if sums:
-        families = [*families, *sums]
-        known = fit(families)
-    known, found = uncovered(known, counts, edges, families, elements, beam_energy, fit)
+    known, found = completed(fit(families), counts, edges, families, elements, beam_energy, fit)
     lines += [f"{peak.energy / 1000:.2f}keV" for peak in found]
     owners += [[family.line for family in known.families].index(peak.lines[0]) for peak in found]
     model = build(known, energy, axis.size, start)

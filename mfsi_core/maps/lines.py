@@ -135,8 +135,8 @@ def element_maps(
     if method == "filter":
         tool = line_filter(spectrum, series.signal, named, beam_energy)
         maps = tool.maps(series, registration, frames)
-        named = [name for name in maps if "_" in name]
-        return {name.split("_")[0]: replace(maps[name], flags=(*maps[name].flags, *doubts)) for name in named}
+        own = {name.split("_")[0]: one for name, one in maps.items() if "_" in name}
+        return {element: replace(one, flags=(*one.flags, *doubts)) for element, one in own.items()}
     found = windowed_maps(series, named, registration, beam_energy, frames)
     for element, one in found.items():
         said = line_overlaps(series.signal, spectrum, one.window, one.background, named, beam_energy)

@@ -16,7 +16,7 @@ from lbj.array_types import Floats
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
 from ..edx.families import Family, check_families, families_of
-from ..edx.guesses import recognised, sum_peaks, uncovered
+from ..edx.guesses import completed, recognised
 from ..edx.model import Model, build
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, window_channels
@@ -254,11 +254,7 @@ def _learn(
     if others:
         families = [*families, *others]
         calibration = fit(families)
-    sums = sum_peaks(calibration, spectrum)
-    if sums:
-        families = [*families, *sums]
-        calibration = fit(families)
-    calibration, _ = uncovered(calibration, spectrum, edges, families, elements, beam, fit)
+    calibration, _ = completed(calibration, spectrum, edges, families, elements, beam, fit)
     return calibration, build(calibration, axis, spectra.axis.size, channels.start)
 
 
