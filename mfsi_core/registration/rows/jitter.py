@@ -209,7 +209,7 @@ class Jitter:
         power = np.maximum(self.power, 1e-6 * GONE / fisher)
         even = summed(partial(_even, mean, np.ascontiguousarray(power.T)), len(mean)) / len(mean)
         known = np.maximum(1 - even / power, 1e-12)
-        unlike = np.clip((drawn * known).sum(axis=0) / (even * known).sum(axis=0), 0.5, 10.0)
+        unlike = np.clip((drawn * known)[1:].sum(axis=0) / (even * known)[1:].sum(axis=0), 0.5, 10.0)
         noise = power * np.maximum(1 - known, 1e-9) / known * np.where(self.power > 0, unlike, 1.0)
         total = power + noise
         square = np.where(known > 0.5, place / power**2, square)

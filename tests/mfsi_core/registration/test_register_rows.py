@@ -231,3 +231,10 @@ def test_half_hum_at_high_dose_is_found_to_the_bound():
     found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
     covariance = hum.covariance(112) + np.square(rms)[:, None, None] * np.eye(112)
     assert error_of(field_of(found, 112), series.displacement) < 1.25 * bound(series, covariance)
+
+
+def test_at_few_counts_no_jitter_is_seen_besides_a_hum():
+    hum = Hum((0.3, 0.4), period=7.3)
+    series = simulate((96, 96), 10, 1, 3, image_counts=8.0, walk=0.3, distortions=[hum])
+    found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
+    assert error_of(field_of(found, 96), series.displacement) < 1.25 * bound(series, hum.covariance(96))
