@@ -9,8 +9,9 @@ guarded.py         calls of an instrument with a time-out, in a thread of their 
 log.py             the numbered events of a session, in memory and in a file, for pages that reconnect
 mapper.py          starts the process `mapping` for the analysis, and takes its results
 mapping.py         the process that makes maps, components and signal-to-noise ratios of all frames so far
-recorder.py        surveys, begins and extends regions with any instrument; every completed frame is kept
+recorder.py        surveys and records series with any instrument; every completed frame is kept
 region.py          the journal of one region of interest, begun or continued, with its dose so far
+regions.py         which region of a session is recorded into; it is begun or extended, and its frames are followed
 series.py          the loop that records frame after frame, from *acquire* until a limit is reached
 session_folder.py  numbered sub-folders, one a region, and the files beside them
 settings.py        the controls of an acquisition (field, pixel, dwell, current, …), checked before anything is exposed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,10 @@ from typing import Any
 
 from lbj import LbjError
 
-from ..instruments.protocol import Instrument
+from ..instruments.protocol import Abilities, Instrument, checked_abilities
+
+CONNECTED = 60.0  # s that an instrument may take to connect
+READY = 30.0  # s that it may take to state its abilities
 
 
 class NoAnswerError(LbjError):
@@ -107,3 +111,14 @@ class Guarded:
         with contextlib.suppress(Exception):  # the instrument is given up either way
             self.call("close", time_out=10.0)
         self._calls.put(None)
+
+
+def connected(connect: Callable[[], Instrument]) -> tuple[Guarded, Abilities]:
+    """Connect an instrument, and ask what it can do; what it prints goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        guarded = Guarded(connect, CONNECTED)
+    try:
+        return guarded, checked_abilities(guarded.call("abilities", time_out=READY))
+    except BaseException:
+        guarded.close()
+        raise

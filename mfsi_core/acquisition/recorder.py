@@ -1,10 +1,8 @@
-"""Recorder: surveys, begins and extends regions with any instrument; every completed frame is kept."""
+"""Recorder: surveys and records series with any instrument; every completed frame is kept."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,23 +12,21 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lbj import LbjError, UsageError
+from lbj import UsageError
 
 from ..instruments.finding import connector
-from ..instruments.protocol import Abilities, Changed, Instrument, Picture, checked_abilities, checked_picture
+from ..instruments.protocol import Changed, Instrument, Picture, checked_picture
 from . import session_folder, state, surveys
 from .completion import Function, carry_out, check
-from .follower import Follower, follow
-from .guarded import Guarded
+from .guarded import READY, connected
 from .log import Event, Log, said
 from .region import Region
+from .regions import Regions
 from .series import Host, Series
 from .settings import Settings
 
 PLACED = {"corner", "field"}  # controls that say where the region lies
 EVERY = 0.2  # s between writes of the state while frames come
-CONNECTED = 60.0  # s that an instrument may take to connect
-READY = 30.0  # s that it may take to state its abilities
 
 
 class Recorder:
@@ -76,10 +72,9 @@ class Recorder:
         self.folder = Path(folder).absolute()
         self._held = session_folder.take(self.folder)
         self._lock = threading.RLock()
-        self._analysis = analysis
         self._hooks = {False: list(completed), True: list(failed)}
         try:
-            self._guarded, self.abilities = _connected(connect)
+            self._guarded, self.abilities = connected(connect)
         except BaseException:
             self._held.close()
             raise
@@ -88,30 +83,23 @@ class Recorder:
         self._settings = settings or _settings(before, self.log)
         self.surveyed = surveys.kept(self.folder, before)
         self.phase, self._outcome = "idle", before.get("outcome")
-        self.region: Region | None = None
-        self.follower: Follower | None = None
-        self.begins_region = False  # whether a new region is begun with the next frame
         self.series: Series | None = None  # the present one, or the last
         self._thread: threading.Thread | None = None
         # An event, since before Python 3.13 a thread whose `join` was interrupted by Ctrl-C counts as ended.
         self._rests = threading.Event()
         self._rests.set()
         self.host, self._written = Host(), 0.0
+        self.log.add("opened", f"{self.abilities.title}: the session is open")
+        self.regions = Regions(self.folder, self.log, analysis=analysis)
         self._take_up(before)
 
     def _take_up(self, before: dict[str, Any]) -> None:
-        """Find the regions that are there, and say how the recorder before ended."""
-        self.log.add("opened", f"{self.abilities.title}: the session is open")
-        numbers = session_folder.regions(self.folder)
-        if numbers:
-            try:
-                self.region = Region.reopen(self.folder, numbers[-1])
-            except LbjError as error:
-                self.log.add("error", f"region {numbers[-1]} cannot be continued: {error}", "error")
+        """Say how the recorder before ended."""
         if before.get("phase") in ("recording", "stopping", "surveying"):
             text = f"the recorder before was ended while it was {before['phase']}"
-            if self.region is not None:
-                text += f"; region {self.region.number} holds {len(self.region)} frames, all whole"
+            region = self.regions.present
+            if region is not None:
+                text += f"; region {region.number} holds {len(region)} frames, all whole"
             self.log.add("died", text, "warning")
         self._publish(now=True)
 
@@ -145,11 +133,11 @@ class Recorder:
     @property
     def frames(self) -> int:
         """Frames in the journal of the region."""
-        return 0 if self.region is None else len(self.region)
+        return 0 if self.regions.present is None else len(self.regions.present)
 
     def plan(self) -> dict[str, Any]:
         """Times, doses and sizes of the series as set, before anything is exposed; see `state.costs`."""
-        return state.costs(self._settings, self.abilities, self.region)
+        return state.costs(self._settings, self.abilities, self.regions.present)
 
     def survey(self) -> Picture:
         """Take a survey image, on which the region is drawn, and keep it.
@@ -188,13 +176,9 @@ class Recorder:
         """
         with self._lock:
             self._must_rest()
-            self.begins_region = True
+            self.regions.begins_new = True
             self._publish(now=True)
-            return self.next_number()
-
-    def next_number(self) -> int:
-        """Number that the next new region will have."""
-        return max(session_folder.regions(self.folder), default=0) + 1
+            return self.regions.next_number()
 
     def acquire(self, frames: int | None = None, *, wait: bool = True) -> dict[str, Any]:
         """Record a series: begins the region, or extends the journal of the one that is there.
@@ -282,25 +266,14 @@ class Recorder:
             return None
         signals, metadata = ready
         with self._lock:
-            if self.region is None or self.begins_region:
-                region = Region.begin(
-                    self.folder, self.next_number(), settings, signals, metadata, self.surveyed,
-                    exposed=self.abilities.exposes,
-                )  # fmt: skip
-                self._leave_region()
-                self.region, self.begins_region = region, False
-                self.log.add("region", f"region {region.number} is begun", region=region.number)
-            else:
-                self.region.extend(settings, signals)
-                self.log.add("extended", f"region {self.region.number} is extended", region=self.region.number)
-            self._follow(settings)
-            series.follower = self.follower
+            region = self.regions.take(settings, signals, metadata, self.surveyed, exposed=self.abilities.exposes)
+            series.follower = self.regions.follower
             self._publish(now=True)
-            return self.region
+            return region
 
     def _end(self, series: Series, reason: str, text: str) -> None:
         """Say how the series ended, and do what is to be done then."""
-        region, failed, settings = self.region, reason == "failed", series.settings
+        region, failed, settings = self.regions.present, reason == "failed", series.settings
         outcome = {
             "reason": reason, "text": text, "failed": failed, "frames": series.frames,
             "total": len(region) if region is not None else 0, "region": region.number if region is not None else None,
@@ -312,23 +285,6 @@ class Recorder:
         with self._lock:
             self._outcome = outcome
             self._enter("failed" if failed else "idle")
-
-    def _follow(self, settings: Settings) -> None:
-        """Start the analysis of the region where none runs."""
-        region = self.region
-        if not self._analysis or region is None:
-            return
-        wanted = {"elements": settings.elements, "image": settings.image}
-        self.follower = follow(self.follower, region.path, region.live, wanted, self.log)
-        if self.follower is not None:
-            self.follower.tell(len(region))
-
-    def _leave_region(self) -> None:
-        if self.follower is not None:
-            self.follower.leave()
-            self.follower = None
-        if self.region is not None:
-            self.region.close()
 
     def state(self) -> dict[str, Any]:
         """All there is to know, as plain JSON values; see ``docs/acquisition.md``."""
@@ -347,11 +303,15 @@ class Recorder:
         UsageError
             If there is none of that name.
         """
-        return state.picture(self.folder, name, None if self.region is None else self.region.number)
+        return state.picture(self.folder, name, self._number())
 
     def history(self, since: int = 0) -> list[dict[str, Any]]:
         """What the analysis found frame by frame, from frame `since` of the region on."""
-        return [] if self.region is None else state.history(self.folder, self.region.number, since)
+        number = self._number()
+        return [] if number is None else state.history(self.folder, number, since)
+
+    def _number(self) -> int | None:
+        return None if self.regions.present is None else self.regions.present.number
 
     def _must_rest(self) -> None:
         if self.phase == "closed":
@@ -380,10 +340,7 @@ class Recorder:
         with self._lock:
             if self.phase == "closed":
                 return
-            if self.follower is not None:
-                self.follower.close()
-                self.follower = None
-            self._leave_region()
+            self.regions.close()
             self._guarded.close()
             self.log.add("closed", "the session is closed")
             self._enter("closed")
@@ -403,16 +360,6 @@ def _connector(instrument: Instrument | str, options: dict[str, Any]) -> Callabl
         return connector(instrument, **options)
     given = instrument
     return lambda: given
-
-
-def _connected(connect: Callable[[], Instrument]) -> tuple[Guarded, Abilities]:
-    with contextlib.redirect_stdout(sys.stderr):
-        guarded = Guarded(connect, CONNECTED)
-    try:
-        return guarded, checked_abilities(guarded.call("abilities", time_out=READY))
-    except BaseException:
-        guarded.close()
-        raise
 
 
 def _settings(before: dict[str, Any], log: Log) -> Settings:

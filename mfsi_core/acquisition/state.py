@@ -19,9 +19,10 @@ from lbj import UsageError
 
 from ..instruments.protocol import Abilities, Picture
 from . import session_folder
-from .follower import HISTORY, STATUS, Follower
+from .follower import HISTORY, STATUS
 from .log import Log
 from .region import Region
+from .regions import Regions
 from .series import Host, Series
 from .settings import Settings
 from .sizes import series_bytes
@@ -58,11 +59,9 @@ class Recording(Protocol):
     abilities: Abilities
     folder: Path
     phase: str
-    region: Region | None
-    follower: Follower | None
+    regions: Regions
     surveyed: Picture | None
     log: Log
-    begins_region: bool  # with the next frame
     series: Series | None  # the present one, or the last
     host: Host
 
@@ -77,14 +76,11 @@ class Recording(Protocol):
     def plan(self) -> dict[str, Any]:
         """Times, doses and sizes."""
 
-    def next_number(self) -> int:
-        """Number of the next region."""
-
 
 def snapshot(recorder: Recording) -> dict[str, Any]:
     """Return the state of a recorder."""
-    region, follower = recorder.region, recorder.follower
-    settings, plan = recorder.settings, recorder.plan()
+    regions, settings, plan = recorder.regions, recorder.settings, recorder.plan()
+    region, follower = regions.present, regions.follower
     number, frames = (None, 0) if region is None else (region.number, len(region))
     running = recorder.phase in ("recording", "stopping")
     survey = recorder.surveyed
@@ -96,9 +92,9 @@ def snapshot(recorder: Recording) -> dict[str, Any]:
         "settings": settings.to_json(),
         "plan": plan,
         "folder": str(recorder.folder),
-        "region": None if region is None else _region(recorder),
-        "regions": session_folder.regions(recorder.folder),
-        "next_region": recorder.next_number() if recorder.begins_region or region is None else None,
+        "region": None if region is None else _region(region),
+        "regions": regions.numbers(),
+        "next_region": regions.next_number() if regions.begins_new or region is None else None,
         "survey": None if survey is None else {
             "shape": list(np.shape(survey.image)), "pixel": survey.pixel, "corner": list(survey.corner),
         },
@@ -118,9 +114,7 @@ def snapshot(recorder: Recording) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _region(recorder: Recording) -> dict[str, Any]:
-    region = recorder.region
-    assert region is not None
+def _region(region: Region) -> dict[str, Any]:
     try:
         size = region.path.stat().st_size
     except OSError:

@@ -84,7 +84,7 @@ def test_an_analysis_that_hangs_or_dies_delays_and_costs_nothing(tmp_path):
     with Recorder(tmp_path, Plain(), Settings(field="1.6nm", pixel="0.1nm", frames=40)) as recorder:
         recorder.acquire(4)
         until(lambda: recorder.state()["analysis"]["status"].get("frames") == 4)
-        process = recorder.follower.process
+        process = recorder.regions.follower.process
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
         process.send_signal(signal.SIGSTOP)
         assert recorder.acquire(40)["total"] == 44

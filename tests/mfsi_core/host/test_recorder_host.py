@@ -12,7 +12,7 @@ import pytest
 from plugin_package import install
 
 import lbj
-from mfsi_core.acquisition import recorder
+from mfsi_core.acquisition import guarded
 from mfsi_core.host.host import Host, schema
 
 SCHEMA = json.loads(schema())
@@ -119,7 +119,7 @@ def test_an_instrument_that_hangs_while_connecting_is_given_up_and_closed_when_i
     monkeypatch.syspath_prepend(tmp_path / "site")
     folder, out = str(tmp_path / "s"), sys.stdout
     with monkeypatch.context() as patched:
-        patched.setattr(recorder, "CONNECTED", 0.2)
+        patched.setattr(guarded, "CONNECTED", 0.2)
         answer = ask(host, "recorder", folder=folder, instrument="slow")
     assert answer["error"] == "NoAnswerError"
     assert "did not answer within 0.2 s (connecting)" in answer["message"]
