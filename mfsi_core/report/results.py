@@ -16,6 +16,7 @@ from lbj.array_types import Floats, Mask
 from ..geometry.registration import Registration
 from ..maps.map import Map
 from ..series.axis import Pixel
+from ..text import greek
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,10 @@ class Results:
         start = time.perf_counter()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+    def tell_flags(self) -> None:
+        """Note what makes maps to be distrusted."""
+        for name, one in self.maps.items():
+            for flag in one.flags:
+                title = greek(one.line) if one.line else self.titles.get(name, name)
+                self.notes.append(f"Map of {title}: {flag}.")

@@ -26,6 +26,12 @@ def centres(signal: Signal) -> Floats:
     return np.asarray(axis.get("offset", 0.0) + axis.get("scale", 1.0) * np.arange(signal.channels))
 
 
+def units_found(signal: Signal) -> str:
+    """Say what the energy axis has in place of eV."""
+    units = signal.axes[-1].get("units")
+    return f"is in {units!r}, not in eV" if units else "is not calibrated in eV"
+
+
 def above_strobe(signal: Signal) -> int:
     """First channel above the zero strobe of an X-ray detector; 0 where that leaves none, and for other spectra."""
     if signal.axes[-1].get("units") != "eV" or not (signal.kind == "events" or signal.name.startswith("EDX")):
