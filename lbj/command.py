@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
-from .errors import LbjError, UsageError
+from .errors import DamagedError, LbjError, UsageError
 
 
 def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
@@ -36,7 +36,7 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
         print(f"{title}: {error}", file=sys.stderr)
         return 2
     except (LbjError, OSError) as error:
-        print(f"{title}: {error}", file=sys.stderr)
+        print(f"{title}: {error}{_remedy(error, args.command)}", file=sys.stderr)
         return 1
     except MemoryError as error:
         what = f" ({error})" if str(error) else ""
@@ -46,6 +46,12 @@ def run(parser: argparse.ArgumentParser, argv: list[str] | None) -> int:
         print(f"{title}: interrupted", file=sys.stderr)
         return 1
     return code
+
+
+def _remedy(error: Exception, command: str) -> str:
+    """What to do about a journal that is damaged; what begins otherwise (clause 4.1.2) is none."""
+    journal = isinstance(error, DamagedError) and error.clause not in ("", "4.1.2")
+    return "; 'lbj recover' saves the frames that are whole" if journal and command != "recover" else ""
 
 
 @contextlib.contextmanager

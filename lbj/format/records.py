@@ -63,13 +63,6 @@ def build(kind: bytes, payload: bytes) -> bytes:
     )
 
 
-def _remedy(offset: int) -> str:
-    """What to do about a damaged record there."""
-    if offset <= len(layout.SIGNATURE):
-        return "without the file's header, which this is, frames cannot be read: use another copy of the file"
-    return "'lbj recover' saves the frames that are whole"
-
-
 def parse_header(raw: bytes, offset: int) -> Record:
     """Read a record's 24 header bytes that stand at `offset`.
 
@@ -82,8 +75,7 @@ def parse_header(raw: bytes, offset: int) -> Record:
     """
     if raw[:3] != layout.MARKER:
         raise DamagedError(
-            f"no record starts here: expected marker {layout.MARKER.hex(' ')}, found {raw[:3].hex(' ')}; "
-            + _remedy(offset),
+            f"no record starts here: expected marker {layout.MARKER.hex(' ')}, found {raw[:3].hex(' ')}",
             offset=offset,
             clause="4.2.1",
         )
@@ -91,7 +83,7 @@ def parse_header(raw: bytes, offset: int) -> Record:
     fields = layout.record.parse(raw)
     if crc != fields.header_crc:
         raise DamagedError(
-            f"record header's CRC-32 is {crc:08x}, stored {fields.header_crc:08x}; {_remedy(offset)}",
+            f"record header's CRC-32 is {crc:08x}, stored {fields.header_crc:08x}",
             offset=offset,
             clause="4.2.2",
         )

@@ -103,6 +103,9 @@ def test_verify_and_recover(series, tmp_path, capsys):
     lines = text.splitlines()
     assert all(line.startswith(f"{series}: ") for line in lines)
     assert any("at byte" in line for line in lines)
+    code, _, said = run(capsys, "export", series, "-o", tmp_path / "series.npz")
+    assert code == 1
+    assert said.endswith("; 'lbj recover' saves the frames that are whole\n")
     whole = tmp_path / "whole.lbj"
     code, text, _ = run(capsys, "recover", series, "-o", whole)
     assert code == 3
@@ -112,6 +115,23 @@ def test_verify_and_recover(series, tmp_path, capsys):
     again = tmp_path / "again.lbj"
     code, text, _ = run(capsys, "recover", whole, "-o", again)
     assert (code, text) == (0, f"{again}: 2 frames kept, nothing lost\n")
+
+
+@pytest.mark.parametrize(
+    ("begin", "recover"),
+    [(b"\x89LBJ\r\n\x1a\n" + bytes(range(60)), True), (b"frame,dose\n" * 9, False)],
+    ids=["header", "other"],
+)
+def test_recovery_is_advised_where_a_journal_is_damaged(tmp_path, capsys, begin, recover):
+    path = tmp_path / "one.lbj"
+    path.write_bytes(begin)
+    code, _, said = run(capsys, "info", path)
+    assert code == 1
+    assert ("lbj recover" in said) == recover
+    code, _, said = run(capsys, "recover", path, "-o", tmp_path / "whole.lbj")
+    assert code == 1
+    assert "use another copy" in said
+    assert "'lbj recover'" not in said
 
 
 def test_convert_recodes_a_journal(series, tmp_path, capsys):
