@@ -34,7 +34,8 @@ def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX")
     Raises
     ------
     UsageError
-        If the journal has no frames or does not state its pixels' size, or an element has no line on the axis.
+        If the journal has no frames, no pixel of them was scanned or their size is not stated, or an element has no
+        line on the axis.
     """
     from ..maps.lines import element_maps
     from ..series.series import as_series
@@ -45,13 +46,20 @@ def counts_per_nm2(journal: Recording, elements: list[str], signal: str = "EDX")
     pixel = pixel_area(series.signal)
     if pixel is None:
         raise UsageError(f"signal {signal!r} does not state the size of its pixels in m; counts per nm² need it")
-    area = pixel * 1e18 * math.prod(series.shape)
+    frames, area = _frames(journal, series.signal), pixel * 1e18 * math.prod(series.shape)
     found = element_maps(journal, elements, signal, beam_energy=journal.metadata.get("beam_energy"))
     absent = [element for element in elements if element not in found]
     if absent:
         raise UsageError(f"no line of {', '.join(absent)} lies on the energy axis of {signal!r}")
-    frames = whole_frames(journal, series.signal)
     return {element: float(found[element].values.sum()) / frames / area for element in elements}
+
+
+def _frames(journal: Recording, signal: Signal) -> float:
+    """How many whole frames were scanned."""
+    frames = whole_frames(journal, signal)
+    if not frames:
+        raise UsageError(f"no pixel of any frame of {signal.name!r} was scanned: there is nothing to measure in")
+    return frames
 
 
 def pixel_area(signal: Signal) -> float | None:
@@ -75,6 +83,11 @@ def measured_size(journal: Journal, signal: str = "EDX", image: str | None = Non
         Mean counts per pixel and frame.
     image_bits : float
         Stored bits per pixel of the *spectrum image*: an image that is sampled finer counts accordingly. 0: no image.
+
+    Raises
+    ------
+    UsageError
+        If the journal has no frames, no pixel of them was scanned, or the signal holds no counts.
     """
     from ..series.selection import image_signal
     from ..series.series import as_series
@@ -84,7 +97,7 @@ def measured_size(journal: Journal, signal: str = "EDX", image: str | None = Non
         raise UsageError("the journal has no frames to measure its size in")
     if not series.sparse:
         raise UsageError(f"signal {signal!r} holds no counts; the size is estimated for X-ray counts")
-    places = math.prod(series.shape) * whole_frames(journal, series.signal)
+    places = math.prod(series.shape) * _frames(journal, series.signal)
     spectrum = np.zeros(series.signal.channels)
     for events in series:
         spectrum += events.spectrum()

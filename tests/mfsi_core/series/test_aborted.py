@@ -14,7 +14,7 @@ from mfsi_core.pipeline.align import register_journal
 from mfsi_core.pipeline.cube import write_cube
 from mfsi_core.pipeline.maps import add_element_maps
 from mfsi_core.pipeline.sections import add_counts_section
-from mfsi_core.planning import measured_size
+from mfsi_core.planning import counts_per_nm2, measured_size
 from mfsi_core.series.series import as_series
 
 SERIES = mfsi_core.simulate((40, 44), 5, 512, 1, counts=3e4, image_counts=100, drift=(0.4, -0.2))
@@ -193,3 +193,17 @@ def test_counts_per_area_and_pixel_are_those_of_what_was_scanned(aborted, tmp_pa
     assert results.numbers["counts_per_voxel"] == pytest.approx(counts / (pixels * 512 * scanned))
     row = results.sections[0].rows[0]
     assert row["counts/nm², one frame"] == pytest.approx(row["all frames"] / scanned)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_of_frames_that_were_not_scanned_at_all_nothing_is_measured(tmp_path, frames):
+    """Whatever they hold; it is told, and no plan is made of it."""
+    counts = np.ones((3, 4, 60), np.uint32)
+    axes = [*({"name": n, "scale": 1e-10, "units": "m"} for n in "yx"), {"name": "E", "scale": 10.0, "units": "eV"}]
+    with lbj.create(tmp_path / "s.lbj", [lbj.Signal("EDX", "events", counts.shape, axes=axes)]) as writer:
+        for _ in range(frames):
+            writer.append({"EDX": counts}, scanned_pixels=0)
+    with lbj.open(tmp_path / "s.lbj") as journal:
+        for measure in (lambda: counts_per_nm2(journal, ["O"]), lambda: measured_size(journal)):
+            with pytest.raises(lbj.UsageError, match="no pixel of any frame of 'EDX' was scanned"):
+                measure()
