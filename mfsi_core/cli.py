@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -53,8 +54,20 @@ EPILOG = """examples:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
+    _one_thread()
     # What other commands need is not imported: `mfsi view` is to show a page at once.
     return run_command(_parser(argv[:1] if argv and argv[0] in COMMANDS else COMMANDS), argv)
+
+
+def _one_thread() -> None:
+    """Have OpenBLAS use one thread: with the small matrices of fits others only wait, and keep a core busy each.
+
+    It reads that when numpy is imported; in a program that has imported it, or where the user says otherwise, nothing
+    is changed.
+    """
+    said = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"} & set(os.environ)
+    if "numpy" not in sys.modules and not said:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
 def _parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
