@@ -94,11 +94,7 @@ def add_line_maps(journal: Recording, results: Results, elements: list[str] | No
         results.maps[f"map-{name}"], results.snr[f"map-{name}"] = total, snr
     results.tell_flags()
     _flag_axis(results)
-    results.labels = [
-        *_labels(named, float(axis[-1]), beam),
-        *((p.energy, f"{p.energy / 1000:.2f}" + _guess(p)) for p in foreign),
-        *((p.energy, artefact(p.artefact)) for p in made),
-    ]
+    results.labels = [*_labels(named, float(axis[-1]), beam), *_peak_labels([*foreign, *made])]
 
 
 def _check_energies(results: Results, elements: list[str] | None) -> None:
@@ -225,6 +221,11 @@ def _flag_axis(results: Results) -> None:
 
 def _guess(peak: Peak) -> str:
     return f" ({greek(peak.lines[0])}?)" if peak.lines else ""
+
+
+def _peak_labels(peaks: list[Peak]) -> list[tuple[float, str]]:
+    """Peaks to write into the spectrum: what the detector makes, or the energy and what may lie there."""
+    return [(p.energy, artefact(p.artefact) if p.artefact else f"{p.energy / 1000:.2f}" + _guess(p)) for p in peaks]
 
 
 def _labels(elements: list[str], high: float, beam: float | None) -> list[tuple[float, str]]:
