@@ -14,6 +14,7 @@ from lbj import Signal, UsageError
 from lbj.array_types import Floats
 
 from ..eels.noise import Noise, measure_noise, without_spikes
+from ..eels.saturation import Saturation
 from ..series.axis import centres
 from ..series.energy_shifts import energy_shifts
 from ..series.series import Series, as_series, is_journal
@@ -96,12 +97,14 @@ def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, sourc
     notes: list[str] = []
     moved = _shifts(shifts, series, source, notes)
     step = float(axis[1] - axis[0])
+    full = Saturation(series.signal)
 
     def frames() -> Iterator[NDArray]:
         from ..eels.shift_spectra import shift_spectra
 
         for index in range(len(series)):
             cube = np.asarray(series.data[index])
+            full.add(cube)
             # By whole channels, which leaves the noise of channels independent.
             yield cube if moved is None else shift_spectra(cube, np.round(moved[index] / step) * step, axis)
 
@@ -110,6 +113,7 @@ def summed(series: Series, axis: Floats, onsets: list[float], shifts: Any, sourc
         for cube in frames():
             total = cube.astype(np.float32) if total is None else total + cube
     assert total is not None
+    notes += full.told()
     cube, mean, holes = _filled(total)
     if holes:
         notes.append(f"{holes} voxels are not finite or were shifted off the axis; they did not enter the choice")

@@ -21,6 +21,7 @@ from ..series.copying import copied, origin, stored
 from ..series.series import as_series
 from .denoise_changes import Changes
 from .outliers import remove_outliers
+from .saturation import Saturation
 
 LEAST_MEAN = 0.01  # of the mean of all; darker pixels and channels are weighted as if they held this
 SIGMAS = 8.0
@@ -196,13 +197,17 @@ def denoise_journal(
         holding = [i for i in range(len(journal)) if signal in journal[i].names]
         if not holding:
             raise UsageError(f"no frame holds {signal!r}")
-        frames, changes = as_series(journal, signal, 0).data, Changes(declared)
+        frames, changes, full = as_series(journal, signal, 0).data, Changes(declared), Saturation(declared)
 
         def clean(index: int) -> tuple[Floats, NDArray[np.bool_] | None]:
             return _cleaned(frames, holding, index) if median else (np.asarray(frames[index], float), None)
 
-        cleaned = (clean(index)[0] for index in track(holding, "components", quiet=quiet))
-        found = _components(cleaned, declared.channels, components)
+        def seen(index: int) -> Floats:
+            full.add(frames[index])
+            return clean(index)[0]
+
+        looked = (seen(index) for index in track(holding, "components", quiet=quiet))
+        found = _components(looked, declared.channels, components)
         for index in track(holding, "changes", quiet=quiet):
             cube, replaced = clean(index)
             changes.add(cube, found.rebuild(cube), replaced)
@@ -211,6 +216,7 @@ def denoise_journal(
         if median:
             notes.insert(0, f"{signal}: {changes.outliers(SIGMAS)}")
         notes += [f"{signal}: {text}" for text in changes.told()]
+        notes += [f"{text}, and the components hold it as signal." for text in full.told()]
         notes += [f"Source: {loss.line(name)}." for name, loss in losses(journal).items()]
         signals = [_dense(item) if item.name == signal else item for item in journal.signals.values()]
         with copied(journal, out, signals, origin(journal, path, notes)) as writer:

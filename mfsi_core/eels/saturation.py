@@ -6,10 +6,45 @@ from typing import Any
 
 import numpy as np
 
+from lbj import Signal
 from lbj.array_types import Mask
+
+from ..series.axis import centres
 
 ROW = 3  # channels in a row that share the largest value of a frame
 ROUNDING = 1e-9  # by which spectra that were shifted differ from it
+
+
+class Saturation:
+    """Saturated spectra of a series, counted frame by frame.
+
+    Attributes
+    ----------
+    channels : (C,) array of bool
+        Those in which a spectrum is saturated.
+    """
+
+    def __init__(self, signal: Signal) -> None:
+        self._signal, self._cut, self._spectra = signal, 0, 0
+        self.channels: Mask = np.zeros(signal.channels, bool)
+
+    def add(self, cube: Any) -> None:
+        """Count those of a frame (Y, X, C) as recorded."""
+        full = saturated(cube)
+        self.channels |= full.any(axis=(0, 1))
+        self._cut += int(full.any(axis=2).sum())
+        self._spectra += full.shape[0] * full.shape[1]
+
+    def told(self) -> list[str]:
+        """Say how many spectra are saturated, and where on the axis; nothing where none is."""
+        if not self._cut:
+            return []
+        low, high = centres(self._signal)[np.flatnonzero(self.channels)[[0, -1]]]
+        unit = str(self._signal.axes[-1].get("units", "")) or "(channel)"
+        share = f"{self._cut} of {self._spectra} spectra of {self._signal.name} are saturated"
+        return [
+            f"{share}, between {low:g} and {high:g} {unit}: what is recorded there is less than what was to be seen"
+        ]
 
 
 def saturated(cube: Any) -> Mask:

@@ -11,9 +11,8 @@ from lbj.frame import Recording
 from lbj.progress import track
 from lbj.scanned import whole_frames
 
-from ..eels.saturation import saturated
+from ..eels.saturation import Saturation
 from ..report.results import Results
-from ..series.axis import centres
 from ..series.series import as_series
 from ..tables.lines import check_symbols
 from .edge_maps import add_edge_maps
@@ -51,7 +50,7 @@ def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
     with results.timed("sum spectrum"):
         series = as_series(journal, signal)
         total: NDArray[Any] = np.zeros(signal.channels, np.uint64 if series.sparse else np.float64)
-        seen, cut, spectra = np.zeros(signal.channels), np.zeros(signal.channels, bool), 0
+        seen, full = np.zeros(signal.channels), Saturation(signal)
         for frame in track(series, "spectra", len(series), quiet=quiet):
             if series.sparse:
                 total = total + frame.spectrum()
@@ -59,19 +58,13 @@ def add_spectrum(journal: Recording, results: Results, *, quiet: bool) -> None:
                 finite = np.isfinite(frame)
                 total += np.where(finite, frame, 0).sum(axis=(0, 1), dtype=np.float64)
                 seen += finite.sum(axis=(0, 1))
-                full = saturated(frame) if results.eels else np.zeros((1, 1, 1), bool)
-                cut, spectra = cut | full.any(axis=(0, 1)), spectra + int(full.any(axis=2).sum())
+                if results.eels:
+                    full.add(frame)
         if not series.sparse:
             total *= seen.max() / np.maximum(seen, 1)
     results.spectrum = total
-    results.saturated = cut
-    if spectra:
-        low, high = centres(signal)[np.flatnonzero(cut)[[0, -1]]]
-        unit = str(signal.axes[-1].get("units", "")) or "(channel)"
-        results.notes.append(
-            f"{spectra} of {signal.pixels * len(series)} spectra of {signal.name} are saturated, between {low:g} and "
-            f"{high:g} {unit}: what is recorded there is less than what was to be seen."
-        )
+    results.saturated = full.channels
+    results.notes += [f"{text}." for text in full.told()]
     if signal.kind == "events":
         results.numbers["counts"] = int(total.sum())
         voxels = signal.pixels * signal.channels * whole_frames(journal, signal)

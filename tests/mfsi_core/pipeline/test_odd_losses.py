@@ -106,6 +106,24 @@ def test_saturated_spectra_are_told(tmp_path, capsys, limit):
     assert ("Map of O K: spectra are saturated in its windows" in text) == (limit == 300)
 
 
+@pytest.mark.parametrize("limit", [300, 1e9])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("denoise", ["-o", "{}/d.lbj", "--components", "2"]), ("denoise", ["-o", "{}/d.lbj", "--components", "2", "--median"]),
+     ("chart", ["--elements", "O", "--shifts", "0"])],
+    ids=["denoise", "median", "chart"],
+)  # fmt: skip
+def test_saturated_spectra_are_told_by_what_rebuilds_and_packs_them(tmp_path, capsys, command, options, limit):
+    """Of the second of two frames four rows of five reach the limit."""
+    cubes = [spectra((5, 6, 300), 500.0, 0.25, seed) for seed in range(2)]
+    cubes[0], cubes[1][4:] = np.floor(cubes[0] / 2), np.floor(cubes[1][4:] / 2)
+    cubes[1] = np.minimum(cubes[1], limit)
+    path = journal(tmp_path / "a.lbj", 2, EELS=(500.0, 0.25, cubes))
+    code, text = said(capsys, command, path, *(one.format(tmp_path) for one in options))
+    assert code == 0
+    assert ("24 of 60 spectra of EELS are saturated, between 500 and" in text) == (limit == 300)
+
+
 def test_channels_that_no_spectrum_holds_are_no_onset(tmp_path, capsys):
     cubes = [spectra((6, 7, 400), 440.0, 0.5, seed) for seed in range(2)]
     cubes[1][..., 200:210] = np.nan  # 540 eV and more, behind the edge
