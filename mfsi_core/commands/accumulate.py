@@ -31,7 +31,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     import lbj
 
-    from ..pipeline.align import register_journal
+    from ..pipeline.align import register_journal, with_spectra
     from ..pipeline.cube import write_cube
 
     if not args.output.endswith((".h5", ".hdf5", ".hspy", ".rpl")):
@@ -42,9 +42,10 @@ def _run(args: argparse.Namespace) -> int:
     region = (span(rows, "region"), span(columns, "region")) if args.region else None
     channels = span(args.channels, "channels") if args.channels else None
     with new_files(args.output, args.file) as part, lbj.open(args.file) as journal:
-        _, results = register_journal(journal, [args.file], image=args.image, signal=args.signal)
-        write_cube(
-            journal, results, part, upsampling=args.upsampling, region=region, channels=channels,
-            method=args.method,
-        )  # fmt: skip
+        view, results = register_journal(journal, [args.file], image=args.image, signal=args.signal)
+        with with_spectra(view, results) as holding:
+            write_cube(
+                holding, results, part, upsampling=args.upsampling, region=region, channels=channels,
+                method=args.method,
+            )  # fmt: skip
     return tell(results, args.output)

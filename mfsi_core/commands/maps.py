@@ -27,7 +27,7 @@ def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from ..drawing import need_drawing
-    from ..pipeline.align import register_journal
+    from ..pipeline.align import register_journal, with_spectra
     from ..pipeline.maps import add_element_maps
     from ..report.page import map_pictures, write_maps
     from ..series.selection import spectra_signal
@@ -40,7 +40,8 @@ def _run(args: argparse.Namespace) -> int:
         view, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
         )
-        add_element_maps(view, results, args.elements, maps=args.maps, align_edges=args.align_edges)
+        with with_spectra(view, results) as holding:
+            add_element_maps(holding, results, args.elements, maps=args.maps, align_edges=args.align_edges)
         write_maps(results, folder, tif=args.tif)
         for name, data in map_pictures(results).items():
             (folder / f"{name}.png").write_bytes(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
     from lbj.outputs import new_folder
 
     from ..drawing import need_drawing
-    from ..pipeline.align import register_journal
+    from ..pipeline.align import register_journal, with_spectra
     from .opening import opened
 
     if not args.standard and not args.factors:
@@ -104,7 +105,11 @@ def _run(args: argparse.Namespace) -> int:
     earlier = earlier_table(args.compare) if args.compare else None
     known = ("factors.csv",) if args.standard else ("quantification.csv", "fitted_spectrum.png")
     out, inputs = Path(args.output), [args.file, *([args.factors] if args.factors else [])]
-    with new_folder(out, "mfsi quantify", known, inputs) as folder, opened(args.file) as journal:
+    with (
+        new_folder(out, "mfsi quantify", known, inputs) as folder,
+        opened(args.file) as journal,
+        contextlib.ExitStack() as stack,
+    ):
         view, results = register_journal(
             journal, [args.file], image=args.image, signal=args.signal, beam_energy=args.beam_energy
         )
@@ -112,6 +117,7 @@ def _run(args: argparse.Namespace) -> int:
             raise UsageError("the series holds no spectra to quantify")
         if results.eels:
             raise UsageError(f"quantification is of X-ray spectra; {results.signal.name!r} holds energy losses")
+        view = stack.enter_context(with_spectra(view, results))
         options |= {"signal": results.signal.name, "registration": results.registration if results.reference else None}
         if args.standard:
             _write_factors(view, numbers(args.standard, "standard", ":"), folder, options)

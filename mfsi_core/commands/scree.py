@@ -28,7 +28,7 @@ def _run(args: argparse.Namespace) -> int:
     from ..components.result import UNTESTED
     from ..components.scree import scree
     from ..drawing import need_drawing
-    from ..pipeline.align import register_journal
+    from ..pipeline.align import register_journal, with_spectra
     from ..series.selection import spectra_signal
 
     need_drawing()
@@ -41,9 +41,11 @@ def _run(args: argparse.Namespace) -> int:
         if spectra_signal(journal, args.signal) is None:
             raise lbj.UsageError(f"{args.file!r} holds no spectra, whose components could be counted")
         view, results = register_journal(journal, [args.file], image=args.image, signal=args.signal)
-        assert results.signal is not None
+        if results.signal is None:
+            raise lbj.UsageError(f"no frame of {args.file!r} holds spectra, whose components could be counted")
         assert results.registration is not None
-        found = scree(view, results.signal, registration=results.registration, quiet=False)
+        with with_spectra(view, results) as holding:
+            found = scree(holding, results.signal, registration=results.registration, quiet=False)
         found.write(folder / "scree.csv")
         (folder / "scree.png").write_bytes(scree_figure(found))
         tables = parquet_beside(folder) if args.parquet else []

@@ -172,20 +172,25 @@ def _averages(
     """Write the averages, their picture and the maps; returns the names of the files."""
     from ..motifs import average_motif
     from ..motifs.figure import motif_figure
+    from ..pipeline.align import with_spectra
 
-    views, first = [view for _, view, _ in parts], parts[0][2]
-    registrations = [results.registration for _, _, results in parts]
-    names = [first.image_name] if first.image_name in views[0].signals else []
+    signals, first = parts[0][1].signals, parts[0][2]
+    names = [first.image_name] if first.image_name in signals else []
     names += [first.signal.name] if first.signal is not None else []
     stand = members(names)
     files, shown = ["motif.h5", "motif.png"], None
     with new_hdf5(folder / "motif.h5") as file:
         for name in names:
-            declared = views[0].signals[name]
+            declared = signals[name]
             shape = tuple(n * upsampling for n in found[0].size)
             size = shape if declared.kind == "image" else (*shape, declared.channels)
             data = file.create_dataset(f"{stand[name]}/values", size, "f8", compression="lzf", shuffle=True)
-            average = average_motif(views, registrations, found, name, upsampling, out=data)
+            with contextlib.ExitStack() as stack:
+                views = [view for _, view, _ in parts]
+                if declared.kind != "image":
+                    views = [stack.enter_context(with_spectra(view, results)) for _, view, results in parts]
+                registrations = [results.registration for _, _, results in parts]
+                average = average_motif(views, registrations, found, name, upsampling, out=data)
             file[f"{stand[name]}/coverage"] = average.coverage
             data.attrs["axes"] = json.dumps(average.axes)
             data.attrs["repeats"] = average.repeats

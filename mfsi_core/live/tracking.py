@@ -17,7 +17,7 @@ from ..registration.incremental import IncrementalRegistration
 from ..registration.trust import distrusted
 from ..series.axis import pixel_size
 from ..series.dose import dose_per_frame
-from ..series.selection import reference_image
+from ..series.selection import holds, reference_image
 from .options import Choice
 from .running import RunningRegistration
 
@@ -109,7 +109,7 @@ class Following:
         number = len(self.frames)
         image, seen = np.full(self._shape, np.nan), Seen("not analysed", spectra=False, dose=None, region=0)
         try:
-            spectra = self._holds_spectra(frame)
+            spectra = self.choice.spectra is not None and holds(frame, self.choice.spectra.name)
             seen = seen._replace(spectra=spectra, dose=self._dose(frame), region=frame.region)
             if self.choice.spectra is not None and self.choice.spectra.kind == "events" and spectra:
                 seen = seen._replace(left_out=int(left_out(frame, self.choice.spectra)))
@@ -127,10 +127,6 @@ class Following:
         except Exception as error:  # noqa: BLE001
             self.fail(f"Frame {number} and those after it are not registered: that", error)
             self._stopped = True
-
-    def _holds_spectra(self, frame: Frame) -> bool:
-        spectra = self.choice.spectra
-        return spectra is not None and any(name in frame.names for name in self.journal.signals.group(spectra.name))
 
     def _look(self, frame: Frame, *, spectra: bool) -> tuple[Floats, str]:
         """Image to register, NaN where there is none, and what is wrong with it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from ..registration.register import register
 from ..registration.trust import distrusted
 from ..report.results import Results
 from ..series.axis import pixel_size
-from ..series.selection import View, image_signal, reference_images, spectra_signal
+from ..series.selection import View, chosen, holds, image_signal, reference_images, spectra_signal
 
 LEAST_ENERGY = 1000.0  # eV, of a beam
 MANY = 12  # most frames that a note lists
@@ -78,9 +80,30 @@ def register_journal(
             "one area with --region where they show different things."
         )
     results.signal = spectra_signal(view, signal)
+    if results.signal is not None and not any(holds(view[index], results.signal.name) for index in range(len(view))):
+        results.notes.append(f"{results.signal.name} is declared, but no frame holds it.")
+        results.signal = None
     results.notes += aborted_frames(view, results.signal or image_signal(view, image))
     _align(view, results, image, anew=anew, method=method, client=client, quiet=quiet)
     return view, results
+
+
+@contextlib.contextmanager
+def with_spectra(view: Recording, results: Results) -> Iterator[Recording]:
+    """Frames that hold the spectra, and the results of them alone meanwhile; those that hold none are noted."""
+    name = None if results.signal is None else results.signal.name
+    holding = [index for index in range(len(view)) if name is None or holds(view[index], name)]
+    if len(holding) == len(view):
+        yield view
+        return
+    lacking = sorted(set(range(len(view))).difference(holding))
+    listed = ", ".join(map(str, lacking[:MANY])) + (", …" if len(lacking) > MANY else "")
+    results.notes.append(f"{len(lacking)} of {len(view)} frames hold no {name} and enter no sum of spectra: {listed}.")
+    frames, registration = results.frames, results.registration
+    results.frames = len(holding)
+    results.registration = None if registration is None else registration.subset(holding)
+    yield chosen(view, holding)
+    results.frames, results.registration = frames, registration
 
 
 def _strange_units(journal: Recording) -> list[str]:

@@ -26,7 +26,7 @@ from ..registration import plugins as registrations
 from ..report.results import Results
 from ..series.dose import beam_current, dose_per_frame, dwell_time
 from ..tables.lines import check_symbols
-from .align import register_journal
+from .align import register_journal, with_spectra
 from .cube import write_cube
 from .maps import add_element_maps
 from .plugins import GROUP
@@ -131,21 +131,22 @@ def run(
         results.seconds = {**seconds, **results.seconds}
         _sizes(journal, view, results, path)
         results.numbers["converted"] = None if _is_journal(inputs) else CONVERTED
-        add_element_maps(view, results, elements, maps=maps, align_edges=align_edges, quiet=quiet)
-        with _section(results, "counts per area"):
-            add_counts_section(view, results)
-        if factors is not None:
-            with _section(results, "the composition"):
-                found = add_quantification(view, results, folder, elements, factors, chips, client)
-                if compared:
-                    results.sections.append(comparison_section(found, stated, compare, results.pixel))
-        if scree:
-            with _section(results, "the components against dose"):
-                add_scree(view, results, folder, client, quiet=quiet)
-        for name in analyses:
-            with _section(results, f"the analysis {name}"):
-                add_analysis(view, results, folder, name)
-        _add_cube(view, results, folder, client)
+        with with_spectra(view, results) as holding:
+            add_element_maps(holding, results, elements, maps=maps, align_edges=align_edges, quiet=quiet)
+            with _section(results, "counts per area"):
+                add_counts_section(holding, results)
+            if factors is not None:
+                with _section(results, "the composition"):
+                    found = add_quantification(holding, results, folder, elements, factors, chips, client)
+                    if compared:
+                        results.sections.append(comparison_section(found, stated, compare, results.pixel))
+            if scree:
+                with _section(results, "the components against dose"):
+                    add_scree(holding, results, folder, client, quiet=quiet)
+            for name in analyses:
+                with _section(results, f"the analysis {name}"):
+                    add_analysis(holding, results, folder, name)
+            _add_cube(holding, results, folder, client)
         results.files.append(MANIFEST)
         return write(results, folder)
 

@@ -47,6 +47,18 @@ class View:
         return self.journal.statics()
 
 
+def chosen(recording: Recording, frames: list[int]) -> View:
+    """Some frames of a journal, or of a view of it."""
+    if isinstance(recording, View):
+        return View(recording.journal, [recording.frames[index] for index in frames], recording.metadata)
+    return View(recording, frames)
+
+
+def holds(frame: Frame, name: str) -> bool:
+    """Whether a frame holds a signal, or any detector of a group."""
+    return any(member in frame.names for member in frame.journal.signals.group(name))
+
+
 def spectra_signal(journal: Recording, name: str | None) -> Signal | None:
     """Return the signal to accumulate: the one named, EDX, or the first of counts or spectra."""
     if name is not None:
@@ -103,6 +115,8 @@ def _image(frame: Frame, reference_signal: Signal | None, signal: Signal | None)
             return np.full(reference_signal.shape, np.nan)
         return np.asarray(frame.array(reference_signal.name), float)
     assert signal is not None
+    if not holds(frame, signal.name):
+        return np.full(signal.shape[:2], np.nan)
     data = Shifts(frame.journal.signals, signal.name).moved(frame, nearest=True)
     if signal.kind == "spectra":
         data = data[..., above_strobe(signal) :]

@@ -13,7 +13,7 @@ from mfsi_core import simulate
 from mfsi_core.live import mapping, status
 from mfsi_core.live import tracking as following
 from mfsi_core.live.session import Session
-from mfsi_core.pipeline.align import register_journal
+from mfsi_core.pipeline.align import register_journal, with_spectra
 from mfsi_core.pipeline.maps import add_element_maps
 
 SERIES = simulate((28, 32), 8, 512, 1, counts=2e4, image_counts=100, drift=(0.4, -0.2))
@@ -87,13 +87,19 @@ def test_status_tells_the_true_drift_dose_and_counts(tmp_path):
     assert found["total_dose"] == pytest.approx(8 * frame)
 
 
-def test_the_maps_are_those_of_a_run(tmp_path):
+@pytest.mark.parametrize("without", [(), (0, 3, 5)], ids=["all", "some without spectra"])
+def test_the_maps_are_those_of_a_run(tmp_path, without):
+    def some(n, data):
+        return {"HAADF": data["HAADF"]} if n in without else data
+
     path = tmp_path / "a.lbj"
-    with filled(path, 6) as session:
+    with filled(path, 6, some) as session:
         found, maps = checked(session), session.maps
+    assert [(one["frame"], one["reason"]) for one in found["flagged"]] == [(n, "no spectra") for n in without]
     with lbj.open(path) as journal:
         view, results = register_journal(journal, [str(path)], quiet=True)
-        add_element_maps(view, results, None, quiet=True)
+        with with_spectra(view, results) as holding:
+            add_element_maps(holding, results, None, quiet=True)
     assert set(found["maps"]) == set(maps) == {"Ca_Ka", "Ti_Ka", "O_Ka"}
     for name, ratio in found["maps"].items():
         assert ratio == pytest.approx(results.snr[f"map-{name}"], rel=1e-6)
