@@ -125,8 +125,10 @@ def refusals():
         (*other(13, [0x80, 0x10]), "damaged", "8.5.3", "d = e = j = 0: a tap on the voxel itself"),
         (*other(15, [0xFF, 0x7F]), "damaged", "8.5.3", f"the weights of set 0 sum to {0x7FFF + 1096}"),
         (*other(29, [0, 0]), "damaged", "8.5.9", f"the first state is {0x738E}"),
+        (*other(37, [0x80]), "damaged", "8.5.10", f"the last state is {0x10001}"),
         ("without the last byte", data[:-1], "damaged", "8.5.10", "half a word"),
         ("without the last word", data[:-2], "damaged", "8.5.10", "the words end before the last voxel is read"),
+        ("nothing from 29 on", data[:29], "damaged", "8.5.10", "one word is no first state"),
         (f"`00 00` added at {end}", data + bytes(2), "damaged", "8.5.10", "a word is left over"),
     ]
 
