@@ -113,8 +113,7 @@ def run(
 
     need_drawing("jinja2", *(["pandas"] if factors else []))
     check_symbols(elements or [])
-    compared = stated is not None or compare is not None
-    _check_factors(factors, compared=compared)
+    _check_factors(factors, compared=stated is not None or compare is not None)
     _check_plugins(method, analyses)
     seconds: dict[str, float] = {}
     spared = [*inputs, *(name for name in (factors,) if name)]
@@ -138,7 +137,7 @@ def run(
             if factors is not None:
                 with _section(results, "the composition"):
                     found = add_quantification(holding, results, folder, elements, factors, chips, client)
-                    if compared:
+                    if stated is not None or compare is not None:
                         results.sections.append(comparison_section(found, stated, compare, results.pixel))
             if scree:
                 with _section(results, "the components against dose"):
