@@ -100,6 +100,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
         modes -= modes.mean(axis=0)
         prior = copy(before.prior)
+        prior.line_mean, prior.line_spread = np.zeros((0, 4)), prior.line_power
     error, doubted, hum = np.zeros(frames), False, np.zeros(2)
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
@@ -119,7 +120,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         new -= new.mean(axis=(0, 1)) if early else _unseen(new, error, stage.basis, hum)
         if prior.line and turn > 1:
             shift = new[:, :, 0, 0].mean(axis=1)
-            wave, of_hum, known = left_in_scene(told.line[:, :, 0], prior.line, shift)
+            wave, of_hum, known = left_in_scene(told.alone[:, :, 0], prior.line, shift)
             if wave.any():
                 new[:, :, 0] += moving(wave, prior.line, shift, rows)
                 begun = begun or turn + 1

@@ -61,6 +61,35 @@ def waves(line: float, rows: int) -> tuple[Floats, Floats]:
     return both[0][:, : 2 if line else 0], both[1][:, : 2 if line else 0]
 
 
+def steady(alone: Floats) -> tuple[Floats, Floats]:
+    """Hum in each frame (N, 4) that one amplitude and a steadily advancing phase make, and the variances about it (2,).
+
+    A least-squares fit through all frames. The variances (y, x), px², are those of the frames' departures, with the
+    error of the fit. In few frames nothing is fitted: the hum is then zero, and the variances are those about that.
+
+    Parameters
+    ----------
+    alone : (N, 4, 2)
+        Coefficients of the waves found in each frame, cosine (y, x) and sine, and the variances of their errors.
+    """
+    frames, number = len(alone), np.arange(len(alone))[:, None]
+    error = alone[:, :, 1].mean(axis=0).reshape(2, 2).mean(axis=0)
+    if frames < FEWEST:
+        power = (alone[:, :, 0] ** 2).mean(axis=0).reshape(2, 2).mean(axis=0)
+        return np.zeros((frames, 4)), np.maximum(power, 1e-9)
+    found = alone[:, :2, 0] - 1j * alone[:, 2:, 0]
+    coarse = (np.abs(fft.fft(found, TURNS * frames, axis=0)) ** 2).sum(axis=1)
+    turn, from_middle = float(np.argmax(coarse)) / (TURNS * frames), number - (frames - 1) / 2
+    for _ in range(2):  # the frequency at the maximum, by the slope of the phase that is left
+        still = found * np.exp(-2j * np.pi * turn * number)
+        size, slope = still.mean(axis=0), (from_middle * still).sum(axis=0) / (from_middle**2).sum()
+        turn += float((slope * size.conj()).imag.sum() / max((np.abs(size) ** 2).sum(), 1e-300)) / (2 * np.pi)
+    size = (found * np.exp(-2j * np.pi * turn * number)).mean(axis=0)
+    fit = size * np.exp(2j * np.pi * turn * number)
+    rest = (np.abs(found - fit) ** 2).sum(axis=0) / (2 * frames - 2.5)
+    return np.concatenate([fit.real, -fit.imag], axis=1), np.maximum(rest - error, 0) + 1.25 / frames * error + 1e-12
+
+
 def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, float, bool]:
     """Hum by which the fitted scene is distorted, as coefficients (4,) of `waves`.
 
@@ -91,7 +120,6 @@ def left_in_scene(line: Floats, cycles: float, shift: Floats) -> tuple[Floats, f
     if frames < FEWEST:
         return np.zeros(4), float(alone.sum()) * apart, False
 
-    size = float((np.abs(found) ** 2).sum())
     size = float((np.abs(found) ** 2).sum())
 
     def fit(steady: NDArray[Any], noise: float) -> tuple[Floats, NDArray[Any], Floats, Floats]:

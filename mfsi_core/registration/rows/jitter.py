@@ -14,11 +14,12 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import summed
 from .bands import certain
-from .hum import apart, frequency, waves
+from .hum import apart, frequency, steady, waves
 from .solving import Waves, coloured, products, solved, uncertain
 from .unknowns import SHIFTS
 
 SINGLE = float(np.finfo(np.float32).eps)  # relative precision of float32
+LARGEST_HUM = 10.0  # px; deviation of a hum's coefficients that is expected where nothing is known of it
 FREE = 10.0  # px, rms; prior of the shift of a whole frame, so wide that it does not hold the frame back
 RETURN = 2.0  # factor by which power that was given up must be more certain than other power to be believed again
 LONGEST_STEP = 0.2  # most that power falls to in one round, as a share of what it was; it rises by 1 / this at most
@@ -46,6 +47,8 @@ class Told:
         Power spectrum of the draw without the hum, summed over the frames.
     line : (N, 4, 2)
         Coefficients of the hum, cosine (y, x) and sine (y, x): as found, and a draw of their error.
+    alone : (N, 4, 2)
+        The same coefficients without their prior, and the variances of their error.
     tilt : (N, 2)
         Derivative of the log-likelihood by the hum's frequency at the unknowns found, and the information about it.
     mean : (N, M, M)
@@ -59,6 +62,7 @@ class Told:
     found: Waves
     drawn: Floats
     line: Floats
+    alone: Floats
     tilt: Floats
     mean: Floats
     rest: Waves
@@ -93,6 +97,10 @@ class Jitter:
         frame to frame.
     line_power : (2,)
         Variance of the hum's coefficients (y, x), px².
+    line_mean : (N, 4)
+        Coefficients of the hum in each frame that one amplitude and a steadily advancing phase make (`hum.steady`).
+    line_spread : (2,)
+        Variance of the coefficients (y, x) about these, px².
     """
 
     def __init__(self, rows: int, spread: Floats) -> None:
@@ -100,6 +108,7 @@ class Jitter:
         self.length = int(fft.next_fast_len(rows + max(8, rows // 4), real=True))
         self.power = np.tile(spread**2, (self.length // 2 + 1, 1))
         self.line, self.line_power, self._alone = 0.0, np.ones(2), 0.0
+        self.line_mean, self.line_spread = np.zeros((0, 4)), np.ones(2)
         self._given_up = np.zeros((2, len(spread)))
         self._free()
 
@@ -141,12 +150,16 @@ class Jitter:
         right[1] += white / np.sqrt(power)
         wave = solved(some, right, power, self.length)
         found = fft.irfft(wave, self.length)[..., :rows]
-        known = np.tile(1 / self.line_power, 2)[: len(felt)]
+        known = np.tile(1 / self.line_spread, 2)[: len(felt)]
         wanted = np.einsum("snar,rai->nis", rest[:2, :, :2, :rows], hum)
         wanted -= np.einsum("inbr,snbr->nis", felt, found[:2])
-        wanted[:, :, 1] += rng.standard_normal((number, len(felt))) * np.sqrt(known)
         inner = np.einsum("inar,raj->nij", felt[:, :, :2], hum)
         inner -= np.einsum("inbr,jnbr->nij", felt, found[2:])
+        alone = np.linalg.inv(inner + np.diag(np.full(len(felt), 1 / LARGEST_HUM**2)))
+        alone = np.stack([(alone @ wanted[:, :, :1])[:, :, 0], np.diagonal(alone, axis1=1, axis2=2)], axis=2)
+        if len(self.line_mean):
+            wanted[:, :, 0] += known * self.line_mean[frames]
+        wanted[:, :, 1] += rng.standard_normal((number, len(felt))) * np.sqrt(known)
         line = np.linalg.solve(inner + np.diag(known), wanted)
         both, apart = found[:2], wave[:2]
         if len(felt):
@@ -166,6 +179,7 @@ class Jitter:
             apart[0].swapaxes(1, 2),
             (np.abs(apart[1]) ** 2).sum(axis=0, keepdims=True, dtype=float).swapaxes(1, 2),
             line,
+            alone,
             np.stack(tilt, axis=1),
             matrix.mean(axis=3, dtype=float) * (rows / self.length),
             fft.rfft(left, self.length).swapaxes(1, 2),
@@ -200,6 +214,7 @@ class Jitter:
             pull, information = told.tilt.sum(axis=0)
             self.line += float(np.clip(pull / max(information, 1e-300), -0.2 / self.rows, 0.2 / self.rows))
             self.line_power = np.maximum((told.line**2).sum(axis=2).mean(axis=0).reshape(2, 2).mean(axis=0), 1e-9)
+            self.line_mean, self.line_spread = steady(told.alone)
         free = max(len(found) - 1, 1)
         shift = found[:, 0, 0].real / self.length
         square, place = (apart(w, shift) / self.length for w in (told.rest, found))

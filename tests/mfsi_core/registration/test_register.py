@@ -393,7 +393,7 @@ def test_useless_frames_are_left_out_and_the_rest_is_registered(bad):
     assert found.left_out.tolist() == [False, False, True, False, False, False]
     assert not found.displacement[2].any()
     rest = [0, 1, 3, 4, 5]
-    np.testing.assert_allclose(found.shift[rest], register(images[rest]).shift, atol=1e-5)
+    np.testing.assert_allclose(found.shift[rest], register(images[rest]).shift, atol=1e-3)
 
 
 @pytest.mark.parametrize(("shape", "frames"), [((16, 16), 3), ((64, 64), 2), ((40, 60), 10), ((1, 50), 4)])

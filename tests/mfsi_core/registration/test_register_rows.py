@@ -20,12 +20,15 @@ def jittered(counts, rows, seed, shape=(72, 72)):
     return series, series.images
 
 
-def bound(series, covariance):
-    """Bayesian Cramér-Rao bound, px rms: scene, noise and the covariances (2, Y, Y) known, each frame's shift free."""
+def bound(series, covariance, waves=None):
+    """Bayesian Cramér-Rao bound, px rms: scene, noise and the covariances (2, Y, Y) known, each frame's shift free.
+
+    `waves` (N, 2Y, K): displacements, y of the rows and then x, of which all frames share the unknown amplitudes.
+    """
     y = series.shape[0]
     prior = np.zeros((2 * y, 2 * y))
     prior[:y, :y], prior[y:, y:] = (1e4 + c + 1e-9 * np.eye(y) for c in covariance)
-    inverse, total, h = np.linalg.inv(prior), 0.0, 1e-3
+    inverse, each, h = np.linalg.inv(prior), [], 1e-3
 
     def rate(a, b):
         return series.image_counts * series.scene.haadf(series.scene.densities(a, b))
@@ -34,8 +37,14 @@ def bound(series, covariance):
         p, q = series.positions(n)
         slopes = (rate(p + h, q) - rate(p - h, q)) / (2 * h), (rate(p, q + h) - rate(p, q - h)) / (2 * h)
         fisher = np.block([[np.diag((a * b / rate(p, q)).sum(axis=1)) for b in slopes] for a in slopes])
-        total += np.trace(np.linalg.inv(fisher + inverse)) / (2 * y)
-    return np.sqrt(total / len(series) * (1 - 1 / len(series)))
+        each.append((fisher, np.linalg.inv(fisher + inverse)))
+    total = sum(np.trace(own) for _, own in each) * (1 - 1 / len(series))
+    if waves is not None:
+        told = sum(w.T @ (fisher - fisher @ own @ fisher) @ w for w, (fisher, own) in zip(waves, each, strict=True))
+        left = np.array([own @ inverse @ w for w, (_, own) in zip(waves, each, strict=True)])
+        left -= left.mean(axis=0)
+        total += np.einsum("nik,kl,nil->", left, np.linalg.inv(told), left)
+    return np.sqrt(total / len(series) / (2 * y))
 
 
 def fitted(images, shift):
@@ -238,3 +247,18 @@ def test_at_few_counts_no_jitter_is_seen_besides_a_hum():
     series = simulate((96, 96), 10, 1, 3, image_counts=8.0, walk=0.3, distortions=[hum])
     found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
     assert error_of(field_of(found, 96), series.displacement) < 1.25 * bound(series, hum.covariance(96))
+
+
+@pytest.mark.parametrize(("period", "counts", "shape", "seed"), [(7.3, 20.0, (96, 80), 3), (17.9, 10.0, (80, 96), 4)])
+def test_a_hum_is_found_through_all_frames(period, counts, shape, seed):
+    """The bound knows the hum's frequency; its amplitudes and phases along y and x are free, the same in all frames."""
+    rows, frames = shape[0], 10
+    hum = Hum((0.3, 0.4), period=period)
+    series = simulate(shape, frames, 1, seed, image_counts=counts, walk=0.3, distortions=[hum])
+    found = fitted(series.images.astype(float), series.displacement.mean(axis=(2, 3)))
+    turn = 2 * np.pi * np.arange(frames * rows).reshape(frames, rows) / period
+    waves = np.zeros((frames, 2 * rows, 4))
+    waves[:, :rows, 0], waves[:, :rows, 1] = np.cos(turn), np.sin(turn)
+    waves[:, rows:, 2:] = waves[:, :rows, :2]
+    least = bound(series, np.zeros((2, rows, rows)), waves)
+    assert error_of(field_of(found, shape[1]), series.displacement) < 1.25 * least
