@@ -149,7 +149,8 @@ def _tell_peaks(results: Results, named: list[str], peaks: list[Peak], foreign: 
         )
     elif foreign:
         places = ", ".join(f"{p.energy / 1000:.2f}" + _guess(p) for p in foreign[:MANY])
-        results.notes.append(f"Peaks that no line of the elements named explains, keV: {places}.")
+        more = f", and {len(foreign) - MANY} more (see the spectrum)" if len(foreign) > MANY else ""
+        results.notes.append(f"Peaks that no line of the elements named explains, keV: {places}{more}.")
     made = [f"{p.energy / 1000:.2f} ({artefact(p.artefact)})" for p in peaks if p.artefact]
     if made:
         results.notes.append(f"Peaks that the detector makes of others, keV: {', '.join(made)}.")
@@ -229,13 +230,16 @@ def _peak_labels(peaks: list[Peak]) -> list[tuple[float, str]]:
 
 
 def _labels(elements: list[str], high: float, beam: float | None) -> list[tuple[float, str]]:
-    """Lines to write into the spectrum: K alpha and beta, L and M alpha; of many elements only the line mapped."""
+    """Lines to write into the spectrum: K alpha and beta, L and M alpha; of many elements only the line mapped.
+
+    Of elements too light for an L alpha, as Ca, it is L l.
+    """
     if len(elements) > MANY // 2:
         names = [best_line(element, STROBE, high, beam) for element in elements]
         return [(line_energy(name), greek(name)) for name in names if name is not None]
-    return [
-        (line.energy, greek(f"{element}_{line.name[:2]}"))
-        for element in elements
-        for line in lines_of(element, STROBE, high)
-        if line.name in ("Ka1", "Kb1", "La1", "Ma1") and (beam is None or line.edge < beam)
-    ]
+    out = []
+    for element in elements:
+        lines = [line for line in lines_of(element, STROBE, high) if beam is None or line.edge < beam]
+        shown = ("Ka1", "Kb1", "La1" if any(line.name == "La1" for line in lines_of(element)) else "Ll", "Ma1")
+        out += [(line.energy, greek(f"{element}_{line.name[:2]}")) for line in lines if line.name in shown]
+    return out

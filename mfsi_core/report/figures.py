@@ -19,7 +19,7 @@ STROBE = 0.15  # keV; below it a detector's zero-strobe peak lies
 def before_after(before: Floats, after: Floats, pixel: Pixel | None, name: str) -> bytes:
     """Draw the mean image as recorded and as registered, on one grey scale."""
     figure, panels, width = image_panels(before.shape, 4.0, 2, pixel)
-    limits = limits_of(before)
+    limits = limits_of(np.stack([before, after]))
     for axes, image, title in zip(panels, (before, after), ("Mean as recorded", "Mean registered"), strict=True):
         picture(axes, image, pixel, title, f"{name} intensity", "gray", limits, width)
     return png(figure)
