@@ -35,7 +35,7 @@ export class Reader {
     const id = ++this.last;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, progress });
-      this.worker.postMessage({ id, call, key, args });
+      this.worker.postMessage({ id, call, key, args }, args?.port ? [args.port] : []);
     });
   }
 }

@@ -1,4 +1,4 @@
-// Cache of byte ranges of a journal on a server: pages are kept, neighbouring frames are one request.
+// Cache of byte ranges of a journal on a server: pages are kept, neighbouring frames are one request, for all workers.
 
 const PAGE = 2 ** 18;
 const MOST_PAGES = 128;
@@ -31,4 +31,35 @@ export function paged({ size, read }) {
       return out;
     },
   };
+}
+
+/** What a worker is sent so that it reads a source of the page: its size, and a port (to be transferred). */
+export function lent(source) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = async ({ data: { id, offset, length } }) => {
+    try {
+      port1.postMessage({ id, bytes: await source.read(offset, length) });
+    } catch (error) {
+      port1.postMessage({ id, error: error.message });
+    }
+  };
+  return { size: source.size, port: port2 };
+}
+
+/** The source that the page has lent. */
+export function borrowed({ size, port }) {
+  const waiting = new Map();
+  let last = 0;
+  port.onmessage = ({ data: { id, bytes, error } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    if (bytes) resolve(bytes);
+    else reject(new Error(error));
+  };
+  const read = (offset, length) =>
+    new Promise((resolve, reject) => {
+      waiting.set(++last, { resolve, reject });
+      port.postMessage({ id: last, offset, length });
+    });
+  return { size, read };
 }

@@ -1,7 +1,9 @@
 // State of the viewer: the opened journal, what of it is chosen, and the workers that read it.
 
 import { Reader } from "./journal.mjs";
+import { lent, paged } from "./paged.mjs";
 import { Displacement } from "./reader/displacements.mjs";
+import { fromUrl } from "./reader/sources.mjs";
 import { fileName } from "./export.mjs";
 import { sizes, stepOf } from "./sizes.mjs";
 
@@ -41,16 +43,24 @@ export class View {
   }
 
   async load(source) {
-    const [info] = await Promise.all([this.spectraReader.ask("open", source), this.imageReader.ask("open", source)]);
+    const open = async (reader) => reader.ask("open", await this.bytes(source));
+    const [info] = await Promise.all([open(this.spectraReader), open(this.imageReader)]);
     this.info = info;
     this.displacements = new Map([...info.displacements].map(([name, fields]) => [name, new Displacement(fields)]));
+  }
+
+  /** What a worker reads: a blob, or a journal on a server, of which both workers ask the page, so that it is fetched once. */
+  async bytes({ blob, url }) {
+    if (blob) return { blob };
+    this.fetched ??= fromUrl(url).then(paged);
+    return lent(await this.fetched);
   }
 
   /** Goes on with what can be saved of a damaged file. */
   async recover(error) {
     this.say(`The file is damaged (${place(error)}): looking for what survives …`);
     try {
-      const { blob, kept, lost } = await this.imageReader.ask("recover", this.source);
+      const { blob, kept, lost } = await this.imageReader.ask("recover", await this.bytes(this.source));
       await this.load({ blob });
       this.recovered = { kept, lost, error };
     } catch (second) {

@@ -1,8 +1,8 @@
 // Web worker that reads a journal and sums frames, apart from the page. The page's end is journal.mjs.
 
-import { Journal, LbjError, fromBlob, fromUrl, recover } from "./reader/lbj.mjs";
+import { Journal, LbjError, fromBlob, recover } from "./reader/lbj.mjs";
 import { meanMoves } from "./moves.mjs";
-import { paged } from "./paged.mjs";
+import { borrowed, paged } from "./paged.mjs";
 import { Series } from "./series.mjs";
 import { addCube, addMap, addSpectrum, areaWeights, lay } from "./sums.mjs";
 
@@ -13,7 +13,7 @@ const LONGEST = 30; // ms of work without looking for messages
 const one = { journal: null, described: null, series: new Map(), displacements: new Map() };
 const latest = new Map(); // number of the newest call of a kind, which the older ones give way to
 
-const sourceOf = async ({ blob, url }) => (blob ? fromBlob(blob) : paged(await fromUrl(url)));
+const sourceOf = ({ blob, port, size }) => (blob ? fromBlob(blob) : paged(borrowed({ size, port })));
 const told = (error) =>
   error instanceof LbjError
     ? { kind: error.kind, clause: error.clause, message: error.message, offset: error.offset }
@@ -36,7 +36,7 @@ function seriesOf(name) {
 const calls = {
   /** Opens a journal: what it declares, and how reading ended. */
   async open(source) {
-    const journal = await Journal.open(await sourceOf(source));
+    const journal = await Journal.open(sourceOf(source));
     const notes = [];
     let described;
     try {
@@ -54,7 +54,7 @@ const calls = {
   /** Saves what is whole of a damaged journal. */
   async recover(source) {
     const parts = [];
-    const { kept, lost } = await recover(await sourceOf(source), (bytes) => void parts.push(bytes.slice()));
+    const { kept, lost } = await recover(sourceOf(source), (bytes) => void parts.push(bytes.slice()));
     return { blob: new Blob(parts), kept: kept.map(Number), lost: lost.map(Number) };
   },
 
