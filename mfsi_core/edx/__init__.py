@@ -1,6 +1,7 @@
 """EDX: the X-ray spectrum: detector, families of lines, energy calibration, peaks, and the fit.
 
 axis_check.py     whether lines stand where the energy axis puts them, and the correction of its offset and gain
+axis_rivals.py    which of the axes that explain the strongest lines the fit of the whole spectrum bears out
 axis_search.py    offset and gain of the energy axis by the lines of the spectrum, within ±200 eV and ±2 %
 beneath.py        whether an element that nobody named stands under a line of one that is named
 calibration.py    axis, resolution, tail, pile-up and background of a detector, fitted once to the sum spectrum

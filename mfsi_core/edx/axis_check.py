@@ -13,6 +13,7 @@ from lbj.array_types import Floats
 
 from ..series.axis import STROBE
 from ..tables.lines import best_line, fwhm, line_energy
+from .axis_rivals import Start, likeliest, start_of
 from .axis_search import HARDLY, REACH, STRETCH, ZERO_ERROR, Found, ZeroPeak, search, zero_peak
 from .calibration import Calibration, calibrate
 from .detector import FWHM, Detector
@@ -24,7 +25,6 @@ from .unassigned import ELEMENT
 LEAST_COUNTS = 300  # above the zero strobe, that are needed to check an axis
 LEAST_CHANNELS = 16
 LEAST_ERRORS = (4.0, 5e-4)  # least errors of offset (eV) and gain that a check leaves to the fits after it
-FAR = 15.0  # eV at a line; where the search finds more, the axis is moved before the fine fit
 OFF, OFF_BESIDE = 0.08, 0.2  # full widths at a line from which an axis is corrected; the second beside unnamed peaks
 CERTAIN = 3.0  # standard errors from which a deviation is believed
 ZERO_OFF = 30.0  # eV of the zero peak from which it alone corrects the axis, where no element is known
@@ -141,10 +141,7 @@ def check_axis(
         free = trial(None)
         if free.explained > HARDLY * found.explained:  # the lines say that it is none
             zero, found = None, free
-    near = np.array(found.witnesses or (1000.0,))
-    far = bool((np.abs(found.offset + (found.gain - 1) * near) > FAR).any())
-    start = (found.offset, found.gain) if far and found.witnesses else (0.0, 1.0)
-    judged = _judged(spectrum, axis, elements, start, beam_energy, detector, found, zero)
+    judged = _judged(spectrum, axis, elements, beam_energy, detector, found, zero, named)
     marked = zero is not None and zero.certain and abs(zero.place) > ZERO_ERROR
     return judged if not judged.moved or marked else _supported(judged, spectrum, axis, named, beam_energy, resolution)
 
@@ -196,14 +193,19 @@ def _judged(
     spectrum: Floats,
     axis: Floats,
     elements: list[str],
-    start: tuple[float, float],
     beam_energy: float | None,
     detector: Detector,
     found: Found,
     zero: ZeroPeak | None,
+    named: list[str],
 ) -> AxisCheck:
     """Fit the spectrum from where the search ended, and judge whether the axis is off and whether that is certain."""
-    fit = _fitted(spectrum, (axis - start[0]) / start[1], elements, beam_energy, detector)
+
+    def posed(start: Start) -> Calibration:
+        return _fitted(spectrum, (axis - start[0]) / start[1], elements, beam_energy, detector)
+
+    found, fit, others = likeliest(found, posed, [e for e in elements if e not in named])
+    start = start_of(found)
     offset = start[0] + start[1] * fit.detector.offset
     gain = start[1] * fit.detector.gain
     covariance = fit.axis_covariance * max(fit.deviance_dof, 1.0)
@@ -226,11 +228,12 @@ def _judged(
         by = f"{'the zero peak and ' if marked else ''}the lines at {lines} keV of the elements named"
         notes.append(f"{_told(offset, gain, covariance)}, by {by}; it was corrected for the analysis.")
     rivals = []
-    for other in found.others:
-        trial = _fitted(spectrum, (axis - other[0]) / other[1], elements, beam_energy, detector)
-        moved = other[0] + other[1] * (trial.detector.offset + trial.detector.gain * energy) - energy
-        if (np.abs(moved - away) > OFF * widths).any() and trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0):
-            rivals.append(other)
+    for other, trial in others:
+        begun = start_of(other)
+        moved = begun[0] + begun[1] * (trial.detector.offset + trial.detector.gain * energy) - energy
+        held = not other.close or trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0)
+        if held and (np.abs(moved - away) > (OFF if other.close else OFF_BESIDE) * widths).any():
+            rivals.append((other.offset, other.gain))
     if rivals:
         decided = False
         told = " or ".join(f"{o:+.0f} eV and {g:.4f}" for o, g in rivals[:2])
@@ -238,6 +241,9 @@ def _judged(
             f"The energy axis is not certain: offset and gain of {told} explain the spectrum nearly as well. "
             "Name all elements that show, or calibrate the axis."
         )
+    elif off and fit.strange:
+        decided = False
+        notes.append(f"The energy axis is not certain: {fit.strange}.")
     elif found.edge:
         decided = False
         notes.append(

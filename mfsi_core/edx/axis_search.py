@@ -16,7 +16,7 @@ from .families import Family
 
 REACH = 200.0  # eV, largest offset tried
 STRETCH = 0.02  # largest deviation of the gain from 1 tried
-STEPS = ((25.0, 4e-3), (6.0, 1e-3), (1.5, 2.5e-4))  # steps of offset (eV) and gain: a grid, then finer ones
+STEPS = ((25.0, 2e-3), (6.0, 1e-3), (1.5, 2.5e-4))  # steps of offset (eV) and gain: a grid, then finer ones
 USUAL = (60.0, 6e-3)  # standard deviations of the prior of offset (eV) and gain
 BIN = 20.0  # eV, to which channels are summed for the search
 LEAST_WEIGHT = 0.02  # share of its family from which a line is used
@@ -28,7 +28,10 @@ SHARE = 0.01  # of the chi-square explained that a line must hold to count as a 
 APART = 2.0  # full widths between witnesses
 BETTER = 1.3  # times as much as a likelier axis (by the prior) another one must explain to be preferred
 HARDLY = 1.1  # times less than a likelier axis one may explain that is preferred since it shows more elements
-CLOSE = 0.97  # of what the best axis explains: another one that reaches it may be right as well
+MAXIMA = 5  # of the grid, from which the finer search begins
+HELD = 3  # lines that are held in their places while the gain is sought anew, and gains that are tried further
+CLOSE = 0.97  # of what the best axis explains: another one that reaches it may be right as well,
+HALF = 0.5  # and from which one may be that explains peaks by other lines
 OTHER = 0.5  # standard deviations of a line by which two axes must differ at a witness to count as different
 
 
@@ -57,20 +60,26 @@ class Found:
         A photon of energy E appears at ``offset + gain * E``, eV.
     witnesses : tuple of float
         Energies of the lines, two full widths apart, that hold the most of what is explained, eV.
-    others : tuple of (offset, gain)
-        Axes that explain nearly as much.
+    others : tuple of Found
+        Other axes that explain at least half as much, each without others.
     edge : bool
         Whether it lies at the end of what was searched.
     explained : float
         Chi-square that the lines explain on it.
+    unlikely : float
+        Its squared deviation from what is expected beforehand, in standard deviations.
+    close : bool
+        Whether it explains nearly as much as the best one, by as many elements.
     """
 
     offset: float
     gain: float
     witnesses: tuple[float, ...]
-    others: tuple[tuple[float, float], ...]
+    others: tuple[Found, ...]
     edge: bool
     explained: float
+    unlikely: float = 0.0
+    close: bool = True
 
 
 def search(
@@ -113,8 +122,9 @@ def search(
     gains = np.arange(1 - STRETCH, 1 + STRETCH + 1e-9, STEPS[0][1])
     table = np.array([[trial.score(offset, gain) for gain in gains] for offset in offsets])
     starts = [(0.0, 1.0), *([(zero.place, 1.0)] if zero is not None else [])]
-    starts += [(float(offsets[i]), float(gains[j])) for i, j in _maxima(table)[:3]]
+    starts += [(float(offsets[i]), float(gains[j])) for i, j in _maxima(table)[:MAXIMA]]
     tops = [trial.climb(*start) for start in starts if trial.allowed(*start)]
+    tops += [trial.climb(*start) for start in trial.stretched(*max(tops)[1:])]
     explained = [trial.explained(offset, gain) for _, offset, gain in tops]
     best = max(range(len(tops)), key=lambda i: tops[i][0])
     held = [trial.witnesses(offset, gain) for _, offset, gain in tops]
@@ -128,16 +138,22 @@ def search(
         and not any(more > explained[i] and less < unlikely[i] for more, less in zip(explained, unlikely, strict=True))
     ]
     chosen = min(good, key=lambda i: (-present[i], unlikely[i] - len(held[i]), -tops[i][0]))
-    _, offset, gain = tops[chosen]
     witnesses = tuple(energy for energy, _ in held[chosen])
-    others = [
-        tops[i][1:]
-        for i in range(len(tops))
-        if explained[i] > CLOSE * explained[chosen] and present[i] >= present[chosen]
-        and trial.differ((offset, gain), tops[i][1:], witnesses)
-    ]  # fmt: skip
-    edge = abs(offset) > REACH - STEPS[2][0] or abs(gain - 1) > STRETCH - STEPS[2][1]
-    return Found(offset, gain, witnesses, tuple(dict.fromkeys(others)), bool(edge and witnesses), explained[chosen])
+
+    def made(i: int, *others: Found) -> Found:
+        _, offset, gain = tops[i]
+        edge = abs(offset) > REACH - STEPS[2][0] or abs(gain - 1) > STRETCH - STEPS[2][1]
+        close = explained[i] > CLOSE * explained[chosen] and present[i] >= present[chosen]
+        seen = tuple(energy for energy, _ in held[i])
+        return Found(offset, gain, seen, others, bool(edge and seen), explained[i], unlikely[i], close)
+
+    others: list[Found] = []
+    for i in sorted(range(len(tops)), key=lambda i: -explained[i]):
+        seen = witnesses + tuple(energy for energy, _ in held[i])
+        apart = all(trial.differ((one.offset, one.gain), tops[i][1:], seen) for one in [made(chosen), *others])
+        if apart and explained[i] > HALF * explained[chosen]:
+            others.append(made(i))
+    return made(chosen, *others)
 
 
 def zero_peak(counts: Floats, axis: Floats) -> ZeroPeak | None:
@@ -249,6 +265,16 @@ class _Trial:
                     break
                 best = found
         return best
+
+    def stretched(self, offset: float, gain: float) -> list[tuple[float, float]]:
+        """Other offsets and gains that leave one of the strongest lines where it is, and by which others fit best."""
+        out = []
+        gains = np.arange(1 - STRETCH, 1 + STRETCH + 1e-9, STEPS[1][1])
+        for energy, _ in self.witnesses(offset, gain)[:HELD]:
+            offsets = offset + (gain - gains) * energy
+            table = np.array([[self.score(*axis) for axis in zip(offsets, gains, strict=True)]])
+            out += [(float(offsets[i]), float(gains[i])) for _, i in _maxima(table)[:HELD] if np.isfinite(table[0, i])]
+        return out
 
     def witnesses(self, offset: float, gain: float) -> list[tuple[float, str]]:
         """Lines that hold what is explained, energy and element, the strongest first, apart from one another."""

@@ -28,6 +28,11 @@ LINES = {
     "Cr": {5411.6: 0.88, 5946.7: 0.12},
     "Fe": {6399.5: 0.88, 7058.0: 0.12},
     "Cu": {8041.0: 0.88, 8905.3: 0.12},
+    "Zr L": {2042.4: 0.63, 2124.4: 0.33, 2219.4: 0.02, 2302.7: 0.02},
+    "Zr K": {15746.0: 0.85, 17668.0: 0.15},
+    "Nb L": {2165.9: 0.62, 2257.4: 0.32, 2367.0: 0.03, 2461.8: 0.03},
+    "Nb K": {16583.0: 0.85, 18623.0: 0.15},
+    "Ba L": {4464.0: 0.52, 4827.5: 0.32, 5156.5: 0.11, 5531.1: 0.05},
 }
 ZERO = (0.0, 30.0)  # eV: place and standard deviation of a zero peak
 OFF = [(0.0, 1.0), (60.0, 1.0), (-45.0, 1.0), (0.0, 1.01), (0.0, 0.985), (150.0, 0.99), (-130.0, 1.012), (185.0, 1.018)]
@@ -237,3 +242,42 @@ def test_an_axis_that_nobody_can_judge_is_said():
     assert not found.decided
     assert "No element is named" in found.notes[0]
     assert not found.moved
+
+
+@pytest.mark.parametrize(
+    ("amounts", "offset", "gain", "width", "start"),
+    [
+        ({"Zr L": 25000, "Zr K": 1500, "Si": 1500}, 6.0, 0.9919, 20.0, 0.0),
+        ({"Zr L": 25000, "Zr K": 1500, "Si": 1500}, -36.0, 0.9827, 20.0, 0.0),
+        ({"Nb L": 25000, "Nb K": 1500, "Si": 1500}, 148.0, 0.9834, 20.0, -480.0),
+        ({"Cl": 1200, "Cr": 4000}, 148.0, 0.9834, 10.0, -480.0),
+    ],
+)
+def test_lines_far_apart_are_all_explained(amounts, offset, gain, width, start):
+    """An axis that puts the strongest lines right alone leaves the others as peaks of nobody: it is not taken."""
+    counts, axis = spectrum(amounts, offset, gain, 1024, width, start, zero=1e4 if start else 0.0)
+    named = [name for name in dict.fromkeys(key.split()[0] for key in amounts) if name != "Si"]
+    found = check_axis(counts, axis, named, 30e3)
+    assert found.decided
+    for element in (key for key in amounts if key != "Si"):
+        energy = next(iter(LINES[element]))
+        assert found.offset + found.gain * energy == pytest.approx(offset + gain * energy, abs=12.0), energy
+
+
+@pytest.mark.parametrize(("offset", "gain"), [(-176.0, 1.019), (-25.0, 1.018), (119.0, 1.0117), (0.0, 1.0)])
+def test_one_line_that_may_be_either_of_two_is_settled_by_the_rest(offset, gain):
+    """O K (525 eV) may be taken for Ti L (452 eV), Ti K and Ba L for one another; no line of Ba M shows."""
+    counts, axis = spectrum({"Ba L": 9000, "Ti": 3000, "O": 2000}, offset, gain)
+    found = check_axis(counts, axis, ["Ba", "Ti", "O"], 15e3)
+    assert found.decided
+    for energy in (524.9, 4464.0, 4509.9):
+        assert found.offset + found.gain * energy == pytest.approx(offset + gain * energy, abs=6.0), energy
+
+
+def test_an_axis_on_which_lines_are_wider_than_a_detector_shows_them_is_not_certain():
+    counts, axis = spectrum({"Cl": 60000, "Ti": 90000}, 150.0, 0.99)
+    blurred = np.random.default_rng(1).poisson(np.convolve(counts, np.ones(19) / 19, "same")).astype(float)
+    assert check_axis(counts, axis, ["Cl", "Ti"]).decided
+    found = check_axis(blurred, axis, ["Cl", "Ti"])
+    assert not found.decided
+    assert any("as no such detector shows them" in note for note in found.notes)
