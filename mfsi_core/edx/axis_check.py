@@ -227,13 +227,7 @@ def _judged(
     if off:
         by = f"{'the zero peak and ' if marked else ''}the lines at {lines} keV of the elements named"
         notes.append(f"{_told(offset, gain, covariance)}, by {by}; it was corrected for the analysis.")
-    rivals = []
-    for other, trial in others:
-        begun = start_of(other)
-        moved = begun[0] + begun[1] * (trial.detector.offset + trial.detector.gain * energy) - energy
-        held = not other.close or trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0)
-        if held and (np.abs(moved - away) > (OFF if other.close else OFF_BESIDE) * widths).any():
-            rivals.append((other.offset, other.gain))
+    rivals = _elsewhere(others, fit, energy, away, widths)
     if rivals:
         decided = False
         told = " or ".join(f"{o:+.0f} eV and {g:.4f}" for o, g in rivals[:2])
@@ -257,6 +251,20 @@ def _judged(
             "element stands there, cannot be decided."
         )
     return AxisCheck(offset, gain, covariance, off, decided, notes)
+
+
+def _elsewhere(
+    others: list[tuple[Found, Calibration]], fit: Calibration, energy: Floats, away: Floats, widths: Floats
+) -> list[Start]:
+    """Axes that put lines of some energies and widths to other places than `away` from them, and fit as well."""
+    out = []
+    for other, trial in others:
+        start = start_of(other)
+        moved = start[0] + start[1] * (trial.detector.offset + trial.detector.gain * energy) - energy
+        held = not other.close or trial.deviance_dof < WORSE * max(fit.deviance_dof, 1.0)
+        if held and (np.abs(moved - away) > (OFF if other.close else OFF_BESIDE) * widths).any():
+            out.append((other.offset, other.gain))
+    return out
 
 
 def _of_peaks(
