@@ -223,34 +223,36 @@ def _judged(
     least = OFF_BESIDE if any(family.element == ELEMENT for family in fit.families) else OFF
     off = bool((np.abs(away) > np.maximum(least * widths, CERTAIN * errors)).any())
     lines = ", ".join(f"{e / 1000:.2f}" for e in energy)
-    notes, decided = [], True
+    notes = []
     if off:
         by = f"{'the zero peak and ' if marked else ''}the lines at {lines} keV of the elements named"
         notes.append(f"{_told(offset, gain, covariance)}, by {by}; it was corrected for the analysis.")
     rivals = _elsewhere(others, fit, energy, away, widths)
+    doubt = _doubt(rivals, fit.strange if off else "", lines if off and energy.size < 2 and not marked else "", found)
+    return AxisCheck(offset, gain, covariance, off, not doubt, [*notes, *([doubt] if doubt else [])])
+
+
+def _doubt(rivals: list[Start], strange: str, alone: str, found: Found) -> str:
+    """Sentence on why an axis is not certain: others, a strange detector, the end of the search, a line `alone`."""
     if rivals:
-        decided = False
-        told = " or ".join(f"{o:+.0f} eV and {g:.4f}" for o, g in rivals[:2])
-        notes.append(
+        told = " or ".join(f"{offset:+.0f} eV and {gain:.4f}" for offset, gain in rivals[:2])
+        return (
             f"The energy axis is not certain: offset and gain of {told} explain the spectrum nearly as well. "
             "Name all elements that show, or calibrate the axis."
         )
-    elif off and fit.strange:
-        decided = False
-        notes.append(f"The energy axis is not certain: {fit.strange}.")
-    elif found.edge:
-        decided = False
-        notes.append(
+    if strange:
+        return f"The energy axis is not certain: {strange}."
+    if found.edge:
+        return (
             f"The energy axis may be off by more than ±{REACH:.0f} eV and ±{STRETCH:.0%}, which is all that was "
             "searched; calibrate it (`lbj amend`), or check the elements named."
         )
-    elif off and energy.size < 2 and not marked:
-        decided = False
-        notes.append(
-            f"Only the line at {lines} keV tells of the energy axis: whether its offset or its gain is off, or another "
+    if alone:
+        return (
+            f"Only the line at {alone} keV tells of the energy axis: whether its offset or its gain is off, or another "
             "element stands there, cannot be decided."
         )
-    return AxisCheck(offset, gain, covariance, off, decided, notes)
+    return ""
 
 
 def _elsewhere(
