@@ -12,6 +12,7 @@ from lbj.array_types import Floats
 from .beneath import WITHIN, Beneath, beneath
 from .detector import FWHM, Detector
 from .families import Family, families_of, swayed_by_beam
+from .fit_errors import by_strengths, kept, peak_errors
 from .likelihood import AXIS, Before, Likelihood
 from .unassigned import ELEMENT, MOST, SIGNIFICANT, find_unassigned_peak
 
@@ -279,18 +280,18 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
     known, amounts = _result(problem, theta), problem.amounts
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     scatter = max(known.deviance_dof, 1.0) ** 0.5
-    spread = np.hypot(doubt * np.abs(known.counts - rival[amounts]), problem.by_strengths(theta, covariance))
+    spread = np.hypot(doubt * np.abs(known.counts - rival[amounts]), by_strengths(problem, theta, covariance))
     spread = np.hypot(spread, _stray(known, len(families)))
     shares = [family.share(weights) for family, weights in zip(known.families, known.strengths, strict=True)]
     return replace(
         known,
         axis_covariance=np.asarray(covariance[:2, :2]),
         counts_error=np.hypot(errors[amounts] * scatter, spread),
-        peak_error=np.hypot(problem.peak_errors(theta, covariance) * scatter, spread * shares),
+        peak_error=np.hypot(peak_errors(problem, theta, covariance) * scatter, spread * shares),
         expected=before.detector,
         beneath=beneath(problem, theta, scatter),
         pile_up_error=float(errors[-1]) if folded is not None else 0.0,
-        kept=problem.kept(covariance),
+        kept=kept(problem, covariance),
     )
 
 

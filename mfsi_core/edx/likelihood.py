@@ -13,6 +13,7 @@ from lbj.array_types import Floats
 
 from ..tables.constants import mass_attenuation
 from ..tables.lines import MN_KA
+from .background import absorbers, spline
 from .detector import FWHM, Detector, efficiency, respond, respond_slopes
 from .families import Family
 from .unassigned import BESIDE, ELEMENT, SIGNIFICANT, STRONG
@@ -28,10 +29,8 @@ UNASSIGNED_REACH = 2  # the same for a peak that belongs to no named element
 ALONE = 1.5  # full widths; a family may be looked for beside its place if no strong line of another one is nearer
 GROUP_STRENGTH = 0.2  # of the logarithm of the strength of one group of lines relative to the alpha lines,
 WINDOW = 3e-5  # g/cm² of carbon, of a polymer window; and by how much that, which a detector may have, changes it
-KNOTS_PER_OCTAVE = 1.0  # of the background's spline
 BEND = 3.0  # of the second differences of the spline's coefficients, which keeps the background smooth
 LAST = 1e-3  # part of the background that is left at the beam's energy, where it ends
-ABSORBER = 1e-5  # g/cm²; the unit of what absorbs the background: carbon (window, film) and the elements named
 ABSORBERS = 5.0  # standard deviation of its amount, in that unit
 PILED = 2e-3  # share of the counts at which the fit of pile-up begins
 ROUNDS = 40  # of scoring, at most
@@ -116,8 +115,8 @@ class Likelihood:
         self.seen = np.maximum(efficiency(centre), 1e-6)
         if before.beam is not None:
             self.seen = self.seen * np.clip(1 - centre / before.beam, LAST, 1.0)
-        self.basis = _spline(np.log(centre))
-        self.absorbers = _absorbers(centre, families, detector)
+        self.basis = spline(np.log(centre))
+        self.absorbers = absorbers(centre, families, detector)
         sizes = [6, len(families), self.groups, len(families), *map(len, (self.basis, self.absorbers, self.folded))]
         self.parts = np.cumsum([0, *sizes])
         self.prior, self.precision = self._prior()
@@ -291,49 +290,6 @@ class Likelihood:
         """Expected counts of pile-up, pairs of photons that the detector took for one: (C,)."""
         return np.asarray(theta[self._of(6)] @ self.folded)
 
-    def peak_errors(self, theta: Floats, covariance: Floats) -> Floats:
-        """Standard errors of the counts in the peaks of the alpha lines: (1 - tail) times share times amount."""
-        strengths, amount, tail = self.strengths(theta), theta[self._of(3)], theta[4]
-        out = np.zeros(amount.size)
-        for f, family in enumerate(self.families):
-            own = self.owner == f
-            names = {line.name for line in family.alphas}
-            alpha = np.array([line.name in names for line in family.lines])
-            weights, groups = strengths[own], self.group[own]
-            share = float(weights[alpha].sum())
-            slope = np.zeros(theta.size)
-            slope[self.parts[3] + f] = (1 - tail) * share
-            slope[4] = -share * amount[f] if tail > 0 else 0.0  # held at zero it has no error
-            for g in set(groups[groups >= 0]):
-                mine = groups == g
-                slope[self.parts[2] + g] = (
-                    (1 - tail) * amount[f] * (weights[alpha & mine].sum() - share * weights[mine].sum())
-                )
-            out[f] = np.sqrt(max(float(slope @ covariance @ slope), 0.0))
-        return np.asarray(out)
-
-    def by_strengths(self, theta: Floats, covariance: Floats) -> Floats:
-        """Photons by which each family changes where groups of lines under it are as strong as expected: (F,)."""
-        moved = (theta - self.prior)[self.strength]
-        changes = covariance[self.amounts, self.strength] / np.diag(covariance)[self.strength] * moved
-        alpha = np.array([family.alpha_energy for family in self.families])
-        under = np.abs(alpha[:, None] - self.energy) < FWHM * self.detector.sigmas(alpha)[:, None]
-        under &= self.owner != np.arange(alpha.size)[:, None]
-        near = np.zeros_like(changes, bool)
-        for g in range(self.groups):
-            near[:, g] = under[:, self.group == g].any(axis=1)
-        return np.asarray(np.sqrt((np.where(near, changes, 0.0) ** 2).sum(axis=1)))
-
-    def kept(self, covariance: Floats) -> list[dict[int, float]]:
-        """How much of an error of their expected strength stays in the fit, by every family's groups of lines."""
-        share = np.diag(covariance)[self.strength] / self.strength_errors**2
-        held = [(f, group) for f, family in enumerate(self.families) for group in family.groups()]
-        out: list[dict[int, float]] = [{} for _ in self.families]
-        for (f, group), number in zip(held, self.group, strict=True):
-            if number >= 0:
-                out[f][group] = float(min(share[number], 1.0))
-        return out
-
     def objective(self, theta: Floats) -> float:
         """Half the deviance, with the penalties of prior and smoothness."""
         mean = self.mean(theta)
@@ -397,27 +353,3 @@ class Likelihood:
         diagonal = np.diag(hessian) <= 0
         hessian[diagonal, diagonal] = 1
         return gradient, hessian
-
-
-def _absorbers(centre: Floats, families: list[Family], detector: Detector) -> Floats:
-    """Exponents of absorption by carbon and by the elements named, edges as wide as the detector shows them: (2, C)."""
-    from scipy.ndimage import gaussian_filter1d
-
-    step = float(centre[-1] - centre[0]) / max(centre.size - 1, 1)
-    sigma = float(detector.sigmas(np.array(500.0))) / max(step, 1e-9)
-    named = list(dict.fromkeys(family.element for family in families if family.element != ELEMENT))
-    rows = [mass_attenuation("C", centre)]
-    if named:
-        rows.append(np.mean([mass_attenuation(element, centre) for element in named], axis=0))
-    return np.asarray(ABSORBER * gaussian_filter1d(np.array(rows), sigma, axis=1, mode="nearest"))
-
-
-def _spline(x: Floats) -> Floats:
-    """Cubic B-splines over x (natural logarithm of energy): (K, C)."""
-    from scipy.interpolate import BSpline
-
-    pieces = max(round((x[-1] - x[0]) / np.log(2) * KNOTS_PER_OCTAVE), 2)
-    inner = np.linspace(x[0], x[-1], pieces + 1)
-    step = inner[1] - inner[0]
-    knots = np.concatenate([inner[0] - step * np.arange(3, 0, -1), inner, inner[-1] + step * np.arange(1, 4)])
-    return np.asarray(BSpline.design_matrix(np.clip(x, inner[0], inner[-1]), knots, 3).toarray().T)
