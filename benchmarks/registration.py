@@ -1,6 +1,6 @@
 """Error and CPU time of registration beside its peers and the Cramér-Rao bound, in one run; and `situations.py`.
 
-    python benchmarks/registration.py [--seeds N] [--hops | --situations [--only TEXT] [--dose COUNTS]]
+    python benchmarks/registration.py [--seeds N] [--hops | --jitters | --situations [--only TEXT] [--dose COUNTS]]
 
 Crystals whose rows jitter by 0.35 (y) and 0.5 px (x) rms while the frames walk; all methods see the same images.
 The error is that of one component of the displacement, px rms over all pixels, frames and seeds, less at each pixel its
@@ -22,7 +22,8 @@ here, and their images are smoothed by a Gaussian (`smoothed`).
 CPU is process time with every library held to one thread, a frame: "pass", one registration of every frame to a mean;
 "whole", everything from the raw images on, with smoothing, rigid start, means and both passes. Ours is whole in both.
 Packages that are absent are named. `--hops` instead counts the frames whose mean displacement is wrong by more than
-1 px, in 50 seeds at each dose and size. `--situations` prints a line for each situation of `situations.py`.
+1 px, in 50 seeds at each dose and size. `--jitters` compares with the bound where the jitter is coloured or the mains
+hums, and `--situations` prints a line for each situation of `situations.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
 import numpy as np
 from helpers import tables
 from scipy import ndimage
-from situations import situations
+from situations import jitters, situations
 
 from mfsi_core import Registration, accumulate, register, simulate
 from mfsi_core.accumulation.accumulate import coverage
@@ -98,21 +99,33 @@ def row_information(series: Any) -> list[np.ndarray]:
     return out
 
 
-def bound(series: Any, jitter: np.ndarray | None = None) -> float:
+def bound(series: Any, jitter: np.ndarray | None = None, waves: np.ndarray | None = None) -> float:
     """Bayesian Cramér-Rao bound of the field, px rms (van Trees): known scene and jitter, free frame offsets.
 
-    The jitter's covariance between the rows of a frame is (2, Y, Y) px²; default white of `JITTER`.
+    The jitter's covariance between the rows of a frame is (2, Y, Y) px²; default white of `JITTER`. `waves` (N, 2Y, K):
+    displacements, y and x of each row in turn, of which all frames share the unknown amplitudes.
     """
-    information = row_information(series)
-    rows, frames = series.shape[0], len(series)
+    return bounds(row_information(series), series.shape[0], jitter, waves)
+
+
+def bounds(information: list[np.ndarray], rows: int, jitter: np.ndarray | None, waves: np.ndarray | None) -> float:
+    """As `bound`, from what `row_information` returns."""
+    frames = len(information)
     if jitter is None:
         jitter = np.square(JITTER)[:, None, None] * np.eye(rows)
     prior = 1e-6 * np.eye(2 * rows)
     for a in range(2):
         prior[a::2, a::2] += 1e4 + jitter[a]
     inverse = np.linalg.inv(prior)
-    variance = [np.trace(np.linalg.inv(fisher + inverse)) / (2 * rows) for fisher in information]
-    return float(np.sqrt(np.mean(variance) * (1 - 1 / frames)))
+    each = [np.linalg.inv(fisher + inverse) for fisher in information]
+    variance = np.mean([np.trace(own) for own in each]) * (1 - 1 / frames)
+    if waves is not None:
+        both = list(zip(waves, each, information, strict=True))
+        told = sum(wave.T @ (fisher - fisher @ own @ fisher) @ wave for wave, own, fisher in both)
+        left = np.array([own @ inverse @ wave for wave, own, _ in both])
+        left -= left.mean(axis=0)
+        variance += np.einsum("nik,kl,nil->", left, np.linalg.inv(told), left) / frames
+    return float(np.sqrt(variance / (2 * rows)))
 
 
 def field_error(found: np.ndarray, truth: np.ndarray) -> float:
@@ -286,12 +299,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Registration beside its peers and the bound")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--hops", action="store_true", help="count lattice hops instead")
+    parser.add_argument("--jitters", action="store_true", help="compare kinds of jitter with the bound instead")
     parser.add_argument("--situations", action="store_true", help="print a line for each situation instead")
     parser.add_argument("--only", default="", metavar="TEXT", help="situations whose name holds a text")
     parser.add_argument("--dose", type=float, default=DOSES[1], help="counts a pixel, in situations")
     options = parser.parse_args()
     if options.hops:
         hops()
+    elif options.jitters:
+        jitters(row_information, bounds, field_error, options.seeds)
     elif options.situations:
         situations(field_error, bound, options.seeds, options.dose, options.only)
     else:

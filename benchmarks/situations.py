@@ -1,7 +1,8 @@
-"""Situations in which a series may be recorded, and what registration makes of each."""
+"""Situations in which a series may be recorded, kinds of jitter among them, and what registration makes of each."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -60,10 +61,73 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 }
 
 
+JITTERS: dict[str, dict[str, Any]] = {
+    **{name: SITUATIONS[name] for name in ("white jitter", "AR(1) 0.7", "AR(1) 0.95", "1/f")},
+    **{name: SITUATIONS[name] for name in ("half hum, half AR(1) 0.7", "all hum")},
+    **{f"all hum, {period:g} rows": {"distortions": [Hum(RMS, period=period)]} for period in (5.0, 23.3, 31.0)},
+    "half hum of 31 rows": {"distortions": [Hum(HALF, period=31.0), Jitter(HALF, memory=0.7)]},
+    "hum that wanders": {"distortions": [Hum(RMS, wander=0.05)]},
+}
+JITTER_DOSES = (8.0, 40.0, 200.0, 5000.0)
+AT_MOST = ("white jitter", "AR(1) 0.95", "all hum")  # those that are recorded at the highest dose, too
+JITTER_SCENES = {"crystal": 9.0, "amorphous": 8.0}  # and their spacings, px
+
+
+def steady_hum(options: dict[str, Any]) -> Hum | None:
+    """Hum of a situation whose phase runs steadily through all frames."""
+    return next((d for d in options.get("distortions", ()) if isinstance(d, Hum) and not d.wander), None)
+
+
 def jitter_covariance(rows: int, options: dict[str, Any]) -> np.ndarray:
-    """Covariance (2, Y, Y), px², of the rows of one frame in a situation, as far as it is noise."""
+    """Covariance (2, Y, Y), px², of the rows of one frame in a situation, as far as it is noise and no steady hum."""
     own = np.square(options.get("jitter", (0.0, 0.0)))[:, None, None] * np.eye(rows)
-    return own + sum((d.covariance(rows) for d in options.get("distortions", ())), np.zeros((2, rows, rows)))
+    noise = (d.covariance(rows) for d in options.get("distortions", ()) if d is not steady_hum(options))
+    return own + sum(noise, np.zeros((2, rows, rows)))
+
+
+def hum_waves(frames: int, rows: int, options: dict[str, Any]) -> np.ndarray | None:
+    """Displacements (N, 2Y, 5) by a steady hum: its cosine and sine along y and x, and a change of its frequency."""
+    hum = steady_hum(options)
+    if hum is None:
+        return None
+    time = np.arange(frames)[:, None] * (rows + hum.flyback) + np.arange(rows)
+    turn = 2 * np.pi * (time - time.mean()) / hum.period
+    out = np.zeros((frames, 2 * rows, 5))
+    for axis, rms in enumerate(hum.rms):
+        out[:, axis::2, 2 * axis], out[:, axis::2, 2 * axis + 1] = np.cos(turn), np.sin(turn)
+        out[:, axis::2, 4] = rms * turn / np.abs(turn).max() * np.cos(turn)
+    return out
+
+
+def jitters(row_information: Callable, bounds: Callable, field_error: Callable, seeds: int) -> None:
+    """Print a line for each kind of jitter and scene: error, times the bound, and true / predicted error at each dose.
+
+    Errors as in `situations`, rms over the seeds. The bound knows scene, noise and covariance; it fits the amplitudes,
+    phases and frequency of a hum that runs steadily through the frames, and of one that wanders those of every frame.
+    """
+    print(f"{seeds} seeds, {FRAMES} frames of {SHAPE[0]} x {SHAPE[1]}; px rms (times the bound; true / predicted).")
+    tables.head("", "scene", *(f"{dose:g} counts/px" for dose in JITTER_DOSES))
+    for (name, options), (scene, spacing) in itertools.product(JITTERS.items(), JITTER_SCENES.items()):
+        square = np.zeros((len(JITTER_DOSES), 3))
+        doses = [dose for dose in JITTER_DOSES if dose < max(JITTER_DOSES) or name in AT_MOST]
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+            still = {"scene": scene, "spacing": spacing, "walk": 0.3, "image_counts": 1.0}
+            series = simulate(SHAPE, FRAMES, 1, seed, **still, **options)
+            information = row_information(series)
+            rates = [series.image_counts * series.scene.haadf(series.scene.densities(*series.positions(n)))
+                     for n in range(FRAMES)]  # fmt: skip
+            noise, waves = jitter_covariance(SHAPE[0], options), hum_waves(FRAMES, SHAPE[0], options)
+            for k, dose in enumerate(doses):
+                rng = np.random.default_rng([seed, int(dose)])
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    found = register(rng.poisson(dose * np.array(rates)))
+                true = field_error(found.displacement, series.displacement)
+                least = bounds([dose * one for one in information], SHAPE[0], noise, waves)
+                square[k] += np.square([true, found.predicted_error, least])
+        rms = np.sqrt(square / seeds)[: len(doses)]
+        cells = [f"{true:.4f} ({true / least:.2f}; {true / told:.2f})" for true, told, least in rms]
+        tables.row(name, scene, *cells, *[None] * (len(JITTER_DOSES) - len(doses)))
 
 
 def situations(
@@ -72,7 +136,7 @@ def situations(
     """Print one line a situation and seed; `only` those whose name holds a text.
 
     Columns: rms error, px, of one component less what all frames share, of the frames kept; what registration
-    predicted; the error of its own rigid start; the Bayesian bound (the hum's phase taken to be unknown in each frame);
+    predicted; the error of its own rigid start; the Bayesian bound (a hum fitted through all frames);
     frames whose mean is wrong by more than 1 px; frames left out; and "told" where a warning was given or the error is
     infinite.
     """
@@ -93,7 +157,7 @@ def situations(
             true = field_error(found.displacement[kept], truth[kept])
             others = (
                 field_error(np.broadcast_to(rigid, truth.shape), truth),
-                bound(series, jitter_covariance(shape[0], options)),
+                bound(series, jitter_covariance(shape[0], options), hum_waves(FRAMES, shape[0], options)),
             )
             ratio = true / found.predicted_error
             errors = [f"{value:.3f}" for value in (true, found.predicted_error)]

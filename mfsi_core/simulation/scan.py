@@ -37,23 +37,31 @@ class Hum:
         Rows.
     flyback : float
         Rows' time between the last row of a frame and the first of the next.
+    wander : float
+        Random walk of the phase, cycles rms from frame to frame, as of mains whose frequency is not quite constant.
     """
 
     rms: Pair
     period: float = 9.7
     flyback: float = 0.0
+    wander: float = 0.0
 
     def rows(self, rng: np.random.Generator, frames: int, rows: int, /) -> Floats:
         """As `Distortion.rows`."""
         time = np.arange(frames)[:, None] * (rows + self.flyback) + np.arange(rows)
         phase = rng.uniform(0, 2 * math.pi, 2)[:, None]
-        wave = np.sin(2 * math.pi * time[:, None] / self.period + phase)
+        turn = 2 * math.pi * time / self.period
+        if self.wander:
+            steps = rng.normal(0, 2 * math.pi * self.wander / math.sqrt(rows), frames * rows)
+            turn = turn + np.cumsum(steps).reshape(frames, rows)
+        wave = np.sin(turn[:, None] + phase)
         return math.sqrt(2) * np.asarray(self.rms)[:, None] * wave
 
     def covariance(self, rows: int) -> Floats:
         """As `Distortion.covariance`, for a frame by itself: its phase unknown."""
         lag = np.subtract.outer(np.arange(rows), np.arange(rows))
-        return np.multiply.outer(np.square(self.rms), np.cos(2 * math.pi * lag / self.period))
+        alike = np.exp(-((2 * math.pi * self.wander) ** 2) * np.abs(lag) / rows / 2)
+        return np.multiply.outer(np.square(self.rms), alike * np.cos(2 * math.pi * lag / self.period))
 
 
 @dataclass(frozen=True)

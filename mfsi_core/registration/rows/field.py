@@ -27,9 +27,9 @@ STEADY = 0.9  # rounds go on while the predicted error falls below this share of
 # Fourier components of the scene with less than ROUGH of the strongest one's power are taken for noise in the first
 # round; from round to round that share falls by the factor FALL. Rows that are misplaced by the same amount in all
 # frames roughen the scene, which then holds them there; a scene kept smooth at first lets them find their places.
-ROUGH, FALL = 0.02, 0.1
+ROUGH, FALL = 0.02, 0.2
 EARLY = 2  # first rounds, in which the frames' mean displacement is kept where it may yet turn out that there is a hum
-FEWEST = 4  # least rounds; ROUGH has then fallen below the noise
+FEWEST = 5  # least rounds; ROUGH has then fallen below the noise
 LONGEST_STEP = 1.0  # px, by which a row's displacement may change in one round
 LEFT = 0.01  # share of the rms jitter that the fit misses even without noise; measured on simulations
 OF_HUM = 0.5  # share of the hum's variance that counts in this, as hum is fitted better; measured on simulations

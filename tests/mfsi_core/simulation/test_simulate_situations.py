@@ -35,6 +35,14 @@ def test_hum_runs_through_the_frames():
     assert np.hypot(*(wave @ rows * 2 / rows.size)) == pytest.approx(0.5 * np.sqrt(2), rel=0.02)
 
 
+def test_the_phase_of_a_hum_that_wanders_walks_from_frame_to_frame():
+    hum = Hum((0.4, 0.4), period=8.0, wander=0.03)
+    turn = np.angle(field(frames=800, distortions=[hum])[:, 1] @ np.exp(-2j * np.pi * np.arange(64) / 8)) / (2 * np.pi)
+    step = (np.diff(turn) + 0.5) % 1 - 0.5
+    steps_of_a_mean = 0.03 * np.sqrt(2 / 3)  # means of a random walk over two stretches that follow one another
+    assert step.std() == pytest.approx(steps_of_a_mean, rel=0.1)
+
+
 def test_a_step_moves_what_is_scanned_after_it():
     rows = field(frames=4, distortions=[Step(2, 10, (3.0, -5.0))])
     assert np.allclose(np.diff(rows.transpose(1, 0, 2).reshape(2, -1))[:, 2 * 64 + 9], (3.0, -5.0))
