@@ -113,7 +113,7 @@ def bounds(information: list[np.ndarray], rows: int, jitter: np.ndarray | None, 
     frames = len(information)
     if jitter is None:
         jitter = np.square(JITTER)[:, None, None] * np.eye(rows)
-    prior = 1e-6 * np.eye(2 * rows)
+    prior = 1e-8 * np.eye(2 * rows)
     for a in range(2):
         prior[a::2, a::2] += 1e4 + jitter[a]
     inverse = np.linalg.inv(prior)

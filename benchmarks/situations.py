@@ -64,8 +64,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 JITTERS: dict[str, dict[str, Any]] = {
     **{name: SITUATIONS[name] for name in ("white jitter", "AR(1) 0.7", "AR(1) 0.95", "1/f")},
     **{name: SITUATIONS[name] for name in ("half hum, half AR(1) 0.7", "all hum")},
-    **{f"all hum, {period:g} rows": {"distortions": [Hum(RMS, period=period)]} for period in (5.0, 23.3, 31.0)},
-    "half hum of 31 rows": {"distortions": [Hum(HALF, period=31.0), Jitter(HALF, memory=0.7)]},
+    **{f"all hum, {period:g} rows": {"distortions": [Hum(RMS, period=period)]} for period in (5.0, 31.0)},
     "hum that wanders": {"distortions": [Hum(RMS, wander=0.05)]},
 }
 JITTER_DOSES = (8.0, 40.0, 200.0, 5000.0)
