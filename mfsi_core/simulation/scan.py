@@ -55,7 +55,7 @@ class Hum:
             steps = rng.normal(0, 2 * math.pi * self.wander / math.sqrt(rows), frames * rows)
             turn = turn + np.cumsum(steps).reshape(frames, rows)
         wave = np.sin(turn[:, None] + phase)
-        return math.sqrt(2) * np.asarray(self.rms)[:, None] * wave
+        return np.asarray(math.sqrt(2) * np.asarray(self.rms)[:, None] * wave)
 
     def covariance(self, rows: int) -> Floats:
         """As `Distortion.covariance`, for a frame by itself: its phase unknown."""
