@@ -61,7 +61,7 @@ class Hum:
         """As `Distortion.covariance`, for a frame by itself: its phase unknown."""
         lag = np.subtract.outer(np.arange(rows), np.arange(rows))
         alike = np.exp(-((2 * math.pi * self.wander) ** 2) * np.abs(lag) / rows / 2)
-        return np.multiply.outer(np.square(self.rms), alike * np.cos(2 * math.pi * lag / self.period))
+        return np.asarray(np.multiply.outer(np.square(self.rms), alike * np.cos(2 * math.pi * lag / self.period)))
 
 
 @dataclass(frozen=True)
