@@ -75,7 +75,8 @@ def quantify(
         changes the counts by more than 10 %: the stated errors hold it), ``blend`` (it takes lines for wider than a
         detector shows them, or another element's line stands within a third of the detector's resolution, half of it
         where the fit gives that one nothing), ``others`` (elements that are ``misfit``, ``misplaced`` or so near may be
-        off by so much, and all together make 100 %, that this one changes by twice its error and 1 % of the atoms),
+        off by so much, and all together make 100 %, that this one changes by twice its error and 1 % of the atoms, or
+        those of few counts by five times its error),
         ``beam`` (its energy is not known, and changes the share of the alpha lines by more than 5 %, as far as the
         lines do not show it), ``bulk`` (the beam of 30 keV or less is that of bulk specimens, the composition that of
         a thin film).

@@ -28,7 +28,8 @@ NEAR = 25.0  # eV between an unassigned peak and a line that may explain it
 SEEN = 8.0  # standard errors from which a family that nobody named is told of
 MISTAKEN = 0.3  # share of its amount by which an element that is not to be trusted may be off
 CERTAIN, NOTABLE = 2.0, 0.01  # standard errors and share of the atoms by which that must change another one to be told
-FEW = 20.0  # counts below which an intensity is flagged
+FEW = 20.0  # counts below which an intensity is flagged,
+THIN, SWAYED = 3.0, 5.0  # standard errors that such a one may lack, and of the others that may change by it to be told
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
 
@@ -166,13 +167,22 @@ class Quantification:
 
     @property
     def by_others(self) -> NDArray[np.bool_]:
-        """Whether what elements may be off that are not to be trusted changes the others beyond their errors."""
+        """Whether what elements may be off that are not to be trusted changes the others beyond their errors.
+
+        Those of few counts have errors that hold to first order only: without three of them the others, which fill up
+        the whole, may grow by much more.
+        """
         away = np.abs(self.shifts) > MISPLACED
         close = np.array([bool(text) for text in self._of_close])
         at, error = np.nan_to_num(self.composition.at), np.nan_to_num(self.composition.at_se)
         off = at * np.where(away, 1.0, np.where(self.missed | close, np.maximum(MISTAKEN, self._missed_by), 0.0))
         changed = at * (off.sum(axis=1, keepdims=True) - off)
-        return np.asarray(changed > np.maximum(CERTAIN * error, NOTABLE))
+        lacking = np.minimum(THIN * self.counts_se / np.maximum(self.counts, 1e-300), 1.0)
+        thin = np.where(self.counts < FEW, at * lacking, 0.0)
+        beside = np.sqrt(np.maximum((thin**2).sum(axis=1, keepdims=True) - thin**2, 0.0))
+        left = np.maximum(1 - beside, 1e-9)
+        grown = at * (1 / left - 1) > np.maximum(SWAYED * error, NOTABLE)
+        return np.asarray((changed > np.maximum(CERTAIN * error, NOTABLE)) | grown)
 
     @property
     def _missed_by(self) -> Floats:

@@ -583,3 +583,29 @@ def test_real_maps_are_explained(shared_data, tmp_path, file, leave):
     assert abs(detector.offset) < 15
     assert abs(detector.gain - 1) < 0.004
     assert 120 < detector.resolution < 150
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("light", "k", "told"), [("O", 1000.0, True), ("Na", 1000.0, True), ("O", 3.0, False)])
+def test_an_element_of_few_counts_that_makes_most_of_the_whole_is_told_with_the_others(light, k, told, seed):
+    """Ten counts behind a window of beryllium: the others, thousands of counts, fill up what these leave."""
+    detector = phantom.Detector(tail=0.0)
+    amounts = {f"{light}_K": 10, "Fe_K": 2000, "Ti_K": 2000}
+    mean = sum(photons * detector.family(name, EDGES) for name, photons in amounts.items())
+    counts = np.random.default_rng(seed).poisson(mean + 1e-3)
+    rows = [
+        {
+            "element": name[:-2],
+            "family": "K",
+            "k": k if name[:-2] == light else 1.0,
+            "basis": "at",
+            "line_scope": "family",
+        }
+        for name in amounts
+    ]
+    found = analyse(
+        counts[None, None], [row["element"] for row in rows], 1, rows, signal=phantom.signal((1, 1), EDGES, "spectra")
+    )
+    flags = list(found.table["flags"])
+    assert "few" in flags[0]
+    assert all(("others" in flag) == told for flag in flags[1:]), flags
