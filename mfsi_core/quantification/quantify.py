@@ -67,7 +67,8 @@ def quantify(
         A row per chip and element: ``chip_id, y0, x0, y1, x1`` (rows y0 … y1 - 1), ``n_px, element, family, counts,
         counts_se`` (net counts of the factor's lines), ``k, k_basis, at_pct, at_se, wt_pct, wt_se`` (percent; errors
         include those of k and of what the fit of all lines leaves open), ``deviance_dof, flags``. Flags: ``empty`` no
-        counts, ``zero`` held at zero by the fit, ``few`` fewer than 20 counts, ``unconverged``, ``misfit`` (the fit
+        counts, ``zero`` held at zero by the fit, ``few`` fewer than 20 counts or 3 standard errors, ``unconverged``,
+        ``misfit`` (the fit
         misses the spectrum around the element's line by more than noise: that of the chip by more than a twentieth of
         the line's counts, or the sum of all chips by a tenth, or an element that nobody named stands beneath),
         ``excluded`` (k = 0), ``axis`` (it could not be decided whether the energy axis is right), ``misplaced`` (the

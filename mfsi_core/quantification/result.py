@@ -29,7 +29,8 @@ SEEN = 8.0  # standard errors from which a family that nobody named is told of
 MISTAKEN = 0.3  # share of its amount by which an element that is not to be trusted may be off
 CERTAIN, NOTABLE = 2.0, 0.01  # standard errors and share of the atoms by which that must change another one to be told
 FEW = 20.0  # counts below which an intensity is flagged,
-THIN, SWAYED = 3.0, 5.0  # standard errors that such a one may lack, and of the others that may change by it to be told
+UNSEEN = 3.0  # or standard errors,
+THIN, SWAYED = 3.0, 5.0  # that such a one may lack, and of the others that may change by it to be told
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
 
@@ -173,16 +174,24 @@ class Quantification:
         the whole, may grow by much more.
         """
         away = np.abs(self.shifts) > MISPLACED
+        under = np.array([index in self.calibration.beneath for index in self._fitted])
         close = np.array([bool(text) for text in self._of_close])
         at, error = np.nan_to_num(self.composition.at), np.nan_to_num(self.composition.at_se)
-        off = at * np.where(away, 1.0, np.where(self.missed | close, np.maximum(MISTAKEN, self._missed_by), 0.0))
+        off = at * np.where(
+            away | under, 1.0, np.where(self.missed | close, np.maximum(MISTAKEN, self._missed_by), 0.0)
+        )
         changed = at * (off.sum(axis=1, keepdims=True) - off)
         lacking = np.minimum(THIN * self.counts_se / np.maximum(self.counts, 1e-300), 1.0)
-        thin = np.where(self.counts < FEW, at * lacking, 0.0)
+        thin = np.where(self.few, at * lacking, 0.0)
         beside = np.sqrt(np.maximum((thin**2).sum(axis=1, keepdims=True) - thin**2, 0.0))
         left = np.maximum(1 - beside, 1e-9)
         grown = at * (1 / left - 1) > np.maximum(SWAYED * error, NOTABLE)
         return np.asarray((changed > np.maximum(CERTAIN * error, NOTABLE)) | grown)
+
+    @property
+    def few(self) -> NDArray[np.bool_]:
+        """Whether an intensity is of few counts, or not seen beyond noise: (N, m)."""
+        return np.asarray(self.counts < np.maximum(FEW, UNSEEN * self.counts_se))
 
     @property
     def _missed_by(self) -> Floats:
@@ -320,7 +329,7 @@ def _flags(result: Quantification) -> tuple[NDArray[np.int8], list[str]]:
     tests = {
         "empty": np.broadcast_to(empty[:, None], result.counts.shape),
         "zero": result.bound & ~empty[:, None],
-        "few": (result.counts < FEW) & ~result.bound & ~empty[:, None],
+        "few": result.few & ~result.bound & ~empty[:, None],
         "unconverged": np.broadcast_to(~result.converged[:, None], result.counts.shape),
         "misfit": result.missed,
         "axis": np.broadcast_to(not result.axis.decided, result.counts.shape),

@@ -609,3 +609,32 @@ def test_an_element_of_few_counts_that_makes_most_of_the_whole_is_told_with_the_
     flags = list(found.table["flags"])
     assert "few" in flags[0]
     assert all(("others" in flag) == told for flag in flags[1:]), flags
+
+
+def flags_of(amounts, factors, noise=0.0, seed=1):
+    """Flags of the elements of `factors` (k by line family), from a spectrum of some photons and a flat background."""
+    detector = phantom.Detector(tail=0.0)
+    mean = noise + sum(photons * detector.family(name, EDGES) for name, photons in amounts.items())
+    counts = np.random.default_rng(seed).poisson(mean)
+    rows = [
+        {"element": name[:-2], "family": name[-1], "k": k, "basis": "at", "line_scope": "family"}
+        for name, k in factors.items()
+    ]
+    signal = phantom.signal((1, 1), EDGES, "spectra")
+    found = analyse(counts[None, None], [row["element"] for row in rows], 1, rows, signal=signal)
+    return dict(zip(found.table["element"], found.table["flags"], strict=True))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_not_seen_beyond_noise_is_told_whatever_its_counts(seed):
+    """Nothing of Ge K stands in a background of 40 counts a channel, whose noise alone is more than 20 counts."""
+    flags = flags_of({"Ti_K": 20000, "Fe_K": 20000}, {"Ti_K": 1.0, "Fe_K": 1.0, "Ge_K": 1.0}, 40.0, seed)
+    assert "few" in flags["Ge"] or "zero" in flags["Ge"]
+    assert not flags["Ti"] + flags["Fe"]
+
+
+def test_the_others_are_told_where_most_of_the_whole_may_be_another_elements():
+    """Mo L (2.29 keV) stands in the peak of S K; with S as most of the whole, little is left for Fe."""
+    flags = flags_of({"S_K": 4e4, "Mo_L": 2e4, "Fe_K": 1200}, {"S_K": 1.0, "Fe_K": 1.0}, 1.0)
+    assert "misfit" in flags["S"]
+    assert "others" in flags["Fe"]
