@@ -20,7 +20,7 @@ from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
 from .rows.field import Field, register_rows
 from .rows.kernels import displaced
-from .rows.unknowns import MODES
+from .rows.unknowns import MODES, SHIFTS
 from .sight import covariance, sight
 
 WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
@@ -198,7 +198,8 @@ def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> S
     """Fit again without the rows that show something else; returns the images with NaN there.
 
     Frames that are `bad` as a whole are not changed. Where no single rows are bad and no rows were seen to move, the
-    displacements become those of frames shifted as a whole.
+    displacements become those of frames shifted as a whole: as aligned, or as fitted if rows differ in brightness,
+    which pulls at the frames when these are aligned.
     """
     partly = np.asarray(bad.any(axis=1) & ~bad.all(axis=1))
     if partly.any():
@@ -209,6 +210,8 @@ def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> S
         place[partly] = [_where(one, ~rows) for one, rows in zip(modes[partly], bad[partly], strict=True)]
         found.place, found.fitted = place, register_rows(images, place)
     elif not found.hops.shift.any() and keeps_still(found.fitted.modes):
+        if found.fitted.prior.power[1:, SHIFTS].any():
+            found.place = found.fitted.modes[:, :, 0].mean(axis=1)
         found.fitted = _whole(found.fitted, found.place, error)
     return images
 
@@ -220,6 +223,9 @@ def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad:
     for chosen, text in ((bad & ~foreign[:, None], OTHER), (doubted, DOUBTED)):
         for n in np.flatnonzero(chosen.any(axis=1)):
             out.flags[good[n]].append(f"rows {spans(np.flatnonzero(chosen[n]))} {text}")
+    beside = np.hypot(*np.moveaxis(found.fitted.beside, 2, 0))
+    for n in np.flatnonzero(beside.any(axis=1)):
+        out.flags[good[n]].append(f"rows {spans(np.flatnonzero(beside[n]))} lie up to {beside[n].max():.1f} px aside")
     for n in np.flatnonzero(foreign):
         out.flags[good[n]].append(ELSEWHERE)
 
@@ -244,7 +250,7 @@ def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
         _warn(
             f"frame {good[n]} lies far from the frames before and after it, as if it were wrapped or of another place"
         )
-    for n, row, step in stepping(found.fitted.modes):
+    for n, row, step in stepping(found.fitted.modes[:, :, 0] - found.fitted.beside):
         out.flags[good[n]].append(f"steps by {step:.1f} px at row {row}")
         out.covariance[good[n]] = np.diag([np.inf, np.inf])
         told = "which of its rows lie where"

@@ -23,7 +23,8 @@ OUTLYING = 1e3  # distance from the median, in ranges between the 0.001 and 0.99
 STRIPS = 16  # strips of rows into which a frame is cut, at most
 LEAST_ROWS = 4  # least rows of a strip
 # A strip is bad if its misfit exceeds three limits: WORSE times the median misfit of that strip over the frames, that
-# median by CERTAIN standard deviations of the misfits, and the share DIFFERENT of the scene's variance in the strip.
+# median by CERTAIN standard deviations of the misfit of as many pixels, and the share DIFFERENT of the scene's variance
+# in the strip.
 WORSE = 2.0
 DIFFERENT = 0.3
 CERTAIN = 6.0
@@ -96,7 +97,7 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
         return out
     edges = np.linspace(0, rows, min(STRIPS, rows // LEAST_ROWS) + 1).astype(int)
     found = np.full((frames, edges.size - 1), np.nan)
-    varied = np.ones_like(found)
+    varied, known = np.ones_like(found), np.ones_like(found)
     place = laid.shift[:, :1] + laid.corner[0] + edges
     scene = Binned(laid, 2 * STRIPS * LEAST_ROWS)
     at = np.rint(place / scene.factor).astype(int)
@@ -108,7 +109,8 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
         for k in range(edges.size - 1):
             strip = sums[at[n, k] : at[n, k + 1]]
             count, square, total, power = strip.sum(axis=0)
-            if count > MOST / 2 * len(strip) * own.shape[1]:
+            known[n, k] = count / max(len(strip) * own.shape[1], 1)
+            if known[n, k] > MOST / 2:
                 found[n, k], varied[n, k] = square / count, power / count - (total / count) ** 2
 
     each(compare, range(frames))
@@ -116,7 +118,8 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
     ratio = found / np.maximum(usual, 1e-300)
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))
     with np.errstate(invalid="ignore"):
-        bad = (ratio > 1 + max(WORSE - 1, CERTAIN * scatter)) & (found > DIFFERENT * varied)
+        chance = CERTAIN * scatter / np.sqrt(np.maximum(known, MOST / 2))
+        bad = (ratio > 1 + np.maximum(WORSE - 1, chance)) & (found > DIFFERENT * varied)
     for n in np.flatnonzero(_uneven(ratio, scatter)):
         one = scene.frame(int(n))
         own = moved(scene.waves(one), (0.0, 0.0))

@@ -51,13 +51,14 @@ def standing_apart(place: Floats) -> NDArray[np.int64]:
     return np.flatnonzero((steps[1:] > usual) & (steps[:-1] > usual) & (around < usual)) + 1
 
 
-def stepping(modes: Floats) -> list[tuple[int, int, float]]:
+def stepping(place: Floats) -> list[tuple[int, int, float]]:
     """Frames within which the displacement steps suddenly: their number, the row of the step, and its length, px.
 
     Displacements have no mean over the frames, so in few frames the others seem to step the other way by much, too;
     their median is subtracted.
+
+    `place`: displacement of the rows, (N, Y, 2), px.
     """
-    place = modes[:, :, 0]
     if place.shape[1] < 2 * BESIDE or len(place) < 3:
         return []
     if len(place) <= FEW_STEPS:

@@ -9,6 +9,7 @@ kernels.py   displaced pixels of a frame and the scene, a cubic B-spline or an i
 scene.py     the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline
 solving.py   the rows' normal equations with a stationary prior, by conjugate gradients
 stage.py     state of the joint fit of scene and rows; runs the kernels over the frames in threads
+strays.py    rows that lie far beside their neighbours, as where the scan glitched, found again in the fitted scene
 taken.py     expected error of the rows' displacements because the fitted scene has absorbed a part of them
 unknowns.py  displacement and brightness of a row as polynomials along it, with their normal equations
 """

@@ -17,10 +17,12 @@ from .hum import left_in_scene, moving
 from .jitter import Jitter, gather
 from .scene import SceneFit
 from .stage import Stage
+from .strays import strays
 from .taken import taken_on
 from .unknowns import FIRST_SPREAD, MODES, SHIFTS
 
 ROUNDS = 15  # most rounds of the fit
+SEARCHED = 7  # round in which rows far aside are searched for if the fit has not settled before
 SETTLED = 0.2  # share of the predicted error; rounds end once displacements change by less, rms
 LEAST_CHANGE = 5e-4  # px, rms; a smaller change ends the rounds too
 STEADY = 0.9  # rounds go on while the predicted error falls below this share of that of the round before
@@ -55,6 +57,8 @@ class Field:
         Mean square of the images less the fitted model.
     trust : (N, Y)
         Weight of each row, 0 to 1; below 1 where it differs from the scene of all frames by more than noise explains.
+    beside : (N, Y, 2)
+        How far, px, rows lie beside where their neighbours let expect them, as where the scan glitched; mostly 0.
     known_hum : bool
         Whether a hum was found, and how much of it all frames share could be determined.
     """
@@ -64,6 +68,7 @@ class Field:
     prior: Jitter
     residual: float
     trust: Singles
+    beside: Floats
     known_hum: bool = False
 
 
@@ -91,17 +96,9 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     Field
     """
     frames, rows, _ = images.shape
-    modes = np.zeros((frames, rows, MODES, 2))
-    modes[:, :, 0] = (shift - shift.mean(axis=0))[:, None]
-    room = tuple(math.ceil(float(np.abs(shift[:, a]).max())) + 4 for a in range(2))
-    stage = Stage(images, SceneFit((rows, images.shape[2]), (room[0], room[1])))
-    prior = Jitter(rows, FIRST_SPREAD)
-    if before is not None:
-        modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
-        modes -= modes.mean(axis=0)
-        prior = copy(before.prior)
-        prior.line_mean, prior.line_spread = np.zeros((0, 4)), prior.line_power
+    stage, prior, modes = _begun(images, shift, before)
     error, doubted, hum = np.zeros(frames), False, np.zeros(2)
+    beside = np.zeros((frames, rows, 2))
     rough = ROUGH if before is None else 0.0
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
@@ -109,12 +106,14 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     begun, of_hum, known = 0, 0.0, False  # round since which the scene is kept smooth; variance of the hum, px²
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL ** (turn - begun))
-        unknown = np.concatenate([modes.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
+        own = modes.copy()
+        own[:, :, 0] -= beside  # which is no jitter
+        unknown = np.concatenate([own.reshape(frames, rows, SHIFTS), stage.bright], axis=2)
         told = gather(stage.look(modes.astype(np.float32), partial(prior.posterior, unknown)))
         before_error = float(error.mean())
         error = np.sqrt(_variance(told.unsure[:, :SHIFTS], stage.basis) * (1 - 1 / frames))
-        step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - modes
-        new = modes + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - own
+        new = own + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         hum = prior.line_power if prior.line else np.zeros(2)
         early = turn < EARLY and frames >= FRAMES
         new -= new.mean(axis=(0, 1)) if early else _unseen(new, error, stage.basis, hum)
@@ -124,21 +123,63 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
             if wave.any():
                 new[:, :, 0] += moving(wave, prior.line, shift, rows)
                 begun = begun or turn + 1
-        change = float(np.sqrt(np.mean((new - modes) ** 2)))
+        change = float(np.sqrt(np.mean((new - own) ** 2)))
         modes, stage.bright = new, told.unknown[:, :, SHIFTS:].astype(np.float32)
+        modes[:, :, 0] += beside
         prior.learn(told)
         if 0 < turn < FEWEST:
-            prior.tune(modes[:, :, 0])
+            prior.tune(modes[:, :, 0] - beside)
         settled = change < max(SETTLED * float(error.mean()), LEAST_CHANGE) and error.mean() > STEADY * before_error
-        if turn - begun + 1 >= (FEWEST if before is None else 2) and settled:
-            if doubted or not stage.doubt():
+        enough = turn - begun + 1 >= (FEWEST if before is None else 2)
+        if (enough and settled) or (turn == SEARCHED and not doubted):
+            if doubted:
                 break
             doubted = True
-    jitter = modes[:, :, 0] - modes[:, :, 0].mean(axis=1, keepdims=True)
-    own = max(float((jitter**2).mean() - hum.mean()), 0.0) + OF_HUM * float(hum.mean())
-    left = LEFT**2 * own + prior.given_up(stage.basis)
+            beside, changed = _searched(stage, modes, prior, settled=settled)
+            if settled and not changed:
+                break
+    jitter = own[:, :, 0] - own[:, :, 0].mean(axis=1, keepdims=True)
+    swayed = max(float((jitter**2).mean() - hum.mean()), 0.0) + OF_HUM * float(hum.mean())
+    left = LEFT**2 * swayed + prior.given_up(stage.basis)
     left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
-    return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust, known)
+    return Field(
+        modes,
+        np.hypot(error, np.sqrt(left)),
+        prior,
+        stage.level,
+        stage.trust,
+        beside,
+        known,
+    )
+
+
+def _begun(images: Singles, shift: Floats, before: Field | None) -> tuple[Stage, Jitter, Floats]:
+    """Stage, prior and displacements (N, Y, K, 2) with which the fit begins; arguments as of `register_rows`."""
+    frames, rows, columns = images.shape
+    modes = np.zeros((frames, rows, MODES, 2))
+    modes[:, :, 0] = (shift - shift.mean(axis=0))[:, None]
+    room = tuple(math.ceil(float(np.abs(shift[:, a]).max())) + 4 for a in range(2))
+    stage = Stage(images, SceneFit((rows, columns), (room[0], room[1])))
+    prior = Jitter(rows, FIRST_SPREAD)
+    if before is not None:
+        modes[: len(before.modes)] += before.modes - modes[: len(before.modes)].mean(axis=1, keepdims=True)
+        modes -= modes.mean(axis=0)
+        prior = copy(before.prior)
+        prior.line_mean, prior.line_spread = np.zeros((0, 4)), prior.line_power
+    return stage, prior, modes
+
+
+def _searched(stage: Stage, modes: Floats, prior: Jitter, *, settled: bool) -> tuple[Floats, bool]:
+    """How far rows lie beside their neighbours, (N, Y, 2) px, and whether there are any, or any that fit badly.
+
+    Displacement, brightness and weight of rows that were found elsewhere, or that fit nowhere, are changed.
+    """
+    bad = settled and stage.doubt()
+    beside, lost = strays(stage, modes, np.sqrt(prior.power[1:].mean(axis=0)), stage.trust < 1)
+    astray = beside.any(axis=2)
+    stage.bright[lost | astray] = 0
+    stage.trust = np.where(lost, 0, np.where(astray, 1, stage.trust)).astype(np.float32)
+    return beside, bad or bool((astray | lost).any())
 
 
 def _variance(unsure: Floats, basis: Any) -> Floats:

@@ -1,0 +1,206 @@
+"""Strays: rows that lie far beside their neighbours, as where the scan glitched, found again in the fitted scene."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lbj.array_types import Floats, Mask, Singles
+
+from .kernels import CHANNELS, DEGREES, STATISTICS, look
+from .stage import Stage
+from .unknowns import MODES, SHIFTS, SIZE, information
+
+AROUND = 17  # rows; where a row is expected is the median over so many
+FAR, LEAST = 4.0, 0.25  # rows are searched for if they lie FAR standard deviations plus LEAST px beside that
+NORMAL = 1.4826  # standard deviation over the median distance
+GAP = 2  # rows between such rows that are searched for, too
+FEWEST = 3  # least number of frames
+MOST = 0.03  # share of the rows; if more lie so far away, jitter is of another kind
+DOWN, ALONG, STEP = 4.0, 24.0, 0.5  # px; how far rows are searched for, and the steps
+NEAR = 1.5  # px by which single rows may lie beside the place found for those side by side
+TRIED, ROUNDS = 4, 6  # places at which the rows are fitted, those where they fit best, and the rounds of that
+# Log-likelihood by which a place must be better than any other: one that is like the fitted one, or another.
+LIKELY, CERTAIN = 2.0, 8.0
+FEW = 2.0  # times more certain than that it must be for so few rows as lie in a gap
+RARE = 16.0  # the same by which a glitch is less likely than that rows lie where they are expected
+FITTING = 3.0  # times the usual misfit that a row may have in its place, and
+USUAL = 3.0  # standard deviations above it the median of rows side by side
+APART = 1.0  # px by which a place must differ from the fitted one to be taken
+SEEN = 0.5  # share of a row that must lie on the scene
+
+
+def strays(stage: Stage, modes: Floats, spread: Floats, doubted: Mask) -> tuple[Floats, Mask]:
+    """Find the rows that lie far beside their neighbours, and where.
+
+    Searched for are rows that were fitted far beside their neighbours, or that fit badly (`doubted`): caught by a wrong
+    part of the scene, they may lie elsewhere. The scene is fitted again without them, and they are compared with it,
+    those side by side together, up to `DOWN` and `ALONG` px from where their neighbours lie.
+
+    Parameters
+    ----------
+    stage : Stage
+        Its scene is changed.
+    modes : (N, Y, K, 2)
+        Displacements as fitted; those of strays are replaced.
+    spread : (M,)
+        Expected size of the unknowns of a row, rms.
+    doubted : (N, Y) bool
+        Rows that fit badly.
+
+    Returns
+    -------
+    beside : (N, Y, 2)
+        How far (y, x), px, rows lie beside where their neighbours let expect them; 0 for those that are no strays.
+    lost : (N, Y) bool
+        Strays that fit several places as well, or none; `beside` is 0.
+    """
+    fitted = modes[:, :, 0]
+    usual = ndimage.median_filter(fitted, (1, AROUND, 1), mode="nearest")
+    beside, lost = np.zeros(fitted.shape), np.zeros(fitted.shape[:2], bool)
+    away = np.abs(fitted - usual)
+    jitter = NORMAL * np.median(away, axis=(0, 1))
+    far = (away > FAR * jitter + LEAST).any(axis=2)
+    sought = ndimage.binary_closing(far | doubted, np.ones((1, GAP + 1)))
+    sought &= np.array([np.isfinite(image).any(axis=1) for image in stage.images])
+    if not 0 < sought.mean() < MOST or len(fitted) < FEWEST:
+        return beside, lost
+    trust = stage.trust
+    stage.trust = np.where(sought, 0, trust).astype(np.float32)
+    stage.fit_scene(modes.astype(np.float32), 0.0)
+    stage.trust = trust
+    known = 1 / np.maximum(np.concatenate([jitter, spread[2:]]), 1e-3) ** 2
+    for n in np.flatnonzero(sought.any(axis=1)).tolist():
+        others = np.flatnonzero(~sought[n])
+        unknown = np.concatenate([modes[n].reshape(-1, SHIFTS), stage.bright[n]], axis=1)[others]
+        misfits = _misfit(_compared(stage, n, others, unknown)) if others.size else np.zeros(1)
+        middle = float(np.median(misfits))
+        most = middle + USUAL * NORMAL * float(np.median(np.abs(misfits - middle)))
+        number, count = ndimage.label(sought[n])
+        for k in range(count):
+            rows = np.flatnonzero(number == k + 1)
+            rows = rows[~beside[n, rows].any(axis=1)]  # the others were found with strays before them
+            if not rows.size:
+                continue
+            told = far[n, rows] | (rows.size > GAP)  # a single row may fit badly by chance
+            found = _found(stage, n, rows, usual[n, rows], fitted[n, rows], known)
+            if found is None:
+                lost[n, rows] = told
+                continue
+            off, misfit = found
+            moved = np.abs(usual[n, rows] + off - fitted[n, rows]).max(axis=1) > APART
+            fits = (misfit < FITTING * middle) & (np.median(misfit) < most)
+            lost[n, rows] = moved & ~fits & told
+            beside[n, rows[moved & fits]] = off[moved & fits]
+            if (moved & fits).all():
+                ends = _ends(stage, n, rows, fitted[n] - usual[n], usual[n], np.median(off, axis=0), known)
+                for y, one in ends.items():
+                    beside[n, y] = one
+    astray = lost | beside.any(axis=2)
+    modes[astray] = 0
+    modes[astray, 0] = (usual + beside)[astray]
+    return beside, lost
+
+
+def _found(
+    stage: Stage, n: int, rows: NDArray[np.int64], usual: Floats, fitted: Floats, known: Floats
+) -> tuple[Floats, Floats] | None:
+    """How far rows side by side lie from `usual`, (R, 2) px, and their misfit there, (R,); None if several places fit.
+
+    `fitted`: where they were fitted, px; `known`: information that the unknowns of a row are near zero, (M,).
+    """
+    down, along = (np.arange(-reach, reach + STEP / 2, STEP) for reach in (DOWN, ALONG))
+    shifts = np.stack(np.meshgrid(down, along, indexing="ij"), axis=-1).reshape(-1, 2)
+    places = np.zeros((len(shifts), SIZE))
+    likely = np.empty((rows.size, len(shifts)))
+    for k, y in enumerate(rows):
+        places[:, :2] = usual[k] + shifts
+        likely[k] = _likely(_compared(stage, n, np.repeat(y, len(shifts)), places))
+    reach = round(2 * NEAR / STEP) + 1
+    nearby = ndimage.maximum_filter(likely.reshape(-1, down.size, along.size), (1, reach, reach), mode="nearest")
+    total = nearby.sum(axis=0).ravel()
+    tried: list[tuple[float, Floats, Floats]] = []
+    while len(tried) < TRIED and np.isfinite(total.max()):
+        off = np.abs(shifts - shifts[total.argmax()]).max(axis=1)
+        total[off <= 2 * NEAR] = -np.inf
+        start = shifts[np.where(off <= NEAR, likely, -np.inf).argmax(axis=1)]
+        likely_there, place, misfit = _settled(stage, n, rows, usual, start, known)
+        by_jitter = float((place**2 * known[:2]).sum()) / 2
+        tried.append((likely_there - min(by_jitter, RARE), place, misfit))
+    tried.sort(key=lambda one: -one[0])
+    if not tried:
+        return None
+    best, off, fit = tried[0]
+    if rows.size <= GAP:
+        here, place, fit_here = _settled(stage, n, rows, usual, fitted - usual, known)
+        if best - (here - min(float((place**2 * known[:2]).sum()) / 2, RARE)) < FEW * CERTAIN:
+            return fitted - usual, fit_here  # jitter has rows that lie far aside, too
+    others = [one for one, place, _ in tried if np.abs(place - off).max() > APART]
+    least = LIKELY if np.abs(usual + off - fitted).max() < APART else CERTAIN
+    return None if others and best - others[0] < least else (off, fit)
+
+
+def _ends(
+    stage: Stage, n: int, rows: NDArray[np.int64], fitted: Floats, usual: Floats, off: Floats, known: Floats
+) -> dict[int, Floats]:
+    """Rows before and after strays that lie there, too, and where they do, as `off`, from `usual`, (Y, 2)."""
+    out = {}
+    for following in (range(rows[0] - 1, -1, -1), range(rows[-1] + 1, len(usual))):
+        for y in following:
+            row = np.array([y])
+            there, here = (_settled(stage, n, row, usual[row], one[None], known) for one in (off, fitted[y]))
+            if not there[0] - here[0] > CERTAIN:
+                break
+            out[y] = there[1][0]
+    return out
+
+
+def _settled(
+    stage: Stage, n: int, rows: NDArray[np.int64], usual: Floats, start: Floats, known: Floats
+) -> tuple[float, Floats, Floats]:
+    """Log-likelihood of rows near a place, fitted from `start`; how far they lie from `usual`, (R, 2) px; misfit, (R,).
+
+    They are expected at the median of `start`, as far as `known` tells.
+    """
+    around = np.zeros(SIZE)
+    around[:2] = np.median(start, axis=0)
+    unknown = np.tile(around, (rows.size, 1))
+    unknown[:, :2] = start
+    base = np.pad(usual, ((0, 0), (0, SIZE - 2)))
+    for _ in range(ROUNDS):
+        matrix, pull = information(_compared(stage, n, rows, base + unknown)[None], np.ones((1, rows.size)))
+        pulled = pull[0].T - (unknown - around) * known
+        step = np.linalg.solve(matrix[0].transpose(2, 0, 1) + np.diag(known), pulled[..., None])[..., 0]
+        unknown += np.clip(step, -STEP, STEP)
+    sums = _compared(stage, n, rows, base + unknown)
+    likely = _likely(sums) - ((unknown - around) ** 2 * known).sum(axis=1) / 2
+    return float(likely.sum()), unknown[:, :2], _misfit(sums)
+
+
+def _compared(stage: Stage, n: int, rows: NDArray[np.int64], unknown: Floats) -> Singles:
+    """Sums of `kernels.look` for rows, (R,), of a frame with the unknowns (R, M): (CHANNELS, DEGREES, R).
+
+    Pixels that lie beside the frames' mean place are left out, since the scene may not be known there.
+    """
+    modes = unknown[:, :SHIFTS].reshape(-1, MODES, 2).astype(np.float32)
+    columns = stage.images.shape[2]
+    place = np.arange(columns) + modes[:, :1, 1]
+    images = np.where((place < 0) | (place > columns - 1), np.float32(np.nan), stage.images[n, rows])
+    modes[:, 0, 0] += rows - np.arange(rows.size)
+    sums = np.zeros((CHANNELS, DEGREES, rows.size), np.float32)
+    look(stage.scene.knots, stage.scene.corner, modes, unknown[:, SHIFTS:].astype(np.float32), stage.basis,
+         images, stage.lines[n].astype(np.float32), stage.noise.astype(np.float32),
+         np.ones(rows.size, np.float32), sums, np.empty(STATISTICS))  # fmt: skip
+    return sums
+
+
+def _misfit(sums: Singles) -> Floats:
+    """Mean squared residual of each row, in noise variances; infinite for rows that mostly lie off the scene."""
+    pixels = sums[15, 0]
+    return np.where(pixels > SEEN * max(pixels.max(), 1), sums[16, 0] / np.maximum(pixels, 1), np.inf)
+
+
+def _likely(sums: Singles) -> Floats:
+    """Log-likelihood of each row if the strength of the noise is not known."""
+    return np.asarray(-max(sums[15, 0].max(), 1) / 2 * np.log(np.maximum(_misfit(sums), 1e-6)))
