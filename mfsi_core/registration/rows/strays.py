@@ -23,7 +23,7 @@ NEAR = 1.5  # px by which single rows may lie beside the place found for those s
 TRIED, ROUNDS = 4, 6  # places at which the rows are fitted, those where they fit best, and the rounds of that
 # Log-likelihood by which a place must be better than any other: one that is like the fitted one, or another.
 LIKELY, CERTAIN = 2.0, 8.0
-FEW = 2.0  # times more certain than that it must be for so few rows as lie in a gap
+FEW = 2.0  # times more certain that must be for so few rows as lie in a gap to be doubted
 RARE = 16.0  # the same by which a glitch is less likely than that rows lie where they are expected
 FITTING = 3.0  # times the usual misfit that a row may have in its place, and
 USUAL = 3.0  # standard deviations above it the median of rows side by side
@@ -57,7 +57,7 @@ def strays(stage: Stage, modes: Floats, spread: Floats, doubted: Mask) -> tuple[
         Strays that fit several places as well, or none; `beside` is 0.
     """
     fitted = modes[:, :, 0]
-    usual = ndimage.median_filter(fitted, (1, AROUND, 1), mode="nearest")
+    usual = ndimage.median_filter(fitted, (1, AROUND, 1), mode="nearest")  # and in the other unknowns, of all rows
     beside, lost = np.zeros(fitted.shape), np.zeros(fitted.shape[:2], bool)
     away = np.abs(fitted - usual)
     jitter = NORMAL * np.median(away, axis=(0, 1))
@@ -74,7 +74,10 @@ def strays(stage: Stage, modes: Floats, spread: Floats, doubted: Mask) -> tuple[
     for n in np.flatnonzero(sought.any(axis=1)).tolist():
         others = np.flatnonzero(~sought[n])
         unknown = np.concatenate([modes[n].reshape(-1, SHIFTS), stage.bright[n]], axis=1)[others]
+        expected = np.tile(np.median(unknown, axis=0) if others.size else np.zeros(SIZE), (len(usual[n]), 1))
+        expected[:, :2] = usual[n]
         misfits = _misfit(_compared(stage, n, others, unknown)) if others.size else np.zeros(1)
+        misfits = misfits[np.isfinite(misfits)] if np.isfinite(misfits).any() else np.zeros(1)
         middle = float(np.median(misfits))
         most = middle + USUAL * NORMAL * float(np.median(np.abs(misfits - middle)))
         number, count = ndimage.label(sought[n])
@@ -84,39 +87,44 @@ def strays(stage: Stage, modes: Floats, spread: Floats, doubted: Mask) -> tuple[
             if not rows.size:
                 continue
             told = far[n, rows] | (rows.size > GAP)  # a single row may fit badly by chance
-            found = _found(stage, n, rows, usual[n, rows], fitted[n, rows], known)
+            found = _found(stage, n, rows, expected[rows], fitted[n, rows], known)
             if found is None:
                 lost[n, rows] = told
                 continue
             off, misfit = found
             moved = np.abs(usual[n, rows] + off - fitted[n, rows]).max(axis=1) > APART
             fits = (misfit < FITTING * middle) & (np.median(misfit) < most)
-            lost[n, rows] = moved & ~fits & told
-            beside[n, rows[moved & fits]] = off[moved & fits]
+            ends = {}
             if (moved & fits).all():
-                ends = _ends(stage, n, rows, fitted[n] - usual[n], usual[n], np.median(off, axis=0), known)
+                ends = _ends(stage, n, rows, expected, fitted[n], np.median(off, axis=0), known)
+            alone = rows.size + len(ends) <= GAP  # too few to be sure that it was no jitter
+            lost[n, rows] = moved & told & (~fits | alone)
+            if not alone:
+                beside[n, rows[moved & fits]] = off[moved & fits]
                 for y, one in ends.items():
                     beside[n, y] = one
     astray = lost | beside.any(axis=2)
-    modes[astray] = 0
+    modes[astray] = np.broadcast_to(np.median(modes, axis=1, keepdims=True), modes.shape)[astray]
     modes[astray, 0] = (usual + beside)[astray]
     return beside, lost
 
 
 def _found(
-    stage: Stage, n: int, rows: NDArray[np.int64], usual: Floats, fitted: Floats, known: Floats
+    stage: Stage, n: int, rows: NDArray[np.int64], expected: Floats, fitted: Floats, known: Floats
 ) -> tuple[Floats, Floats] | None:
-    """How far rows side by side lie from `usual`, (R, 2) px, and their misfit there, (R,); None if several places fit.
+    """How far rows side by side lie aside, (R, 2) px, and their misfit there, (R,); None if several places fit.
 
-    `fitted`: where they were fitted, px; `known`: information that the unknowns of a row are near zero, (M,).
+    `expected`: their unknowns where nothing went wrong, (R, M), from which all is counted; `fitted`: displacements as
+    fitted, (R, 2), px; `known`: information that the unknowns are as expected, (M,).
     """
     down, along = (np.arange(-reach, reach + STEP / 2, STEP) for reach in (DOWN, ALONG))
     shifts = np.stack(np.meshgrid(down, along, indexing="ij"), axis=-1).reshape(-1, 2)
-    places = np.zeros((len(shifts), SIZE))
+    usual = expected[:, :2]
     likely = np.empty((rows.size, len(shifts)))
     for k, y in enumerate(rows):
-        places[:, :2] = usual[k] + shifts
-        likely[k] = _likely(_compared(stage, n, np.repeat(y, len(shifts)), places))
+        places = np.tile(expected[k], (len(shifts), 1))
+        places[:, :2] += shifts
+        likely[k] = _likely(_compared(stage, n, np.repeat(y, len(shifts)), places), stage.images.shape[2])
     reach = round(2 * NEAR / STEP) + 1
     nearby = ndimage.maximum_filter(likely.reshape(-1, down.size, along.size), (1, reach, reach), mode="nearest")
     total = nearby.sum(axis=0).ravel()
@@ -125,7 +133,7 @@ def _found(
         off = np.abs(shifts - shifts[total.argmax()]).max(axis=1)
         total[off <= 2 * NEAR] = -np.inf
         start = shifts[np.where(off <= NEAR, likely, -np.inf).argmax(axis=1)]
-        likely_there, place, misfit = _settled(stage, n, rows, usual, start, known)
+        likely_there, place, misfit = _settled(stage, n, rows, expected, start, known)
         by_jitter = float((place**2 * known[:2]).sum()) / 2
         tried.append((likely_there - min(by_jitter, RARE), place, misfit))
     tried.sort(key=lambda one: -one[0])
@@ -133,7 +141,7 @@ def _found(
         return None
     best, off, fit = tried[0]
     if rows.size <= GAP:
-        here, place, fit_here = _settled(stage, n, rows, usual, fitted - usual, known)
+        here, place, fit_here = _settled(stage, n, rows, expected, fitted - usual, known)
         if best - (here - min(float((place**2 * known[:2]).sum()) / 2, RARE)) < FEW * CERTAIN:
             return fitted - usual, fit_here  # jitter has rows that lie far aside, too
     others = [one for one, place, _ in tried if np.abs(place - off).max() > APART]
@@ -142,14 +150,18 @@ def _found(
 
 
 def _ends(
-    stage: Stage, n: int, rows: NDArray[np.int64], fitted: Floats, usual: Floats, off: Floats, known: Floats
+    stage: Stage, n: int, rows: NDArray[np.int64], expected: Floats, fitted: Floats, off: Floats, known: Floats
 ) -> dict[int, Floats]:
-    """Rows before and after strays that lie there, too, and where they do, as `off`, from `usual`, (Y, 2)."""
+    """Rows before and after strays that lie aside as they do, by about `off`, (2,) px, and how far.
+
+    The other arguments are those of `_found`, for all rows of the frame.
+    """
     out = {}
-    for following in (range(rows[0] - 1, -1, -1), range(rows[-1] + 1, len(usual))):
+    for following in (range(rows[0] - 1, -1, -1), range(rows[-1] + 1, len(fitted))):
         for y in following:
             row = np.array([y])
-            there, here = (_settled(stage, n, row, usual[row], one[None], known) for one in (off, fitted[y]))
+            own = fitted[y] - expected[y, :2]
+            there, here = (_settled(stage, n, row, expected[row], one[None], known) for one in (off, own))
             if not there[0] - here[0] > CERTAIN:
                 break
             out[y] = there[1][0]
@@ -157,24 +169,23 @@ def _ends(
 
 
 def _settled(
-    stage: Stage, n: int, rows: NDArray[np.int64], usual: Floats, start: Floats, known: Floats
+    stage: Stage, n: int, rows: NDArray[np.int64], expected: Floats, start: Floats, known: Floats
 ) -> tuple[float, Floats, Floats]:
-    """Log-likelihood of rows near a place, fitted from `start`; how far they lie from `usual`, (R, 2) px; misfit, (R,).
+    """Log-likelihood of rows aside by about `start`, (R, 2) px; how far they lie aside, (R, 2); their misfit, (R,).
 
-    They are expected at the median of `start`, as far as `known` tells.
+    They are taken to lie aside by the median of `start`, as far as `known` tells.
     """
     around = np.zeros(SIZE)
     around[:2] = np.median(start, axis=0)
     unknown = np.tile(around, (rows.size, 1))
     unknown[:, :2] = start
-    base = np.pad(usual, ((0, 0), (0, SIZE - 2)))
     for _ in range(ROUNDS):
-        matrix, pull = information(_compared(stage, n, rows, base + unknown)[None], np.ones((1, rows.size)))
+        matrix, pull = information(_compared(stage, n, rows, expected + unknown)[None], np.ones((1, rows.size)))
         pulled = pull[0].T - (unknown - around) * known
         step = np.linalg.solve(matrix[0].transpose(2, 0, 1) + np.diag(known), pulled[..., None])[..., 0]
         unknown += np.clip(step, -STEP, STEP)
-    sums = _compared(stage, n, rows, base + unknown)
-    likely = _likely(sums) - ((unknown - around) ** 2 * known).sum(axis=1) / 2
+    sums = _compared(stage, n, rows, expected + unknown)
+    likely = _likely(sums, stage.images.shape[2]) - ((unknown - around) ** 2 * known).sum(axis=1) / 2
     return float(likely.sum()), unknown[:, :2], _misfit(sums)
 
 
@@ -201,6 +212,6 @@ def _misfit(sums: Singles) -> Floats:
     return np.where(pixels > SEEN * max(pixels.max(), 1), sums[16, 0] / np.maximum(pixels, 1), np.inf)
 
 
-def _likely(sums: Singles) -> Floats:
-    """Log-likelihood of each row if the strength of the noise is not known."""
-    return np.asarray(-max(sums[15, 0].max(), 1) / 2 * np.log(np.maximum(_misfit(sums), 1e-6)))
+def _likely(sums: Singles, columns: int) -> Floats:
+    """Log-likelihood of each row if the strength of the noise is not known, as if all its pixels were."""
+    return np.asarray(-columns / 2 * np.log(np.maximum(_misfit(sums), 1e-6)))

@@ -111,6 +111,18 @@ def test_glitched_rows_are_found_again(scene, glitch, dose):
     assert found.predicted_error < 0.1
 
 
+@pytest.mark.filterwarnings("ignore:parts of")
+@pytest.mark.parametrize(("dose", "seed"), [(8.0, 4), (200.0, 4)])
+def test_rows_far_aside_by_jitter_are_not_taken_for_glitches(dose, seed):
+    """Jitter with long tails, as of Student's t with three degrees of freedom: one row in fifty beyond two pixels."""
+    still = simulate((80, 64), 6, 1, seed, image_counts=dose, walk=0.3)
+    jitter = 0.35 * np.random.default_rng(seed).standard_t(3, (6, 2, 80, 1))
+    series = dataclasses.replace(still, displacement=still.displacement + jitter)
+    found = register(series.images)
+    error = found.displacement - series.displacement
+    assert np.sqrt(np.mean((error - error.mean(axis=0)) ** 2)) < 2 * found.predicted_error
+
+
 def test_glitched_rows_that_might_lie_anywhere_are_told():
     torn = simulate(
         SHAPE, 8, 1, 5, image_counts=4.0, walk=0.3, jitter=(0.35, 0.5), distortions=[Glitch(4, 30, 34, (0.0, 12.0))]
