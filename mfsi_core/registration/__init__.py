@@ -1,7 +1,7 @@
 """Registration: where every pixel of every frame sampled the scene, measured on images.
 
 along.py        displacement within rows that the fit does not follow, from what the frames' residuals have in common
-area.py         registration of the frames of one area: shifts of frames, displacements of rows, lattice hops, warnings
+area.py         registration of the frames of one area: shifts of frames, displacements of rows, warnings
 bad_parts.py    missing pixels, and rows or whole frames that show something else than the other frames
 by_workers.py   `register` on a cluster, one area to a worker
 hops.py         whether frames were registered a lattice period off, judged by the images
@@ -12,6 +12,7 @@ plugins.py      registration by other packages (plugins `mfsi.registrations`), e
 register.py     `register`, from a series of images to the displacement of every pixel
 rigid/          one shift per frame, from the cross-correlations of all pairs
 rows/           every row of every frame has its own displacement, smooth along the row
+settled.py      rows fitted with frames moved by lattice vectors, until none fits better; which fits as well is told
 sight.py        along which directions the scene shows a displacement at all; along fringes, edges or wires none is seen
 threads.py      work on frames or groups of them in parallel, with the results in order
 trust.py        whether images are too noisy for the frames to be aligned by them

@@ -13,28 +13,23 @@ from lbj.array_types import Floats, Mask, Singles
 
 from .along import continued, unfollowed
 from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
-from .hops import FEW_STEPS, SHORT, Hops, find_hops, nearest, resembling_moves, shortened, steadied
-from .laid import Laid, mean_of, misfit
+from .hops import FEW_STEPS, SHORT, Hops
+from .laid import Laid
 from .motion import jumps, keeps_still, standing_apart, stepping, sway
 from .rigid.align import align
 from .rows.drift import mains_hum, with_shear
 from .rows.field import Field, register_rows
 from .rows.kernels import displaced
-from .rows.unknowns import MODES, SHIFTS
+from .rows.unknowns import SHIFTS
+from .settled import Fit, lattice_settled, moving_by, unlike
 from .sight import covariance, sight
 
 WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
 SMALLEST = 8  # least rows and columns of frames whose rows are displaced one by one
-JUMPS = 2  # jumps of the stage over a lattice that are examined, the farthest
-ROUNDS = 2  # most times that lattice hops are corrected and the rows fitted again
 APART = "lies far from the frames before and after"
 BLIND = 1e-9  # share of the information below which a direction is not seen
 UNKNOWN = 0.3  # px, rms; displacement of rows that is assumed, at least, where it could not be measured
-STEADY = 0.2  # share of steps that may be like the one before in a series that is said to move irregularly
 TRUSTED = 0.5  # weight of a row in the fit (`Field.trust`) below which it is flagged
-# Relative rise of the mean squared residual that may be chance, times the square root of the number of pixels.
-CHANCE = 3.0
-OVERLAPPING = 0.03  # relative rise of that residual that is accepted for shorter steps, as frames then overlap more
 RIGID = 1.15  # rows fit worse if their misfit exceeds that of frames shifted as a whole by this factor
 ALONG = 0.15  # lattice periods; a lattice row runs along the scan if it rises by less over the width of the frame
 DENSE = 1.5  # lattice periods; longest spacing along a lattice row that is considered in this
@@ -43,7 +38,6 @@ MUCH = 0.25  # share of a frame's rows showing something else above which the pl
 # Ties between lattice vectors cannot be decided if the rms displacement of a component of the rows within frames, times
 # this, exceeds the lattice period.
 SWAYING = 6
-UNLIKE = 0.3  # share of the scene's variance by which half series may differ more with the shortest steps
 # Share of the scene's variance by which the misfit must exceed that of frames shifted as a whole, too (`RIGID`);
 # patterns that stand still in the frames are no part of the scene and account for as much.
 LEAST = 0.02
@@ -97,7 +91,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     if good.size < 2 or min(rows, columns) < SMALLEST:
         return out
     images = stack if good.size == frames else stack[good]
-    found = _lattice_settled(images, shift[good], before)
+    found = lattice_settled(images, shift[good], before)
     hops = found.hops  # where lattice vectors tie, rows fit better at one of them by chance
     bad = strange_rows(found.laid, hops.alike[:0] if hops.tied else hops.alike)
     foreign = np.asarray(bad.all(axis=1))
@@ -128,73 +122,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     return out
 
 
-@dataclass
-class _Fit:
-    """State of the fit: displacements of rows, shifts of frames (N, 2), px, lattice hops still found, aligned sums.
-
-    `longer`: the shifts before the shortest steps were taken, where the steps were unlike a drift (`_to_and_fro`).
-    """
-
-    fitted: Field
-    place: Floats
-    hops: Hops
-    laid: Laid
-    longer: Floats | None = None
-
-
-def _lattice_settled(images: Singles, place: Floats, before: Field | None) -> _Fit:
-    """Fit the displacements of the rows; correct frames that are a lattice vector off, and fit again."""
-    fitted = register_rows(images, place, before)
-    for _ in range(ROUNDS):
-        laid = Laid(images, fitted.modes)
-        hops = find_hops(laid)
-        if not hops.shift.any():
-            break
-        place = laid.shift + hops.shift
-        fitted = register_rows(images, place)
-    even = _steady(images, fitted, hops)
-    if even is not None:
-        fitted, place = even, even.modes[:, :, 0].mean(axis=1)
-    if fitted.modes is not laid.modes:
-        laid = Laid(images, fitted.modes)
-    if not _to_and_fro(hops, place):
-        return _jumps_settled(images, _Fit(fitted, place, hops, laid))
-    own = fitted.modes[:, :, 0].mean(axis=1)
-    shorter = nearest(own, hops.vectors) - own
-    other = Laid(images, fitted.modes + shorter[:, None, None] * (np.arange(MODES) == 0)[:, None])
-    if shorter.any() and _unlike(other) < _unlike(laid) + UNLIKE:
-        return _Fit(replace(fitted, modes=other.modes), place + shorter, hops, other, place)
-    return _Fit(fitted, place, hops, laid)
-
-
-def _jumps_settled(images: Singles, found: _Fit) -> _Fit:
-    """Where the stage jumped over a lattice, fit again with the jump changed by lattice vectors.
-
-    Rows misplaced alike in all frames hide how well another vector fits until they are fitted again. A shorter jump
-    that then fits better is taken. A longer one is a tie: frames overlap less then, and so fit more easily.
-    """
-    if not len(found.hops.vectors):
-        return found
-    chance = CHANCE / np.sqrt(images.size)
-    for cut in jumps(found.place)[:JUMPS]:
-        own, best, tie = found.place[cut] - found.place[cut - 1], found, None
-        for vector in resembling_moves(found.laid, cut, found.hops.vectors):
-            place = found.place.copy()
-            place[cut:] += vector
-            fitted = register_rows(images, place - place.mean(axis=0))
-            gain = 1 - fitted.residual / best.fitted.residual
-            if gain > chance and np.hypot(*(own + vector)) < np.hypot(*own):
-                best, tie = replace(found, fitted=fitted, place=place), None
-            elif gain > -chance:
-                tie = cut, (float(vector[0]), float(vector[1]))
-        if best is not found:
-            found = replace(best, laid=Laid(images, best.fitted.modes))
-        if tie is not None:
-            found.hops.tied.append(tie)
-    return found
-
-
-def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> Singles:
+def _parts_left_out(images: Singles, found: Fit, bad: Mask, error: Floats) -> Singles:
     """Fit again without the rows that show something else; returns the images with NaN there.
 
     Frames that are `bad` as a whole are not changed. Where no single rows are bad and no rows were seen to move, the
@@ -216,7 +144,7 @@ def _parts_left_out(images: Singles, found: _Fit, bad: Mask, error: Floats) -> S
     return images
 
 
-def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad: Mask) -> None:
+def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: Fit, bad: Mask) -> None:
     """Add to the flags of each frame which of its rows, or that all of it, cannot be trusted."""
     foreign = np.asarray(bad.all(axis=1))
     doubted = (found.fitted.trust < TRUSTED) & ~bad & np.array([np.isfinite(image).any(axis=1) for image in images])
@@ -230,7 +158,7 @@ def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: _Fit, bad:
         out.flags[good[n]].append(ELSEWHERE)
 
 
-def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Floats:
+def _believed(out: Area, good: NDArray[np.int64], found: Fit, rows: int) -> Floats:
     """Coefficients of the displacements: of the rows or, if these explain the frames worse, of frames as a whole."""
     if _rows_are_worse(found.laid, found.place):
         out.error[good] = np.hypot(found.fitted.error, np.maximum(sway(found.fitted.modes), UNKNOWN))
@@ -242,7 +170,7 @@ def _believed(out: Area, good: NDArray[np.int64], found: _Fit, rows: int) -> Flo
     return modes
 
 
-def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
+def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: Fit) -> None:
     """Warn of frames far from the others, and of steps within frames; their errors become infinite where unknown."""
     for n in standing_apart(found.place):
         out.flags[good[n]].append(APART)
@@ -259,7 +187,7 @@ def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: _Fit) -> None:
         _warn(f"frame {good[n]} steps by {step:.1f} px at row {row}: {told}, cannot be told")
 
 
-def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: _Fit, columns: int) -> None:
+def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: Fit, columns: int) -> None:
     """Warn of a lattice whose rows run along the scan.
 
     A row of pixels that crosses the atoms then looks the same displaced up or down, so that the sign is uncertain.
@@ -280,7 +208,7 @@ def _warn_of_rows_along(out: Area, good: NDArray[np.int64], found: _Fit, columns
     )
 
 
-def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: _Fit) -> bool:
+def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: Fit) -> bool:
     """Warn where frames may be placed a lattice period off; return whether steps exceed half a period."""
     hops, place = found.hops, found.place if found.longer is None else found.longer
     if hops.period < SHORT:
@@ -290,7 +218,7 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: _Fit) -> bool:
         )
         if jumps(place).size:  # by how many periods, nothing tells
             out.covariance[good] = np.diag([np.inf, np.inf])
-    usual, change = _moving(place)
+    usual, change = moving_by(place)
     few = len(place) < FEW_STEPS  # a jump, or that the specimen drifts steadily, cannot be seen
     longest = float(np.hypot(*np.diff(place, axis=0).T).max()) if few else usual
     far = hops.period / 2 < usual
@@ -310,21 +238,6 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: _Fit) -> bool:
             f"turn from frame to frame, such as a slow hum{taken}"
         )
     return far
-
-
-def _moving(place: Floats) -> tuple[float, float]:
-    """Median length of the steps from frame to frame, and how much they change at least, but for a few; px."""
-    change = float(np.quantile(np.hypot(*np.diff(place, 2, axis=0).T), STEADY)) if len(place) > 2 else 0.0
-    return float(np.median(np.hypot(*np.diff(place, axis=0).T))), change
-
-
-def _to_and_fro(hops: Hops, place: Floats) -> bool:
-    """Whether the steps change by more than half a lattice period, again and again.
-
-    In four frames or fewer one jump of the stage changes all of them; there most of the steps must be long, too.
-    """
-    usual, change = _moving(place)
-    return bool(hops.period / 2 < change and (len(place) > FEW_STEPS or hops.period / 2 < usual))
 
 
 def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats, hops: Hops, *, far: bool) -> Floats:
@@ -357,23 +270,6 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
     return modes
 
 
-def _steady(images: Singles, fitted: Field, hops: Hops) -> Field | None:
-    """Another fit in which frames step more evenly, or less far, over a lattice, if one fits the images as well."""
-    place = fitted.modes[:, :, 0].mean(axis=1)
-    found: Field | None = None
-    for changed in (steadied, nearest):
-        even = changed(place, hops.vectors)
-        if not np.array_equal(even, place):
-            other = register_rows(images, even)
-            if other.residual < (1 + CHANCE / np.sqrt(images.size)) * (found or fitted).residual:
-                place, found = even, other
-    for shorter in shortened(place, hops.vectors) if hops.tied else []:
-        other = register_rows(images, shorter)
-        if other.residual < (1 + OVERLAPPING) * (found or fitted).residual:
-            return other
-    return found
-
-
 def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
     """Field of frames shifted as a whole, with errors (N,) of these shifts.
 
@@ -395,16 +291,8 @@ def _shifted(shift: Floats, rows: int) -> Floats:
 
 def _rows_are_worse(laid: Laid, shift: Floats) -> bool:
     """Whether rows fit worse than whole frames: the means of every second frame and of the others differ more."""
-    rows, whole = (_unlike(one) for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))))
+    rows, whole = (unlike(one) for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))))
     return rows > max(RIGID * whole, whole + LEAST)
-
-
-def _unlike(laid: Laid) -> float:
-    """Difference between the means of every second frame and of the others, as a share of their variance."""
-    halves = [laid.smooth(mean_of(half)) for half in laid.halves]
-    square = misfit(*halves)
-    both = np.isfinite(square)
-    return float(square[both].mean() / max(halves[0][both].var(), 1e-30)) if both.any() else 0.0
 
 
 def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:

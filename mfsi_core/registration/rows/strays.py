@@ -133,16 +133,14 @@ def _found(
         off = np.abs(shifts - shifts[total.argmax()]).max(axis=1)
         total[off <= 2 * NEAR] = -np.inf
         start = shifts[np.where(off <= NEAR, likely, -np.inf).argmax(axis=1)]
-        likely_there, place, misfit = _settled(stage, n, rows, expected, start, known)
-        by_jitter = float((place**2 * known[:2]).sum()) / 2
-        tried.append((likely_there - min(by_jitter, RARE), place, misfit))
+        tried.append(_settled(stage, n, rows, expected, start, known))
     tried.sort(key=lambda one: -one[0])
     if not tried:
         return None
     best, off, fit = tried[0]
     if rows.size <= GAP:
-        here, place, fit_here = _settled(stage, n, rows, expected, fitted - usual, known)
-        if best - (here - min(float((place**2 * known[:2]).sum()) / 2, RARE)) < FEW * CERTAIN:
+        here, _, fit_here = _settled(stage, n, rows, expected, fitted - usual, known)
+        if best - here < FEW * CERTAIN:
             return fitted - usual, fit_here  # jitter has rows that lie far aside, too
     others = [one for one, place, _ in tried if np.abs(place - off).max() > APART]
     least = LIKELY if np.abs(usual + off - fitted).max() < APART else CERTAIN
@@ -162,7 +160,7 @@ def _ends(
             row = np.array([y])
             own = fitted[y] - expected[y, :2]
             there, here = (_settled(stage, n, row, expected[row], one[None], known) for one in (off, own))
-            if not there[0] - here[0] > CERTAIN:
+            if not there[0] + RARE - here[0] > CERTAIN:  # beside a stray it is not rare
                 break
             out[y] = there[1][0]
     return out
@@ -173,7 +171,7 @@ def _settled(
 ) -> tuple[float, Floats, Floats]:
     """Log-likelihood of rows aside by about `start`, (R, 2) px; how far they lie aside, (R, 2); their misfit, (R,).
 
-    They are taken to lie aside by the median of `start`, as far as `known` tells.
+    They are taken to lie aside by the median of `start`, as far as `known` tells, and by jitter or, rarely, a glitch.
     """
     around = np.zeros(SIZE)
     around[:2] = np.median(start, axis=0)
@@ -186,7 +184,9 @@ def _settled(
         unknown += np.clip(step, -STEP, STEP)
     sums = _compared(stage, n, rows, expected + unknown)
     likely = _likely(sums, stage.images.shape[2]) - ((unknown - around) ** 2 * known).sum(axis=1) / 2
-    return float(likely.sum()), unknown[:, :2], _misfit(sums)
+    off = unknown[:, :2]
+    by_jitter = float((off**2 * known[:2]).sum()) / 2
+    return float(likely.sum()) - min(by_jitter, RARE), off, _misfit(sums)
 
 
 def _compared(stage: Stage, n: int, rows: NDArray[np.int64], unknown: Floats) -> Singles:
