@@ -218,7 +218,7 @@ def _header(source: Bytes, size: int, lose: Callable[[str], None]) -> Header:
             continue
         lose(f"signature or HEAD: {broken.reason}; the copy at byte {item.offset} was used")
         return header
-    raise DamagedError(
+    raise type(broken)(
         f"{broken.reason}; no copy of HEAD follows, and no frame can be read without it: use another copy of the file",
         offset=broken.offset,
         clause=broken.clause,

@@ -187,4 +187,4 @@ def test_noise_is_measured_beside_a_huge_spike_which_comes_back(shape, dtype, at
         rest[place] = False
     error = (got.astype(float) - data)[rest]
     assert error.std() < 0.5 * np.sqrt(200)
-    assert abs(error.mean()) < 0.2
+    assert abs(error.mean()) < max(0.2, 5 * np.sqrt(200 / 12 / rest.sum()))  # of even errors within one step
