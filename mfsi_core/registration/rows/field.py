@@ -142,15 +142,7 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     swayed = max(float((jitter**2).mean() - hum.mean()), 0.0) + OF_HUM * float(hum.mean())
     left = LEFT**2 * swayed + prior.given_up(stage.basis)
     left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
-    return Field(
-        modes,
-        np.hypot(error, np.sqrt(left)),
-        prior,
-        stage.level,
-        stage.trust,
-        beside,
-        known,
-    )
+    return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust, beside, known)
 
 
 def _begun(images: Singles, shift: Floats, before: Field | None) -> tuple[Stage, Jitter, Floats]:
