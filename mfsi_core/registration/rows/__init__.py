@@ -7,6 +7,7 @@ hum.py       mains hum in the rows' displacements: its frequency, and its amplit
 jitter.py    the prior of the rows' displacements, a power spectrum learned from the data, and their posterior
 kernels.py   displaced pixels of a frame and the scene, a cubic B-spline or an image, in single precision
 scene.py     the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline
+shared.py    displacements of rows fixed to the scene, told from a distorted scene by the priors of both alone
 solving.py   the rows' normal equations with a stationary prior, by conjugate gradients
 stage.py     state of the joint fit of scene and rows; runs the kernels over the frames in threads
 strays.py    rows that lie far beside their neighbours, as where the scan glitched, found again in the fitted scene

@@ -16,6 +16,7 @@ from .hum import FEWEST as FRAMES
 from .hum import left_in_scene, moving
 from .jitter import Jitter, gather
 from .scene import SceneFit
+from .shared import shared_step
 from .stage import Stage
 from .strays import strays
 from .taken import taken_on
@@ -124,6 +125,8 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
                 new[:, :, 0] += moving(wave, prior.line, shift, rows)
                 begun = begun or turn + 1
         change = float(np.sqrt(np.mean((new - own) ** 2)))
+        if turn >= EARLY and frames >= FRAMES:
+            new[:, :, 0] += shared_step(stage.scene, prior, told.found, modes[:, :, 0])
         modes, stage.bright = new, told.unknown[:, :, SHIFTS:].astype(np.float32)
         modes[:, :, 0] += beside
         prior.learn(told)

@@ -14,6 +14,7 @@ from lbj.array_types import Singles
 from ..rigid.pairs import taper
 
 ROUNDS = 2  # steps of conjugate gradients in each call of `solve`
+STEEP = 1e-3  # share of the steepest waves' power below which waves do not matter in `slopes`
 CAUTION = 1.5  # noise powers subtracted, at least, from the measured spectrum before the rest counts as scene
 
 
@@ -35,6 +36,10 @@ class SceneFit:
         Noise that the fitted scene has absorbed and the residuals of all frames lack, in noise variances of a frame.
     signal : (H, W//2+1)
         Power spectrum of the scene, in units of the power of that noise.
+    free : (H, W//2+1)
+        Fourier transform of the knots as they would be without the prior.
+    weight : float
+        Information about one position of the scene, as of `solve`.
     """
 
     def __init__(self, shape: tuple[int, int], room: tuple[int, int]) -> None:
@@ -53,6 +58,7 @@ class SceneFit:
         self.response = response.astype(np.float32)
         self.square = tuple((2 * np.pi * f).astype(np.float32) ** 2 for f in (fy, fx))
         self.noise_slope, self.taken, self.signal = np.zeros(2), 1.0, response
+        self.free, self.weight = np.zeros(response.shape, np.complex64), 0.0
         twice = np.full(self.size[1] // 2 + 1, 2.0, np.float32)
         twice[0] = 1
         if self.size[1] % 2 == 0:
@@ -81,7 +87,8 @@ class SceneFit:
         smooth = ndimage.uniform_filter(power, 3, mode="wrap")
         signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6)
         signal.flat[0] = max(signal.flat[0], power.flat[0])
-        self.signal = signal
+        self.signal, self.weight = signal, weight
+        self.free = waves + rest / (weight * self.response)
         prior = weight * self.response / signal
         inverse = 1 / (weight * self.response + prior)
         passed = weight * self.response * inverse
@@ -106,3 +113,20 @@ class SceneFit:
             z = inverse * rest
             before, square = square, inner(rest, z)
             direction = z + np.float32(square / before) * direction
+
+    def slopes(self) -> tuple[NDArray[np.complex64], NDArray[np.complex64], Singles]:
+        """What a displacement of the scene's rows does to it, for the K waves along the rows (x) that matter in this.
+
+        Returns the Fourier transforms along x of its slopes (y, x), (2, K, H) px⁻¹; those along x and y of the scene as
+        it were without its prior, (K, H); and the information in the prior about each component of it, (K, H), if the
+        scene is free within its noise.
+        """
+        turn = [2j * np.pi * f for f in (fft.fftfreq(self.size[0])[:, None], fft.rfftfreq(self.size[1]))]
+        waves = np.sqrt(self.response) * fft.rfft2(self.knots)
+        steep = np.add(*((np.abs(waves * t) ** 2).sum(axis=0) for t in turn))
+        kept = steep >= STEEP * steep.max()
+        turn[1] = turn[1][kept]
+        along = np.stack([(waves[:, kept] * t).T for t in turn]).astype(np.complex64)
+        free = (np.sqrt(self.response[:, kept]) * self.free[:, kept]).T
+        told = self.weight * self.size[0] * self.twice[kept, None] / (1 + self.signal[:, kept].T)
+        return fft.ifft(along), free, told.astype(np.float32)
