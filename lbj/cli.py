@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from typing import Any
 
 from .archive.commands import add_commands, add_settings, convert_folders, is_tree, journals_name, settings
@@ -17,6 +18,7 @@ from .errors import LbjError, UsageError
 from .format.records import open_file
 from .version import __version__
 
+MOST_TOLD = 100  # findings of one clause, or losses, that are printed one by one
 SUMS = (".rpl", ".msa", ".csv", ".nxs")  # exports in which spectra are summed
 EPILOG = """examples:
   lbj info series.lbj
@@ -260,10 +262,16 @@ def _verify(args: argparse.Namespace) -> int:
     for path in args.file:
         with open_file(path) as file:
             fine = True
+            found: Counter[str] = Counter()
             for finding in verify(file):
-                at = "" if finding.offset is None else f" at byte {finding.offset}"
-                print(f"{path}: {'note ' if finding.note else ''}{finding.code}{at}: {finding.message}")
                 fine &= finding.note
+                found[finding.code] += 1
+                if found[finding.code] <= MOST_TOLD:
+                    at = "" if finding.offset is None else f" at byte {finding.offset}"
+                    print(f"{path}: {'note ' if finding.note else ''}{finding.code}{at}: {finding.message}")
+        for code, times in found.items():
+            if times > MOST_TOLD:
+                print(f"{path}: {code}: and {times - MOST_TOLD:,} more")
         if fine:
             print(f"{path}: conforms")
             _say_losses(path)
@@ -273,10 +281,18 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _recover(args: argparse.Namespace) -> int:
-    from .recovery.recover import recover
+    from .recovery.recover import MOST_NAMED, recover
+
+    ahead = iter(range(MOST_TOLD))
+
+    def tell(line: str) -> None:
+        if next(ahead, None) is not None:
+            print(f"lost: {line}")
 
     with open_file(args.file) as file:
-        found = recover(file, args.output, lambda line: print(f"lost: {line}"))
+        found = recover(file, args.output, tell)
+    if found.losses > MOST_TOLD:
+        print(f"lost: and {found.losses - MOST_TOLD:,} more; notes of the new journal name up to {MOST_NAMED:,}")
     frames = f"{len(found.kept)} frame{'s' if len(found.kept) != 1 else ''}"
     print(f"{args.output}: {frames} kept, {found.losses or 'nothing'} lost")
     _say_losses(args.output)

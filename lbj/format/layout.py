@@ -1,7 +1,7 @@
 """Layouts of every record, field by field: the executable form of the tables in spec/lbj.md.
 
-Payloads are parsed by these declarations. What is written for every frame is packed by `struct.Struct` objects that
-are derived from them, an order of magnitude faster.
+Payloads are parsed by these declarations. What is written for every frame, and the headers of records, go through
+`struct.Struct` objects that are derived from them, an order of magnitude faster.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _record = Struct(
     "header_crc" / Int32ul,
 )
 record = _record.compile()
-pack_record = packer(_record).pack
+pack_record, unpack_record = packer(_record).pack, packer(_record).unpack
 
 head = Struct(
     "major" / Int16ul,

@@ -63,6 +63,12 @@ def build(kind: bytes, payload: bytes) -> bytes:
     )
 
 
+def unpack_header(raw: bytes, offset: int) -> tuple[Record, int]:
+    """What a record's 24 header bytes that stand at `offset` say, unchecked, and the digest of them that they store."""
+    _, flags, kind, length, payload_crc, header_crc = layout.unpack_record(raw)
+    return Record(offset, kind, flags, length, payload_crc), header_crc
+
+
 def parse_header(raw: bytes, offset: int) -> Record:
     """Read a record's 24 header bytes that stand at `offset`.
 
@@ -80,30 +86,36 @@ def parse_header(raw: bytes, offset: int) -> Record:
             clause="4.2.1",
         )
     crc = zlib.crc32(raw[:20])
-    fields = layout.record.parse(raw)
-    if crc != fields.header_crc:
+    record, stored = unpack_header(raw, offset)
+    if crc != stored:
         raise DamagedError(
-            f"record header's CRC-32 is {crc:08x}, stored {fields.header_crc:08x}",
+            f"record header's CRC-32 is {crc:08x}, stored {stored:08x}",
             offset=offset,
             clause="4.2.2",
         )
-    if not (fields.type.isalpha() and fields.type.isascii()):
-        raise DamagedError(f"record type {fields.type!r} is not four letters", offset=offset, clause="4.3.1")
-    if not fields.type[2:3].isupper():
+    check_fields(record)
+    return record
+
+
+def check_fields(record: Record) -> None:
+    """Refuse a header whose digest is right and whose fields are not; see `parse_header`."""
+    offset = record.offset
+    if not (record.type.isalpha() and record.type.isascii()):
+        raise DamagedError(f"record type {record.type!r} is not four letters", offset=offset, clause="4.3.1")
+    if not record.type[2:3].isupper():
         raise UnsupportedError(
-            f"record type {fields.type.decode()!r} has its third letter in lower case, which is reserved",
+            f"record type {record.type.decode()!r} has its third letter in lower case, which is reserved",
             offset=offset,
             clause="4.3.1",
         )
-    if fields.flags & ~layout.HAS_DIGEST:
+    if record.flags & ~layout.HAS_DIGEST:
         raise UnsupportedError(
-            f"a record has the reserved flags {fields.flags:#04x} set", offset=offset, clause="4.2.4"
+            f"a record has the reserved flags {record.flags:#04x} set", offset=offset, clause="4.2.4"
         )
-    if not fields.flags and fields.payload_crc:
+    if not record.flags and record.payload_crc:
         raise DamagedError("a record without payload digest stores one", offset=offset, clause="4.2.5")
-    if fields.length > MAX_LENGTH:
-        raise DamagedError(f"record length {fields.length} is above 2^62", offset=offset, clause="4.2.3")
-    return Record(offset, bytes(fields.type), fields.flags, fields.length, fields.payload_crc)
+    if record.length > MAX_LENGTH:
+        raise DamagedError(f"record length {record.length} is above 2^62", offset=offset, clause="4.2.3")
 
 
 def open_file(path: str | bytes | os.PathLike) -> BinaryIO:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import DamagedError, LbjError, TruncatedError
 from ..format import layout
 from ..format.contents import check_length, sound, unknown
-from ..format.records import Bytes, Record, fields
+from ..format.records import Bytes, Record, check_fields, fields, unpack_header
 
 
 @dataclass
@@ -64,25 +64,29 @@ def walk(source: Bytes, offset: int, size: int) -> Iterator[Record | Fault]:
     record = _valid(source, offset, size)
     while offset < size:
         try:
-            source.header(offset, size)
+            if record is None:
+                source.header(offset, size)  # says what is wrong
+            else:
+                check_fields(record)
         except LbjError as error:
             if record is None:
                 zeros = isinstance(error, TruncatedError) and error.clause == "4.4.2"
-                found = size if zeros else resynchronise(source, offset + 8, size)
+                record = None if zeros else resynchronise(source, offset + 8, size)
+                found = size if record is None else record.offset
                 yield Fault(error, offset, found)
-                offset, record = found, _valid(source, found, size)
+                offset = found
                 continue
             yield Fault(error, offset, record.end, passed=True)
         else:
-            assert record is not None  # a header that `source.header` accepts is valid
+            assert record is not None  # what is no valid record, `source.header` refuses
             yield record
         following = _valid(source, record.end, size)
         offset = record.end
         if following is None and not sound(source, record):
             what = f"{record.type.decode('latin-1')} is wrong and no record stands where it ends"
-            offset = resynchronise(source, record.body, size)
+            following = resynchronise(source, record.body, size)
+            offset = size if following is None else following.offset
             yield Fault(DamagedError(what, offset=record.offset, clause="9.3"), record.body, offset)
-            following = _valid(source, offset, size)
         record = following
 
 
@@ -97,21 +101,21 @@ def _fitting(raw: bytes, offset: int, size: int) -> Record | None:
     """Return the record that these bytes are the header of: marker, digest and a length that fits (clause 9.3)."""
     if raw[:3] != layout.MARKER or zlib.crc32(raw[:20]) != int.from_bytes(raw[20:], "little"):
         return None
-    header = layout.record.parse(raw)
-    record = Record(offset, bytes(header.type), header.flags, header.length, header.payload_crc)
+    record, _ = unpack_header(raw, offset)
     return record if record.end <= size else None
 
 
-def resynchronise(source: Bytes, offset: int, size: int) -> int:
-    """Offset of the next whole record at a multiple of 8 from `offset` on, or `size`."""
+def resynchronise(source: Bytes, offset: int, size: int) -> Record | None:
+    """Return the next whole record at a multiple of 8 from `offset` on, None where none follows."""
     for start, data in source.pieces((offset + 7) // 8 * 8, size, layout.RECORD_SIZE):
         at = data.find(layout.MARKER)
         while at >= 0:
-            whole = at % 8 == 0 and at + layout.RECORD_SIZE <= len(data)
-            if whole and _fitting(data[at : at + layout.RECORD_SIZE], start + at, size) is not None:
-                return start + at
+            if at % 8 == 0 and at + layout.RECORD_SIZE <= len(data):
+                record = _fitting(data[at : at + layout.RECORD_SIZE], start + at, size)
+                if record is not None:
+                    return record
             at = data.find(layout.MARKER, at + 1)
-    return size
+    return None
 
 
 def pieces(source: Bytes, items: Iterator[Record | Fault]) -> Iterator[Piece | Fault | Record]:

@@ -11,6 +11,7 @@ import pytest
 
 import lbj
 from lbj.cli import main
+from lbj_conformance.generate.builder import record
 
 # Totals of shared/data/README.md.
 TOTALS = {
@@ -115,6 +116,27 @@ def test_verify_and_recover(series, tmp_path, capsys):
     again = tmp_path / "again.lbj"
     code, text, _ = run(capsys, "recover", whole, "-o", again)
     assert (code, text) == (0, f"{again}: 2 frames kept, nothing lost\n")
+
+
+@pytest.mark.parametrize("gaps", [99, 100, 101, 1234])
+def test_findings_of_one_kind_are_told_a_hundred_times(series, tmp_path, capsys, gaps):
+    """After the gaps, another finding is still told."""
+    data = series.read_bytes()
+    end = data.rindex(b"\xf5LB\x01iNDX")
+    data = data[:end] + (record(b"abCd", b"") + b"garbage!") * gaps + record(b"HEAD", b"")
+    series.write_bytes(data)
+    code, text, _ = run(capsys, "verify", series)
+    lines = text.splitlines()
+    assert code == 1
+    assert sum(line.startswith(f"{series}: 4.2.1 at byte") for line in lines) == min(gaps, 100)
+    assert (f"{series}: 4.2.1: and {gaps - 100:,} more" in lines) == (gaps > 100)
+    assert f"{series}: 5.1.1 at byte {len(data) - 24}: a second HEAD" in lines
+    code, text, _ = run(capsys, "recover", series, "-o", tmp_path / "whole.lbj")
+    lines = text.splitlines()
+    assert code == 3
+    assert sum(line.startswith("lost: ") and "more;" not in line for line in lines) == 100
+    assert lines[-1].endswith(f" kept, {2 * gaps + 1} lost")
+    assert lines[-2].startswith(f"lost: and {2 * gaps - 99:,} more; ")
 
 
 @pytest.mark.parametrize(
