@@ -48,6 +48,9 @@ EPILOG = """examples:
   mfsi view series.lbj
   mfsi acquire --instrument simulated -o session
   mfsi watch FOLDER -o session --elements Ti,Ca,O
+
+exit codes: 0 done, 1 the answer is no or the input is unusable, 2 wrong usage, 3 done with loss (frames were left out,
+or something asked for could not be made; the notes say which)
 """
 
 

@@ -35,4 +35,5 @@ def told(summary: dict[str, Any], output: str) -> int:
     print(Path(output) / "report.html")
     for note in summary["notes"]:
         print(f"  note: {note}")
-    return 3 if summary["registration"]["left_out"] or summary.get("not_made") else 0
+    lost = set(summary["registration"]["left_out"]).difference(summary.get("frames_without_counts", []))
+    return 3 if lost or summary.get("not_made") else 0

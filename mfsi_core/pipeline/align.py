@@ -102,8 +102,10 @@ def with_spectra(view: Recording, results: Results) -> Iterator[Recording]:
     frames, registration = results.frames, results.registration
     results.frames = len(holding)
     results.registration = None if registration is None else registration.subset(holding)
-    yield chosen(view, holding)
-    results.frames, results.registration = frames, registration
+    try:
+        yield chosen(view, holding)
+    finally:
+        results.frames, results.registration = frames, registration
 
 
 def _strange_units(journal: Recording) -> list[str]:
@@ -161,6 +163,8 @@ def _align(
             registration, results.reference = found, results.image_name
             if method:
                 results.notes.append(f"Registered by {named(registrations.GROUP, method)}.")
+    if source is signal:
+        results.numbers["frames_without_counts"] = [int(n) for n in np.flatnonzero(~np.any(stack, axis=(1, 2)))]
     usable = np.flatnonzero(np.isfinite(stack).any(axis=(1, 2)))
     if usable.size:
         results.before = mean_of_known(stack[usable])

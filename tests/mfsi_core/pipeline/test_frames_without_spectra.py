@@ -11,6 +11,7 @@ import pytest
 import lbj
 import mfsi_core
 from mfsi_core.cli import main
+from mfsi_core.pipeline.align import register_journal, with_spectra
 
 LACKING = {"some": (0, 3, 5), "all": range(6)}
 FACTORS = "element,family,k,basis,line_scope\nTi,K,1,wt,family\nO,K,1,wt,family\n"
@@ -52,6 +53,18 @@ def told(name, lacking):
     if len(lacking) == 6:
         return f"{name} is declared, but no frame holds it."
     return f"{len(lacking)} of 6 frames hold no {name} and enter no sum of spectra: {', '.join(map(str, lacking))}."
+
+
+def test_results_are_of_all_frames_again_where_something_fails(journal):
+    path, _, lacking, _ = journal
+    with lbj.open(path) as opened:
+        view, results = register_journal(opened, [path], quiet=True)
+        registration = results.registration
+        with pytest.raises(ZeroDivisionError), with_spectra(view, results) as holding:
+            assert results.frames == len(holding) == len(results.registration.shift) == 6 - len(lacking) % 6
+            1 / 0  # noqa: B018
+    assert results.frames == len(view) == 6
+    assert results.registration is registration
 
 
 def test_a_run_registers_all_and_sums_what_is_there(journal, tmp_path, capsys):

@@ -237,6 +237,25 @@ def test_counts_that_would_register_badly_are_summed_as_they_are(tmp_path, capsy
     summed_as_they_are(tmp_path, capsys, simulate(shape, 3, 64, 1, counts=500))
 
 
+@pytest.mark.parametrize("command", ["run", "register"])
+@pytest.mark.parametrize("empty", [(0,), (1, 4)])
+def test_frames_without_a_count_are_told_and_no_loss(tmp_path, capsys, empty, command):
+    with lbj.create(tmp_path / "a.lbj", SERIES.signals[:1], metadata=SERIES.metadata) as writer:
+        for n in range(6):
+            none = lbj.Events([], [], [], (40, 44, 512))
+            writer.append({"EDX": none if n in empty else SERIES.events[n]})
+    told = f"left out: {', '.join(map(str, empty))}."
+    if command == "register":
+        code, out, _ = run(capsys, "register", tmp_path / "a.lbj", "-o", tmp_path / "r.csv")
+        assert code == 0
+        assert told in out
+        return
+    summary = reported(capsys, tmp_path / "out", tmp_path / "a.lbj")
+    assert summary["registration"]["left_out"] == summary["frames_without_counts"] == list(empty)
+    assert any(note.endswith(told) for note in summary["notes"])
+    assert summary["counts"] == sum(SERIES.events[n].total for n in range(6) if n not in empty)
+
+
 @pytest.mark.parametrize("fault", ["blank", "missing"])
 def test_a_frame_without_a_usable_image_is_left_out_and_said_so(tmp_path, capsys, fault):
     path = write(tmp_path / "a.lbj", **{fault: [2]})
