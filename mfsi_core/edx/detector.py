@@ -107,7 +107,8 @@ def respond_slopes(edges, position, sigma, tail, length, weight, owner, out):  #
                     kind = SLOPES[k]
                     if owner[i, k] >= 0:
                         out[owner[i, k], c - 1] += weight[i, k] * (new[kind] - old[kind])
-            old[:] = new
+            for k in range(new.size):
+                old[k] = new[k]
 
 
 @njit(cache=True, nogil=True)

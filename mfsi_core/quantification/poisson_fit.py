@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
 from lbj.array_types import Floats
 
 ROUNDS = 100
+TOGETHER = 16  # chips that a thread takes at a time
 ENOUGH = 1e-8  # expected gain of log-likelihood at which the fit has converged
 VANISHING = 1e-9  # expected counts of a bin that holds some; a step that leads there is too long
 LEAST = 5.0  # expected counts of a group of bins that enters the deviance
@@ -67,8 +69,18 @@ def poisson_fit(spectra: NDArray, columns: Floats) -> Fit:
     The information is taken at the fitted intensities plus one count in each family: the square root of a small number
     of counts, taken as its own error, makes low counts too sure and pulls too wide.
     """
-    fitted = _fit(np.ascontiguousarray(spectra, np.float64), np.ascontiguousarray(columns.T))
-    counts, covariance, bound, (deviance, degrees), converged = fitted
+    seen, rows = np.ascontiguousarray(spectra, np.float64), np.ascontiguousarray(columns.T)
+    chips, n = len(seen), rows.shape[1]
+    counts, covariance, bound = np.zeros((chips, n)), np.zeros((chips, n, n)), np.zeros((chips, n), np.bool_)
+    deviance, degrees, converged = np.full(chips, np.nan), np.zeros(chips), np.zeros(chips, np.bool_)
+    out = counts, covariance, bound, deviance, degrees, converged
+
+    def fit(start: int) -> None:
+        part = slice(start, start + TOGETHER)
+        _fit(seen[part], rows, *(one[part] for one in out))
+
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        list(pool.map(fit, range(0, chips, TOGETHER)))
     noise = 1 + CHANCE * np.sqrt(2 / np.maximum(degrees, 1))
     return Fit(counts, covariance, bound, deviance, deviance > np.maximum(noise, MISFIT), converged)
 
@@ -121,37 +133,41 @@ def _value(x, sums, held, rows, seen):  # type: ignore[no-untyped-def]  # noqa: 
     return total
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _fit(spectra, rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    chips, bins = spectra.shape
-    n = rows.shape[1]
-    sums = np.zeros(n)
+@njit(cache=True, nogil=True)
+def _fit(spectra, rows, counts, covariance, bound, deviance, degrees, converged):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Fill the last six, which have an entry for every spectrum."""
+    bins, n = rows.shape
+    sums, largest = np.zeros(n), np.zeros(bins)
     for b in range(bins):
         for j in range(n):
             sums[j] += rows[b, j]
-    counts, covariance = np.zeros((chips, n)), np.zeros((chips, n, n))
-    bound, converged = np.zeros((chips, n), np.bool_), np.zeros(chips, np.bool_)
-    deviance, degrees = np.full(chips, np.nan), np.zeros(chips)
-    for chip in prange(chips):
-        held = 0
-        total = 0.0
-        seen, part = np.empty(bins), np.empty((bins, n))
-        for b in range(bins):
-            if spectra[chip, b] > 0 and rows[b].max() > VANISHING:
-                seen[held] = spectra[chip, b]
-                part[held] = rows[b]
-                total += spectra[chip, b]
-                held += 1
-        x = np.full(n, total / n)
-        if held:
-            converged[chip] = _climb(x, sums, held, part, seen, total)
-        else:
-            converged[chip] = True
-        counts[chip] = x
+            largest[b] = max(largest[b], rows[b, j])
+    seen, part = np.empty(bins), np.empty((bins, n))
+    for chip in range(len(spectra)):
+        held, total = _held(spectra[chip], rows, largest, seen, part)
+        x = counts[chip]
+        x[:] = total / n
+        converged[chip] = not held or _climb(x, sums, held, part, seen, total)
         _judge(rows, x, covariance[chip], bound[chip])
-        free = n - bound[chip].sum()
+        free = n
+        for j in range(n):
+            free -= bound[chip, j]
         deviance[chip], degrees[chip] = _deviance(spectra[chip], rows, x, free)
-    return counts, covariance, bound, (deviance, degrees), converged
+
+
+@njit(cache=True, nogil=True)
+def _held(spectrum, rows, largest, seen, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Copy the bins that hold counts; returns how many do, and the counts."""
+    held = 0
+    total = 0.0
+    for b in range(spectrum.size):
+        if spectrum[b] > 0 and largest[b] > VANISHING:
+            seen[held] = spectrum[b]
+            for j in range(rows.shape[1]):
+                part[held, j] = rows[b, j]
+            total += spectrum[b]
+            held += 1
+    return held, total
 
 
 @njit(cache=True, nogil=True)
@@ -164,7 +180,8 @@ def _climb(x, sums, held, rows, seen, total):  # type: ignore[no-untyped-def]  #
     value = _value(x, sums, held, rows, seen)
     for _ in range(ROUNDS):
         hessian[:] = 0
-        gradient[:] = sums
+        for j in range(n):
+            gradient[j] = sums[j]
         for b in range(held):
             mean = 1e-300
             for j in range(n):
@@ -203,7 +220,8 @@ def _climb(x, sums, held, rows, seen, total):  # type: ignore[no-untyped-def]  #
             length *= 0.5
         if length < 1e-12:
             return False
-        x[:] = trial
+        for j in range(n):
+            x[j] = trial[j]
         value = new
     return False
 

@@ -29,7 +29,8 @@ def gram(table, weight, size):
                     total += some[c] * table[j, at + c]
                 out[i, j] += total
     for i in range(n):
-        out[i, i + 1 :] = out[i + 1 :, i]
+        for j in range(i):
+            out[j, i] = out[i, j]
     return out
 
 

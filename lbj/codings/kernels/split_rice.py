@@ -142,7 +142,8 @@ def encode(voxel: np.ndarray, count: np.ndarray, voxels: int, m: int) -> tuple[n
         most = np.int64(word) + 4 + 2 * (last - first) * (m + 1)
         if most > out.size:
             grown = np.empty(2 * most, np.uint32)
-            grown[:word] = out[:word]
+            for w in range(np.int64(word)):
+                grown[w] = out[w]
             out = grown
         total = np.int64(before[last]) - np.int64(before[first])
         predicted = (a + 8) >> 4

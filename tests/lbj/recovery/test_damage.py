@@ -144,12 +144,22 @@ def padding_bits(data):
     return out
 
 
+def fixed_bytes(data):
+    """Offsets of the signature, and of every record's header and the first 24 bytes of its payload."""
+    at, out = 8, set(range(8))
+    while at < len(data):
+        out |= set(range(at, at + 48))
+        at += 24 + (struct.unpack_from("<Q", data, at + 8)[0] + 7) // 8 * 8
+    return out
+
+
 @pytest.mark.parametrize("close", [True, False])
 def test_every_flipped_bit(close):
+    """Where each bit has a meaning of its own; one of every other byte, which only a digest looks at."""
     data, ends = build(close=close)
-    padding = padding_bits(data)
+    padding, fixed = padding_bits(data), fixed_bytes(data)
     for byte in range(len(data)):
-        for bit in range(8) if close else (byte % 8,):
+        for bit in range(8) if close and byte in fixed else (byte % 8,):
             torn = bytearray(data)
             torn[byte] ^= 1 << bit
             codes = [finding.code for finding in verify(io.BytesIO(torn))]
