@@ -18,6 +18,7 @@ LEAST_WIDTH = 25.0  # eV, full width
 SILICON, DEAD_LAYER = 0.045, 0.1e-4  # cm, thickness of a silicon drift detector without window, and of its dead layer
 SILICON_DENSITY = 2.33  # g/cm3
 SHORTEST_TAIL = 0.4  # in standard deviations
+FAR = 7.0  # standard deviations beyond which a Gaussian is over
 SLOPES = (0, 0, 1, 1, 1, 2, 2, 3, 4)  # derivative in each column: by the line itself, position, sigma, tail, length
 
 
@@ -113,9 +114,9 @@ def respond_slopes(edges, position, sigma, tail, length, weight, owner, out):  #
 
 @njit(cache=True, nogil=True)
 def _reach(edges, position, sigma, tail, length):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    below = max(7 * sigma, 12 * length) if tail > 0 else 7 * sigma
+    below = max(FAR * sigma, 12 * length) if tail > 0 else FAR * sigma
     first = np.searchsorted(edges, position - below) - 1
-    last = np.searchsorted(edges, position + 7 * sigma)
+    last = np.searchsorted(edges, position + FAR * sigma)
     return max(first, 0), min(last, edges.size - 1)
 
 
@@ -126,9 +127,13 @@ def _cumulated(x, sigma, tail, length):  # type: ignore[no-untyped-def]  # noqa:
     ratio = sigma / b
     gauss = math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     lost = 0.0
-    if abs(x) < 7 or tail > 0:
-        lost = math.exp(x * ratio + 0.5 * ratio * ratio) * 0.5 * math.erfc((x + ratio) / math.sqrt(2.0))
-    value = 0.5 * math.erfc(-x / math.sqrt(2.0)) + tail * lost
+    if abs(x) < FAR or tail > 0:
+        lost = math.exp(x * ratio + 0.5 * ratio * ratio)
+        if x + ratio > -FAR:
+            lost *= 0.5 * math.erfc((x + ratio) / math.sqrt(2.0))
+    value = tail * lost
+    if x > -FAR:
+        value += 0.5 * math.erfc(-x / math.sqrt(2.0))
     by_position = -((1 - tail) * gauss / sigma + tail * lost / b)
     by_sigma = -x / sigma * gauss + tail * (ratio / b * lost + gauss * (x / sigma - 1 / b))
     by_length = tail * (-(x * ratio + ratio * ratio) / b * lost + ratio / b * gauss)

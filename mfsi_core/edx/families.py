@@ -149,18 +149,24 @@ def _excited(lines: list[Line], beam_energy: float) -> list[Line]:
     return [replace(line, weight=scale * weight) for line, weight in zip(lines, excited, strict=True)]
 
 
+def check_named(elements: list[str]) -> None:
+    """Refuse an empty list, unknown and repeated elements: raises UsageError."""
+    if not elements:
+        raise UsageError("no elements are named; expected symbols such as ['La', 'Fe', 'O']")
+    check_symbols(elements)
+    if len(set(elements)) < len(elements):
+        raise UsageError(f"an element is named twice: {', '.join(elements)}")
+
+
 def check_families(elements: list[str], low: float, high: float, beam_energy: float | None) -> None:
-    """Refuse an empty list, unknown and repeated elements and those without a line in range.
+    """Refuse elements without a line in range.
 
     Raises
     ------
     UsageError
         Naming the element, the range and its lines.
     """
-    if not elements:
-        raise UsageError("no elements are named; expected symbols such as ['La', 'Fe', 'O']")
     for element in elements:
-        check_symbols([element])
         if not families_of(element, low, high, beam_energy):
             where = ", ".join(f"{line.name} {line.energy:.0f}" for line in lines_of(element) if line.name[1:] == "a1")
             beam = "" if beam_energy is None else f" that a beam of {beam_energy / 1000:g} keV excites"
@@ -168,5 +174,3 @@ def check_families(elements: list[str], low: float, high: float, beam_energy: fl
                 f"{element} has no line{beam} between {low:.0f} and {high:.0f} eV (its alpha lines: {where} eV); "
                 "leave it out, or widen the range of energies"
             )
-    if len(set(elements)) < len(elements):
-        raise UsageError(f"an element is named twice: {', '.join(elements)}")

@@ -338,7 +338,8 @@ class Likelihood:
         mean = theta[self.amounts] @ jacobian[self.amounts] + self.background(theta) + self.pile_up(theta)
         mean = np.maximum(mean, 1e-12)
         gradient = jacobian @ (1 - self.counts / mean) + self.precision * (theta - self.prior)
-        hessian = (jacobian / mean) @ jacobian.T + np.diag(self.precision)
+        scaled = jacobian / np.sqrt(mean)
+        hessian = scaled @ scaled.T + np.diag(self.precision)  # of one matrix: half the products
         second = np.diff(np.eye(self.basis.shape[0]), 2, axis=0) / BEND
         spline = self._of(4)
         gradient[spline] += second.T @ (second @ theta[spline])

@@ -273,6 +273,13 @@ def choose(factors: list[Factor], elements: list[str], families: dict[str, list[
     return out
 
 
+def check_given(factors: list[Factor], elements: list[str], method: str) -> None:
+    """Refuse factors that do not go together, whatever the spectrum shows; see `choose`, which refuses the others."""
+    held = {element: [factor.family for factor in factors if factor.element == element] for element in elements}
+    if all(len(families) == 1 for families in held.values()):
+        choose(factors, elements, held, method)
+
+
 def check_shown(factors: list[Factor], chosen: list[Factor], photons: dict[str, float]) -> None:
     """Refuse families that do not show where factors are given for others that do, and no beam energy is known.
 

@@ -15,16 +15,15 @@ from lbj.array_types import Floats
 
 from ..edx.axis_check import AxisCheck, check_axis, resolution_of
 from ..edx.calibration import Calibration, calibrate
-from ..edx.families import Family, check_families, families_of
+from ..edx.families import Family, check_families, check_named, families_of
 from ..edx.guesses import completed, recognised
 from ..edx.model import Model, build
 from ..geometry.registration import Registration
 from ..series.axis import STROBE, window_channels
 from ..tables.constants import atomic_weight
-from ..tables.lines import symbols
-from .absorption import absorber_of
+from .absorption import absorber_of, check_absorption
 from .chips import Chips, make_chips
-from .factors import Factor, check_shown, choose, read_factors
+from .factors import Factor, check_given, check_shown, choose, read_factors
 from .intensities import Intensities, by_filter, by_likelihood
 from .methods import METHODS, Absorber, Composition, checked_dose, composition
 from .result import Quantification
@@ -149,23 +148,25 @@ def analyse(
     if fit not in FITS:
         raise UsageError(f"fit must be 'poisson' or 'linear', got {fit!r}")
     checked_dose(dose, method)
+    check_named(elements)
     rows = read_factors(factors)
+    check_given(rows, elements, method)
     spectra = spectra_in(source, signal, registration, client)
+    absorption = check_absorption(absorption, method, spectra.metadata)
     beam = float(spectra.metadata.get("beam_energy") or 0.0) or None
     parts = make_chips(chips, spectra.shape, region)
     _range(spectra.axis, energy)
     every = np.where(parts.labels >= 0, np.int32(0), np.int32(-1))
     bins = np.arange(spectra.axis.size, dtype=np.int32)
     spectrum = spectra.sums(every, 1, bins, bins.size)[0]
-    known = [element for element in elements if element in symbols()]
-    checked = check_axis(spectrum, spectra.axis, known, beam, resolution_of(spectra.series.signal))
+    checked = check_axis(spectrum, spectra.axis, elements, beam, resolution_of(spectra.series.signal))
     spectra = replace(spectra, axis=checked.axis(spectra.axis))
     channels = _range(spectra.axis, energy)
     axis = spectra.axis[channels]
     check_families(elements, float(axis[0]), float(axis[-1]), beam)
     families = [family for element in elements for family in families_of(element, axis[0], axis[-1], beam)]
     chosen = choose(rows, elements, {element: _preferred(families, element) for element in elements}, method)
-    absorber = absorber_of(absorption, method, parts, spectra, chosen, families)
+    absorber = absorber_of(absorption, parts, chosen, families)
 
     total = spectrum[channels]
     calibration, model = _learn(spectra, total, elements, families, channels, checked, beam)
