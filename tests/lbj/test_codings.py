@@ -79,7 +79,7 @@ def test_split_rice_writes_the_bits_of_clause_8_3(block, m):
 @pytest.mark.parametrize("m", [3, 10, 15, 16, 17, 18])
 def test_split_rice_agrees_with_the_text_at_every_dose(density, m):
     random.seed(hash((density, m)))
-    size = 50_021
+    size = 2**15 + 253  # more than one chunk of up to 2^15 voxels
     rng = np.random.default_rng(random.getrandbits(32))
     cube = rng.poisson(density * rng.gamma(1.0, 1.0, size))
     voxel = np.flatnonzero(cube).astype(np.uint32)

@@ -111,6 +111,7 @@ export class Controls {
     for (const name of [...this.waiting.keys()]) this.send(name);
     await this.sent;
     const wrong = this.form.querySelector("[aria-invalid]");
+    wrong?.closest("details")?.setAttribute("open", ""); // what is folded away takes no focus
     wrong?.focus();
     return !wrong;
   }

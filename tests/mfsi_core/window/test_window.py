@@ -153,6 +153,22 @@ def test_a_control_that_cannot_be_is_said_beside_it_and_nothing_is_acquired(page
         assert link("state")["state"]["settings"]["dwell"] == pytest.approx(2e-3)
 
 
+def test_a_wrong_entry_that_is_folded_away_is_shown_when_acquire_is_pressed(page, session):
+    folder, _ = session
+    fold = "document.querySelector('[name=max_dose]').closest('details')"
+    with window(session[1], folder) as server:
+        opened(page, server)
+        page.run(f"{fold}.open = true")
+        write(page, "max_dose", "-3")
+        page.until("document.getElementById('max_dose-fault').textContent.includes('-3')")
+        page.run(f"{fold}.open = false")
+        page.run("document.getElementById('acquire').click()")
+        page.until("document.activeElement.name === 'max_dose'")
+        assert page.run(f"{fold}.open")
+        assert text(page, "region") == "The next is region 1"
+        assert page.problems() == []
+
+
 def test_by_keyboard_alone(page, session):
     folder, link = session
     link("survey")
