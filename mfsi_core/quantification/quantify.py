@@ -143,14 +143,7 @@ def analyse(
         Whose workers decode the frames, and sum them where they are aligned (`mfsi_core.cluster`).
     """
     elements = [str(element) for element in elements]
-    if method not in METHODS:
-        raise UsageError(f"method must be {', '.join(map(repr, METHODS))}, got {method!r}")
-    if fit not in FITS:
-        raise UsageError(f"fit must be 'poisson' or 'linear', got {fit!r}")
-    checked_dose(dose, method)
-    check_named(elements)
-    rows = read_factors(factors)
-    check_given(rows, elements, method)
+    rows = _checked(elements, factors, method, fit, dose)
     spectra = spectra_in(source, signal, registration, client)
     absorption = check_absorption(absorption, method, spectra.metadata)
     beam = float(spectra.metadata.get("beam_energy") or 0.0) or None
@@ -188,6 +181,19 @@ def analyse(
         found.misfit, found.missed | beside, found.bound, found.converged, calibration, model, axis, total, checked,
         opened, uncertain, beam,
     )  # fmt: skip
+
+
+def _checked(elements: list[str], factors: Any, method: str, fit: str, dose: float | None) -> list[Factor]:
+    """Refuse what cannot be, before the spectra are looked at; returns the factors."""
+    if method not in METHODS:
+        raise UsageError(f"method must be {', '.join(map(repr, METHODS))}, got {method!r}")
+    if fit not in FITS:
+        raise UsageError(f"fit must be 'poisson' or 'linear', got {fit!r}")
+    checked_dose(dose, method)
+    check_named(elements)
+    rows = read_factors(factors)
+    check_given(rows, elements, method)
+    return rows
 
 
 def _left_open(calibration: Calibration, model: Model, wanted: list[int]) -> tuple[Floats, NDArray[np.bool_]]:
