@@ -1,10 +1,10 @@
-"""Area: registration of the frames of one area: shifts of frames, displacements of rows, lattice hops, warnings."""
+"""Area: registration of the frames of one area: what is believed of it, and all that the user is told."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +12,17 @@ from numpy.typing import NDArray
 from lbj.array_types import Floats, Mask, Singles
 
 from .along import continued, unfollowed
-from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans, strange_rows
+from .bad_parts import DOUBTED, ELSEWHERE, OTHER, spans
 from .hops import FEW_STEPS, SHORT, Hops
 from .laid import Laid
 from .motion import jumps, keeps_still, standing_apart, stepping, sway
-from .rigid.align import align
+from .placed import Placed, placed, shifts
 from .rows.drift import mains_hum, with_shear
-from .rows.field import Field, register_rows
+from .rows.field import Field
 from .rows.kernels import displaced
-from .rows.unknowns import SHIFTS
-from .settled import Fit, lattice_settled, moving_by, unlike
+from .settled import Fit, moving_by, unlike
 from .sight import covariance, sight
 
-WINDOW = 6  # frames registered before with which new ones are aligned, the last ones
-SMALLEST = 8  # least rows and columns of frames whose rows are displaced one by one
 APART = "lies far from the frames before and after"
 BLIND = 1e-9  # share of the information below which a direction is not seen
 UNKNOWN = 0.3  # px, rms; displacement of rows that is assumed, at least, where it could not be measured
@@ -83,25 +80,25 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
 
     `before`: displacements found for the first of these frames, which are refined with the others.
     """
-    shift, errors = align(stack) if before is None else _continued(stack, before)
-    error = np.sqrt((errors**2).mean(axis=1))
     frames, rows, columns = stack.shape
-    out = Area(Rows(_shifted(shift, rows), columns), error, covariance(error, np.eye(2)), [[] for _ in stack])
-    good = np.flatnonzero(np.isfinite(error))
-    if good.size < 2 or min(rows, columns) < SMALLEST:
-        return out
-    images = stack if good.size == frames else stack[good]
-    found = lattice_settled(images, shift[good], before)
-    hops = found.hops  # where lattice vectors tie, rows fit better at one of them by chance
-    bad = strange_rows(found.laid, hops.alike[:0] if hops.tied else hops.alike)
+    shift, error = shifts(stack, before)
+    found = placed(stack, shift, error, before)
+    if found is not None:
+        return _told(found, frames, columns)
+    return Area(Rows(_shifted(shift, rows), columns), error, covariance(error, np.eye(2)), [[] for _ in stack])
+
+
+def _told(placed: Placed, frames: int, columns: int) -> Area:
+    """What is believed of the displacements of an area of so many frames; warns of all that cannot be trusted."""
+    good, found, bad, error = placed.good, placed.found, placed.bad, placed.error
+    rows = bad.shape[1]
     foreign = np.asarray(bad.all(axis=1))
-    images = _parts_left_out(images, found, bad, error[good])
-    _flag(out, good, images, found, bad)
+    out = Area((), error, covariance(error, np.eye(2)), [[] for _ in range(frames)])
+    _flag(out, good, placed.images, found, bad)
     out.error[good] = found.fitted.error
-    if images is not found.laid.images or found.fitted.modes is not found.laid.modes:
-        found.laid = Laid(images, found.fitted.modes)
     modes = _believed(out, good, found, rows)
-    out.error[good] = np.hypot(out.error[good], np.sqrt(max(unfollowed(found.laid), continued(found.fitted.prior))))
+    along = max(unfollowed(found.laid), continued(found.fitted.prior))
+    out.error[good] = np.sqrt(out.error[good] ** 2 + along + placed.compared.misled(~foreign).mean())
     _warn_of_rows_along(out, good, found, columns)
     shares = sight(found.laid)
     if not shares.any() and not keeps_still(found.fitted.modes):
@@ -110,6 +107,7 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     far = _warn_of_lattice(out, good, found)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
     _warn_of_jumps(out, good, found)
+    foreign |= _differing(out, placed)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
     ends = bad[:, 0] | bad[:, -1]  # where a step may have moved the frame's first or last rows
     much = partly & (ends | (bad.mean(axis=1) > MUCH)) if 2 * partly.sum() < good.size else ~foreign
@@ -120,28 +118,6 @@ def register_area(stack: Singles, before: Field | None = None) -> Area:
     out.error[good[foreign]] = np.inf
     out.fitted = found.fitted if good.size == frames and not foreign.any() else None
     return out
-
-
-def _parts_left_out(images: Singles, found: Fit, bad: Mask, error: Floats) -> Singles:
-    """Fit again without the rows that show something else; returns the images with NaN there.
-
-    Frames that are `bad` as a whole are not changed. Where no single rows are bad and no rows were seen to move, the
-    displacements become those of frames shifted as a whole: as aligned, or as fitted if rows differ in brightness,
-    which pulls at the frames when these are aligned.
-    """
-    partly = np.asarray(bad.any(axis=1) & ~bad.all(axis=1))
-    if partly.any():
-        images = images.copy()
-        images[bad & partly[:, None]] = np.nan
-        modes = found.fitted.modes
-        place = modes[:, :, 0].mean(axis=1)
-        place[partly] = [_where(one, ~rows) for one, rows in zip(modes[partly], bad[partly], strict=True)]
-        found.place, found.fitted = place, register_rows(images, place)
-    elif not found.hops.shift.any() and keeps_still(found.fitted.modes):
-        if found.fitted.prior.power[1:, SHIFTS].any():
-            found.place = found.fitted.modes[:, :, 0].mean(axis=1)
-        found.fitted = _whole(found.fitted, found.place, error)
-    return images
 
 
 def _flag(out: Area, good: NDArray[np.int64], images: Singles, found: Fit, bad: Mask) -> None:
@@ -168,6 +144,32 @@ def _believed(out: Area, good: NDArray[np.int64], found: Fit, rows: int) -> Floa
     if not found.fitted.known_hum:
         _warn_of_hum(found.fitted)
     return modes
+
+
+def _differing(out: Area, placed: Placed) -> Mask:
+    """Frames of which the others lack most, if these are few; else it warns of them.
+
+    It also warns where the frames before and after one differ; the error of the fewer becomes infinite.
+    """
+    good, own = placed.good, placed.lacking
+    if own.any() and 2 * (own | placed.bad.all(axis=1)).sum() >= good.size:
+        out.covariance[good] = np.diag([np.inf, np.inf])
+        _warn(
+            f"most of what {own.sum()} of {good.size} frames show is not seen in the others: frames were not brought "
+            "together, and the predicted error is infinite; register a part of the frames, or another signal"
+        )
+        return np.zeros_like(own)
+    for n in np.flatnonzero(own):
+        out.flags[good[n]].append(ELSEWHERE)
+    if placed.change is not None:
+        cut, alike = placed.change
+        out.covariance[good[:cut] if 2 * cut < good.size else good[cut:]] = np.diag([np.inf, np.inf])
+        _warn(
+            f"frames before and from {good[cut]} on resemble each other by only {100 * alike:.0f} %: contrast, focus "
+            "or scene changed there, or frames lie a lattice period off; how they lie to each other is uncertain, the "
+            "predicted error infinite"
+        )
+    return own
 
 
 def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: Fit) -> None:
@@ -270,20 +272,6 @@ def _seen_only(modes: Floats, out: Area, good: NDArray[np.int64], shares: Floats
     return modes
 
 
-def _whole(fitted: Field, place: Floats, error: Floats) -> Field:
-    """Field of frames shifted as a whole, with errors (N,) of these shifts.
-
-    The error of the rows is added to them, since it includes jitter that was not seen.
-    """
-    modes = np.zeros_like(fitted.modes)
-    modes[:, :, 0] = place[:, None]
-    return replace(fitted, modes=modes, error=np.hypot(fitted.error, error))
-
-
-def _where(modes: Floats, seen: NDArray[np.bool_]) -> Floats:
-    return np.asarray(np.median(modes[seen, 0], axis=0))
-
-
 def _shifted(shift: Floats, rows: int) -> Floats:
     """Coefficients for frames shifted as a whole, (N, Y, 1, 2)."""
     return np.repeat(shift[:, None, None], rows, axis=1)
@@ -293,19 +281,6 @@ def _rows_are_worse(laid: Laid, shift: Floats) -> bool:
     """Whether rows fit worse than whole frames: the means of every second frame and of the others differ more."""
     rows, whole = (unlike(one) for one in (laid, Laid(laid.images, _shifted(shift, laid.images.shape[1]))))
     return rows > max(RIGID * whole, whole + LEAST)
-
-
-def _continued(stack: Singles, before: Field) -> tuple[Floats, Floats]:
-    """Shifts and errors, (N, 2), where those of the first frames are known; new frames are aligned with the last."""
-    known = before.modes[:, :, 0].mean(axis=1)
-    first = max(0, len(known) - WINDOW)
-    shift, error = align(stack[first:])
-    if np.isinf(error).any():
-        return align(stack)
-    shift += np.median(known[first:] - shift[: len(known) - first], axis=0)
-    errors = np.repeat(before.error[:, None], 2, axis=1)
-    new = len(known) - first
-    return np.concatenate([known, shift[new:]]), np.concatenate([errors, error[new:]])
 
 
 def _warn_of_hum(fitted: Field) -> None:

@@ -114,6 +114,7 @@ def strange_rows(laid: Laid, resembling: Floats) -> Mask:
                 found[n, k], varied[n, k] = square / count, power / count - (total / count) ** 2
 
     each(compare, range(frames))
+    found[:, ~np.isfinite(found).any(axis=0)] = 0  # strips that no frame shows
     usual = np.nanmedian(found, axis=0)
     ratio = found / np.maximum(usual, 1e-300)
     scatter = 1.4826 * np.nanmedian(np.abs(ratio - 1))

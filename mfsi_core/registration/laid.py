@@ -107,20 +107,21 @@ class Binned:
     def __init__(self, laid: Laid, least: int = 0) -> None:
         self._laid, self.factor = laid, 2 if laid.fine < FINE and laid.images.shape[1] >= least else 1
         self._size = [int(fft.next_fast_len(-(-size // self.factor), real=True)) for size in laid.size]
-        self.all = self._binned(laid.all)
+        self.all = self.of(laid.all)
         rows, columns = (size / self.factor for size in laid.size)
         down, along = fft.fftfreq(self._size[0]) * rows, fft.rfftfreq(self._size[1]) * columns
-        self._passed = laid.passed[np.rint(down).astype(int)[:, None], np.rint(along).astype(int)]
+        self.passed = laid.passed[np.rint(down).astype(int)[:, None], np.rint(along).astype(int)]
 
     def frame(self, n: int) -> Singles:
         """As `Laid.frame`."""
-        return np.asarray(self._binned(self._laid.frame(n)))
+        return np.asarray(self.of(self._laid.frame(n)))
 
     def waves(self, laid: NDArray[Any]) -> tuple[NDArray[np.complex64], Mask]:
         """As `filtered`, of the mean image of a sum of frames and its weights, (2, H, W)."""
-        return filtered(mean_of(laid), self._passed)
+        return filtered(mean_of(laid), self.passed)
 
-    def _binned(self, image: NDArray[Any]) -> NDArray[Any]:
+    def of(self, image: NDArray[Any]) -> NDArray[Any]:
+        """A sum of frames and its weights on the grid of `Laid`, (2, H, W), binned."""
         if self.factor == 1:
             return image
         rows, columns = (2 * size for size in self._size)

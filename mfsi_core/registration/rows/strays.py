@@ -144,7 +144,8 @@ def _found(
             return fitted - usual, fit_here  # jitter has rows that lie far aside, too
     others = [one for one, place, _ in tried if np.abs(place - off).max() > APART]
     least = LIKELY if np.abs(usual + off - fitted).max() < APART else CERTAIN
-    return None if others and best - others[0] < least else (off, fit)
+    seen = 1 - abs(float(np.median(off[:, 1]))) / stage.images.shape[2]
+    return None if others and best - others[0] < least / seen**2 else (off, fit)
 
 
 def _ends(
@@ -213,5 +214,12 @@ def _misfit(sums: Singles) -> Floats:
 
 
 def _likely(sums: Singles, columns: int) -> Floats:
-    """Log-likelihood of each row if the strength of the noise is not known, as if all its pixels were."""
-    return np.asarray(-columns / 2 * np.log(np.maximum(_misfit(sums), 1e-6)))
+    """Log-likelihood ratio of each row against one of no contrast, as if all its pixels were seen.
+
+    The strength of the noise is not known. Rows are not seen whole at all places; what is left of a row may be empty,
+    and then fits everywhere, so that residuals alone would not tell places apart.
+    """
+    square, (weight, pulled, power, plain, wrong) = sums[16, 0], sums[[5, 8, 9, 10, 13], 0]
+    flat = square + 2 * wrong + power - (pulled + plain) ** 2 / np.maximum(weight, 1e-30)
+    share = np.where(np.isfinite(_misfit(sums)), square / np.maximum(flat, 1e-30), np.inf)
+    return np.asarray(-columns / 2 * np.log(np.maximum(share, 1e-6)))

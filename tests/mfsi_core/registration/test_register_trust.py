@@ -131,6 +131,7 @@ def test_glitched_rows_that_might_lie_anywhere_are_told():
         register(torn.images)
 
 
+@pytest.mark.filterwarnings("ignore:rows differ in brightness")
 @pytest.mark.parametrize(("particles", "period", "advance"), [(7, 11.3, 0.25), (5, 25.0, 0.3)])
 def test_stripes_that_move_through_the_frames_do_not_pull_at_them(particles, period, advance):
     """Mains stripes that advance by some px a frame; on particles, whose few edges weigh less than the stripes."""
