@@ -29,6 +29,7 @@ OFF, OFF_BESIDE = 0.08, 0.2  # full widths at a line from which an axis is corre
 CERTAIN = 3.0  # standard errors from which a deviation is believed
 ZERO_OFF = 30.0  # eV of the zero peak from which it alone corrects the axis, where no element is known
 GUESSED = 3  # elements guessed from peaks that are needed to judge an axis where none is named
+ENOUGH = 2  # lines of different elements that are needed to tell that an axis is right against a correction
 CONSISTENT = 4.0  # eV within which their lines must agree, and within which a line stands where it should
 WORSE = 1.5  # times as large a deviance tells of an axis that it is not right instead
 UNNAMED = "No element is named, and the peaks do not tell whether the energy axis is right: name the elements."
@@ -149,33 +150,47 @@ def check_axis(
 def _supported(
     judged: AxisCheck, spectrum: Floats, axis: Floats, named: list[str], beam_energy: float | None, resolution: float
 ) -> AxisCheck:
-    """Take back a correction by which none of the elements' strongest lines gains: a weaker one may be another's."""
+    """Take back a correction by which none of the elements' strongest lines gains: a weaker one may be another's.
+
+    The axis is right as given where lines of two elements stand where it says, though the correction would move them,
+    or where that moves no line by much. Else it is not certain. Lines whose places are less certain than the largest
+    displacement tell nothing.
+    """
     best = {element: best_line(element, STROBE, float(axis[-1]), beam_energy) for element in named}
     energies = {name: line_energy(name) for name in best.values() if name is not None}
+    reach = np.array([family.alpha_energy for family in _families(named, axis, beam_energy)])
+    by = np.abs(judged.offset + (judged.gain - 1) * reach)
     places = {name: _displaced(spectrum, axis, energy, resolution) for name, energy in energies.items()}
-    seen = {name: place for name, place in places.items() if place is not None}
-    due = {name: judged.offset + (judged.gain - 1) * energies[name] for name in seen}
-    moved = {name for name, (away, error) in seen.items() if abs(away) > CONSISTENT + CERTAIN * error}
-    if not seen or any(abs(seen[name][0] - due[name]) < abs(seen[name][0]) for name in moved):
+    seen = {name: (away, CONSISTENT + CERTAIN * error) for name, (away, error) in places.items() if error < np.inf}
+    told = {name: place for name, place in seen.items() if place[1] < by.max()}
+    due = {name: judged.offset + (judged.gain - 1) * energies[name] for name in told}
+    moved = [name for name, (away, error) in told.items() if abs(away) > error]
+    if not told or any(abs(told[name][0] - due[name]) < abs(told[name][0]) for name in moved):
         return judged
     unseen = [energy for name, energy in energies.items() if name not in seen]
-    if any(_displaced(spectrum, judged.axis(axis), energy, resolution) is not None for energy in unseen):
+    if any(_displaced(spectrum, judged.axis(axis), energy, resolution)[1] < np.inf for energy in unseen):
         return judged
-    lines = ", ".join(name.replace("_", " ") for name in seen)
+    stand = [name for name in told if name not in moved]
+    against = [name for name in stand if abs(told[name][0] - due[name]) > told[name][1]]
+    widths = np.array([fwhm(energy, resolution) for energy in reach])
+    if len(against) >= ENOUGH or (by < OFF_BESIDE * widths).all():
+        return AxisCheck()
+    verb = "stands" if len(stand) == 1 else "stand"
+    where = f"{', '.join(stand).replace('_', ' ')} {verb} where the axis says, but other peaks" if stand else "peaks"
     text = (
-        f"The energy axis is not certain: {lines} stands where the axis says, but other peaks are explained by the "
-        f"elements named only if it is off by {judged.offset:+.0f} eV and a gain of {judged.gain:.4f}. It was not "
-        "corrected: another element may stand there; name all that show, or calibrate the axis."
+        f"The energy axis is not certain: {where} are explained by the elements named only if it is off by "
+        f"{judged.offset:+.0f} eV and a gain of {judged.gain:.4f}. It was not corrected: another element may stand "
+        "there; name all that show, or calibrate the axis."
     )
     return AxisCheck(decided=False, notes=[text])
 
 
-def _displaced(spectrum: Floats, axis: Floats, energy: float, resolution: float) -> tuple[float, float] | None:
-    """How far a line stands from its energy, and the error, eV; None where none stands within a full width."""
+def _displaced(spectrum: Floats, axis: Floats, energy: float, resolution: float) -> tuple[float, float]:
+    """How far a line stands from its energy, and the error, eV; infinite where none stands within a full width."""
     full = fwhm(energy, resolution)
     near = np.abs(axis - energy) <= 2 * full
     if near.sum() < LEAST_CHANNELS / 2 or axis[-1] < energy + 2 * full:
-        return None
+        return 0.0, np.inf
     counts, away = spectrum[near], axis[near] - energy
     ends = np.abs(away) > 1.5 * full
     net = counts - np.polyval(np.polyfit(away[ends], counts[ends], 1), away)
@@ -185,7 +200,7 @@ def _displaced(spectrum: Floats, axis: Floats, energy: float, resolution: float)
     top = int(scores.argmax())
     held, noise = float(scores[top]), float(np.sqrt(np.maximum(peaks[top] ** 2 @ counts, 1.0)))
     if held < 2 * CERTAIN * noise:
-        return None
+        return 0.0, np.inf
     return float(trials[top]), full / FWHM * noise / held
 
 

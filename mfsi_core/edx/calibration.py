@@ -20,6 +20,7 @@ SMOOTHED = 400.0  # eV, standard deviation of the smoothing that removes sum pea
 MUCH = 0.25  # share of the counts from which pile-up makes peaks that are taken for elements
 MISFIT = 0.1  # share of a line's counts by which the fit may miss the spectrum beside it,
 BADLY = 2.0  # where its deviance per channel is above this
+NOISE = 3.0  # standard deviations of a misfit that are put down to noise
 MINOR = 0.03  # share of a family's photons in lines at a peak that nobody named, from which that may be its own
 UNCERTAIN = 0.1  # relative error of a family's counts by what the fit leaves open, from which it is reported
 BEYOND = 1e-3  # share of the photons that may have more energy than the least beam to be reckoned with
@@ -116,7 +117,7 @@ class Calibration:
         near = np.abs(self.centres - place) <= max(FWHM / 2 * float(self.detector.sigmas(place)), 1.01 * step)
         counts, fit = spectrum[near], (self.counts @ self.templates + self.background)[near]
         own = float(self.counts[index] * self.templates[index, near].sum())
-        missed = float(((counts - fit) ** 2 - fit).sum())
+        missed = beyond_noise(counts[None], fit[None])[0]
         deviance = float(((counts - fit) ** 2 / np.maximum(fit, 1.0)).mean()) if near.any() else 0.0
         if own > 0 and deviance > BADLY and missed > (MISFIT * own) ** 2 / near.sum():
             return float(np.sqrt(missed * near.sum())) / own
@@ -178,6 +179,13 @@ class Calibration:
         text = f"Pile-up: {share:.1%} of the counts are pairs of photons that the detector took for one"
         more = " At such a rate sums of lines may be told with names of elements." if share > MUCH else ""
         return [f"{text}, fitted as the spectrum folded with itself.{more}"]
+
+
+def beyond_noise(counts: Floats, fit: Floats) -> Floats:
+    """Squares by which fits miss spectra, less those of noise and three times their standard deviation: (N,)."""
+    squares = (counts - fit) ** 2 - fit
+    spread = np.sqrt((2 * fit**2 + fit).sum(axis=1))
+    return np.asarray(squares.sum(axis=1) - NOISE * spread)
 
 
 def calibrate(
@@ -263,7 +271,7 @@ def _fit(counts: Floats, edges: Floats, families: list[Family], before: Before, 
         while len(problem.families) < len(families) + MOST:
             known = _result(problem, theta)
             found = find_unassigned_peak(
-                counts, problem.mean(theta), edges, problem.families, known.counts, known.detector
+                counts, problem.mean(theta), edges, problem.families, known.counts, known.detector, valleys=calibrated
             )
             if found is None:
                 break

@@ -144,6 +144,27 @@ def _sum_peaks(known: Calibration, counts: Floats) -> list[Family]:
     return found
 
 
+def unlisted(known: Calibration, peaks: Sequence[Peak], beam: float | None) -> list[Peak]:
+    """Peaks that a fit found and that are none of a list's, nor sums of strong lines, with the lines they may be."""
+    strong = np.array([known.families[i].alpha_energy for i in np.argsort(-known.counts)[:STRONGEST]])
+    sums = (strong[:, None] + strong).ravel()
+    found = []
+    for family, counts, error, shift in zip(
+        known.families, known.counts, known.counts_error, known.shifts, strict=True
+    ):
+        energy = family.alpha_energy + float(shift)
+        full = FWHM * float(known.detector.sigmas(np.array(energy)))
+        listed = any(abs(peak.energy - energy) < peak.fwhm for peak in peaks)
+        if (
+            family.element == ELEMENT
+            and counts > CLEAR * error
+            and not listed
+            and np.abs(sums - energy).min() > full / 2
+        ):
+            found.append(Peak(energy, full, float(counts / error), candidates(energy, NEAR, beam)))
+    return found
+
+
 def completed(
     known: Calibration, counts: Floats, edges: Floats, families: list[Family], elements: Sequence[str],
     beam: float | None, fit: Callable[[list[Family]], Calibration],

@@ -13,7 +13,8 @@ from .families import Family
 ELEMENT = "?"
 MOST = 12
 SIGNIFICANT = 8.0  # standard deviations
-STANDS_OUT = 0.1  # share of the counts at the peak by which it exceeds both sides
+STANDS_OUT = 0.1  # share of the counts at the peak by which it exceeds both sides,
+TWICE = 2.0  # or times the fit, and the misfit at both sides, that it is: so a peak shows in the valley between others
 LEAST_COUNTS = 1e-3  # share of all counts
 APART = 0.8  # full widths from every known line
 BESIDE = 60.0  # eV from a strong line of a named element within which a peak is taken for that line
@@ -27,8 +28,9 @@ def peak_family(energy: float) -> Family:
 
 
 def find_unassigned_peak(
-    counts: Floats, fit: Floats, edges: Floats, families: list[Family], amounts: Floats, detector: Detector
-) -> Family | None:
+    counts: Floats, fit: Floats, edges: Floats, families: list[Family], amounts: Floats, detector: Detector,
+    *, valleys: bool,
+) -> Family | None:  # fmt: skip
     """Find the peak that a fit of the sum spectrum misses most.
 
     Parameters
@@ -42,13 +44,15 @@ def find_unassigned_peak(
     amounts : (F,) array
         Photons of each, as fitted.
     detector : Detector
+    valleys : bool
+        Whether peaks are looked for that are lower than others at their sides: if the widths of lines are fitted.
 
     Returns
     -------
     Family or None
         Where within one full width the counts exceed the fit by 8 standard deviations and a thousandth of all counts,
-        exceed both sides, no strong line of an element is near, however weak it was fitted, and no other known line
-        that is at least half as strong. Shoulders are not found.
+        exceed both sides or, in valleys, are twice the fit, no strong line of an element is near, however weak it was
+        fitted, and no other known line that is at least half as strong. Shoulders are not found.
     """
     centre = (edges[:-1] + edges[1:]) / 2
     width = FWHM * detector.sigmas(centre)
@@ -57,8 +61,10 @@ def find_unassigned_peak(
     score = np.where(expected > 0, net / np.sqrt(np.maximum(expected, 1.0)), 0.0)
     sides = [np.interp(centre + shift * width, centre, seen) for shift in (-1.2, 1.2)]
     highest = np.maximum(*sides)
-    good = (score > SIGNIFICANT) & (net > LEAST_COUNTS * counts.sum()) & (seen - highest > STANDS_OUT * seen)
-    good &= seen - highest > SIGNIFICANT * np.sqrt(np.maximum(highest, 1.0))
+    clear = seen - highest > np.maximum(STANDS_OUT * seen, SIGNIFICANT * np.sqrt(np.maximum(highest, 1.0)))
+    beside = np.maximum(*(np.interp(centre + shift * width, centre, net) for shift in (-1.2, 1.2)))
+    twofold = (seen > TWICE * expected) & (net > TWICE * beside)
+    good = (score > SIGNIFICANT) & (net > LEAST_COUNTS * counts.sum()) & (clear | (twofold & valleys))
     apart = np.maximum(APART * width, BESIDE)
     for family, amount in zip(families, amounts, strict=True):
         for line in family.lines:
@@ -69,7 +75,7 @@ def find_unassigned_peak(
                 good &= (away > APART * width) | (line.weight * amount < NO_EXCUSE * net)
     if not good.any():
         return None
-    best = int(np.argmax(np.where(good, seen - highest, -np.inf)))
+    best = int(np.argmax(np.where(good, np.where(clear, seen - highest, net), -np.inf)))
     near = np.abs(centre - centre[best]) < 0.5 * width[best]
     excess = np.maximum(counts - fit, 0)[near]
     place = float((centre[near] * excess).sum() / excess.sum())

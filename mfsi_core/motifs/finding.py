@@ -230,8 +230,9 @@ def _search(
 
 def _nowhere(picture: Floats, found: Motifs, least: float) -> str:
     best = max(float(Scores(picture, found.motif, matrix).values.max()) for matrix in found.matrices.values())
+    digits = next((n for n in range(2, 9) if f"{best:.{n}f}" != f"{least:.{n}f}"), 9)
     return (
-        f"the motif is found nowhere in the image: the best score is {best:.2f}, {least:.2f} is needed; "
+        f"the motif is found nowhere in the image: the best score is {best:.{digits}f}, {least:.{digits}f} is needed; "
         "draw a larger motif, sum more frames or give a threshold"
     )
 

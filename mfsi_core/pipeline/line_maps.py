@@ -17,7 +17,7 @@ from ..edx.axis_check import check_axis, resolution_of
 from ..edx.beneath import near_strong
 from ..edx.detector import Detector
 from ..edx.families import families_of
-from ..edx.guesses import settled
+from ..edx.guesses import settled, unlisted
 from ..edx.hidden import hidden
 from ..edx.peaks import Peak, find_peaks
 from ..edx.unassigned import peak_family
@@ -76,6 +76,8 @@ def add_line_maps(journal: Recording, results: Results, elements: list[str] | No
             else:
                 results.fit = (axis[tool.start :], tool.fit)
                 foreign = [*(p for p in foreign if not _one_peak(p, tool.found)), *tool.found]
+                foreign += unlisted(tool.calibration, [*peaks, *tool.found], beam)
+                foreign.sort(key=lambda peak: -peak.significance)
                 _entitle(results, tool.found)
                 results.notes += [
                     *tool.calibration.notes,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats
 
-from ..edx.calibration import Calibration
+from ..edx.calibration import Calibration, beyond_noise
 from ..edx.linear_filter import linear_filter
 from ..edx.model import Model
 from .chips import Chips
@@ -71,12 +71,11 @@ def _missed(sums: NDArray[Any], found: Fit, model: Model, wanted: list[int]) -> 
     for start in range(0, chips.size, BATCH):
         part = chips[start : start + BATCH]
         fit = found.counts[part] @ model.columns
-        beyond = (sums[part] - fit) ** 2 - fit
         for j, index in enumerate(wanted):
             column = model.columns[index]
             near = column > LINE * column.max()
             own = found.counts[part, index] * column[near].sum()
-            excess = np.maximum(beyond[:, near].sum(axis=1), 0.0) * near.sum()
+            excess = np.maximum(beyond_noise(sums[part][:, near], fit[:, near]), 0.0) * near.sum()
             out[part, j] = excess > (MISSED * own) ** 2
     return out
 

@@ -167,7 +167,8 @@ def analyse(
         photons = {f.name: float(n) for f, n in zip(calibration.families, calibration.counts, strict=True)}
         check_shown(rows, chosen, photons)
     wanted = [[f.name for f in families].index(f"{factor.element}_{factor.family}") for factor in chosen]
-    beside = np.array([calibration.misses(index, total) > 0 or index in calibration.beneath for index in wanted])
+    missed_by = np.array([calibration.misses(index, total) for index in wanted])
+    beside = (missed_by > 0) | np.array([index in calibration.beneath for index in wanted])
     calibration = replace(calibration, detector=checked.recorded(calibration.detector))
     scope = np.array([_scope(calibration, index, factor) for index, factor in zip(wanted, chosen, strict=True)])
     if fit == "poisson":
@@ -179,7 +180,7 @@ def analyse(
     return Quantification(
         elements, chosen, [families[index] for index in wanted], parts, found.counts, errors, made, found.deviance_dof,
         found.misfit, found.missed | beside, found.bound, found.converged, calibration, model, axis, total, checked,
-        opened, uncertain, beam,
+        opened, uncertain, missed_by, beam,
     )  # fmt: skip
 
 

@@ -73,6 +73,8 @@ class Quantification:
         Relative standard errors of the elements' counts that all chips share: what the fit of the sum leaves open,
     uncertain : (m,) bool
         and whether it is much.
+    missed_by : (m,) float64
+        Share of the elements' counts by which the fit misses the sum of all spectra.
     beam_energy : float or None
         eV.
     """
@@ -96,6 +98,7 @@ class Quantification:
     axis: AxisCheck
     left_open: Floats
     uncertain: NDArray[np.bool_]
+    missed_by: Floats
     beam_energy: float | None = None
 
     @property
@@ -177,9 +180,8 @@ class Quantification:
         under = np.array([index in self.calibration.beneath for index in self._fitted])
         close = np.array([bool(text) for text in self._of_close])
         at, error = np.nan_to_num(self.composition.at), np.nan_to_num(self.composition.at_se)
-        off = at * np.where(
-            away | under, 1.0, np.where(self.missed | close, np.maximum(MISTAKEN, self._missed_by), 0.0)
-        )
+        by = np.clip(self.missed_by, MISTAKEN, 1.0)
+        off = at * np.where(away | under, 1.0, np.where(self.missed | close, by, 0.0))
         changed = at * (off.sum(axis=1, keepdims=True) - off)
         lacking = np.minimum(THIN * self.counts_se / np.maximum(self.counts, 1e-300), 1.0)
         thin = np.where(self.few, at * lacking, 0.0)
@@ -192,11 +194,6 @@ class Quantification:
     def few(self) -> NDArray[np.bool_]:
         """Whether an intensity is of few counts, or not seen beyond noise: (N, m)."""
         return np.asarray(self.counts < np.maximum(FEW, UNSEEN * self.counts_se))
-
-    @property
-    def _missed_by(self) -> Floats:
-        """Share of the elements' counts by which the fit misses the sum of all spectra: (m,)."""
-        return np.array([self.calibration.misses(index, self.spectrum) for index in self._fitted])
 
     @property
     def _of_uncertain(self) -> list[str]:

@@ -12,6 +12,11 @@ import lbj
 import mfsi_core
 from lbj.archive.convert import convert
 from mfsi_core.edx.axis_check import check_axis
+from mfsi_core.edx.axis_rivals import likeliest, start_of
+from mfsi_core.edx.axis_search import Found
+from mfsi_core.edx.calibration import calibrate
+from mfsi_core.edx.detector import Detector
+from mfsi_core.edx.families import families_of
 from mfsi_core.quantification.poisson_fit import poisson_fit
 from mfsi_core.quantification.quantify import analyse
 
@@ -281,3 +286,29 @@ def test_an_axis_on_which_lines_are_wider_than_a_detector_shows_them_is_not_cert
     found = check_axis(blurred, axis, ["Cl", "Ti"])
     assert not found.decided
     assert any("as no such detector shows them" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "axis", "tried"),
+    [
+        ({"Fe": 7000, "Si": 500, "O": 400}, (-92.0, 0.9913), (-146.0, 1.0005)),
+        ({"Cu": 9000, "Cl": 700, "Mg": 600}, (60.0, 1.01), (124.0, 1.002)),
+    ],
+)
+def test_an_axis_that_puts_only_the_strongest_line_right_is_straightened(amounts, axis, tried):
+    """The others are found beside their places, 40 and 50 eV off, and tell of the axis."""
+    counts, energy = spectrum(amounts, *axis)
+
+    def fit(start):
+        true = (energy - start[0]) / start[1]
+        true = true[true > 150]
+        edges = np.append(true, 2 * true[-1] - true[-2]) - (true[1] - true[0]) / 2
+        families = [f for element in amounts for f in families_of(element, true[0], true[-1], 20e3)]
+        return calibrate(counts[-true.size :], edges, families, Detector(), beam=20e3)
+
+    lines = [next(iter(LINES[element])) for element in amounts]
+    taken, known, _ = likeliest(Found(*tried, tuple(lines), (), edge=False, explained=1e4), fit, ["C"])
+    offset, gain = start_of(taken)
+    for line in lines:
+        place = offset + gain * float(known.detector.positions(np.array(line)))
+        assert place == pytest.approx(axis[0] + axis[1] * line, abs=5.0)

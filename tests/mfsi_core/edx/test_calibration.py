@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mfsi_core import element_maps
-from mfsi_core.edx.calibration import calibrate
+from mfsi_core.edx.calibration import beyond_noise, calibrate
 from mfsi_core.edx.detector import Detector
 from mfsi_core.edx.families import families_of
 from mfsi_core.quantification.quantify import analyse
@@ -168,3 +168,24 @@ def test_families_of_one_group_of_lines_are_fitted():
     """K lines of light elements are one line each: no strengths are fitted."""
     found = photons(fitted(spectrum({"C_K": 2e4, "O_K": 4e4}, kramers(5e3, 1e5)), ["C", "O"], 5e3))
     assert found["O_K"] == pytest.approx(4e4, rel=0.03)
+
+
+@pytest.mark.parametrize(("named", "stray", "line"), [("Ni", "Cu", 8041.0), ("Cu", "Zn", 8631.0)])
+def test_a_stray_line_between_two_of_a_named_element_is_found(named, stray, line):
+    """It stands in the valley below K beta, lower than both: of a grid beside what lies on it."""
+    found = fitted(spectrum({f"{named}_K": 4e4, f"{stray}_K": 2e3}, kramers(2e5, 6e4)), [named], 2e5)
+    places = {f.alpha_energy: float(n) for f, n in zip(found.families, found.counts, strict=True) if f.element == "?"}
+    assert list(places) == [pytest.approx(line, abs=15.0)]
+    assert next(iter(places.values())) == pytest.approx(2e3 * 0.88, rel=0.12)
+    assert photons(found)[f"{named}_K"] == pytest.approx(4e4, rel=0.02)
+    alone = fitted(spectrum({f"{named}_K": 4e4}, kramers(2e5, 6e4)), [named], 2e5)
+    assert not any(family.element == "?" for family in alone.families)
+
+
+def test_noise_is_no_misfit():
+    rng = np.random.default_rng(1)
+    for mean in (0.3, 4.0, 200.0):
+        fit = np.full((4000, 12), mean)
+        assert (beyond_noise(rng.poisson(fit), fit) > 0).mean() < 0.03
+        off = fit * np.where(np.arange(12) % 2, 1.6, 0.4)
+        assert (beyond_noise(rng.poisson(off), fit) > 0).mean() > (0.99 if mean > 100 else 0.0)
