@@ -32,6 +32,10 @@ GUESSED = 3  # elements guessed from peaks that are needed to judge an axis wher
 ENOUGH = 2  # lines of different elements that are needed to tell that an axis is right against a correction
 CONSISTENT = 4.0  # eV within which their lines must agree, and within which a line stands where it should
 WORSE = 1.5  # times as large a deviance tells of an axis that it is not right instead
+MOST, MISSED = (
+    0.5,
+    10.0,
+)  # share of the lines' counts in peaks of no element, and deviance, that tell of a fit gone astray
 UNNAMED = "No element is named, and the peaks do not tell whether the energy axis is right: name the elements."
 COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: allowed for whether named or not
 
@@ -243,8 +247,25 @@ def _judged(
         by = f"{'the zero peak and ' if marked else ''}the lines at {lines} keV of the elements named"
         notes.append(f"{_told(offset, gain, covariance)}, by {by}; it was corrected for the analysis.")
     rivals = _elsewhere(others, fit, energy, away, widths)
-    doubt = _doubt(rivals, fit.strange if off else "", lines if off and energy.size < 2 and not marked else "", found)
+    doubt = _doubt(
+        rivals,
+        _lost(fit) or (fit.strange if off else ""),
+        lines if off and energy.size < 2 and not marked else "",
+        found,
+    )
     return AxisCheck(offset, gain, covariance, off, not doubt, [*notes, *([doubt] if doubt else [])])
+
+
+def _lost(fit: Calibration) -> str:
+    """What says that a fit explains nothing: it misses the spectrum, most of which are peaks of no element."""
+    nobodys = np.array([family.element == ELEMENT for family in fit.families])
+    share = float(fit.counts[nobodys].sum() / max(fit.counts.sum(), 1e-300))
+    if share < MOST or fit.deviance_dof < MISSED:
+        return ""
+    return (
+        f"{share:.0%} of the counts of lines stand in peaks that no element named explains, and the fit misses the "
+        f"spectrum all the same (deviance {fit.deviance_dof:.0f} per degree of freedom)"
+    )
 
 
 def _doubt(rivals: list[Start], strange: str, alone: str, found: Found) -> str:

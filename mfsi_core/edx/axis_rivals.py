@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from .axis_search import REACH, STRETCH, Found
 from .calibration import Calibration
-from .likelihood import LARGEST_SHIFTS, SHIFT
 from .unassigned import ELEMENT
 
-FAR = 15.0  # eV at a line; where the search finds more, the axis is moved before the fine fit
+FAR = 15.0  # eV at a line; where the search finds more, the axis is moved before the fine fit, or a line is misplaced
 EASY = 8.0**2  # burden below which an axis is taken without a look at those that explain less
 LIGHTER = 1.5  # times as much must a fit be burdened for another axis to be taken instead,
 ALIKE = 1.25  # and up to which one that is burdened more may be right as well
@@ -41,7 +40,7 @@ def burden(fit: Calibration, strangers: Collection[str], *, counted: bool = Fals
 
 def _misplaced(fit: Calibration, strangers: Collection[str]) -> NDArray[np.bool_]:
     named = np.array([family.element not in (ELEMENT, *strangers) for family in fit.families], bool)
-    return np.asarray(named & (np.abs(fit.shifts) > SHIFT * LARGEST_SHIFTS))
+    return np.asarray(named & (np.abs(fit.shifts) > FAR))
 
 
 def _straightened(found: Found, fit: Calibration, strangers: Collection[str]) -> Found | None:
@@ -61,20 +60,20 @@ def _straightened(found: Found, fit: Calibration, strangers: Collection[str]) ->
     offset, gain = float(start[0] + start[1] * offset), float(start[1] * gain)
     if abs(offset) > REACH or abs(gain - 1) > STRETCH:
         return None
-    return replace(found, offset=offset, gain=gain, others=(), close=False)
+    return replace(found, offset=offset, gain=gain)
 
 
 def _straighter(
-    found: Found, known: Calibration, fit: Callable[[Start], Calibration], strangers: Collection[str]
-) -> list[tuple[Found, Calibration]]:
-    """Straighten an axis while that helps; the best one and its fit, if there is any."""
-    tried = [(found, known)]
+    found: Found, fit: Callable[[Start], Calibration], strangers: Collection[str]
+) -> tuple[Found, Calibration]:
+    """Axis straightened while that helps, and its fit."""
+    tried = [(found, fit(start_of(found)))]
     while len(tried) <= ROUNDS:
         one = _straightened(*tried[-1], strangers)
         if one is None:
             break
         tried.append((one, fit(start_of(one))))
-    return sorted(tried[1:], key=lambda pair: burden(pair[1], strangers))[:1]
+    return min(tried, key=lambda pair: burden(pair[1], strangers))
 
 
 def start_of(found: Found) -> Start:
@@ -92,9 +91,9 @@ def likeliest(
     Returns the axis that is taken and its fit, and the others that may be right as well with theirs: those that are
     close, and those burdened as little, be it with elements that nobody named (`strangers`) among what burdens them.
     """
-    known = fit(start_of(found))
+    found, known = _straighter(found, fit, strangers)
     others = [one for one in found.others if one.witnesses and (one.close or burden(known, strangers) > EASY)]
-    tried = [(found, known), *_straighter(found, known, fit, strangers), *((one, fit(start_of(one))) for one in others)]
+    tried = [(found, known), *((one, fit(start_of(one))) for one in others)]
     loads = [burden(trial, strangers) + one.unlikely for one, trial in tried]
     best = int(np.argmin(loads))
     if loads[0] <= LIGHTER * loads[best] + EASY:
