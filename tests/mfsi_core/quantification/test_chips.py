@@ -222,6 +222,7 @@ def test_a_stoichiometry_that_does_not_fit_is_named():
         against_stoichiometry({"Sr": 1.0}, {})
 
 
+@pytest.mark.filterwarnings("ignore:The energy axis is not certain")
 def test_phases_and_differences(field, result):
     table = result.table
     left = result.chips.ids[result.chips.boxes[:, 3] <= 18]
