@@ -32,10 +32,8 @@ GUESSED = 3  # elements guessed from peaks that are needed to judge an axis wher
 ENOUGH = 2  # lines of different elements that are needed to tell that an axis is right against a correction
 CONSISTENT = 4.0  # eV within which their lines must agree, and within which a line stands where it should
 WORSE = 1.5  # times as large a deviance tells of an axis that it is not right instead
-MOST, MISSED = (
-    0.5,
-    10.0,
-)  # share of the lines' counts in peaks of no element, and deviance, that tell of a fit gone astray
+MOST = 0.5  # share of the lines' counts in peaks of no element, with
+MISSED = 10.0  # the deviance per degree of freedom, from which a fit has gone astray
 UNNAMED = "No element is named, and the peaks do not tell whether the energy axis is right: name the elements."
 COMPANY = ("C", "O", "Al", "Si", "Cu")  # of films, oxides, holders and grids: allowed for whether named or not
 
