@@ -42,7 +42,7 @@ def unfollowed(laid: Laid) -> float:
     rests = []
     for n in chosen:
         own = mean_of(laid.frame(int(n)))
-        rests.append(_less_mean(own) - _less_mean(np.where(np.isfinite(own), scene, np.nan)))
+        rests.append(less_mean(own) - less_mean(np.where(np.isfinite(own), scene, np.nan)))
         seen &= np.isfinite(rests[-1])
     rest = np.array(rests)
     rest = np.where(seen, rest - rest.mean(axis=0), 0)
@@ -63,8 +63,8 @@ def unfollowed(laid: Laid) -> float:
     return total / weight / free
 
 
-def _less_mean(image: Singles) -> Singles:
-    """The image less the mean of each row, NaN where it is not known."""
-    seen = np.isfinite(image)
-    mean = np.where(seen, image, 0).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    return np.asarray(image - mean)
+def less_mean(images: Singles) -> Singles:
+    """Images, (..., Y, X), less the mean of each row, NaN where it is not known."""
+    seen = np.isfinite(images)
+    mean = np.where(seen, images, 0).sum(axis=-1, keepdims=True) / np.maximum(seen.sum(axis=-1, keepdims=True), 1)
+    return np.asarray(images - mean)

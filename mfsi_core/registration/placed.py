@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lbj.array_types import Floats, Mask, Singles
 
+from .along import less_mean
 from .bad_parts import strange_rows
 from .laid import Laid
 from .motion import keeps_still
@@ -144,9 +145,7 @@ def _misled(found: Placed) -> bool:
 
 def _of_mean_0(stack: Singles) -> Singles:
     """Images (N, Y, X) less the mean of each row, of the deviation 1."""
-    seen = np.isfinite(stack)
-    mean = np.where(seen, stack, 0).sum(axis=2, keepdims=True) / np.maximum(seen.sum(axis=2, keepdims=True), 1)
-    out = stack - mean
+    out = less_mean(stack)
     return np.asarray(out / max(float(np.nanstd(out)), 1e-30), np.float32)
 
 

@@ -64,9 +64,7 @@ def compare(laid: Laid) -> Compared:
     """
     binned = Binned(laid)
     level, independent = _noise(binned)
-
-    share = 1 - 1 / len(laid.images)  # a frame is a part of the mean of all, from which displacements count
-    unit = share * binned.factor
+    unit = (1 - 1 / len(laid.images)) * binned.factor  # displacements count from the mean of all, the frame among them
 
     def one(n: int) -> tuple[float, Floats, Floats]:
         frame = binned.frame(n)
