@@ -229,7 +229,7 @@ def _search(
 
 
 def _nowhere(picture: Floats, found: Motifs, least: float) -> str:
-    best = max(float(Scores(picture, found.motif, matrix).values.max()) for matrix in found.matrices.values())
+    best = float(_candidates(picture, found, -1.0)[1].max(initial=-1.0))
     digits = next((n for n in range(2, 9) if f"{best:.{n}f}" != f"{least:.{n}f}"), 9)
     return (
         f"the motif is found nowhere in the image: the best score is {best:.{digits}f}, {least:.{digits}f} is needed; "

@@ -30,7 +30,7 @@ MISTAKEN = 0.3  # share of its amount by which an element that is not to be trus
 CERTAIN, NOTABLE = 2.0, 0.01  # standard errors and share of the atoms by which that must change another one to be told
 FEW = 20.0  # counts below which an intensity is flagged,
 UNSEEN = 3.0  # or standard errors,
-THIN, SWAYED = 3.0, 5.0  # that such a one may lack, and of the others that may change by it to be told
+THIN, SWAYED = 3.0, 5.0  # standard errors that one may lack, and of the others that may change by it to be told
 BULK = 30e3  # eV, of a beam; up to it specimens are those of scanning microscopes
 MISPLACED = 10.0  # eV from the table's energies, beyond which a family's lines are flagged
 
@@ -173,8 +173,8 @@ class Quantification:
     def by_others(self) -> NDArray[np.bool_]:
         """Whether what elements may be off that are not to be trusted changes the others beyond their errors.
 
-        Those of few counts have errors that hold to first order only: without three of them the others, which fill up
-        the whole, may grow by much more.
+        Errors hold to first order only: where one that makes much of the whole lacks three of its own, the others,
+        which fill up the whole, may grow by much more than theirs.
         """
         away = np.abs(self.shifts) > MISPLACED
         under = np.array([index in self.calibration.beneath for index in self._fitted])
@@ -184,7 +184,7 @@ class Quantification:
         off = at * np.where(away | under, 1.0, np.where(self.missed | close, by, 0.0))
         changed = at * (off.sum(axis=1, keepdims=True) - off)
         lacking = np.minimum(THIN * self.counts_se / np.maximum(self.counts, 1e-300), 1.0)
-        thin = np.where(self.few, at * lacking, 0.0)
+        thin = at * lacking
         beside = np.sqrt(np.maximum((thin**2).sum(axis=1, keepdims=True) - thin**2, 0.0))
         left = np.maximum(1 - beside, 1e-9)
         grown = at * (1 / left - 1) > np.maximum(SWAYED * error, NOTABLE)

@@ -60,11 +60,16 @@ def spectrum(amounts, offset=0.0, gain=1.0, channels=1024, width=10.0, start=0.0
     return np.random.default_rng(seed).poisson(mean).astype(float), axis
 
 
-@pytest.mark.parametrize(("offset", "gain"), OFF)
+FEW, OTHERS = {"Ti": 20000, "O": 50000}, {"K": 9000, "Cl": 12000}
+MORE = {"Fe": 20000, "Mg": 6000, "Si": 30000, "O": 40000}
+
+
 @pytest.mark.parametrize(
-    "amounts", [{"Ti": 20000, "O": 50000}, {"K": 9000, "Cl": 12000}, {"Fe": 20000, "Mg": 6000, "Si": 30000, "O": 40000}]
+    ("offset", "gain", "amounts"),
+    [(*off, amounts) for off, amounts in zip(OFF, [MORE, FEW, OTHERS] * 3, strict=False)]
+    + [(0.0, 1.0, FEW), (0.0, 1.0, OTHERS), (185.0, 1.018, MORE)],
 )
-def test_offset_and_gain_are_found(amounts, offset, gain):
+def test_offset_and_gain_are_found(offset, gain, amounts):
     counts, axis = spectrum(amounts, offset, gain)
     found = check_axis(counts, axis, list(amounts))
     for energy in (next(iter(LINES[element])) for element in amounts):
@@ -77,21 +82,22 @@ def test_offset_and_gain_are_found(amounts, offset, gain):
         assert f"gain {found.gain:.4f}" in found.notes[0]
 
 
-@pytest.mark.parametrize("width", [5.0, 20.0])
-def test_other_channels_and_a_zero_peak(width):
-    for offset, gain in ((70.0, 0.992), (-28.0, 1.006)):
-        counts, axis = spectrum({"Cu": 8000, "O": 9000}, offset, gain, 4096, width, -480.0, zero=2e5)
-        found = check_axis(counts, axis, ["Cu", "O"], 200e3)
-        assert found.decided
-        assert "zero peak" in found.notes[0]
-        for energy in (525.0, 8041.0):
-            assert found.offset + found.gain * energy == pytest.approx(offset + gain * energy, abs=6.0)
+@pytest.mark.parametrize(
+    ("offset", "gain", "width", "channels"), [(70.0, 0.992, 20.0, 1024), (-28.0, 1.006, 5.0, 2048)]
+)
+def test_other_channels_and_a_zero_peak(offset, gain, width, channels):
+    counts, axis = spectrum({"Cu": 8000, "O": 9000}, offset, gain, channels, width, -480.0, zero=2e5)
+    found = check_axis(counts, axis, ["Cu", "O"], 200e3)
+    assert found.decided
+    assert "zero peak" in found.notes[0]
+    for energy in (525.0, 8041.0):
+        assert found.offset + found.gain * energy == pytest.approx(offset + gain * energy, abs=6.0)
 
 
 def test_errors_are_stated():
-    """Deviations of offset and gain over 20 spectra are what the errors say, within a factor of two."""
+    """Deviations of offset and gain over ten spectra are what the errors say, within a factor of two."""
     pulls = []
-    for seed in range(20):
+    for seed in range(10):
         counts, axis = spectrum({"Fe": 3000, "Si": 4000, "Ti": 2000}, 40.0, 1.008, seed=seed)
         found = check_axis(counts, axis, ["Fe", "Si", "Ti"])
         places = np.array([[1.0, 1740.0], [1.0, 6399.5]])
@@ -130,7 +136,7 @@ def field(counts):
     return lbj.Events.from_dense(counts.astype(np.uint32)[None, None]), signal
 
 
-@pytest.mark.parametrize(("offset", "gain"), OFF)
+@pytest.mark.parametrize(("offset", "gain"), OFF[::2])
 def test_compositions_are_right_on_axes_that_are_off(offset, gain):
     amounts = {"K": 20000, "Fe": 9000, "O": 30000}
     events, signal = field(spectrum(amounts, offset, gain)[0])
@@ -144,7 +150,7 @@ def test_compositions_are_right_on_axes_that_are_off(offset, gain):
     assert not set(table["flags"]) & {"axis", "misplaced"}
 
 
-@pytest.mark.parametrize("away", [-55, -30, 15, 40, 60])
+@pytest.mark.parametrize("away", [-55, 15, 60])
 def test_a_peak_beside_the_line_of_a_named_element_is_its_own(away):
     """One line out of place while the others are right: counted for the element named, flagged and told."""
     rng = np.random.default_rng(1)
@@ -233,8 +239,17 @@ def test_what_stands_beside_zero_is_no_zero_peak_where_the_lines_say_so(place):
     assert found.decided
 
 
-@pytest.mark.parametrize("others", [{"N": 30000}, {"N": 30000, "O": 30000}, {"O": 30000}, {}])
-@pytest.mark.parametrize("element", ["Ti", "V", "Cr"])
+@pytest.mark.parametrize(
+    ("element", "others"),
+    [
+        ("Ti", {"N": 30000, "O": 30000}),
+        ("Ti", {}),
+        ("V", {"N": 30000}),
+        ("V", {"O": 30000}),
+        ("Cr", {"N": 30000, "O": 30000}),
+        ("Cr", {"O": 30000}),
+    ],
+)
 def test_a_line_of_another_element_near_a_weak_line_does_not_move_the_axis(element, others):
     """One metal is named; N K (392 eV) and O K (525 eV) stand within the reach of its L lines."""
     found = check_axis(*spectrum({element: 20000, **others}), [element])

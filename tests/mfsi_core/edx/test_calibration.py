@@ -8,6 +8,8 @@ from mfsi_core import element_maps
 from mfsi_core.edx.calibration import beyond_noise, calibrate
 from mfsi_core.edx.detector import Detector
 from mfsi_core.edx.families import families_of
+from mfsi_core.edx.guesses import unlisted
+from mfsi_core.edx.peaks import find_peaks
 from mfsi_core.quantification.quantify import analyse
 
 EDGES = phantom.axis(1000, 10.0)
@@ -180,6 +182,22 @@ def test_a_stray_line_between_two_of_a_named_element_is_found(named, stray, line
     assert photons(found)[f"{named}_K"] == pytest.approx(4e4, rel=0.02)
     alone = fitted(spectrum({f"{named}_K": 4e4}, kramers(2e5, 6e4)), [named], 2e5)
     assert not any(family.element == "?" for family in alone.families)
+
+
+def test_a_peak_that_only_the_fit_finds_is_told_with_the_lines_it_may_be():
+    """Ga K alpha between the K lines of zinc, of a fortieth of its counts; sums of strong lines are the detector's."""
+    counts = spectrum({"Si_K": 3e4, "Zn_K": 6e4, "Ga_K": 1500}, kramers(2e5, 6e4))
+    place = 5600.0  # no line, nor a sum of two
+    for energy in (place, 2 * 1740.0):
+        line = np.exp(-0.5 * ((CENTRES - energy) / 50) ** 2)
+        counts += np.random.default_rng(2).poisson(3000 * line / line.sum())
+    found = fitted(counts, ["Si", "Zn"], 2e5)
+    assert any(f.element == "?" and abs(f.alpha_energy - 3480) < 15 for f in found.families)
+    listed = [p for p in find_peaks(counts, CENTRES, 130.0, 150.0, 2e5, ["Si", "Zn"]) if abs(p.energy - place) < 50]
+    told = unlisted(found, listed, 2e5)
+    assert [peak.energy for peak in told] == [pytest.approx(9252, abs=15)]
+    assert told[0].lines[0] == "Ga_Ka"
+    assert sorted(round(peak.energy / 100) for peak in unlisted(found, [], 2e5)) == [56, 92]
 
 
 def test_noise_is_no_misfit():

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 
 import h5py
 import numba
@@ -255,6 +256,17 @@ IMAGE = np.random.default_rng(1).normal(0, 1, (20, 24))
 def test_bad_motifs_are_named(image, motif, options, message):
     with pytest.raises(lbj.UsageError, match=message):
         find_motif(image, motif, **options)
+
+
+@pytest.mark.parametrize("short", [0.2, 4e-3, 3e-5])
+def test_a_score_that_falls_short_is_told_with_the_digits_that_show_it(short):
+    """The best score is that of the one place found where less is asked for."""
+    best = float(find_motif(IMAGE, np.eye(6), threshold=0.5).score.max())
+    with pytest.raises(lbj.UsageError, match="found nowhere") as caught:
+        find_motif(IMAGE, np.eye(6), threshold=best + short)
+    told, needed = (float(text) for text in re.findall(r"\d\.\d+", str(caught.value)))
+    assert told < needed
+    assert told == pytest.approx(best, abs=5e-3)
 
 
 # Averaging
