@@ -12,6 +12,7 @@ from helpers import tables
 
 from mfsi_core import register, simulate
 from mfsi_core.registration.rigid.align import align
+from mfsi_core.registration.spikes import remove_spikes
 from mfsi_core.simulation.image import Charging, Cosmics, Inverted, Missing, Pedestal, Stripes, Wrapped
 from mfsi_core.simulation.scan import Glitch, Hum, Jitter, Serpentine, Step
 
@@ -150,7 +151,9 @@ def situations(
                 warnings.simplefilter("always")
                 found = register(series.images)
             kept, truth = ~found.left_out, series.displacement
-            rigid = align(series.images.astype(float))[0][:, :, None, None]
+            images = series.images.astype(float)
+            remove_spikes(images)
+            rigid = align(images)[0][:, :, None, None]
             off = (found.shift - truth.mean(axis=(2, 3)))[kept]
             hopped = int((np.hypot(*(off - np.median(off, axis=0)).T) > 1).sum())
             true = field_error(found.displacement[kept], truth[kept])

@@ -13,6 +13,7 @@ from lbj.array_types import Floats
 from ..geometry.registration import Registration
 from ..registration.register import LEAST_SEEN, prepared
 from ..registration.rigid.align import align_near
+from ..registration.spikes import remove_spikes
 
 FEW = 0.5  # frames (with interpolation, shares of frames) that must have seen a pixel of the mean
 UNLIKE = 3  # frames in a row unlike the mean after which the mean is begun anew
@@ -118,6 +119,7 @@ class RunningRegistration:
         expected, usual = self._expected(region)
         moved = np.rint(expected).astype(int) - mean.origin
         both, _ = prepared(np.stack([_rolled(mean.image(), tuple(-moved), np.nan), image]))
+        remove_spikes(both)
         found, error = align_near(both, expected - mean.origin - moved)
         if np.isinf(error).any():
             self._unlike[region] = self._unlike.get(region, 0) + 1

@@ -16,6 +16,7 @@ rigid/          one shift per frame, from the cross-correlations of all pairs
 rows/           every row of every frame has its own displacement, smooth along the row
 settled.py      rows fitted with frames moved by lattice vectors, until none fits better; which fits as well is told
 sight.py        along which directions the scene shows a displacement at all; along fringes, edges or wires none is seen
+spikes.py       single pixels far above those around them, as cosmics and hot pixels of a detector make
 threads.py      work on frames or groups of them in parallel, with the results in order
 trust.py        whether images are too noisy for the frames to be aligned by them
 """

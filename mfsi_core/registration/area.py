@@ -22,6 +22,7 @@ from .rows.field import Field
 from .rows.kernels import displaced
 from .settled import Fit, moving_by, unlike
 from .sight import covariance, sight
+from .spikes import remove_spikes
 
 APART = "lies far from the frames before and after"
 BLIND = 1e-9  # share of the information below which a direction is not seen
@@ -78,9 +79,12 @@ class Area:
 def register_area(stack: Singles, before: Field | None = None) -> Area:
     """Register the usable frames of one area, (N, Y, X) as of `register.prepared`; NaN where a pixel is missing.
 
+    Spikes become NaN in place (`spikes.remove_spikes`).
+
     `before`: displacements found for the first of these frames, which are refined with the others.
     """
     frames, rows, columns = stack.shape
+    remove_spikes(stack)
     shift, error = shifts(stack, before)
     found = placed(stack, shift, error, before)
     if found is not None:

@@ -12,7 +12,7 @@ from scipy import fft
 
 from lbj.array_types import Floats, Mask, Singles
 
-from .rigid.pairs import noise_filter
+from .rigid.noise import noise_filter
 from .rigid.surfaces import turned
 from .rows.kernels import lay, legendre
 from .threads import summed

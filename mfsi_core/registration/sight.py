@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import fft
 
-from lbj.array_types import Floats
+from lbj.array_types import Floats, Singles
 
-from .laid import Laid, mean_of
+from .laid import Laid, filtered, mean_of, moved
+from .rigid.noise import beyond_noise, noise_floor
 
 CERTAIN = 5.0  # standard deviations of noise that the power of the slopes common to two half series must exceed
 # Share of the squared slope along the clearest direction that another one must exceed; rows misplaced by the same
 # amount in all frames can feign as much.
 LEAST = 0.1
-CHANCE = 0.5  # share of the slopes' power that two half series have in common; where it is less, noise prevails
+CHANCE = 0.3  # share of the slopes' power that two half series have in common; where it is less, noise prevails
 ALONG = 0.15  # component of a unit vector below which it is taken to point along the other axis
 
 
@@ -25,7 +27,8 @@ def sight(laid: Laid) -> Floats:
     The series is split into every second frame and the others, and the slopes of the two mean images are multiplied.
     Their noise is independent and averages out; along a fringe, an edge or a wire nothing but chance is left.
     """
-    a, b = (laid.smooth(mean_of(half)) for half in laid.halves)
+    passed = _passed(laid)
+    a, b = (moved(filtered(mean_of(half), passed), (0.0, 0.0)) for half in laid.halves)
     slopes = [np.array(np.gradient(image)) for image in (a, b)]
     seen = np.isfinite(slopes[0]).all(axis=0) & np.isfinite(slopes[1]).all(axis=0)
     if seen.sum() < 16:
@@ -34,7 +37,7 @@ def sight(laid: Laid) -> Floats:
     common = first @ second.T
     common = (common + common.T) / 2
     whole = (first @ first.T + second @ second.T) / 2
-    independent = max(2 * float(laid.passed.sum()) * seen.mean(), 1.0)
+    independent = max(2 * float(passed.sum()) * seen.mean(), 1.0)
     values, vectors = np.linalg.eigh(common)
     power = np.einsum("an,ab,bn->n", vectors, whole, vectors)
     certain = values > CERTAIN / np.sqrt(independent) * power
@@ -49,6 +52,18 @@ def sight(laid: Laid) -> Floats:
     vectors /= np.hypot(*vectors)
     shares *= 2 / shares.sum()
     return np.asarray((vectors * shares) @ vectors.T)
+
+
+def _passed(laid: Laid) -> Singles:
+    """Wiener filter of the mean, (H, W//2+1), that passes what is seen of a film where each component is lost in noise.
+
+    The noise is that of frames laid bilinearly from all positions between grid points.
+    """
+    scene = mean_of(laid.all)
+    down, along = ((2 + np.cos(2 * np.pi * f)) / 3 for f in (fft.fftfreq(len(scene)), fft.rfftfreq(scene.shape[1])))
+    power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2 / np.multiply.outer(down, along)
+    signal = beyond_noise(power / noise_floor(power, 1), 1)
+    return np.asarray(signal / (1 + signal), np.float32)
 
 
 def covariance(error: Floats, shares: Floats) -> Floats:

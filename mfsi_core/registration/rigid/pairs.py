@@ -14,6 +14,7 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import each
 from .filled import Filled
+from .noise import noise_filter
 from .row_scores import row_scores
 from .surfaces import crossed, crossed_white, normalise, peaks
 
@@ -31,7 +32,6 @@ AT_ONCE = 150_000  # grid points of the pairs that a thread compares at once
 # correlation, so that peaks between grid points are found.
 PASSED, STOPPED = 0.32, 0.46
 FAINTEST = 1e-4  # share of the strongest Fourier component's power below which components are not whitened
-CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal
 REACH = 2  # grid points by which single rows may deviate from a shift at most; lattice peaks lie farther apart
 SPREAD = 1.0  # grid points, rms; displacement of single rows that is expected
 MOST_MODES = 60.0  # most independent numbers that a pair is taken to compare, however good its images
@@ -93,29 +93,6 @@ def taper(size: int, edge: float) -> Floats:
         return np.ones(1)
     distance = np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5
     return np.asarray(np.sin(0.5 * np.pi * np.minimum(distance / edge, 1.0)) ** 2)
-
-
-def noise_filter(power: NDArray[Any], frames: int) -> Floats:
-    """Wiener filter of a series from its mean power spectrum.
-
-    Parameters
-    ----------
-    power : (Y, X//2+1) array
-        Mean over the frames of the squared moduli of the real FFT.
-    frames : int
-        Number of frames averaged, on which the scatter of the mean spectrum depends.
-
-    Returns
-    -------
-    array of the same shape
-        Share of the power that exceeds the white noise, whose level is the median of the outermost quarter of the
-        frequencies.
-    """
-    power = np.asarray(power, np.float64)
-    rows = np.abs(fft.fftfreq(power.shape[0]))[:, None]
-    radius = np.hypot(rows, np.arange(power.shape[1])[None] / max(2 * power.shape[1] - 2, 1))
-    floor = np.median(power[radius >= np.quantile(radius, 0.75)]) * (1 + CAUTION / np.sqrt(frames))
-    return np.asarray(np.clip(1 - floor / np.maximum(power, 1e-300), 0, 1))
 
 
 def candidate_shifts(images: Singles | Filled, seen: NDArray[np.bool_] | None = None) -> Pairs:

@@ -14,7 +14,8 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import each
 from .filled import Filled
-from .pairs import noise_filter, taper
+from .noise import beyond_noise, noise_floor
+from .pairs import taper
 from .surfaces import turned, turned_sum
 
 EDGE = 4.0  # px over which a frame fades out at its border
@@ -97,8 +98,10 @@ class _Stage:
         self.power /= frames
         self.windows = fft.fft(edges, self.size[0]), fft.rfft(edge_x, self.size[1])
         self.waves = 2 * np.pi * fft.fftfreq(self.size[0]), 2 * np.pi * fft.rfftfreq(self.size[1])
-        self.passed = noise_filter(self.power, frames).astype(np.float32)
-        self._coarsen(self._common(np.abs(self._sum(*self._ramps(shift)) / frames) ** 2))
+        self.floor = noise_floor(self.power, frames)
+        together = np.abs(self._sum(*self._ramps(shift))) ** 2
+        self.passed = self._filter(together)
+        self._coarsen(self._common(together / frames**2))
         self.variance = np.ones(self.size, np.float32)
         self.gains = np.ones(frames)
 
@@ -125,11 +128,17 @@ class _Stage:
 
             self.spectra = kept(self.spectra, 1 + axis)
             self.spectra *= share
+            self.floor *= float(share) ** 2
             self.power, self.passed = kept(self.power, axis) * float(share) ** 2, kept(self.passed, axis)
             windows, waves, sizes = list(self.windows), list(self.waves), list(self.size)
             windows[axis] = kept(windows[axis], windows[axis].ndim - 1) * share
             waves[axis], sizes[axis] = kept(wave, 0), new
             self.windows, self.waves, self.size = (windows[0], windows[1]), (waves[0], waves[1]), (sizes[0], sizes[1])
+
+    def _filter(self, power: Floats) -> Singles:
+        """Wiener filter of the frames' mean, from the power spectrum of their sum."""
+        signal = beyond_noise(power / (len(self.spectra) * self.floor), 1)
+        return np.asarray(signal / (1 + signal), np.float32)
 
     def _ramps(self, shift: Floats) -> list[NDArray[np.complex128]]:
         """Phase ramps along y, (N, H), and x, (N, W//2+1), that place the frames on the grid."""
@@ -152,7 +161,9 @@ class _Stage:
         masks_x = np.clip(fft.irfft(self.windows[1] * ramp_x, self.size[1]), 0, 1).astype(np.float32)
         together = self._sum(ramp_y, ramp_x)
         ramp_y, ramp_x = ramp_y.astype(np.complex64), ramp_x.astype(np.complex64)
-        coherence = self._coherence(np.abs(together / frames) ** 2)
+        power = np.abs(together) ** 2
+        self.passed = self._filter(power)
+        coherence = self._coherence(power / frames**2)
         total = fft.irfft2(together, self.size)
         cover = masks_y.T @ masks_x
         spectrum = fft.rfft2(total / np.maximum(cover, SINGLE_SEEN))

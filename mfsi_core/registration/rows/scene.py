@@ -7,15 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from lbj.array_types import Singles
 
+from ..rigid.noise import beyond_noise
 from ..rigid.pairs import taper
 
 ROUNDS = 2  # steps of conjugate gradients in each call of `solve`
 STEEP = 1e-3  # share of the steepest waves' power below which waves do not matter in `slopes`
-CAUTION = 1.5  # noise powers subtracted, at least, from the measured spectrum before the rest counts as scene
+INDEPENDENT = 0.5  # independent numbers in each Fourier component of an image that is faded out over half of its width
 
 
 class SceneFit:
@@ -77,15 +78,14 @@ class SceneFit:
         weight : float
             Sum over the frames of gain² / noise variance: the information about one position of the scene.
         caution : float
-            Share of its maximum that is subtracted from the smoothed periodogram to make the prior, but at least
-            `CAUTION` noise powers.
+            Share of its maximum that is subtracted from the scene's power spectrum to make the prior.
         """
         area = self.window.size
         waves, rest = fft.rfft2(self.knots), fft.rfft2(residual)
         seen = fft.irfft2(rest / weight + self.response * waves, self.size) * self.window
         power = np.abs(fft.rfft2(seen)) ** 2 * (weight / area) / self.response  # in units of the noise power
-        smooth = ndimage.uniform_filter(power, 3, mode="wrap")
-        signal = np.maximum(smooth - max(caution * float(smooth.max()), CAUTION), 1e-6)
+        signal = beyond_noise(power, INDEPENDENT, narrowest=3)
+        signal = np.maximum(signal - caution * float(signal.max()), 1e-6)
         signal.flat[0] = max(signal.flat[0], power.flat[0])
         self.signal, self.weight = signal, weight
         self.free = waves + rest / (weight * self.response)

@@ -125,7 +125,7 @@ def test_rows_far_aside_by_jitter_are_not_taken_for_glitches(dose, seed):
 
 def test_glitched_rows_that_might_lie_anywhere_are_told():
     torn = simulate(
-        SHAPE, 8, 1, 5, image_counts=4.0, walk=0.3, jitter=(0.35, 0.5), distortions=[Glitch(4, 30, 34, (0.0, 12.0))]
+        SHAPE, 8, 1, 4, image_counts=4.0, walk=0.3, jitter=(0.35, 0.5), distortions=[Glitch(4, 30, 34, (0.0, 12.0))]
     )
     with pytest.warns(UserWarning, match=r"frame 4: rows (2\d|3\d)"):
         register(torn.images)
