@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from lbj.format.records import open_file
 from lbj.loss import losses
 from lbj.outputs import new_files
 
-from ..compression.chart import Chart, pick_chart
-from ..compression.drift import LARGEST
 from ..drawing import need_drawing
 from .arguments import energies, symbols
+
+if TYPE_CHECKING:
+    from ..compression.chart import Chart
 
 
 def add(command: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
@@ -78,6 +79,8 @@ def report(
     as_json : bool
         A JSON object in place of the text, whose first line is the coding string.
     """
+    from ..compression.chart import pick_chart  # compiles kernels, which help and errors can do without
+
     if plot and not plot.lower().endswith(".png"):
         raise UsageError(f"the picture is a PNG: --plot must end in .png, got {plot!r}")
     if plot:
@@ -125,6 +128,8 @@ def _around(chart: Chart, energy: float) -> str:
 
 
 def _shift_lines(chart: Chart) -> list[str]:
+    from ..compression.drift import LARGEST
+
     if chart.shifts is None:
         drift = chart.drift
         assert drift is not None

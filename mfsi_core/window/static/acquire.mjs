@@ -140,7 +140,7 @@ function showPace() {
   if (!recording && state.outcome && $("ended").hidden) parts.push(state.outcome.text);
   if (region?.dose) parts.push(`${number(region.dose, 3)} e/Å²`);
   if (disk.free_bytes !== null) parts.push(`disk ${bytes(disk.free_bytes)} free${disk.frames_left === null ? "" : `, ${number(disk.frames_left)} frames`}`);
-  if (analysis.running && analysis.behind > 1) parts.push(`analysis ${number(analysis.behind)} frames behind`);
+  if (analysis.running && analysis.behind > 1) parts.push(analysis.status.frames ? `analysis ${number(analysis.behind)} frames behind` : "analysis begins; its programs are compiled on first use");
   $("pace").textContent = parts.join(" · ");
 }
 

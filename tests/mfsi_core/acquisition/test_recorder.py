@@ -455,7 +455,10 @@ def test_what_cannot_be_done_is_refused_before_anything_is_exposed(tmp_path, cha
     with recorder(tmp_path / "told", Fake(), SMALL.changed({"signals": ["DF4"]})) as one:
         with pytest.raises(UsageError, match="Fake does not record DF4; it records HAADF"):
             one.acquire()
-        one.change(signals=[], time_out="1e12 s")  # longer than a computer can wait
+        one.change(signals=[], image="BF")
+        with pytest.raises(UsageError, match="no 'BF' to align by; what is recorded is HAADF"):
+            one.acquire()
+        one.change(image="", time_out="1e12 s")  # longer than a computer can wait
         assert one.acquire()["reason"] == "frames"
         assert one.wait(1e30)
 
