@@ -73,7 +73,9 @@ def check(settings: Settings, abilities: Abilities) -> None:
         raise UsageError(f"{abilities.title} does not record {', '.join(unknown)}; it records {there}")
     recorded = settings.signals or abilities.usual or abilities.signals
     if settings.image and recorded and settings.image not in recorded:
-        raise UsageError(f"image: there is no {settings.image!r} to align by; what is recorded is {', '.join(recorded)}")
+        raise UsageError(
+            f"image: there is no {settings.image!r} to align by; what is recorded is {', '.join(recorded)}"
+        )
     if settings.energy_steps and not abilities.energy:
         raise UsageError(f"{abilities.title} does not step the energy: leave energy_steps empty")
     for hook in (*settings.on_completion, *settings.on_failure):

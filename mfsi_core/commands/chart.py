@@ -79,7 +79,7 @@ def report(
     as_json : bool
         A JSON object in place of the text, whose first line is the coding string.
     """
-    from ..compression.chart import pick_chart  # compiles kernels, which help and errors can do without
+    from ..compression.chart import pick_chart  # loads numba, which `mfsi --help` can do without
 
     if plot and not plot.lower().endswith(".png"):
         raise UsageError(f"the picture is a PNG: --plot must end in .png, got {plot!r}")

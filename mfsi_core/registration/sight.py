@@ -8,7 +8,7 @@ from scipy import fft
 from lbj.array_types import Floats, Singles
 
 from .laid import Laid, filtered, mean_of, moved
-from .rigid.noise import beyond_noise, noise_floor
+from .rigid.noise import faint_filter, noise_floor
 
 CERTAIN = 5.0  # standard deviations of noise that the power of the slopes common to two half series must exceed
 # Share of the squared slope along the clearest direction that another one must exceed; rows misplaced by the same
@@ -55,15 +55,14 @@ def sight(laid: Laid) -> Floats:
 
 
 def _passed(laid: Laid) -> Singles:
-    """Wiener filter of the mean, (H, W//2+1), that passes what is seen of a film where each component is lost in noise.
+    """Wiener filter of the mean, (H, W//2+1), as `faint_filter`.
 
     The noise is that of frames laid bilinearly from all positions between grid points.
     """
     scene = mean_of(laid.all)
     down, along = ((2 + np.cos(2 * np.pi * f)) / 3 for f in (fft.fftfreq(len(scene)), fft.rfftfreq(scene.shape[1])))
     power = np.abs(fft.rfft2(np.where(np.isfinite(scene), scene, 0))) ** 2 / np.multiply.outer(down, along)
-    signal = beyond_noise(power / noise_floor(power, 1), 1)
-    return np.asarray(signal / (1 + signal), np.float32)
+    return faint_filter(power, noise_floor(power, 1))
 
 
 def covariance(error: Floats, shares: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from lbj.array_types import Floats
+from lbj.array_types import Floats, Singles
 
 WIDTHS = (1, 3, 9, 27)  # Fourier components along an axis over which power is averaged, the fewest that suffice
 CAUTION = 2.0  # standard deviations of the noise floor above which power counts as signal in `noise_filter`
@@ -45,7 +45,16 @@ def noise_floor(power: NDArray[Any], averaged: float) -> float:
     return max(_median(power) / (1 - 1 / (9 * averaged)) ** 3, ROUNDING * float(power.max()), 1e-300)
 
 
-def beyond_noise(power: Floats, averaged: float, narrowest: int = 1) -> Floats:
+def faint_filter(power: Floats, floor: float) -> Singles:
+    """Wiener filter of one periodogram, (H, W//2+1), that passes what a scene has in it below each component's noise.
+
+    `floor`: power of the noise.
+    """
+    signal = scene_power(power / floor, 1)
+    return np.asarray(signal / (1 + signal), np.float32)
+
+
+def scene_power(power: Floats, averaged: float, narrowest: int = 1) -> Floats:
     """Power of the scene at each Fourier component.
 
     It is averaged over the smallest square around a component in which it clearly exceeds the noise; components that

@@ -14,7 +14,7 @@ from lbj.array_types import Floats, Singles
 
 from ..threads import each
 from .filled import Filled
-from .noise import beyond_noise, noise_floor
+from .noise import faint_filter, noise_floor
 from .pairs import taper
 from .surfaces import turned, turned_sum
 
@@ -100,17 +100,16 @@ class _Stage:
         self.waves = 2 * np.pi * fft.fftfreq(self.size[0]), 2 * np.pi * fft.rfftfreq(self.size[1])
         self.floor = noise_floor(self.power, frames)
         together = np.abs(self._sum(*self._ramps(shift))) ** 2
-        self.passed = self._filter(together)
-        self._coarsen(self._common(together / frames**2))
+        self._coarsen(self._common(together / frames**2), faint_filter(together, frames * self.floor))
         self.variance = np.ones(self.size, np.float32)
         self.gains = np.ones(frames)
 
-    def _coarsen(self, common: Floats) -> None:
+    def _coarsen(self, common: Floats, passed: Singles) -> None:
         """Leave out the high frequencies, along each axis, at which frames have too little in common to tell of shifts.
 
-        `common`: power spectrum of what the frames have in common.
+        `common`: power spectrum of what the frames have in common; `passed`: Wiener filter of their mean.
         """
-        told = np.maximum(common, 0) * self.passed**2
+        told = np.maximum(common, 0) * passed**2
         for axis, wave in enumerate(self.waves):
             size = self.size[axis]
             new = min(size, _coarser(wave, told.sum(axis=1 - axis) * wave**2, size, real=axis == 1))
@@ -129,16 +128,11 @@ class _Stage:
             self.spectra = kept(self.spectra, 1 + axis)
             self.spectra *= share
             self.floor *= float(share) ** 2
-            self.power, self.passed = kept(self.power, axis) * float(share) ** 2, kept(self.passed, axis)
+            self.power = kept(self.power, axis) * float(share) ** 2
             windows, waves, sizes = list(self.windows), list(self.waves), list(self.size)
             windows[axis] = kept(windows[axis], windows[axis].ndim - 1) * share
             waves[axis], sizes[axis] = kept(wave, 0), new
             self.windows, self.waves, self.size = (windows[0], windows[1]), (waves[0], waves[1]), (sizes[0], sizes[1])
-
-    def _filter(self, power: Floats) -> Singles:
-        """Wiener filter of the frames' mean, from the power spectrum of their sum."""
-        signal = beyond_noise(power / (len(self.spectra) * self.floor), 1)
-        return np.asarray(signal / (1 + signal), np.float32)
 
     def _ramps(self, shift: Floats) -> list[NDArray[np.complex128]]:
         """Phase ramps along y, (N, H), and x, (N, W//2+1), that place the frames on the grid."""
@@ -162,13 +156,13 @@ class _Stage:
         together = self._sum(ramp_y, ramp_x)
         ramp_y, ramp_x = ramp_y.astype(np.complex64), ramp_x.astype(np.complex64)
         power = np.abs(together) ** 2
-        self.passed = self._filter(power)
-        coherence = self._coherence(power / frames**2)
+        passed = faint_filter(power, frames * self.floor)
+        coherence = self._coherence(power / frames**2, passed)
         total = fft.irfft2(together, self.size)
         cover = masks_y.T @ masks_x
         spectrum = fft.rfft2(total / np.maximum(cover, SINGLE_SEEN))
-        smooth = fft.irfft2(spectrum * self.passed, self.size)
-        raw, clean = self._slopes(spectrum), self._slopes(spectrum * self.passed)
+        smooth = fft.irfft2(spectrum * passed, self.size)
+        raw, clean = self._slopes(spectrum), self._slopes(spectrum * passed)
         sums, gains, moments = np.zeros((frames, 10)), np.ones(frames), np.zeros((frames, 5))
 
         def compare(n: int) -> None:
@@ -192,12 +186,12 @@ class _Stage:
         frames = len(self.spectra)
         return np.asarray((power - self.power / frames) / (1 - 1 / frames))
 
-    def _coherence(self, power: Floats) -> Floats:
-        """Share of the mean's squared gradient (y, x) that all frames have in common, and that hence is no noise."""
+    def _coherence(self, power: Floats, passed: Singles) -> Floats:
+        """Share of the filtered mean's squared gradient (y, x) that frames have in common, and that is no noise."""
         common = self._common(power)
         out = np.ones(2)
         for axis, wave in enumerate((self.waves[0][:, None], self.waves[1][None])):
-            weight = self.passed * wave**2
+            weight = passed * wave**2
             whole = float((weight * power).sum())
             out[axis] = max(float((weight * common).sum()) / whole, 1e-6) if whole > 0 else 1.0
         return out

@@ -11,7 +11,7 @@ from scipy import fft
 
 from lbj.array_types import Singles
 
-from ..rigid.noise import beyond_noise
+from ..rigid.noise import scene_power
 from ..rigid.pairs import taper
 
 ROUNDS = 2  # steps of conjugate gradients in each call of `solve`
@@ -84,7 +84,7 @@ class SceneFit:
         waves, rest = fft.rfft2(self.knots), fft.rfft2(residual)
         seen = fft.irfft2(rest / weight + self.response * waves, self.size) * self.window
         power = np.abs(fft.rfft2(seen)) ** 2 * (weight / area) / self.response  # in units of the noise power
-        signal = beyond_noise(power, INDEPENDENT, narrowest=3)
+        signal = scene_power(power, INDEPENDENT, narrowest=3)
         signal = np.maximum(signal - caution * float(signal.max()), 1e-6)
         signal.flat[0] = max(signal.flat[0], power.flat[0])
         self.signal, self.weight = signal, weight

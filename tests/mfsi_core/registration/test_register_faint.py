@@ -7,7 +7,7 @@ from scipy import fft, ndimage
 from mfsi_core import register
 from mfsi_core.registration.register import prepared
 from mfsi_core.registration.rigid.align import align
-from mfsi_core.registration.rigid.noise import beyond_noise, noise_floor
+from mfsi_core.registration.rigid.noise import noise_floor, scene_power
 
 
 def power_of(rng, shape, averaged, amplitude=lambda radius: 0 * radius):
@@ -21,7 +21,7 @@ def power_of(rng, shape, averaged, amplitude=lambda radius: 0 * radius):
 @pytest.mark.parametrize("shape", [(1, 200), (40, 3), (64, 64), (97, 250)])
 @pytest.mark.parametrize("averaged", [1, 30])
 def test_noise_alone_is_no_scene(shape, averaged):
-    found = [beyond_noise(power_of(np.random.default_rng(seed), shape, averaged), averaged) for seed in range(20)]
+    found = [scene_power(power_of(np.random.default_rng(seed), shape, averaged), averaged) for seed in range(20)]
     assert np.mean([(one > 0).mean() for one in found]) < 3e-3
 
 
@@ -35,12 +35,12 @@ def test_the_floor_is_the_power_of_the_noise(averaged):
 def test_a_film_lost_in_the_noise_of_each_component_is_found_and_a_lattice_stays_sharp():
     rng = np.random.default_rng(4)
     low = np.hypot(fft.fftfreq(128)[:, None], fft.rfftfreq(128)) < 0.15
-    found = beyond_noise(power_of(rng, (128, 128), 1, lambda radius: np.sqrt(0.8 * (radius < 0.15))), 1)
+    found = scene_power(power_of(rng, (128, 128), 1, lambda radius: np.sqrt(0.8 * (radius < 0.15))), 1)
     assert found[low].mean() == pytest.approx(0.8, abs=0.25)
     assert found[~low].mean() < 0.05
     y, x = np.mgrid[:128, :128]
     lattice = 40 * np.cos(2 * np.pi * (16 * y + 8 * x) / 128)
-    found = beyond_noise(np.abs(fft.rfft2(rng.normal(size=(128, 128)) + lattice)) ** 2 / 128**2, 1)
+    found = scene_power(np.abs(fft.rfft2(rng.normal(size=(128, 128)) + lattice)) ** 2 / 128**2, 1)
     assert found[16, 8] > 1e6
     assert np.count_nonzero(found > 1) < 4
 
