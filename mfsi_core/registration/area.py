@@ -31,6 +31,9 @@ TRUSTED = 0.5  # weight of a row in the fit (`Field.trust`) below which it is fl
 RIGID = 1.15  # rows fit worse if their misfit exceeds that of frames shifted as a whole by this factor
 ALONG = 0.15  # lattice periods; a lattice row runs along the scan if it rises by less over the width of the frame
 DENSE = 1.5  # lattice periods; longest spacing along a lattice row that is considered in this
+COMMON = (
+    0.4  # least share of the field that a frame and the one after it must both show for their places to be believed
+)
 MISTAKEN = 0.5  # rms error of rows there, as a share of their rms displacement along y; measured on simulations
 MUCH = 0.25  # share of a frame's rows showing something else above which the place of the others is uncertain, too
 # Ties between lattice vectors cannot be decided if the rms displacement of a component of the rows within frames, times
@@ -110,7 +113,7 @@ def _told(placed: Placed, frames: int, columns: int) -> Area:
     out.covariance = covariance(out.error, shares)
     far = _warn_of_lattice(out, good, found)
     modes = _seen_only(modes, out, good, shares, found.hops, far=far)
-    _warn_of_jumps(out, good, found)
+    _warn_of_jumps(out, good, found, (rows, columns))
     foreign |= _differing(out, placed)
     partly = np.asarray(bad.any(axis=1) & ~foreign)
     ends = bad[:, 0] | bad[:, -1]  # where a step may have moved the frame's first or last rows
@@ -176,8 +179,16 @@ def _differing(out: Area, placed: Placed) -> Mask:
     return own
 
 
-def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: Fit) -> None:
+def _warn_of_jumps(out: Area, good: NDArray[np.int64], found: Fit, shape: tuple[int, int]) -> None:
     """Warn of frames far from the others, and of steps within frames; their errors become infinite where unknown."""
+    common = np.prod(np.maximum(1 - np.abs(np.diff(found.place, axis=0)) / shape, 0), axis=1)
+    for cut in np.flatnonzero(common < COMMON) + 1:
+        out.covariance[good[:cut] if 2 * cut < good.size else good[cut:]] = np.diag([np.inf, np.inf])
+        _warn(
+            f"frames before and from {good[cut]} on were laid so that they share only {100 * common[cut - 1]:.0f} % of "
+            "the field: unless the stage moved that far, they were taken for another place, and the predicted error "
+            "is infinite; register them as two series"
+        )
     for n in standing_apart(found.place):
         out.flags[good[n]].append(APART)
         out.covariance[good[n]] = np.diag([np.inf, np.inf])
@@ -220,7 +231,7 @@ def _warn_of_lattice(out: Area, good: NDArray[np.int64], found: Fit) -> bool:
     if hops.period < SHORT:
         _warn(
             f"a lattice period of {hops.period:.1f} px is too short to tell hops of a period from steps of the stage; "
-            "the shortest steps were taken; record with finer pixels"
+            "of steps that fit as well the shortest were taken; record with finer pixels"
         )
         if jumps(place).size:  # by how many periods, nothing tells
             out.covariance[good] = np.diag([np.inf, np.inf])

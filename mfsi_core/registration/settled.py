@@ -19,7 +19,9 @@ ROUNDS = 2  # most times that lattice hops are corrected and the rows fitted aga
 STEADY = 0.2  # share of steps that may be like the one before in a series that is said to move irregularly
 # Relative rise of the mean squared residual that may be chance, times the square root of the number of pixels.
 CHANCE = 3.0
-OVERLAPPING = 0.03  # relative rise of that residual that is accepted for shorter steps, as frames then overlap more
+# Relative rise of that residual that is accepted where frames are moved by lattice vectors, as with shorter steps they
+# overlap more.
+OVERLAPPING = 0.03
 UNLIKE = 0.3  # share of the scene's variance by which half series may differ more with the shortest steps
 
 
@@ -45,8 +47,11 @@ def lattice_settled(images: Singles, place: Floats, before: Field | None) -> Fit
         hops = find_hops(laid)
         if not hops.shift.any():
             break
-        place = laid.shift + hops.shift
-        fitted = register_rows(images, place)
+        moved = register_rows(images, laid.shift + hops.shift)
+        if moved.residual > (1 + OVERLAPPING) * fitted.residual:
+            hops = replace(hops, shift=np.zeros_like(place))
+            break
+        fitted, place = moved, laid.shift + hops.shift
     even = _steady(images, fitted, hops)
     if even is not None:
         fitted, place = even, even.modes[:, :, 0].mean(axis=1)

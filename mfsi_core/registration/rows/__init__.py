@@ -6,6 +6,8 @@ field.py     `register_rows`: the displacement of every row of every frame, esti
 hum.py       mains hum in the rows' displacements: its frequency, and its amplitude and phase in every frame
 jitter.py    the prior of the rows' displacements, a power spectrum learned from the data, and their posterior
 kernels.py   displaced pixels of a frame and the scene, a cubic B-spline or an image, in single precision
+periods.py   rows fitted a lattice period off, found by the jitter that would be needed, and put where they belong
+places.py    how well rows fit the scene at places where they are put, and the best place near each
 scene.py     the scene that all frames sampled, filtered of noise, as coefficients of a cubic B-spline
 shared.py    displacements of rows fixed to the scene, told from a distorted scene by the priors of both alone
 solving.py   the rows' normal equations with a stationary prior, by conjugate gradients

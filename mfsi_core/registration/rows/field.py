@@ -14,7 +14,8 @@ from lbj.array_types import Floats, Singles
 
 from .hum import FEWEST as FRAMES
 from .hum import left_in_scene, moving
-from .jitter import Jitter, gather
+from .jitter import Jitter, Told, gather
+from .periods import other_periods
 from .scene import SceneFit
 from .shared import shared_step
 from .stage import Stage
@@ -40,6 +41,7 @@ OF_HUM = 0.5  # share of the hum's variance that counts in this, as hum is fitte
 # MISFIT times what jitter leaves in it, since the fit does not remove all jitter.
 CHANCE = 1.3
 MISFIT = 0.3
+LEAST_SEEN = 0.02  # least share of the variance of the error that is of rows that are seen
 
 
 @dataclass
@@ -104,7 +106,8 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
     for _ in range(2):
         stage.fit_scene(modes.astype(np.float32), rough)
         stage.look(modes.astype(np.float32))
-    begun, of_hum, known = 0, 0.0, False  # round since which the scene is kept smooth; variance of the hum, px²
+    begun, known = 0, False  # round since which the scene is kept smooth; whether a hum is known
+    of_hum = unclear = 0.0  # variances, px², of the hum and of rows that may lie a period off
     for turn in range(ROUNDS):
         stage.fit_scene(modes.astype(np.float32), rough * FALL ** (turn - begun))
         own = modes.copy()
@@ -113,11 +116,12 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
         told = gather(stage.look(modes.astype(np.float32), partial(prior.posterior, unknown)))
         before_error = float(error.mean())
         error = np.sqrt(_variance(told.unsure[:, :SHIFTS], stage.basis) * (1 - 1 / frames))
+        of_seen = _variance(_of_seen(told, prior)[:, :SHIFTS], stage.basis)
         step = told.unknown[:, :, :SHIFTS].reshape(modes.shape) - own
         new = own + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         hum = prior.line_power if prior.line else np.zeros(2)
         early = turn < EARLY and frames >= FRAMES
-        new -= new.mean(axis=(0, 1)) if early else _unseen(new, error, stage.basis, hum)
+        new -= new.mean(axis=(0, 1)) if early else _unseen(new, of_seen, stage.basis, hum)
         if prior.line and turn > 1:
             shift = new[:, :, 0, 0].mean(axis=1)
             wave, of_hum, known = left_in_scene(told.alone[:, :, 0], prior.line, shift)
@@ -138,13 +142,14 @@ def register_rows(images: Singles, shift: Floats, before: Field | None = None) -
             if doubted:
                 break
             doubted = True
-            beside, changed = _searched(stage, modes, prior, settled=settled)
+            beside, unclear, changed = _searched(stage, modes, prior, settled=settled)
             if settled and not changed:
                 break
     jitter = own[:, :, 0] - own[:, :, 0].mean(axis=1, keepdims=True)
     swayed = max(float((jitter**2).mean() - hum.mean()), 0.0) + OF_HUM * float(hum.mean())
     left = LEFT**2 * swayed + prior.given_up(stage.basis)
-    left += of_hum + taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
+    left += unclear + of_hum
+    left += taken_on(stage.scene.signal, prior.power[:, :2], prior.length, modes[:, :, 0, 0].mean(axis=1))
     return Field(modes, np.hypot(error, np.sqrt(left)), prior, stage.level, stage.trust, beside, known)
 
 
@@ -164,17 +169,20 @@ def _begun(images: Singles, shift: Floats, before: Field | None) -> tuple[Stage,
     return stage, prior, modes
 
 
-def _searched(stage: Stage, modes: Floats, prior: Jitter, *, settled: bool) -> tuple[Floats, bool]:
-    """How far rows lie beside their neighbours, (N, Y, 2) px, and whether there are any, or any that fit badly.
+def _searched(stage: Stage, modes: Floats, prior: Jitter, *, settled: bool) -> tuple[Floats, float, bool]:
+    """How far rows lie beside their neighbours, (N, Y, 2) px, and the variance of those that may lie a period off, px².
 
-    Displacement, brightness and weight of rows that were found elsewhere, or that fit nowhere, are changed.
+    Also whether anything changed: displacement, brightness and weight of rows that were found elsewhere, or that fit
+    badly or nowhere.
     """
     bad = settled and stage.doubt()
+    moved, unclear = other_periods(stage, modes, prior)
+    stage.trust[moved] = 1
     beside, lost = strays(stage, modes, np.sqrt(prior.power[1:].mean(axis=0)), stage.trust < 1)
     astray = beside.any(axis=2)
     stage.bright[lost | astray] = 0
     stage.trust = np.where(lost, 0, np.where(astray, 1, stage.trust)).astype(np.float32)
-    return beside, bad or bool((astray | lost).any())
+    return beside, unclear, bad or bool((moved | astray | lost).any())
 
 
 def _variance(unsure: Floats, basis: Any) -> Floats:
@@ -186,13 +194,21 @@ def _variance(unsure: Floats, basis: Any) -> Floats:
     return np.asarray((square * (basis[: square.shape[1]] ** 2).mean(axis=1)).sum(axis=-1))
 
 
-def _unseen(modes: Floats, error: Floats, basis: Any, hum: Floats) -> Floats:
+def _of_seen(told: Told, prior: Jitter) -> Floats:
+    """Variance of the unknowns' error, (N, M), as far as it is of rows that are seen; the others have the prior's."""
+    others = (1 - told.seen.mean(axis=0)) * prior.power[1:].mean(axis=0)
+    return np.asarray(np.maximum(told.unsure - others, LEAST_SEEN * told.unsure))
+
+
+def _unseen(modes: Floats, variance: Floats, basis: Any, hum: Floats) -> Floats:
     """Part of the frames' mean displacement that cannot be known and is to be subtracted, (Y, K, 2).
 
     A displacement of a row that is the same in all frames looks like a distorted scene. Only where frames are shifted
     against one another can the two be told apart, since the scene does not move with the frame. It is believed where
     it exceeds what noise leaves in a mean over the frames; otherwise all of it is subtracted. A shift of the whole
-    series can never be known. `hum`, (2,): variance of the hum, px², which leaves none.
+    series can never be known.
+
+    `variance`, (N,): of the error that noise leaves in a frame, px²; `hum`, (2,): of the hum, px², which leaves none.
     """
     mean = modes.mean(axis=0)
     whole = mean.mean(axis=0)
@@ -201,5 +217,5 @@ def _unseen(modes: Floats, error: Floats, basis: Any, hum: Floats) -> Floats:
     weight = (basis[: mean.shape[1]] ** 2).mean(axis=1)[:, None]
     power, jitter = ((weight * (part**2).mean(axis=(0, 1))).sum(axis=0) for part in ((mean - whole)[None], own))
     jitter = np.maximum(jitter - hum, 0)
-    least = np.maximum(CHANCE**2 * float((error**2).mean()), MISFIT**2 * jitter) / max(len(modes) - 1, 1)
+    least = np.maximum(CHANCE**2 * float(variance.mean()), MISFIT**2 * jitter) / max(len(modes) - 1, 1)
     return np.asarray(np.where(power > least, whole, mean))

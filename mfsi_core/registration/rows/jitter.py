@@ -55,6 +55,8 @@ class Told:
         Information matrix of the unknowns of a row, averaged over the rows of the circle.
     rest : (N, F, M) complex
         Fourier transform of the derivative of the log-likelihood by the unknowns, where they were found.
+    seen : (N, M)
+        Share of the rows that tell of each unknown: 1 where all do, 1 / Y where one does.
     """
 
     unknown: Singles
@@ -66,6 +68,7 @@ class Told:
     tilt: Floats
     mean: Floats
     rest: Waves
+    seen: Floats
 
 
 def gather(parts: list[Told]) -> Told:
@@ -114,6 +117,12 @@ class Jitter:
 
     def _free(self) -> None:
         self.power[0, :2] = self.length * FREE**2
+
+    def within(self, rows: int) -> Floats:
+        """Displacement of the rows (y, x), px rms, by what takes less than so many rows for a cycle."""
+        cycles = np.arange(len(self.power)) / self.length
+        line = self.line_power if self.line * rows > 1 else 0.0
+        return np.asarray(np.sqrt(self.power[cycles * rows > 1, :2].mean(axis=0) + line))
 
     def posterior(self, unknown: Floats, frames: NDArray[np.int64], matrix: Singles, pull: Singles) -> Told:
         """Unknowns at the maximum a posteriori, and a random draw from the posterior of their error.
@@ -183,6 +192,7 @@ class Jitter:
             np.stack(tilt, axis=1),
             matrix.mean(axis=3, dtype=float) * (rows / self.length),
             fft.rfft(left, self.length).swapaxes(1, 2),
+            _share(np.einsum("naar,a->nar", matrix, self.power[1:].mean(axis=0))),
         )
 
     def tune(self, place: Floats) -> None:
@@ -215,7 +225,7 @@ class Jitter:
             self.line += float(np.clip(pull / max(information, 1e-300), -0.2 / self.rows, 0.2 / self.rows))
             self.line_power = np.maximum((told.line**2).sum(axis=2).mean(axis=0).reshape(2, 2).mean(axis=0), 1e-9)
             self.line_mean, self.line_spread = steady(told.alone)
-        free = max(len(found) - 1, 1)
+        free, seen = max(len(found) - 1, 1), told.seen.mean(axis=0)
         shift = found[:, 0, 0].real / self.length
         square, place = (apart(w, shift) / self.length for w in (told.rest, found))
         drawn = told.drawn.sum(axis=0) / (len(found) * self.length)
@@ -227,10 +237,10 @@ class Jitter:
         unlike = np.clip((drawn * known)[1:].sum(axis=0) / (even * known)[1:].sum(axis=0), 0.5, 10.0)
         noise = power * np.maximum(1 - known, 1e-9) / known * np.where(self.power > 0, unlike, 1.0)
         total = power + noise
-        square = np.where(known > 0.5, place / power**2, square)
+        square = np.where(known > 0.5, place / seen / power**2, square)
         least = np.where(self.power > 0, 1.0, RETURN)
         excess = power + total * (square * total - 1)
-        new = certain(excess, noise / np.sqrt(free), least)
+        new = certain(excess, noise / np.sqrt(free), least, seen)
         new = np.where(new > LEAST_KNOWN * noise, new, 0.0)
         new = np.clip(new, self.power * LONGEST_STEP, np.maximum(self.power, GONE * noise) / LONGEST_STEP)
         self.power = np.where(new > GONE * noise, new, 0.0)
@@ -257,6 +267,13 @@ class Jitter:
         power[1:] = np.minimum(power[1:], BENT * (power[0] + self.power[1:, :2].mean(axis=0)))
         each = power.mean(axis=1)
         return float((each * (basis[: each.size] ** 2).mean(axis=1)).sum())
+
+
+def _share(told: Floats) -> Floats:
+    """Share of the rows that tell of each unknown, (N, M), from their information times its variance, (N, M, Y)."""
+    told = told / (1 + told)
+    square = (told**2).mean(axis=2)
+    return np.where(square > 0, told.mean(axis=2) ** 2 / np.where(square > 0, square, 1), 1.0)
 
 
 def _among_all(some: NDArray[Any], used: NDArray[np.int64], size: int) -> NDArray[Any]:

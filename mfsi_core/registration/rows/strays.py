@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lbj.array_types import Floats, Mask, Singles
+from lbj.array_types import Floats, Mask
 
-from .kernels import CHANNELS, DEGREES, STATISTICS, look
+from .places import compared, likelihoods, misfits, settled
 from .stage import Stage
-from .unknowns import MODES, SHIFTS, SIZE, information
+from .unknowns import SHIFTS, SIZE
 
 AROUND = 17  # rows; where a row is expected is the median over so many
 FAR, LEAST = 4.0, 0.25  # rows are searched for if they lie FAR standard deviations plus LEAST px beside that
@@ -20,7 +20,7 @@ FEWEST = 3  # least number of frames
 MOST = 0.03  # share of the rows; if more lie so far away, jitter is of another kind
 DOWN, ALONG, STEP = 4.0, 24.0, 0.5  # px; how far rows are searched for, and the steps
 NEAR = 1.5  # px by which single rows may lie beside the place found for those side by side
-TRIED, ROUNDS = 4, 6  # places at which the rows are fitted, those where they fit best, and the rounds of that
+TRIED = 4  # places at which the rows are fitted, those where they fit best
 # Log-likelihood by which a place must be better than any other: one that is like the fitted one, or another.
 LIKELY, CERTAIN = 2.0, 8.0
 FEW = 2.0  # times more certain that must be for so few rows as lie in a gap to be doubted
@@ -28,7 +28,6 @@ RARE = 16.0  # the same by which a glitch is less likely than that rows lie wher
 FITTING = 3.0  # times the usual misfit that a row may have in its place, and
 USUAL = 3.0  # standard deviations above it the median of rows side by side
 APART = 1.0  # px by which a place must differ from the fitted one to be taken
-SEEN = 0.5  # share of a row that must lie on the scene
 
 
 def strays(stage: Stage, modes: Floats, spread: Floats, doubted: Mask) -> tuple[Floats, Mask]:
@@ -76,10 +75,10 @@ def strays(stage: Stage, modes: Floats, spread: Floats, doubted: Mask) -> tuple[
         unknown = np.concatenate([modes[n].reshape(-1, SHIFTS), stage.bright[n]], axis=1)[others]
         expected = np.tile(np.median(unknown, axis=0) if others.size else np.zeros(SIZE), (len(usual[n]), 1))
         expected[:, :2] = usual[n]
-        misfits = _misfit(_compared(stage, n, others, unknown)) if others.size else np.zeros(1)
-        misfits = misfits[np.isfinite(misfits)] if np.isfinite(misfits).any() else np.zeros(1)
-        middle = float(np.median(misfits))
-        most = middle + USUAL * NORMAL * float(np.median(np.abs(misfits - middle)))
+        usually = misfits(compared(stage, n, others, unknown)) if others.size else np.zeros(1)
+        usually = usually[np.isfinite(usually)] if np.isfinite(usually).any() else np.zeros(1)
+        middle = float(np.median(usually))
+        most = middle + USUAL * NORMAL * float(np.median(np.abs(usually - middle)))
         number, count = ndimage.label(sought[n])
         for k in range(count):
             rows = np.flatnonzero(number == k + 1)
@@ -124,7 +123,7 @@ def _found(
     for k, y in enumerate(rows):
         places = np.tile(expected[k], (len(shifts), 1))
         places[:, :2] += shifts
-        likely[k] = _likely(_compared(stage, n, np.repeat(y, len(shifts)), places), stage.images.shape[2])
+        likely[k] = likelihoods(compared(stage, n, np.repeat(y, len(shifts)), places), stage.images.shape[2])
     reach = round(2 * NEAR / STEP) + 1
     nearby = ndimage.maximum_filter(likely.reshape(-1, down.size, along.size), (1, reach, reach), mode="nearest")
     total = nearby.sum(axis=0).ravel()
@@ -176,50 +175,8 @@ def _settled(
     """
     around = np.zeros(SIZE)
     around[:2] = np.median(start, axis=0)
-    unknown = np.tile(around, (rows.size, 1))
-    unknown[:, :2] = start
-    for _ in range(ROUNDS):
-        matrix, pull = information(_compared(stage, n, rows, expected + unknown)[None], np.ones((1, rows.size)))
-        pulled = pull[0].T - (unknown - around) * known
-        step = np.linalg.solve(matrix[0].transpose(2, 0, 1) + np.diag(known), pulled[..., None])[..., 0]
-        unknown += np.clip(step, -STEP, STEP)
-    sums = _compared(stage, n, rows, expected + unknown)
-    likely = _likely(sums, stage.images.shape[2]) - ((unknown - around) ** 2 * known).sum(axis=1) / 2
+    unknown, sums = settled(stage, n, rows, expected, around, start, known)
+    likely = likelihoods(sums, stage.images.shape[2]) - ((unknown - around) ** 2 * known).sum(axis=1) / 2
     off = unknown[:, :2]
     by_jitter = float((off**2 * known[:2]).sum()) / 2
-    return float(likely.sum()) - min(by_jitter, RARE), off, _misfit(sums)
-
-
-def _compared(stage: Stage, n: int, rows: NDArray[np.int64], unknown: Floats) -> Singles:
-    """Sums of `kernels.look` for rows, (R,), of a frame with the unknowns (R, M): (CHANNELS, DEGREES, R).
-
-    Pixels that lie beside the frames' mean place are left out, since the scene may not be known there.
-    """
-    modes = unknown[:, :SHIFTS].reshape(-1, MODES, 2).astype(np.float32)
-    columns = stage.images.shape[2]
-    place = np.arange(columns) + modes[:, :1, 1]
-    images = np.where((place < 0) | (place > columns - 1), np.float32(np.nan), stage.images[n, rows])
-    modes[:, 0, 0] += rows - np.arange(rows.size)
-    sums = np.zeros((CHANNELS, DEGREES, rows.size), np.float32)
-    look(stage.scene.knots, stage.scene.corner, modes, unknown[:, SHIFTS:].astype(np.float32), stage.basis,
-         images, stage.lines[n].astype(np.float32), stage.noise.astype(np.float32),
-         np.ones(rows.size, np.float32), sums, np.empty(STATISTICS))  # fmt: skip
-    return sums
-
-
-def _misfit(sums: Singles) -> Floats:
-    """Mean squared residual of each row, in noise variances; infinite for rows that mostly lie off the scene."""
-    pixels = sums[15, 0]
-    return np.where(pixels > SEEN * max(pixels.max(), 1), sums[16, 0] / np.maximum(pixels, 1), np.inf)
-
-
-def _likely(sums: Singles, columns: int) -> Floats:
-    """Log-likelihood ratio of each row against one of no contrast, as if all its pixels were seen.
-
-    The strength of the noise is not known. Rows are not seen whole at all places; what is left of a row may be empty,
-    and then fits everywhere, so that residuals alone would not tell places apart.
-    """
-    square, (weight, pulled, power, plain, wrong) = sums[16, 0], sums[[5, 8, 9, 10, 13], 0]
-    flat = square + 2 * wrong + power - (pulled + plain) ** 2 / np.maximum(weight, 1e-30)
-    share = np.where(np.isfinite(_misfit(sums)), square / np.maximum(flat, 1e-30), np.inf)
-    return np.asarray(-columns / 2 * np.log(np.maximum(share, 1e-6)))
+    return float(likely.sum()) - min(by_jitter, RARE), off, misfits(sums)
