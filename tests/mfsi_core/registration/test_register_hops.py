@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from cells import more
 
 from mfsi_core import register, simulate
 from mfsi_core.registration.hops import nearest, shortened, steadied
@@ -25,7 +26,7 @@ SCANS = {
 @pytest.mark.parametrize("scan", SCANS)
 def test_no_frame_hops_a_lattice_period(scan):
     """Frames are not shifted by a lattice period to make their distortions agree."""
-    for seed in range(2):
+    for seed in range(1):
         series = simulate((96, 96), 8, 1, 400 + seed, image_counts=40.0, walk=0.3, **SCANS[scan])
         error = align(series.images.astype(float))[0] - series.displacement.mean(axis=(2, 3))
         assert np.hypot(*(error - np.median(error, axis=0)).T).max() < 1.5
@@ -40,7 +41,7 @@ def test_steps_beyond_half_a_period_need_more_than_three_frames(frames, finite):
     assert np.isfinite(found.predicted_error) == finite
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, more(3)])
 def test_a_perfect_lattice_that_drifts_steadily_is_not_taken_to_hop(seed):
     """Only the steadiness of the drift tells by how many lattice periods frames are apart."""
     drift, scene = (2.0, 1.1), "perfect crystal"
@@ -51,7 +52,7 @@ def test_a_perfect_lattice_that_drifts_steadily_is_not_taken_to_hop(seed):
     assert np.abs(off - off.mean(axis=0)).max() < 0.2
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3, more(4)])
 def test_the_shortest_steps_are_taken_where_pixels_are_too_coarse(seed):
     scan = {"jitter": (0.2, 0.3), "drift": (0.6, -0.5), "walk": 0.2}
     series = simulate((56, 56), 8, 1, seed, image_counts=200.0, spacing=4.5, scene="perfect crystal", **scan)

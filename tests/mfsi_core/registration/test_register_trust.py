@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cells import more
 
 from mfsi_core import register, simulate
 from mfsi_core.registration.trust import distrusted
@@ -112,7 +113,7 @@ def test_glitched_rows_are_found_again(scene, glitch, dose):
 
 
 @pytest.mark.filterwarnings("ignore:parts of")
-@pytest.mark.parametrize(("dose", "seed"), [(8.0, 4), (200.0, 4)])
+@pytest.mark.parametrize(("dose", "seed"), [(8.0, 4), more(200.0, 4)])
 def test_rows_far_aside_by_jitter_are_not_taken_for_glitches(dose, seed):
     """Jitter with long tails, as of Student's t with three degrees of freedom: one row in fifty beyond two pixels."""
     still = simulate((80, 64), 6, 1, seed, image_counts=dose, walk=0.3)
@@ -132,7 +133,7 @@ def test_glitched_rows_that_might_lie_anywhere_are_told():
 
 
 @pytest.mark.filterwarnings("ignore:rows differ in brightness")
-@pytest.mark.parametrize(("particles", "period", "advance"), [(7, 11.3, 0.25), (5, 25.0, 0.3)])
+@pytest.mark.parametrize(("particles", "period", "advance"), [(7, 11.3, 0.25), more(5, 25.0, 0.3)])
 def test_stripes_that_move_through_the_frames_do_not_pull_at_them(particles, period, advance):
     """Mains stripes that advance by some px a frame; on particles, whose few edges weigh less than the stripes."""
     rng = np.random.default_rng(6)
@@ -168,7 +169,7 @@ def test_frames_to_and_fro_where_the_scene_repeats_are_told():
         register(images)
 
 
-@pytest.mark.parametrize("turn", [0.02, 0.025])
+@pytest.mark.parametrize("turn", [0.02, more(0.025)])
 def test_a_hum_that_advances_as_the_specimen_drifts_is_found(turn):
     """The specimen drifts by as much of the hum's period as its phase advances, so the hum hardly shows in rows."""
     still = simulate((64, 50), 10, 1, 6, image_counts=100.0, walk=0.05)
@@ -244,7 +245,7 @@ def test_a_hum_that_is_badly_told_from_the_scene_is_in_the_predicted_error():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("amplitude", "jitter"), [(0.3, 0.0), (0.0, 0.4)])
+@pytest.mark.parametrize(("amplitude", "jitter"), [(0.3, 0.0), more(0.0, 0.4)])
 def test_a_displacement_that_varies_within_rows_is_in_the_predicted_error(amplitude, jitter):
     """As mains hum of two periods a row, which the polynomials along a row cannot follow; displaced rows they can."""
     still = simulate((64, 96), 6, 1, 3, image_counts=100.0, walk=0.3, jitter=(jitter, jitter))
@@ -276,7 +277,7 @@ def test_the_error_is_infinite_where_the_first_rows_of_a_frame_lie_elsewhere():
     assert np.flatnonzero(np.isinf(found.frame_covariance[:, 0, 0])).tolist() == [4]
 
 
-@pytest.mark.parametrize(("step", "seed"), [(0.0, 1), (0.0, 2), (2.0, 1)])
+@pytest.mark.parametrize(("step", "seed"), [(0.0, 1), more(0.0, 2), (2.0, 1)])
 def test_counts_of_a_still_scene_of_little_contrast_are_left_where_they_are(step, seed):
     """A tenth more counts in a grain than around it; the noise of four frames looks like a lattice of some pixels."""
     rng, (y, x) = np.random.default_rng(seed), np.indices((72, 96))
