@@ -82,6 +82,7 @@ def drawn(png):
     return struct.unpack(">II", png[16:24])
 
 
+@pytest.mark.drawn
 def test_pictures_are_as_high_as_the_field():
     image = np.random.default_rng(1).random((30, 60))
     square, high = (drawing.map_picture(image, (edge, 1e-9), "Ti") for edge in (1e-9, 2e-9))

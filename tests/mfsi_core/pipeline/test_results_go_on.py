@@ -99,6 +99,7 @@ def test_chips_of_a_line_are_stretches_of_it(shape, size, grid, pixels):
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (30, 1), (1, 1)])
+@pytest.mark.drawn
 def test_lines_and_points_are_drawn_and_quantified(tmp_path, shape):
     from matplotlib import image
 

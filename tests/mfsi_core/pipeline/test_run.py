@@ -132,6 +132,7 @@ def aligned(cubes, displacement):
     return total
 
 
+@pytest.mark.drawn
 def test_a_run_writes_what_it_found(tmp_path, capsys):
     summary = reported(capsys, tmp_path / "out", write(tmp_path / "a.lbj"))
     total = sum(events.total for events in SERIES.events)
@@ -174,6 +175,7 @@ def test_maps_and_cube_agree_with_sums_of_dense_frames(tmp_path, capsys):
         assert file["EDX"].attrs["frames"] == 6
 
 
+@pytest.mark.drawn
 def test_the_demo(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
     out = capsys.readouterr()
@@ -403,6 +405,7 @@ def test_single_steps(tmp_path, capsys, monkeypatch):
         assert message in err
 
 
+@pytest.mark.drawn
 def test_a_velox_file(shared_data, tmp_path, capsys):
     path = shared_data / "velox" / "fei_SI_SuperX-HAADF_10frames_10x50.emd"
     summary = reported(capsys, tmp_path / "out", path)
@@ -443,6 +446,7 @@ def section(folder, title):
     return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
 
 
+@pytest.mark.drawn
 def test_report_of_counts_composition_comparison_and_components(tmp_path, capsys):
     path = write(tmp_path / "a.lbj")
     (tmp_path / "k.csv").write_text(
